@@ -1,0 +1,254 @@
+/* netfacade - a socket is a telephone.
+ *
+ * You dial (net_connect), or you wait for a call (net_listen, net_accept); you talk (net_send,
+ * net_recv); you hang up (net_close). Which wire carries the call is written in the address, never
+ * in the verb:
+ *
+ *     scheme://target[?option=value[&option=value]...]      tcp://db.example:5432
+ * udp://:7000?idle=30s
+ *
+ * netfacade(7) lists the schemes, the options of each, and the rules of threads and fork.
+ *
+ * Common to every function:
+ *  - A handle-returning function returns NULL on failure; the others return a negative code of
+ * `enum net_code`. net_error() and net_error_text() tell the calling thread's last failure; a
+ * success leaves them as they were.
+ *  - A call waits until its deadline and no longer, restarts by itself after a signal, and never
+ * raises SIGPIPE. What is there already is handed out even when the deadline has passed: it limits
+ * waiting, not work.
+ *  - NET_MISUSE is the answer to a NULL or a wrong kind of socket, to a deadline that net_after did
+ * not make and to a size over SSIZE_MAX; NET_CANCELED is the answer of every call that talks or
+ * waits on a cancelled socket.
+ *  - A socket still dialing (see net_connect) makes a call wait for its dial first, within that
+ * call's deadline; if the dial fails, the call fails with the dial's code and sentence.
+ *  - Any number of threads may use one socket at once; only net_close must be alone: cancel, join,
+ * close.
+ */
+#ifndef NETFACADE_H
+#define NETFACADE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#ifdef __GNUC__
+#pragma GCC visibility push(default)
+#endif
+
+#define NET_VERSION_MAJOR 0
+#define NET_VERSION_MINOR 1
+#define NET_VERSION_PATCH 0
+
+typedef struct net_socket net_socket; /* a listener or a connection, on any transport */
+typedef int64_t net_deadline;         /* a moment, not a duration: see net_after */
+
+#define NET_NOW     ((net_deadline)0)         /* do not wait */
+#define NET_FOREVER ((net_deadline)INT64_MAX) /* wait without limit */
+
+/* Why a call failed. All are negative, and none is -1. */
+enum net_code {
+    NET_EOF = -2,      /* the peer has finished sending; there is nothing more to receive */
+    NET_TIMEOUT = -3,  /* the deadline passed first; nothing is pending, call again to go on */
+    NET_CANCELED = -4, /* net_cancel was called on this socket */
+    NET_REFUSED = -5,  /* nobody listens there */
+    NET_RESET = -6, /* the connection was broken off; what had arrived was handed out before this */
+    NET_UNREACHABLE = -7, /* no way leads there */
+    NET_NAME = -8,        /* host or service name unknown */
+    NET_ADDRESS =
+        -9, /* malformed address; unknown scheme, option or property; a value out of range */
+    NET_INUSE = -10,       /* another socket has that address */
+    NET_DENIED = -11,      /* the system's rules forbid it */
+    NET_TOOBIG = -12,      /* a datagram or a line does not fit */
+    NET_MISUSE = -13,      /* this call does not fit this socket or argument */
+    NET_LIMIT = -14,       /* descriptors, memory, ports or a configured bound are used up */
+    NET_UNSUPPORTED = -15, /* not on this system or in this build */
+    NET_SYSTEM = -16       /* anything else from the system; its errno is in the sentence */
+};
+
+/* A piece of memory to send: `size` bytes at `data`. */
+typedef struct net_slice {
+    const void *data;
+    size_t size;
+} net_slice;
+
+/* Who is at the other end of a datagram. A value: copy it, keep it, compare it. Two endpoints are
+ * the same peer when their `remote` bytes are equal. `local` is the address of ours that the peer
+ * used, so that an answer leaves from it. Unused bytes are zero; an endpoint of zeros names nobody.
+ */
+typedef struct net_endpoint {
+    unsigned char remote[112];
+    unsigned char local[32];
+} net_endpoint;
+
+/* One datagram of a batch. `capacity` is what a receive may fill at `data`; `size` is what was
+ * received, or is to be sent. After a receive `size` > `capacity` says that the datagram did not
+ * fit and was dropped. */
+typedef struct net_message {
+    void *data;
+    size_t capacity;
+    size_t size;
+    net_endpoint endpoint;
+} net_message;
+
+/* The moment `milliseconds` from now, on the monotonic clock: NET_NOW < every moment < NET_FOREVER,
+ * and the difference of two moments is in nanoseconds. A negative duration is a moment that has
+ * passed; one too long to represent is NET_FOREVER. clock_gettime(2) */
+net_deadline net_after(int64_t milliseconds);
+
+/* ---- The five verbs, and hanging up ---- */
+
+/* Wait for calls at `address`: a literal, `localhost`, or the wildcard (an empty host or `*`: every
+ * interface, IPv4 and IPv6). Port 0 asks for any free port; net_get(socket, "port") tells which.
+ * Never blocks, resolves no name. Returns a listener, which the caller closes. NULL: NET_ADDRESS
+ * (also a host name, or an address that no interface has), NET_NAME (service unknown), NET_INUSE,
+ * NET_DENIED, NET_LIMIT, NET_UNSUPPORTED (no such address family here), NET_SYSTEM, NET_MISUSE.
+ * bind(2), listen(2) */
+net_socket *net_listen(const char *address);
+
+/* Pick up: the next connection, or on udp the next peer, a socket of its own whose first datagram
+ * waits in it. The options of the listener pass to it, and it outlives the listener. Blocks until
+ * `deadline`. The caller closes it. NULL: NET_TIMEOUT, NET_CANCELED, NET_LIMIT (no descriptor
+ * within 100 ms, no memory, or on udp `peers` used up: the caller waits in line), NET_SYSTEM,
+ * NET_MISUSE. accept(2) */
+net_socket *net_accept(net_socket *listener, net_deadline deadline);
+
+/* Dial. Both address families are resolved at once and raced as RFC 8305 says; the sentence of a
+ * failure names every attempt. Blocks until `deadline`. With NET_NOW it returns at once a socket
+ * that is still dialing: calls on it wait for the dial within their deadlines, and net_cancel and
+ * net_close end it. The caller closes it. NULL: NET_ADDRESS (also a wildcard or port 0), NET_NAME,
+ * NET_REFUSED, NET_UNREACHABLE, NET_TIMEOUT, NET_RESET, NET_DENIED, NET_INUSE (the source address),
+ * NET_LIMIT, NET_UNSUPPORTED, NET_SYSTEM, NET_MISUSE; with NET_NOW only NET_ADDRESS, NET_NAME
+ * (service unknown), NET_LIMIT and NET_MISUSE. connect(2) */
+net_socket *net_connect(const char *address, net_deadline deadline);
+
+/* Talk. On a stream, sends all `size` bytes; on datagrams, sends exactly one. Sends of several
+ * threads never mix. Blocks until all is taken by the system or `deadline`. Returns `size`, or on a
+ * stream the smaller number of bytes taken when a deadline, a cancel or a failure stopped it part
+ * way: the next call says why. NET_TIMEOUT, NET_CANCELED, NET_RESET (and nothing more can be sent),
+ * NET_REFUSED (datagrams: an earlier one was refused; reported once), NET_UNREACHABLE, NET_DENIED,
+ * NET_TOOBIG (datagrams), NET_LIMIT, NET_SYSTEM, NET_MISUSE (also a listener, and a send after
+ * net_shutdown). send(2) */
+ssize_t net_send(net_socket *socket, const void *data, size_t size, net_deadline deadline);
+
+/* Listen. On a stream, returns what is there, at least one byte and at most `size`; on datagrams
+ * exactly one, and 0 is an empty one. Blocks until there is something or `deadline`. Returns the
+ * number of bytes. NET_EOF (and again NET_EOF; on udp, an accepted peer was silent for `idle`),
+ * NET_TIMEOUT, NET_CANCELED, NET_RESET (never NET_EOF after a broken connection), NET_TOOBIG (a
+ * datagram over `size`: dropped, its length in the sentence), NET_REFUSED (datagrams: an earlier
+ * one of ours was refused; reported once), NET_UNREACHABLE, NET_LIMIT, NET_SYSTEM, NET_MISUSE (also
+ * a listener). recv(2) */
+ssize_t net_recv(net_socket *socket, void *buffer, size_t size, net_deadline deadline);
+
+/* Hang up. Frees `socket` in every case; NULL is allowed. With NET_NOW it closes this process's
+ * copy and nothing else: bytes that the peer sent and nobody read then reset the connection, and
+ * may destroy our last answer on its way. With a deadline, on a stream, it finishes sending,
+ * half-closes, and reads until the peer has closed too. Returns 0. NET_TIMEOUT: the deadline passed
+ * first. NET_MISUSE: not a deadline; closed as with NET_NOW. close(2); RFC 1122, 4.2.2.13 */
+int net_close(net_socket *socket, net_deadline deadline);
+
+/* ---- Around a call ---- */
+
+/* Receive exactly `size` bytes of a stream. Blocks until they are there or `deadline`. Returns
+ * `size`, or the smaller number that came before the end, the deadline, a cancel or a failure; the
+ * next call says which. The failures of net_recv; NET_MISUSE on datagrams. */
+ssize_t net_recv_all(net_socket *socket, void *buffer, size_t size, net_deadline deadline);
+
+/* Receive up to and including the byte `delimiter` (0 to 255), and nothing beyond it. Blocks until
+ * it is there or `deadline`. Returns the number of bytes with the delimiter; what is left before
+ * the end is handed out without one. NET_TOOBIG: no delimiter in the first `size` bytes, or in all
+ * that the system's receive buffer holds; NET_TIMEOUT: no delimiter yet; both consume nothing. Else
+ * the failures of net_recv; NET_MISUSE on datagrams. */
+ssize_t net_recv_until(net_socket *socket, void *buffer, size_t size, int delimiter,
+                       net_deadline deadline);
+
+/* Send `count` slices one after the other, as one net_send of all their bytes: on datagrams, one
+ * datagram. The returns and failures of net_send; NET_MISUSE for a count below 1. sendmsg(2) */
+ssize_t net_send_vector(net_socket *socket, const net_slice *slices, int count,
+                        net_deadline deadline);
+
+/* Half-close a stream: I have finished sending; the peer reads the end after my last byte, and I go
+ * on receiving. Never blocks. Returns 0, also the second time. NET_RESET, NET_CANCELED, NET_MISUSE
+ * (datagrams, listeners), NET_TIMEOUT (still dialing). shutdown(2) */
+int net_shutdown(net_socket *socket);
+
+/* Make every call in progress on `socket`, and every later one but get, set, fd and close, return
+ * NET_CANCELED, within 100 ms. A connection's peer sees an end; a listener's descriptor goes on
+ * serving other processes that share it. From any thread or signal handler; keeps errno; NULL is
+ * allowed; twice is once. */
+void net_cancel(net_socket *socket);
+
+/* ---- Datagrams, to and from anyone ---- */
+
+/* Send `count` datagrams, each `size` bytes at `data` to its `endpoint`; on a connected or accepted
+ * socket an endpoint of zeros means its peer. Blocks until the first is sent or `deadline`. Returns
+ * how many were sent, at least 1; when fewer than `count`, the next call (with the rest) says why.
+ * The failures of net_send; NET_MISUSE on streams, for a count below 1, for no endpoint on a
+ * listener, and for another peer's endpoint on a connected socket. */
+int net_send_messages(net_socket *socket, const net_message *messages, int count,
+                      net_deadline deadline);
+
+/* Receive up to `count` datagrams: on a listener those of peers that nobody accepted. Blocks until
+ * the first is there or `deadline`, then takes what has arrived. Returns how many, at least 1. One
+ * that did not fit counts as one, has `size` > `capacity`, and its endpoint tells who sent it. The
+ * failures of net_recv but NET_TOOBIG; NET_MISUSE on streams and for a count below 1. */
+int net_recv_messages(net_socket *socket, net_message *messages, int count, net_deadline deadline);
+
+/* Look up a whole address, `udp://ntp.example:123`, into at most `count` endpoints, in the order in
+ * which a dial would try them. Blocks until `deadline`; a numeric address never does. Returns how
+ * many were written, at least 1. NET_ADDRESS (also a wildcard or port 0), NET_NAME, NET_TIMEOUT,
+ * NET_LIMIT, NET_SYSTEM, NET_MISUSE. getaddrinfo(3) */
+int net_resolve(const char *address, net_endpoint *endpoints, int count, net_deadline deadline);
+
+/* Print who an endpoint is: `host:port` or `[v6%zone]:port`. Never blocks. Writes at most `size`
+ * bytes, always terminated when `size` > 0, and returns the length that the whole text needs, as
+ * snprintf does. NET_MISUSE: NULL, or an endpoint that names nobody. */
+int net_endpoint_text(const net_endpoint *endpoint, char *buffer, size_t size);
+
+/* ---- Properties, as text ---- */
+
+/* Read a property: any option of the socket's scheme, or scheme, local, peer, port, bytes-sent,
+ * bytes-received, messages-sent, messages-received, dropped-queue, dropped-strangers, truncated; on
+ * tcp rtt and retransmits. Works on a cancelled socket. Never blocks. Writes at most `size` bytes,
+ * always terminated when `size` > 0, and returns the length that the whole text needs, as snprintf
+ * does. NET_ADDRESS: no such property. NET_MISUSE: this kind of socket has none. NET_TIMEOUT: still
+ * dialing. NET_SYSTEM. */
+int net_get(net_socket *socket, const char *name, char *buffer, size_t size);
+
+/* Change an option of the address while the socket lives. Works on a cancelled socket. Never
+ * blocks. Returns 0. NET_ADDRESS: no such option, or a value that does not fit it. NET_MISUSE: it
+ * can only be read, or only be given in the address. NET_TIMEOUT: still dialing. NET_DENIED,
+ * NET_LIMIT, NET_SYSTEM. */
+int net_set(net_socket *socket, const char *name, const char *value);
+
+/* The descriptor to watch in a foreign event loop; when it is ready, call with NET_NOW until
+ * NET_TIMEOUT. It stays the socket's own: never read, change or close it. Returns -1 where there is
+ * none: a socket still dialing, and an accepted udp peer, which shares its listener's. NET_MISUSE:
+ * NULL. */
+int net_fd(net_socket *socket);
+
+/* ---- What went wrong ---- */
+
+/* The code of the calling thread's last failure; 0 if it had none. */
+int net_error(void);
+
+/* The calling thread's last failure as a sentence that names operation, address and cause. Never
+ * NULL; valid until the thread's next failure. */
+const char *net_error_text(void);
+
+/* What a code means, in a few words; never NULL. */
+const char *net_strerror(int code);
+
+/* The version of the library that runs: "0.1.0". */
+const char *net_version(void);
+
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
+#ifdef __cplusplus
+}
+#endif
+
+#endif

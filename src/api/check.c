@@ -1,0 +1,85 @@
+/* Arguments, looked at before anything is done with them. */
+#include "api/check.h"
+
+#include <limits.h>
+
+int nf_check_failed(const void *socket, const void *data, size_t size, net_deadline deadline)
+{
+    if (socket == NULL) {
+        return nf_fail_because(NET_MISUSE, "the socket or address is NULL");
+    }
+    if (!nf_deadline_is_valid(deadline)) {
+        return nf_fail_because(NET_MISUSE, "%lld is no deadline: make one with net_after",
+                               (long long)deadline);
+    }
+    if (size > NF_SIZE_MOST) {
+        return nf_fail_because(NET_MISUSE, "a size of %zu is over SSIZE_MAX", size);
+    }
+    return data == NULL ? nf_fail_because(NET_MISUSE, "the buffer is NULL") : 0;
+}
+
+int nf_check_array(const void *first, const void *array, int count, net_deadline deadline)
+{
+    int code = nf_check_call(first, deadline);
+
+    if (code == 0 && count < 1) {
+        return nf_fail_because(NET_MISUSE, "a count of %d", count);
+    }
+    if (code == 0 && array == NULL) {
+        return nf_fail_because(NET_MISUSE, "the array is NULL");
+    }
+    return code;
+}
+
+int nf_check_slices(const net_socket *socket, const net_slice *slices, int count,
+                    net_deadline deadline)
+{
+    int code = nf_check_array(socket, slices, count, deadline);
+    size_t total = 0;
+
+    for (int i = 0; code == 0 && i < count; i++) {
+        code = nf_check_data(socket, slices[i].data, slices[i].size, deadline);
+        if (code == 0 && slices[i].size > NF_SIZE_MOST - total) {
+            return nf_fail_because(NET_MISUSE, "the slices together are over SSIZE_MAX");
+        }
+        total += slices[i].size;
+    }
+    return code;
+}
+
+int nf_check_messages_out(const net_socket *socket, const net_message *messages, int count,
+                          net_deadline deadline)
+{
+    int code = nf_check_array(socket, messages, count, deadline);
+
+    for (int i = 0; code == 0 && i < count; i++) {
+        code = nf_check_data(socket, messages[i].data, messages[i].size, deadline);
+    }
+    return code;
+}
+
+int nf_check_messages_in(const net_socket *socket, const net_message *messages, int count,
+                         net_deadline deadline)
+{
+    int code = nf_check_array(socket, messages, count, deadline);
+
+    for (int i = 0; code == 0 && i < count; i++) {
+        code = nf_check_data(socket, messages[i].data, messages[i].capacity, deadline);
+    }
+    return code;
+}
+
+int nf_check_delimiter(int delimiter)
+{
+    return delimiter >= 0 && delimiter <= UCHAR_MAX
+               ? 0
+               : nf_fail_because(NET_MISUSE, "the delimiter %d is no byte", delimiter);
+}
+
+int nf_check_text(const void *first, const void *second, const char *buffer, size_t size)
+{
+    if (first == NULL || second == NULL || (buffer == NULL && size > 0)) {
+        return nf_fail_because(NET_MISUSE, "an argument is NULL");
+    }
+    return 0;
+}

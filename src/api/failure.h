@@ -1,0 +1,13 @@
+/* The last station of a failure: operation and address join the cause, and the caller gets the
+ * code. */
+#ifndef NF_API_FAILURE_H
+#define NF_API_FAILURE_H
+
+#include "backends/backend.h"
+
+/* Return `code` to the caller of `operation` on a socket (NULL: none) or for an address (NULL:
+ * none). */
+int nf_failed(int code, const char *operation, net_socket *socket);
+int nf_failed_for(int code, const char *operation, const char *address);
+
+#endif

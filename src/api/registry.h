@@ -1,0 +1,11 @@
+/* Which scheme is whose. */
+#ifndef NF_API_REGISTRY_H
+#define NF_API_REGISTRY_H
+
+#include "backends/backend.h"
+
+/* Take an address apart, find its backend and check its options. 0, or NET_ADDRESS with what is
+ * wrong. */
+int nf_registry_find(const char *address, struct nf_target *target);
+
+#endif

@@ -1,0 +1,130 @@
+/* What a wire must be able to do: one table for each kind of socket. The door looks up the table's
+ * slot and calls it, and that is all it knows.
+ *
+ * To add a backend: one file with its tables at the bottom, every slot filled (nf_refuse_* for what
+ * it cannot do), and a line in api/registry.c. docs/architecture.md walks through it. */
+#ifndef NF_BACKENDS_BACKEND_H
+#define NF_BACKENDS_BACKEND_H
+
+#include "name/option.h"
+#include "name/url.h"
+#include "netfacade.h"
+#include "os/address.h"
+#include "os/cause.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+/* Where to listen or to dial: an address taken apart and its options checked. Lives as long as the
+ * call. */
+struct nf_target {
+    const char *address;
+    const struct nf_backend *backend;
+    struct nf_url url;
+    struct nf_options options;
+};
+
+/* What a receive waits for: something, all of the buffer, or a delimiter (0 to 255). */
+enum { NF_SOME = -1, NF_ALL = -2 };
+
+/* Rung once, by whoever makes a socket ready in user space. ring() may be called with locks of the
+ * backend held: it takes note and calls nothing back. */
+struct nf_notice {
+    void (*ring)(struct nf_notice *notice);
+};
+
+/* How ready a socket is, and where more readiness will come from. */
+struct nf_readiness {
+    unsigned ready;     /* of NF_IN and NF_OUT: what user space knows to be ready now */
+    int fd;             /* watch this descriptor for `want`, then ask again; -1: none */
+    unsigned want;      /* of NF_IN and NF_OUT; 0 with an fd of -1 */
+    net_deadline again; /* ask again at this moment at the latest */
+};
+
+struct nf_backend {
+    const char *scheme;
+    size_t size;    /* of the object, which begins with struct net_socket */
+    nf_words words; /* its options and properties */
+    const struct nf_backend
+        *listener; /* the table of its listeners; of a listener's table itself */
+
+    /* A fresh object of zeros becomes a listener or a connection. On failure nothing is left behind
+     * but the object, which the caller frees without close. connect with NET_NOW leaves a socket
+     * that is dialing. */
+    int (*listen)(net_socket *socket, const struct nf_target *target);
+    int (*connect)(net_socket *socket, const struct nf_target *target, net_deadline deadline);
+
+    /* A new socket, or NULL. */
+    net_socket *(*accept)(net_socket *socket, net_deadline deadline);
+
+    /* `count` is at least 1, no size is over SSIZE_MAX, nor is their sum. */
+    ssize_t (*send)(net_socket *socket, const net_slice *slices, int count, net_deadline deadline);
+    ssize_t (*recv)(net_socket *socket, void *buffer, size_t size, int until,
+                    net_deadline deadline);
+    int (*send_messages)(net_socket *socket, const net_message *messages, int count,
+                         net_deadline deadline);
+    int (*recv_messages)(net_socket *socket, net_message *messages, int count,
+                         net_deadline deadline);
+    int (*shutdown)(net_socket *socket);
+
+    /* Wake everybody inside; the flag is set already. From any thread or signal handler. */
+    void (*cancel)(net_socket *socket);
+
+    /* Let go of everything but the object; alone on the socket. */
+    int (*close)(net_socket *socket, net_deadline deadline);
+
+    /* Read a word into `value`, or write it from there. */
+    int (*property)(net_socket *socket, enum nf_word word, struct nf_value *value, bool write);
+
+    /* How ready it is for `interest`, and whom to ring (NULL: nobody any more) when user space
+     * learns more. A caller that waits forever must ask again after each ring, after each readiness
+     * of fd, and at `again`. */
+    void (*ready)(net_socket *socket, unsigned interest, struct nf_notice *notice,
+                  struct nf_readiness *out);
+};
+
+/* The head of every socket. */
+struct net_socket {
+    _Atomic(const struct nf_backend *) backend; /* replaced once, when a dial is won */
+    const struct nf_backend *kind;              /* the table it was made for: scheme and words */
+    struct nf_addr name; /* of a connection the peer, of a listener its own */
+    _Atomic bool canceled;
+    _Atomic uint8_t cancelling; /* calls of nf_socket_cancel that may look at what a dial leaves */
+};
+
+static inline const struct nf_backend *nf_backend_of(net_socket *socket)
+{
+    return atomic_load_explicit(&socket->backend, memory_order_acquire);
+}
+
+static inline bool nf_is_canceled(net_socket *socket)
+{
+    return atomic_load_explicit(&socket->canceled, memory_order_acquire);
+}
+
+/* The one place where sockets are made and freed: an object of zeros, or NULL (NET_LIMIT). */
+net_socket *nf_socket_new(const struct nf_backend *backend);
+void nf_socket_free(net_socket *socket);
+
+/* Cancel: the flag first, then the backend's way of waking. */
+void nf_socket_cancel(net_socket *socket);
+
+/* Replace the table for good, and wait until no cancel looks at the old one's belongings any more.
+ */
+void nf_socket_become(net_socket *socket, const struct nf_backend *backend);
+
+/* The answers of a slot that its kind of socket does not have: NET_MISUSE, with a sentence. */
+int nf_refuse_listen(net_socket *socket, const struct nf_target *target);
+int nf_refuse_connect(net_socket *socket, const struct nf_target *target, net_deadline deadline);
+net_socket *nf_refuse_accept(net_socket *socket, net_deadline deadline);
+ssize_t nf_refuse_send(net_socket *socket, const net_slice *slices, int count,
+                       net_deadline deadline);
+ssize_t nf_refuse_recv(net_socket *socket, void *buffer, size_t size, int until,
+                       net_deadline deadline);
+int nf_refuse_send_messages(net_socket *socket, const net_message *messages, int count,
+                            net_deadline deadline);
+int nf_refuse_recv_messages(net_socket *socket, net_message *messages, int count,
+                            net_deadline deadline);
+int nf_refuse_shutdown(net_socket *socket);
+
+#endif

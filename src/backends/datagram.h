@@ -1,0 +1,37 @@
+/* What all datagram sockets share: batches, and datagrams that do not fit. */
+#ifndef NF_BACKENDS_DATAGRAM_H
+#define NF_BACKENDS_DATAGRAM_H
+
+#include "backends/backend.h"
+
+/* Give out one datagram: its real length, which may be over `size`, or a code. `endpoint` may be
+ * NULL. */
+typedef ssize_t nf_datagram_take(net_socket *socket, void *buffer, size_t size,
+                                 net_endpoint *endpoint, net_deadline deadline);
+
+/* Send one datagram to an endpoint; NULL or one of zeros: to the socket's peer. Its length or a
+ * code. */
+typedef ssize_t nf_datagram_give(net_socket *socket, const net_slice *slices, int count,
+                                 const net_endpoint *endpoint, net_deadline deadline);
+
+/* The bodies of the slots, over a socket's own take and give. */
+ssize_t nf_datagram_recv(net_socket *socket, void *buffer, size_t size, int until,
+                         net_deadline deadline, nf_datagram_take *take);
+int nf_datagram_recv_messages(net_socket *socket, net_message *messages, int count,
+                              net_deadline deadline, nf_datagram_take *take);
+int nf_datagram_send_messages(net_socket *socket, const net_message *messages, int count,
+                              net_deadline deadline, nf_datagram_give *give);
+
+/* Give a datagram of more slices than one system call takes as one slice: `joined`, which the
+ * caller frees, or NULL (NET_LIMIT). */
+void *nf_datagram_join(const net_slice *slices, int count, net_slice *joined);
+
+/* A send moved nothing, and `code` says why: 0 when it may be tried again, having waited if need
+ * be; or a code. `denied` starts as false. */
+int nf_datagram_retry(net_socket *socket, int fd, ssize_t code, bool *denied,
+                      net_deadline deadline);
+
+/* Whether an endpoint may be used on a socket that has one peer: 0 or NET_MISUSE. */
+int nf_datagram_check_peer(net_socket *socket, const net_endpoint *endpoint);
+
+#endif

@@ -1,0 +1,383 @@
+/* Driving a race with real sockets and real names. The states are race.c's; a socket that dials by
+ * itself is dialing.c's. Each attempt has a new descriptor: a refused one does not connect again.
+ */
+#include "backends/dial.h"
+#include "backends/inet.h"
+#include "name/endpoint.h"
+#include "name/resolve.h"
+
+#include <string.h>
+
+enum {
+    TRIES = 3
+}; /* of one attempt: a system may find no local port and yet have one the next moment */
+
+static void add_localhost(struct nf_race *race, uint16_t port)
+{
+    struct nf_addr v4 = {.family = NF_IPV4, .port = port, .ip = {127, 0, 0, 1}};
+    struct nf_addr v6 = {.family = NF_IPV6, .port = port};
+
+    v6.ip[sizeof v6.ip - 1] = 1;
+    nf_race_add(race, &v4);
+    nf_race_add(race, &v6);
+}
+
+int nf_dial_begin(struct nf_dial *dial, const struct nf_target *target, enum nf_transport transport)
+{
+    struct nf_host host;
+    int code = nf_inet_host(target, false, &host);
+
+    if (code < 0) {
+        return code;
+    }
+    memset(dial, 0, sizeof *dial);
+    dial->transport = transport;
+    dial->target = *target;
+    dial->port = host.addr.port;
+    if (host.kind == NF_HOST_NAME) {
+        nf_race_begin(&dial->race, NF_IPV6, true);
+        return nf_resolve_begin(host.name, &dial->resolve);
+    }
+    nf_race_begin(&dial->race, host.kind == NF_HOST_LOCALHOST ? NF_IPV4 : NF_IPV6, false);
+    if (host.kind == NF_HOST_LOCALHOST) {
+        add_localhost(&dial->race, dial->port);
+    } else {
+        nf_race_add(&dial->race, &host.addr);
+    }
+    return 0;
+}
+
+/* ---- Names ---- */
+
+static void take_answers(struct nf_dial *dial, enum nf_family family, bool *asked)
+{
+    struct nf_addr addrs[NF_RESOLVE_MAX];
+
+    if (!*asked) {
+        return;
+    }
+    int count = nf_resolve_answer(dial->resolve, family, addrs);
+
+    if (count == NF_WOULD_BLOCK) {
+        return;
+    }
+    for (int i = 0; i < count; i++) {
+        addrs[i].port = dial->port;
+        nf_race_add(&dial->race, &addrs[i]);
+    }
+    if (count < 0) {
+        struct nf_text words;
+
+        nf_text_begin(&words, dial->resolver_words, sizeof dial->resolver_words);
+        nf_text_add(&words, "%s", nf_cause_pending()->detail);
+        dial->code = count;
+    }
+    nf_race_answered(&dial->race, family, nf_now());
+}
+
+static void listen_to_resolver(struct nf_dial *dial)
+{
+    if (dial->resolve == NULL) {
+        return;
+    }
+    nf_resolve_hear(dial->resolve);
+    take_answers(dial, NF_IPV6, &dial->race.asked_v6);
+    take_answers(dial, NF_IPV4, &dial->race.asked_v4);
+    if (!dial->race.asked_v4 && !dial->race.asked_v6) {
+        nf_resolve_forget(dial->resolve);
+        dial->resolve = NULL;
+    }
+}
+
+int nf_dial_look_up(struct nf_dial *dial, net_deadline deadline)
+{
+    int code = 0;
+
+    listen_to_resolver(dial);
+    while (dial->resolve != NULL && code == 0) {
+        int got = nf_wait(nf_resolve_fd(dial->resolve), NF_IN, NULL, deadline);
+
+        code = got < 0 ? got : 0;
+        listen_to_resolver(dial);
+    }
+    return code;
+}
+
+/* ---- Attempts ---- */
+
+/* Bind to the local address that was asked for; with no port, the choice is left to connect. */
+static int bind_source(struct nf_dial *dial, int fd, const struct nf_addr *addr)
+{
+    const struct nf_options *options = &dial->target.options;
+
+    if (options->source.family == NF_NOWHERE) {
+        return 0;
+    }
+    if (options->source.family != addr->family) {
+        return nf_fail_because(NET_UNREACHABLE, "the source address is of the other family");
+    }
+    if (options->source.port == 0) {
+        nf_sockopt_set(fd, NF_SO_LATE_PORT, 1);
+    }
+    return nf_socket_bind(fd, &options->source);
+}
+
+/* Whether a dialed descriptor has reached itself: the system may choose, as the local port of a
+ * dial on one machine, the very port that is dialed. Then nobody listened there. */
+static bool is_own_echo(int fd, const struct nf_addr *addr)
+{
+    struct nf_addr local;
+
+    return nf_socket_local(fd, &local) == 0 && nf_addr_equal(&local, addr);
+}
+
+/* 0: connected; NF_WOULD_BLOCK: on its way; or a code. */
+static int connect_attempt(struct nf_dial *dial, int fd, const struct nf_addr *addr)
+{
+    int code = nf_inet_apply(fd, &dial->target);
+
+    if (code == 0) {
+        code = bind_source(dial, fd, addr);
+    }
+    if (code == 0) {
+        code = nf_socket_connect(fd, addr);
+    }
+    if (code == 0 && is_own_echo(fd, addr)) {
+        return nf_fail_because(NET_REFUSED, "nobody but the call itself");
+    }
+    return code;
+}
+
+/* An attempt that is alone may wait inside connect, as a raw blocking one does. */
+static bool may_block(const struct nf_dial *dial, net_deadline deadline)
+{
+    return dial->alone && dial->race.count == 1 && dial->resolve == NULL &&
+           (deadline == NET_FOREVER || deadline - nf_now() >= NF_PATIENCE);
+}
+
+static int open_attempt(struct nf_dial *dial, struct nf_line *line, const struct nf_addr *addr,
+                        net_deadline deadline)
+{
+    dial->blocking = may_block(dial, deadline);
+    line->out.patience = 0;
+    int fd = nf_socket_open((enum nf_family)addr->family, dial->transport, dial->blocking);
+
+    if (fd >= 0 && dial->blocking &&
+        nf_lane_patience(fd, &line->out, NF_SO_SNDTIMEO, deadline) != 0) {
+        nf_socket_close(fd);
+        return nf_fail_because(NET_TIMEOUT, "no time left");
+    }
+    return fd;
+}
+
+static void start(struct nf_dial *dial, struct nf_line *line, int which, net_deadline deadline)
+{
+    struct nf_race *race = &dial->race;
+    const struct nf_addr *addr = &race->attempt[which].addr;
+    net_deadline begun = nf_now();
+    int code = NET_LIMIT;
+    int fd = -1;
+
+    for (int i = 0; i < TRIES && code == NET_LIMIT; i++) {
+        nf_socket_close(fd);
+        fd = open_attempt(dial, line, addr, deadline);
+        code = fd >= 0 ? connect_attempt(dial, fd, addr) : fd;
+    }
+    nf_race_started(race, which, fd, begun);
+    if (code == 0) {
+        nf_race_won(race, which);
+    } else if (code != NF_WOULD_BLOCK) {
+        nf_socket_close(fd);
+        nf_race_failed(race, which, code, nf_now());
+    }
+}
+
+/* An attempt's descriptor is ready: how did it end? */
+static void finish(struct nf_race *race, int which)
+{
+    struct nf_attempt *attempt = &race->attempt[which];
+    int code = nf_socket_connected(attempt->fd);
+
+    if (code == 0 && is_own_echo(attempt->fd, &attempt->addr)) {
+        code = NET_REFUSED;
+    }
+    if (code == 0) {
+        nf_race_won(race, which);
+    } else if (code != NF_WOULD_BLOCK) {
+        nf_socket_close(attempt->fd);
+        nf_race_failed(race, which, code, nf_now());
+    }
+}
+
+/* ---- The whole ---- */
+
+int nf_dial_advance(struct nf_dial *dial, struct nf_line *line, net_deadline deadline)
+{
+    int what;
+
+    listen_to_resolver(dial);
+    do {
+        what = nf_race_step(&dial->race, nf_now());
+        if (what >= 0) {
+            start(dial, line, what, deadline);
+        }
+    } while (what >= 0);
+    return what;
+}
+
+int nf_dial_polls(struct nf_dial *dial, struct nf_poll *polls)
+{
+    int n = 0;
+
+    for (int i = 0; i < dial->race.count; i++) {
+        if (dial->race.attempt[i].state == NF_TRYING) {
+            polls[n++] = (struct nf_poll){.fd = dial->race.attempt[i].fd, .want = NF_OUT};
+        }
+    }
+    if (dial->resolve != NULL) {
+        polls[n++] = (struct nf_poll){.fd = nf_resolve_fd(dial->resolve), .want = NF_IN};
+    }
+    return n;
+}
+
+/* Wait for news of the attempts and take them. 0, or NET_CANCELED when `wake` rang. */
+static int await(struct nf_dial *dial, struct nf_wake *wake, net_deadline deadline)
+{
+    struct nf_poll polls[NF_POLL_MAX];
+    int n = nf_dial_polls(dial, polls);
+    int attempts = n - (dial->resolve != NULL ? 1 : 0);
+
+    if (wake != NULL) {
+        polls[n++] = (struct nf_poll){.fd = nf_wake_fd(wake), .want = NF_IN};
+    }
+    nf_poll(polls, n, deadline);
+    for (int i = 0; i < attempts; i++) {
+        for (int j = 0; j < dial->race.count && polls[i].got != 0; j++) {
+            if (dial->race.attempt[j].state == NF_TRYING &&
+                dial->race.attempt[j].fd == polls[i].fd) {
+                finish(&dial->race, j);
+                break;
+            }
+        }
+    }
+    return wake != NULL && polls[n - 1].got != 0 ? nf_fail(NET_CANCELED) : 0;
+}
+
+/* Give the winner to the line. The losers are left to nf_dial_end. */
+static int hand_over(struct nf_dial *dial, struct nf_line *line)
+{
+    struct nf_attempt *winner = dial->race.attempt;
+
+    while (winner->state != NF_WON) {
+        winner++;
+    }
+    int code = dial->blocking ? 0 : nf_socket_block(winner->fd);
+
+    if (code == 0) {
+        line->fd = winner->fd;
+        line->head.name = winner->addr;
+        line->has_source = dial->target.options.source.family != NF_NOWHERE;
+        line->has_source_port = dial->target.options.source_has_port;
+        winner->fd = -1;
+    }
+    return code;
+}
+
+int nf_dial_drive(struct nf_dial *dial, struct nf_line *line, struct nf_wake *wake,
+                  net_deadline deadline)
+{
+    bool passed = false;
+
+    for (;;) {
+        int what = nf_dial_advance(dial, line, deadline);
+
+        if (what == NF_RACE_DECIDED) {
+            return hand_over(dial, line);
+        }
+        if (what == NF_RACE_LOST) {
+            dial->lost = true;
+            return dial->race.count > 0 ? nf_race_code(&dial->race) : dial->code;
+        }
+        if (passed) {
+            return nf_fail(NET_TIMEOUT);
+        }
+        passed = nf_deadline_passed(deadline);
+        net_deadline next = passed ? NET_NOW : nf_race_next(&dial->race, nf_now());
+
+        if (await(dial, wake, nf_earlier(next, deadline)) < 0) {
+            return NET_CANCELED;
+        }
+    }
+}
+
+/* ---- The sentence ---- */
+
+static void describe_attempt(struct nf_text *text, const struct nf_attempt *attempt)
+{
+    net_deadline end = attempt->state == NF_FAILED ? attempt->ended : nf_now();
+    long long took = (end - attempt->started) / NF_MILLISECOND;
+
+    nf_text_add(text, "%s", text->length > 0 ? "; " : "");
+    nf_print_host(text, &attempt->addr);
+    if (attempt->state == NF_WAITING) {
+        nf_text_add(text, ": not tried");
+        return;
+    }
+    nf_text_add(text, ": %s",
+                attempt->state == NF_FAILED ? nf_code_text(attempt->code) : "no answer");
+    if (took > 0) {
+        nf_text_add(text, " after %lld ms", took);
+    }
+}
+
+int nf_dial_report(const struct nf_dial *dial, int code, char *buffer, size_t size)
+{
+    struct nf_text text;
+    const char *why = nf_cause_pending()->detail;
+
+    nf_text_begin(&text, buffer, size);
+    for (int i = 0; i < dial->race.count; i++) {
+        describe_attempt(&text, &dial->race.attempt[i]);
+    }
+    if (dial->race.count == 1 && code != NET_TIMEOUT && *why != '\0') {
+        nf_text_add(&text, ": %s", why);
+    }
+    if (dial->race.count == 0 && dial->resolver_words[0] != '\0') {
+        nf_text_add(&text, "%s", dial->resolver_words);
+    } else if (dial->resolve != NULL) {
+        nf_text_add(&text, "%sstill looking up the name", text.length > 0 ? "; " : "");
+    }
+    return code;
+}
+
+void nf_dial_end(struct nf_dial *dial)
+{
+    if (dial->resolve != NULL) {
+        nf_resolve_forget(dial->resolve);
+        dial->resolve = NULL;
+    }
+    for (int i = 0; i < dial->race.count; i++) {
+        nf_socket_close(dial->race.attempt[i].fd);
+        dial->race.attempt[i].fd = -1;
+    }
+}
+
+int nf_dial_now(struct nf_line *line, const struct nf_target *target, enum nf_transport transport,
+                net_deadline deadline)
+{
+    struct nf_dial dial;
+    char words[NF_DETAIL_MAX];
+    int code = nf_dial_begin(&dial, target, transport);
+
+    if (code < 0) {
+        return code;
+    }
+    dial.alone = true;
+    code = nf_dial_drive(&dial, line, NULL, deadline);
+    if (code < 0) {
+        nf_dial_report(&dial, code, words, sizeof words);
+        nf_fail_because(code, "%s", words);
+    }
+    nf_dial_end(&dial);
+    return code;
+}

@@ -1,0 +1,284 @@
+/* The table of a socket that is still dialing. Every call waits for the dial first, within its own
+ * deadline, and drives it while it waits; when the dial is won the socket takes its own table, once
+ * and for all, and the call goes on there, so that a connected socket pays nothing for this.
+ *
+ * One thread drives at a time: whoever has the turn of the line's `in` lane, which nobody receives
+ * on yet. What hangs on line->dialing is touched with that turn only, but for the bell, which a
+ * cancel rings: nf_socket_become waits for it. */
+#include "backends/dialing.h"
+
+#include <stdlib.h>
+
+enum { LOOK_AGAIN = 20 }; /* ms, where several descriptors would have to be watched */
+
+struct nf_dialing {
+    struct nf_dial dial;
+    struct nf_wake wake; /* a cancel */
+    int code;            /* of a dial that failed: every call says so */
+    char sentence[NF_DETAIL_MAX];
+    char address[NF_WHERE_MAX];
+};
+
+static const struct nf_backend dialing_table;
+
+static void let_go(struct nf_line *line)
+{
+    struct nf_dialing *dialing = line->dialing;
+
+    nf_dial_end(&dialing->dial);
+    nf_wake_close(&dialing->wake);
+    line->dialing = NULL;
+    free(dialing);
+}
+
+static void fail(struct nf_dialing *dialing, int code)
+{
+    struct nf_text sentence;
+    char attempts[NF_DETAIL_MAX];
+
+    nf_dial_report(&dialing->dial, code, attempts, sizeof attempts);
+    nf_text_begin(&sentence, dialing->sentence, sizeof dialing->sentence);
+    nf_text_add(&sentence, "connect %s: %s (%s)", dialing->address, nf_code_text(code), attempts);
+    dialing->code = code;
+    nf_dial_end(&dialing->dial);
+}
+
+/* The turn being ours: 0 when the dial is won, and the socket has become what it was to be. */
+static int settle(struct nf_line *line, net_deadline deadline)
+{
+    struct nf_dialing *dialing = line->dialing;
+
+    if (dialing->code == 0) {
+        int code = nf_dial_drive(&dialing->dial, line, &dialing->wake, deadline);
+
+        if (code == 0) {
+            nf_socket_become(&line->head, dialing->dial.target.backend);
+            let_go(line);
+            if (nf_is_canceled(&line->head)) {
+                nf_line_cancel(&line->head);
+            }
+            return 0;
+        }
+        if (code == NET_CANCELED) {
+            return nf_fail(code);
+        }
+        if (code == NET_TIMEOUT && !dialing->dial.lost) {
+            return nf_fail_because(code, "still dialing");
+        }
+        fail(dialing, code);
+    }
+    return nf_fail_sentence(dialing->code, "%s", dialing->sentence);
+}
+
+static int decide(net_socket *socket, net_deadline deadline)
+{
+    struct nf_line *line = (struct nf_line *)socket;
+    int code = 0;
+
+    if (nf_is_canceled(socket)) {
+        return nf_fail(NET_CANCELED);
+    }
+    if (!nf_turn_take(&line->in.turn, deadline)) {
+        return nf_is_canceled(socket) ? nf_fail(NET_CANCELED)
+                                      : nf_fail_because(NET_TIMEOUT, "still dialing");
+    }
+    if (nf_is_canceled(socket)) {
+        code = nf_fail(NET_CANCELED);
+    } else if (nf_backend_of(socket) == &dialing_table) {
+        code = settle(line, deadline);
+    }
+    nf_turn_leave(&line->in.turn);
+    return code;
+}
+
+static ssize_t dialing_send(net_socket *socket, const net_slice *slices, int count,
+                            net_deadline deadline)
+{
+    int code = decide(socket, deadline);
+
+    return code < 0 ? code : nf_backend_of(socket)->send(socket, slices, count, deadline);
+}
+
+static ssize_t dialing_recv(net_socket *socket, void *buffer, size_t size, int until,
+                            net_deadline deadline)
+{
+    int code = decide(socket, deadline);
+
+    return code < 0 ? code : nf_backend_of(socket)->recv(socket, buffer, size, until, deadline);
+}
+
+static int dialing_send_messages(net_socket *socket, const net_message *messages, int count,
+                                 net_deadline deadline)
+{
+    int code = decide(socket, deadline);
+
+    return code < 0 ? code
+                    : nf_backend_of(socket)->send_messages(socket, messages, count, deadline);
+}
+
+static int dialing_recv_messages(net_socket *socket, net_message *messages, int count,
+                                 net_deadline deadline)
+{
+    int code = decide(socket, deadline);
+
+    return code < 0 ? code
+                    : nf_backend_of(socket)->recv_messages(socket, messages, count, deadline);
+}
+
+static int dialing_shutdown(net_socket *socket)
+{
+    int code = decide(socket, NET_NOW);
+
+    return code < 0 ? code : nf_backend_of(socket)->shutdown(socket);
+}
+
+/* Safe in a signal handler: the bell is there for as long as a cancel may see this table. */
+static void dialing_cancel(net_socket *socket)
+{
+    struct nf_line *line = (struct nf_line *)socket;
+
+    nf_wake_post(&line->dialing->wake);
+}
+
+static int dialing_close(net_socket *socket, net_deadline deadline)
+{
+    (void)deadline;
+    let_go((struct nf_line *)socket);
+    return 0;
+}
+
+static int read_option(struct nf_line *line, enum nf_word word, struct nf_value *value)
+{
+    if (!nf_turn_take(&line->in.turn, NET_NOW)) {
+        return nf_fail_because(NET_TIMEOUT, "still dialing");
+    }
+    bool dialing = line->dialing != NULL;
+
+    if (dialing) {
+        const struct nf_options *options = &line->dialing->dial.target.options;
+
+        value->number = options->value[word];
+        value->addr = options->source;
+        value->has_port = options->source_has_port;
+    }
+    nf_turn_leave(&line->in.turn);
+    return dialing ? 0 : nf_backend_of(&line->head)->property(&line->head, word, value, false);
+}
+
+/* Until there is a descriptor, an option is what the address asked for. */
+static int dialing_property(net_socket *socket, enum nf_word word, struct nf_value *value,
+                            bool write)
+{
+    struct nf_line *line = (struct nf_line *)socket;
+
+    if (word == NF_FD) {
+        value->number = -1;
+    }
+    int code = decide(socket, NET_NOW);
+
+    if (code == 0) {
+        return nf_backend_of(socket)->property(socket, word, value, write);
+    }
+    if (word == NF_FD) {
+        return 0;
+    }
+    if (write || !nf_word_is_option(word)) {
+        return code;
+    }
+    return read_option(line, word, value);
+}
+
+/* Decided, or failed, or cancelled: whatever is called next returns at once. */
+static void dialing_ready(net_socket *socket, unsigned interest, struct nf_notice *notice,
+                          struct nf_readiness *out)
+{
+    struct nf_line *line = (struct nf_line *)socket;
+    struct nf_poll polls[NF_POLL_MAX];
+    int code = decide(socket, NET_NOW);
+
+    if (code == 0) {
+        nf_backend_of(socket)->ready(socket, interest, notice, out);
+        return;
+    }
+    *out = (struct nf_readiness){.fd = -1, .again = NET_FOREVER};
+    if (code != NET_TIMEOUT || !nf_turn_take(&line->in.turn, NET_NOW)) {
+        out->ready = code != NET_TIMEOUT ? interest : 0;
+        out->again = code != NET_TIMEOUT ? NET_FOREVER : nf_deadline_after(nf_now(), LOOK_AGAIN);
+        return;
+    }
+    int n = line->dialing != NULL ? nf_dial_polls(&line->dialing->dial, polls) : 0;
+
+    if (n > 0) {
+        out->fd = polls[0].fd;
+        out->want = polls[0].want;
+        out->again = nf_race_next(&line->dialing->dial.race, nf_now());
+    }
+    if (n != 1) {
+        out->again = nf_earlier(out->again, nf_deadline_after(nf_now(), LOOK_AGAIN));
+    }
+    nf_turn_leave(&line->in.turn);
+}
+
+/* A socket of this table is never asked to dial or to listen: it was made by connect. */
+static const struct nf_backend dialing_table = {
+    .scheme = "dialing",
+    .size = sizeof(struct nf_line),
+    .words = 0,
+    .listener = NULL,
+    .listen = nf_refuse_listen,
+    .connect = nf_refuse_connect,
+    .accept = nf_refuse_accept,
+    .send = dialing_send,
+    .recv = dialing_recv,
+    .send_messages = dialing_send_messages,
+    .recv_messages = dialing_recv_messages,
+    .shutdown = dialing_shutdown,
+    .cancel = dialing_cancel,
+    .close = dialing_close,
+    .property = dialing_property,
+    .ready = dialing_ready,
+};
+
+/* A dial that has failed at once still comes as a socket; an address that is none does not. */
+static int dial_on(struct nf_line *line, const struct nf_target *target,
+                   enum nf_transport transport)
+{
+    struct nf_dialing *dialing = calloc(1, sizeof *dialing);
+    struct nf_text address;
+
+    if (dialing == NULL) {
+        return nf_fail_because(NET_LIMIT, "no memory");
+    }
+    nf_text_begin(&address, dialing->address, sizeof dialing->address);
+    nf_text_add(&address, "%s", target->address);
+    line->dialing = dialing;
+    line->fd = -1;
+    int code = nf_wake_open(&dialing->wake);
+
+    if (code == 0) {
+        code = nf_dial_begin(&dialing->dial, target, transport);
+    }
+    if (code < 0 && code != NET_NAME) {
+        let_go(line);
+        return code;
+    }
+    dialing->dial.target = *target;
+    if (code == NET_NAME) {
+        struct nf_text words;
+
+        nf_text_begin(&words, dialing->dial.resolver_words, sizeof dialing->dial.resolver_words);
+        nf_text_add(&words, "%s", nf_cause_pending()->detail);
+        fail(dialing, code);
+    } else {
+        nf_dial_advance(&dialing->dial, line, NET_NOW);
+    }
+    atomic_store(&line->head.backend, &dialing_table);
+    return 0;
+}
+
+int nf_dialing_connect(struct nf_line *line, const struct nf_target *target,
+                       enum nf_transport transport, net_deadline deadline)
+{
+    return deadline == NET_NOW ? dial_on(line, target, transport)
+                               : nf_dial_now(line, target, transport, deadline);
+}

@@ -1,0 +1,12 @@
+/* A socket whose dial is not decided: what net_connect with NET_NOW returns. */
+#ifndef NF_BACKENDS_DIALING_H
+#define NF_BACKENDS_DIALING_H
+
+#include "backends/dial.h"
+
+/* net_connect for any line: wait until `deadline`, or with NET_NOW leave it dialing. 0 or a code.
+ */
+int nf_dialing_connect(struct nf_line *line, const struct nf_target *target,
+                       enum nf_transport transport, net_deadline deadline);
+
+#endif

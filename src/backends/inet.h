@@ -1,0 +1,29 @@
+/* What every socket of the internet family has to do with the system before it can talk. */
+#ifndef NF_BACKENDS_INET_H
+#define NF_BACKENDS_INET_H
+
+#include "backends/backend.h"
+#include "os/socket.h"
+
+/* The host and port of a target: literals and zones made numbers, services ports. `listening`
+ * allows wildcards and port 0 and refuses names; otherwise the reverse. 0; NET_ADDRESS; NET_NAME.
+ */
+int nf_inet_host(const struct nf_target *target, bool listening, struct nf_host *host);
+
+/* Tell the kernel the options it keeps: those given, and the defaults that are not the kernel's
+ * own. 0 or a code. */
+int nf_inet_apply(int fd, const struct nf_target *target);
+
+/* A bound, non-blocking descriptor for a listener, and the address it got. The descriptor or a
+ * code. */
+int nf_inet_bind(const struct nf_target *target, enum nf_transport transport, struct nf_addr *name);
+
+/* The endpoints of a target, at most `count`, in the order in which a dial would try them. How
+ * many, or a code. */
+int nf_inet_resolve(const struct nf_target *target, net_endpoint *endpoints, int count,
+                    net_deadline deadline);
+
+/* The properties that any internet descriptor answers. */
+int nf_inet_property(int fd, enum nf_word word, struct nf_value *value, bool write);
+
+#endif

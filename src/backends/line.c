@@ -1,0 +1,120 @@
+/* Lanes, and what every line does alike. Moves no bytes: see stream.c and datagram.c. */
+#include "backends/line.h"
+#include "backends/inet.h"
+#include "os/socket.h"
+
+enum { MOST_PATIENCE = 24 }; /* doublings: more than three days */
+
+int nf_lane_enter(struct nf_line *line, struct nf_lane *lane, net_deadline deadline)
+{
+    if (nf_is_canceled(&line->head)) {
+        return nf_fail(NET_CANCELED);
+    }
+    if (!nf_turn_take(&lane->turn, deadline)) {
+        return nf_fail(nf_is_canceled(&line->head) ? NET_CANCELED : NET_TIMEOUT);
+    }
+    int end = atomic_load_explicit(&lane->end, memory_order_relaxed);
+
+    if (nf_is_canceled(&line->head)) {
+        end = NET_CANCELED;
+    }
+    if (end == 0) {
+        return 0;
+    }
+    nf_turn_leave(&lane->turn);
+    return end == NET_MISUSE ? nf_fail_because(end, "nothing can be sent after net_shutdown")
+                             : nf_fail(end);
+}
+
+void nf_lane_leave(struct nf_lane *lane)
+{
+    nf_turn_leave(&lane->turn);
+}
+
+/* Powers of two: the same timeout serves all deadlines between it and its double. */
+static int set_patience(int fd, struct nf_lane *lane, enum nf_sockopt option, int64_t left)
+{
+    uint8_t doublings = 0;
+
+    while (doublings < MOST_PATIENCE && NF_PATIENCE << (doublings + 1) <= left) {
+        doublings++;
+    }
+    if (nf_sockopt_set(fd, option, NF_PATIENCE << doublings) < 0) {
+        return NF_DONTWAIT;
+    }
+    lane->patience = (uint8_t)(doublings + 1);
+    return 0;
+}
+
+int nf_lane_patience(int fd, struct nf_lane *lane, enum nf_sockopt option, net_deadline deadline)
+{
+    if (deadline == NET_FOREVER) {
+        return 0;
+    }
+    if (deadline == NET_NOW) {
+        return NF_DONTWAIT;
+    }
+    int64_t left = deadline - nf_now();
+
+    if (lane->patience != 0 && NF_PATIENCE << (lane->patience - 1) <= left) {
+        return 0;
+    }
+    return left < NF_PATIENCE ? NF_DONTWAIT : set_patience(fd, lane, option, left);
+}
+
+int nf_lane_wait(struct nf_line *line, unsigned want, net_deadline deadline)
+{
+    if (nf_is_canceled(&line->head)) {
+        return nf_fail(NET_CANCELED);
+    }
+    int got = nf_wait(line->fd, want, NULL, deadline);
+
+    return got < 0 ? got : 0;
+}
+
+/* A line was made by connect or accept, so breaking it disturbs no other process. */
+void nf_line_cancel(net_socket *socket)
+{
+    nf_socket_break(((struct nf_line *)socket)->fd);
+}
+
+/* All the readiness of a line is the kernel's. */
+void nf_line_ready(net_socket *socket, unsigned interest, struct nf_notice *notice,
+                   struct nf_readiness *out)
+{
+    (void)notice;
+    *out = (struct nf_readiness){.ready = nf_is_canceled(socket) ? interest : 0,
+                                 .fd = ((struct nf_line *)socket)->fd,
+                                 .want = interest,
+                                 .again = NET_FOREVER};
+}
+
+static int get_source(struct nf_line *line, struct nf_value *value)
+{
+    value->has_port = line->has_source_port;
+    return line->has_source ? nf_socket_local(line->fd, &value->addr) : 0;
+}
+
+int nf_line_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write)
+{
+    struct nf_line *line = (struct nf_line *)socket;
+
+    switch (word) {
+    case NF_FD:
+        value->number = line->fd;
+        return 0;
+    case NF_SOURCE:
+        return get_source(line, value);
+    case NF_PEER:
+        value->addr = socket->name;
+        return 0;
+    case NF_BYTES_SENT:
+        value->number = atomic_load_explicit(&line->bytes_out, memory_order_relaxed);
+        return 0;
+    case NF_BYTES_RECEIVED:
+        value->number = atomic_load_explicit(&line->bytes_in, memory_order_relaxed);
+        return 0;
+    default:
+        return nf_inet_property(line->fd, word, value, write);
+    }
+}

@@ -1,0 +1,66 @@
+/* A line: a connection that has a descriptor to itself. What streams and connected datagram sockets
+ * share: two lanes, in and out, each with the turn of its users, the patience that the kernel was
+ * told, and the failure that stays.
+ *
+ * A blocking call on a line is one blocking system call. The kernel bounds its waiting by a timeout
+ * that stays in force on the descriptor; that timeout is never longer than the time left, and
+ * changed only when it would be. What is left when it ran out is waited for by poll. */
+#ifndef NF_BACKENDS_LINE_H
+#define NF_BACKENDS_LINE_H
+
+#include "backends/backend.h"
+#include "os/sockopt.h"
+#include "os/transfer.h"
+#include "wait/turn.h"
+#include "wait/wait.h"
+
+struct nf_lane {
+    struct nf_turn turn;
+    _Atomic int8_t end; /* the code that every later call gets; 0 while there is none */
+    uint8_t patience; /* the timeout in force: NF_PATIENCE << (patience - 1) nanoseconds; 0: none */
+};
+
+/* The shortest timeout worth setting: the kernel counts in ticks of some milliseconds. */
+#define NF_PATIENCE (16 * NF_MILLISECOND)
+
+struct nf_line {
+    net_socket head;
+    int fd;
+    struct nf_lane in;
+    struct nf_lane out;
+    _Atomic int64_t bytes_in;
+    _Atomic int64_t bytes_out;
+    struct nf_dialing *dialing; /* until the dial is won */
+    bool has_source;            /* the address asked for a local address */
+    bool has_source_port;
+};
+
+/* Begin a call on a lane: 0 and the turn is ours, or NET_CANCELED, what the lane remembers,
+ * NET_TIMEOUT. */
+int nf_lane_enter(struct nf_line *line, struct nf_lane *lane, net_deadline deadline);
+void nf_lane_leave(struct nf_lane *lane);
+
+/* See to it that a system call on the lane (`option` is its NF_SO_RCVTIMEO or NF_SO_SNDTIMEO) waits
+ * no longer than `deadline`. Returns how to call: 0, or NF_DONTWAIT, to be followed by nf_wait. */
+int nf_lane_patience(int fd, struct nf_lane *lane, enum nf_sockopt option, net_deadline deadline);
+
+/* A call found nothing: why? 0 once it may be tried again with NF_DONTWAIT; NET_CANCELED;
+ * NET_TIMEOUT. */
+int nf_lane_wait(struct nf_line *line, unsigned want, net_deadline deadline);
+
+/* Count without an atomic addition: only the lane's turn writes. */
+static inline void nf_count(_Atomic int64_t *counter, int64_t more)
+{
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + more,
+                          memory_order_relaxed);
+}
+
+/* Slots that all lines share. */
+void nf_line_cancel(net_socket *socket);
+void nf_line_ready(net_socket *socket, unsigned interest, struct nf_notice *notice,
+                   struct nf_readiness *out);
+
+/* The properties that a descriptor answers: kernel options, addresses, port, bytes; of others 0. */
+int nf_line_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write);
+
+#endif

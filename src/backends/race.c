@@ -1,0 +1,141 @@
+/* Happy Eyeballs, version 2: the state table (RFC 8305, sections 3 to 5). */
+#include "backends/race.h"
+#include "wait/deadline.h"
+
+#include <string.h>
+
+#define STAGGER          (250 * NF_MILLISECOND) /* "Connection Attempt Delay" */
+#define RESOLUTION_DELAY (50 * NF_MILLISECOND)  /* "Resolution Delay" */
+
+void nf_race_begin(struct nf_race *race, enum nf_family first, bool asked)
+{
+    race->count = 0;
+    race->turn = first;
+    race->stagger = NET_NOW;
+    race->hold = NET_NOW;
+    race->asked_v4 = asked;
+    race->asked_v6 = asked;
+}
+
+void nf_race_add(struct nf_race *race, const struct nf_addr *addr)
+{
+    if (race->count < NF_RACE_MAX) {
+        struct nf_attempt *attempt = &race->attempt[race->count++];
+
+        memset(attempt, 0, sizeof *attempt);
+        attempt->addr = *addr;
+        attempt->fd = -1;
+    }
+}
+
+void nf_race_answered(struct nf_race *race, enum nf_family family, net_deadline now)
+{
+    if (family == NF_IPV4) {
+        race->asked_v4 = false;
+        race->hold = race->asked_v6 ? now + RESOLUTION_DELAY : NET_NOW;
+    } else {
+        race->asked_v6 = false;
+        race->hold = NET_NOW;
+    }
+}
+
+/* The next to start: of the family whose turn it is, or else of the other; -1: none waits. */
+static int pick(const struct nf_race *race)
+{
+    int other = -1;
+
+    for (int i = 0; i < race->count; i++) {
+        const struct nf_attempt *attempt = &race->attempt[i];
+
+        if (attempt->state != NF_WAITING) {
+            continue;
+        }
+        if (attempt->addr.family == race->turn) {
+            return i;
+        }
+        if (other < 0) {
+            other = i;
+        }
+    }
+    return other;
+}
+
+static bool any(const struct nf_race *race, enum nf_attempt_state state)
+{
+    for (int i = 0; i < race->count; i++) {
+        if (race->attempt[i].state == state) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int nf_race_step(const struct nf_race *race, net_deadline now)
+{
+    int which = pick(race);
+    bool trying = any(race, NF_TRYING);
+
+    if (any(race, NF_WON)) {
+        return NF_RACE_DECIDED;
+    }
+    if (which < 0) {
+        return trying || race->asked_v4 || race->asked_v6 ? NF_RACE_WAIT : NF_RACE_LOST;
+    }
+    if (now < race->hold || (trying && now < race->stagger)) {
+        return NF_RACE_WAIT;
+    }
+    return which;
+}
+
+net_deadline nf_race_next(const struct nf_race *race, net_deadline now)
+{
+    if (pick(race) < 0) {
+        return NET_FOREVER;
+    }
+    return now < race->hold ? race->hold : race->stagger;
+}
+
+void nf_race_started(struct nf_race *race, int which, int fd, net_deadline now)
+{
+    struct nf_attempt *attempt = &race->attempt[which];
+
+    attempt->state = NF_TRYING;
+    attempt->fd = fd;
+    attempt->started = now;
+    race->stagger = now + STAGGER;
+    race->turn = attempt->addr.family == NF_IPV6 ? NF_IPV4 : NF_IPV6;
+}
+
+/* The next one need not wait out the stagger: it was there to give this one a chance. */
+void nf_race_failed(struct nf_race *race, int which, int code, net_deadline now)
+{
+    struct nf_attempt *attempt = &race->attempt[which];
+
+    attempt->state = NF_FAILED;
+    attempt->fd = -1;
+    attempt->code = code;
+    attempt->ended = now;
+    race->stagger = now;
+}
+
+void nf_race_won(struct nf_race *race, int which)
+{
+    race->attempt[which].state = NF_WON;
+}
+
+int nf_race_code(const struct nf_race *race)
+{
+    int code = NET_TIMEOUT;
+    net_deadline latest = NET_NOW;
+
+    for (int i = 0; i < race->count; i++) {
+        const struct nf_attempt *attempt = &race->attempt[i];
+
+        if (attempt->state == NF_FAILED && attempt->code != NET_TIMEOUT &&
+            attempt->ended >= latest) {
+            code = attempt->code;
+            latest = attempt->ended;
+        }
+    }
+    return code;
+}

@@ -1,0 +1,77 @@
+/* What a socket says to a call that does not fit it. */
+#include "backends/backend.h"
+
+static int refuse(const char *what)
+{
+    return nf_fail_because(NET_MISUSE, "%s", what);
+}
+
+int nf_refuse_listen(net_socket *socket, const struct nf_target *target)
+{
+    (void)socket;
+    (void)target;
+    return refuse("this kind of socket cannot listen");
+}
+
+int nf_refuse_connect(net_socket *socket, const struct nf_target *target, net_deadline deadline)
+{
+    (void)socket;
+    (void)target;
+    (void)deadline;
+    return refuse("this kind of socket cannot dial");
+}
+
+net_socket *nf_refuse_accept(net_socket *socket, net_deadline deadline)
+{
+    (void)socket;
+    (void)deadline;
+    refuse("only a listener can accept, and this is a connection");
+    return NULL;
+}
+
+ssize_t nf_refuse_send(net_socket *socket, const net_slice *slices, int count,
+                       net_deadline deadline)
+{
+    (void)socket;
+    (void)slices;
+    (void)count;
+    (void)deadline;
+    return refuse("a listener does not talk: send on a socket that net_accept returned");
+}
+
+ssize_t nf_refuse_recv(net_socket *socket, void *buffer, size_t size, int until,
+                       net_deadline deadline)
+{
+    (void)socket;
+    (void)buffer;
+    (void)size;
+    (void)until;
+    (void)deadline;
+    return refuse("a listener does not talk: receive on a socket that net_accept returned");
+}
+
+int nf_refuse_send_messages(net_socket *socket, const net_message *messages, int count,
+                            net_deadline deadline)
+{
+    (void)socket;
+    (void)messages;
+    (void)count;
+    (void)deadline;
+    return refuse("only datagram sockets carry messages");
+}
+
+int nf_refuse_recv_messages(net_socket *socket, net_message *messages, int count,
+                            net_deadline deadline)
+{
+    (void)socket;
+    (void)messages;
+    (void)count;
+    (void)deadline;
+    return refuse("only datagram sockets carry messages");
+}
+
+int nf_refuse_shutdown(net_socket *socket)
+{
+    (void)socket;
+    return refuse("only a stream connection can be half-closed");
+}

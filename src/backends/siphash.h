@@ -1,0 +1,15 @@
+/* SipHash-2-4: a hash that nobody without the key can steer (Aumasson and Bernstein, 2012). */
+#ifndef NF_BACKENDS_SIPHASH_H
+#define NF_BACKENDS_SIPHASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct nf_siphash_key {
+    uint64_t k0;
+    uint64_t k1;
+};
+
+uint64_t nf_siphash(const struct nf_siphash_key *key, const void *data, size_t size);
+
+#endif

@@ -1,0 +1,248 @@
+/* Talking over a stream. The socket is a struct nf_line.
+ *
+ * What is remembered: a failure of sending stays with sending. Receiving hands out what had arrived
+ * first; where the kernel would then report a plain end, because the send took the error, a broken
+ * send makes it NET_RESET. */
+#include "backends/stream.h"
+#include "backends/line.h"
+#include "backends/until.h"
+#include "os/socket.h"
+
+enum { CONGESTION_PAUSE = 1 }; /* ms before the kernel is asked for buffers again */
+
+static const size_t most_at_once = (size_t)1 << 30; /* some systems refuse more in one call */
+
+/* A failure that no later call can mend stays; want of buffers passes. */
+static ssize_t broken(struct nf_line *line, struct nf_lane *lane, ssize_t code)
+{
+    if (nf_is_canceled(&line->head)) {
+        return nf_fail(NET_CANCELED);
+    }
+    if (code != NET_LIMIT) {
+        atomic_store_explicit(&lane->end, (int8_t)code, memory_order_relaxed);
+    }
+    return code;
+}
+
+/* A system call found no room: 0 to try again with NF_DONTWAIT, or why not. */
+static int wait_to_send(struct nf_line *line, ssize_t code, net_deadline deadline)
+{
+    if (code == NF_CONGESTED && !nf_is_canceled(&line->head)) {
+        return nf_pause(NULL, CONGESTION_PAUSE, deadline);
+    }
+    return nf_lane_wait(line, NF_OUT, deadline);
+}
+
+static ssize_t send_some(struct nf_line *line, const net_slice *slices, int count, size_t skip,
+                         int how)
+{
+    if (count == 1) {
+        size_t left = slices->size - skip;
+
+        return nf_transfer_send(line->fd, (const char *)slices->data + skip,
+                                left < most_at_once ? left : most_at_once, how);
+    }
+    return nf_transfer_send_slices(line->fd, slices, count < NF_SLICES_MAX ? count : NF_SLICES_MAX,
+                                   skip, how);
+}
+
+/* Send all, the turn being ours: the bytes taken, or why there were none. */
+static ssize_t send_all(struct nf_line *line, const net_slice *slices, int count,
+                        net_deadline deadline)
+{
+    int how = nf_lane_patience(line->fd, &line->out, NF_SO_SNDTIMEO, deadline);
+    size_t sent = 0;
+    size_t skip = 0;
+
+    while (count > 0) {
+        ssize_t n = send_some(line, slices, count, skip, how);
+
+        if (n < 0) {
+            bool may_wait = n == NF_WOULD_BLOCK || n == NF_CONGESTED;
+
+            n = may_wait ? wait_to_send(line, n, deadline) : broken(line, &line->out, n);
+            if (n < 0) {
+                return sent > 0 ? (ssize_t)sent : n;
+            }
+            how = NF_DONTWAIT;
+        }
+        nf_count(&line->bytes_out, n);
+        sent += (size_t)n;
+        skip += (size_t)n;
+        while (count > 0 && skip >= slices->size) {
+            skip -= slices->size;
+            slices++;
+            count--;
+        }
+    }
+    return (ssize_t)sent;
+}
+
+ssize_t nf_stream_send(net_socket *socket, const net_slice *slices, int count,
+                       net_deadline deadline)
+{
+    struct nf_line *line = (struct nf_line *)socket;
+
+    while (count > 0 && slices->size == 0) {
+        slices++;
+        count--;
+    }
+    if (count == 0) {
+        return nf_is_canceled(socket) ? nf_fail(NET_CANCELED) : 0;
+    }
+    ssize_t n = nf_lane_enter(line, &line->out, deadline);
+
+    if (n == 0) {
+        n = send_all(line, slices, count, deadline);
+        nf_lane_leave(&line->out);
+    }
+    return n;
+}
+
+/* The peer has finished, or so it looks. */
+static int ended(struct nf_line *line)
+{
+    int sending = atomic_load_explicit(&line->out.end, memory_order_relaxed);
+    int code = sending != 0 && sending != NET_MISUSE ? NET_RESET : NET_EOF;
+
+    atomic_store_explicit(&line->in.end, (int8_t)code, memory_order_relaxed);
+    return nf_fail(code);
+}
+
+ssize_t nf_stream_take(struct nf_line *line, void *buffer, size_t size, int how,
+                       net_deadline deadline)
+{
+    for (;;) {
+        ssize_t n = nf_transfer_recv(line->fd, buffer, size, how);
+
+        if (n > 0) {
+            return n;
+        }
+        if (n == 0) {
+            return nf_is_canceled(&line->head) ? nf_fail(NET_CANCELED) : ended(line);
+        }
+        if (n == NF_CONGESTED) {
+            return nf_fail(NET_LIMIT);
+        }
+        if (n != NF_WOULD_BLOCK) {
+            return broken(line, &line->in, n);
+        }
+        int code = nf_lane_wait(line, NF_IN, deadline);
+
+        if (code < 0) {
+            return code;
+        }
+        how |= NF_DONTWAIT;
+    }
+}
+
+static ssize_t receive_some(struct nf_line *line, void *buffer, size_t size, net_deadline deadline)
+{
+    int how = nf_lane_patience(line->fd, &line->in, NF_SO_RCVTIMEO, deadline);
+    ssize_t n =
+        nf_stream_take(line, buffer, size < most_at_once ? size : most_at_once, how, deadline);
+
+    if (n > 0) {
+        nf_count(&line->bytes_in, n);
+    }
+    return n;
+}
+
+static ssize_t receive_all(struct nf_line *line, char *buffer, size_t size, net_deadline deadline)
+{
+    int how = NF_WHOLE | nf_lane_patience(line->fd, &line->in, NF_SO_RCVTIMEO, deadline);
+    size_t filled = 0;
+
+    while (filled < size) {
+        size_t left = size - filled;
+        ssize_t n = nf_stream_take(line, buffer + filled, left < most_at_once ? left : most_at_once,
+                                   how, deadline);
+
+        if (n < 0) {
+            return filled > 0 ? (ssize_t)filled : n;
+        }
+        nf_count(&line->bytes_in, n);
+        filled += (size_t)n;
+        how |= NF_DONTWAIT;
+    }
+    return (ssize_t)filled;
+}
+
+ssize_t nf_stream_recv(net_socket *socket, void *buffer, size_t size, int until,
+                       net_deadline deadline)
+{
+    struct nf_line *line = (struct nf_line *)socket;
+
+    if (size == 0 && until < 0) {
+        return nf_is_canceled(socket) ? nf_fail(NET_CANCELED) : 0;
+    }
+    ssize_t n = nf_lane_enter(line, &line->in, deadline);
+
+    if (n < 0) {
+        return n;
+    }
+    if (until == NF_SOME) {
+        n = receive_some(line, buffer, size, deadline);
+    } else if (until == NF_ALL) {
+        n = receive_all(line, buffer, size, deadline);
+    } else {
+        n = nf_stream_until(line, buffer, size, until, deadline);
+    }
+    nf_lane_leave(&line->in);
+    return n;
+}
+
+int nf_stream_shutdown(net_socket *socket)
+{
+    struct nf_line *line = (struct nf_line *)socket;
+    int8_t none = 0;
+
+    if (nf_is_canceled(socket)) {
+        return nf_fail(NET_CANCELED);
+    }
+    if (!atomic_compare_exchange_strong(&line->out.end, &none, NET_MISUSE)) {
+        return none == NET_MISUSE ? 0 : nf_fail(none);
+    }
+    int code = nf_socket_finish(line->fd);
+
+    if (code < 0) {
+        atomic_store(&line->out.end, (int8_t)code);
+    }
+    return code;
+}
+
+/* Read and forget until the peer has closed too: unread bytes would make our close a reset, and a
+ * reset destroys what we sent last on its way (RFC 1122, 4.2.2.13). */
+static int drain(struct nf_line *line, net_deadline deadline)
+{
+    char scrap[4096];
+
+    if (nf_socket_finish(line->fd) < 0) {
+        return 0;
+    }
+    for (;;) {
+        ssize_t n = nf_transfer_recv(line->fd, scrap, sizeof scrap, NF_DONTWAIT);
+
+        if (n == 0 || (n < 0 && n != NF_WOULD_BLOCK)) {
+            return 0;
+        }
+        if (n > 0 && nf_deadline_passed(deadline)) {
+            return nf_fail(NET_TIMEOUT);
+        }
+        if (n < 0 && nf_wait(line->fd, NF_IN, NULL, deadline) < 0) {
+            return NET_TIMEOUT;
+        }
+    }
+}
+
+int nf_stream_close(net_socket *socket, net_deadline deadline)
+{
+    struct nf_line *line = (struct nf_line *)socket;
+    int code = 0;
+
+    if (deadline != NET_NOW && !nf_is_canceled(socket)) {
+        code = drain(line, deadline);
+    }
+    nf_socket_close(line->fd);
+    return code;
+}

@@ -1,0 +1,226 @@
+/* tcp:// - listeners, and connections as streams. RFC 9293 */
+#include "backends/tcp.h"
+#include "backends/dialing.h"
+#include "backends/inet.h"
+#include "backends/line.h"
+#include "backends/stream.h"
+#include "os/socket.h"
+
+enum {
+    LIMIT_PATIENCE = 100, /* ms that an accept waits for a descriptor to become free */
+    LIMIT_PAUSE = 10      /* ms between its tries */
+};
+
+static const nf_words words = NF_WORDS_COMMON | NF_WORD(NF_NODELAY) | NF_WORD(NF_KEEPALIVE) |
+                              NF_WORD(NF_USER_TIMEOUT) | NF_WORD(NF_BACKLOG) | NF_WORD(NF_RTT) |
+                              NF_WORD(NF_RETRANSMITS);
+
+struct connection {
+    struct nf_line line;
+    int backlog;
+};
+
+struct listener {
+    net_socket head;
+    int fd;
+    int backlog;
+    struct nf_wake wake; /* a cancel */
+};
+
+static int tcp_connect(net_socket *socket, const struct nf_target *target, net_deadline deadline)
+{
+    ((struct connection *)socket)->backlog = (int)target->options.value[NF_BACKLOG];
+    return nf_dialing_connect((struct nf_line *)socket, target, NF_STREAM, deadline);
+}
+
+static int tcp_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write)
+{
+    if (word == NF_BACKLOG) {
+        value->number = ((struct connection *)socket)->backlog;
+        return 0;
+    }
+    return nf_line_property(socket, word, value, write);
+}
+
+static int start_listening(struct listener *self, const struct nf_target *target)
+{
+    int64_t backlog = target->options.value[NF_BACKLOG];
+    int code = nf_socket_listen(self->fd, (int)backlog);
+
+    if (code == 0) {
+        code = nf_wake_open(&self->wake);
+    }
+    if (code == 0) {
+        code = nf_sockopt_get(self->fd, NF_SO_BACKLOG, &backlog);
+        self->backlog = (int)backlog;
+    }
+    return code;
+}
+
+static int tcp_listen(net_socket *socket, const struct nf_target *target)
+{
+    struct listener *self = (struct listener *)socket;
+
+    self->fd = nf_inet_bind(target, NF_STREAM, &socket->name);
+    if (self->fd < 0) {
+        return self->fd;
+    }
+    int code = start_listening(self, target);
+
+    if (code < 0) {
+        nf_wake_close(&self->wake);
+        nf_socket_close(self->fd);
+    }
+    return code;
+}
+
+/* There is no descriptor for the call: wait a little for one, without spinning, and no longer than
+ * the caller would. */
+static int wait_for_descriptor(struct listener *self, net_deadline *patience, net_deadline deadline)
+{
+    if (*patience == NET_NOW) {
+        *patience = nf_earlier(deadline, nf_deadline_after(nf_now(), LIMIT_PATIENCE));
+    }
+    if (nf_deadline_passed(*patience)) {
+        return nf_fail_because(NET_LIMIT, "no descriptor or no memory for another call");
+    }
+    nf_pause(&self->wake, LIMIT_PAUSE, *patience);
+    return 0;
+}
+
+static int pick_up(struct listener *self, struct nf_addr *peer, net_deadline deadline)
+{
+    net_deadline patience = NET_NOW;
+
+    for (;;) {
+        if (nf_is_canceled(&self->head)) {
+            return nf_fail(NET_CANCELED);
+        }
+        int fd = nf_socket_accept(self->fd, peer);
+
+        if (fd >= 0) {
+            return fd;
+        }
+        int code = fd;
+
+        if (fd == NF_WOULD_BLOCK) {
+            code = nf_wait(self->fd, NF_IN, &self->wake, deadline);
+        } else if (fd == NET_LIMIT) {
+            code = wait_for_descriptor(self, &patience, deadline);
+        }
+        if (code < 0) {
+            return code;
+        }
+    }
+}
+
+/* The object is made first: a call picked up with no memory for it would be lost. */
+static net_socket *tcp_accept(net_socket *socket, net_deadline deadline)
+{
+    struct listener *self = (struct listener *)socket;
+    net_socket *call = nf_socket_new(&nf_tcp);
+
+    if (call == NULL) {
+        return NULL;
+    }
+    int fd = pick_up(self, &call->name, deadline);
+
+    if (fd < 0) {
+        nf_socket_free(call);
+        return NULL;
+    }
+    ((struct connection *)call)->line.fd = fd;
+    ((struct connection *)call)->backlog = self->backlog;
+    return call;
+}
+
+/* The descriptor may be shared with other processes: it is left alone, and only our own bell is
+ * rung. */
+static void tcp_listener_cancel(net_socket *socket)
+{
+    nf_wake_post(&((struct listener *)socket)->wake);
+}
+
+static int tcp_listener_close(net_socket *socket, net_deadline deadline)
+{
+    struct listener *self = (struct listener *)socket;
+
+    (void)deadline;
+    nf_wake_close(&self->wake);
+    nf_socket_close(self->fd);
+    return 0;
+}
+
+static int tcp_listener_property(net_socket *socket, enum nf_word word, struct nf_value *value,
+                                 bool write)
+{
+    struct listener *self = (struct listener *)socket;
+
+    switch (word) {
+    case NF_FD:
+        value->number = self->fd;
+        return 0;
+    case NF_BACKLOG:
+        value->number = self->backlog;
+        return 0;
+    case NF_SOURCE:
+        return 0;
+    case NF_LOCAL:
+        value->addr = socket->name;
+        return 0;
+    case NF_PEER:
+    case NF_RTT:
+    case NF_RETRANSMITS:
+        return nf_fail_because(NET_MISUSE, "a listener has no peer");
+    default:
+        return nf_inet_property(self->fd, word, value, write);
+    }
+}
+
+static void tcp_listener_ready(net_socket *socket, unsigned interest, struct nf_notice *notice,
+                               struct nf_readiness *out)
+{
+    (void)notice;
+    *out = (struct nf_readiness){.ready = nf_is_canceled(socket) ? interest : 0,
+                                 .fd = ((struct listener *)socket)->fd,
+                                 .want = interest & NF_IN,
+                                 .again = NET_FOREVER};
+}
+
+static const struct nf_backend tcp_listener = {
+    .scheme = "tcp",
+    .size = sizeof(struct listener),
+    .words = words,
+    .listener = &tcp_listener,
+    .listen = tcp_listen,
+    .connect = nf_refuse_connect,
+    .accept = tcp_accept,
+    .send = nf_refuse_send,
+    .recv = nf_refuse_recv,
+    .send_messages = nf_refuse_send_messages,
+    .recv_messages = nf_refuse_recv_messages,
+    .shutdown = nf_refuse_shutdown,
+    .cancel = tcp_listener_cancel,
+    .close = tcp_listener_close,
+    .property = tcp_listener_property,
+    .ready = tcp_listener_ready,
+};
+
+const struct nf_backend nf_tcp = {
+    .scheme = "tcp",
+    .size = sizeof(struct connection),
+    .words = words,
+    .listener = &tcp_listener,
+    .listen = nf_refuse_listen,
+    .connect = tcp_connect,
+    .accept = nf_refuse_accept,
+    .send = nf_stream_send,
+    .recv = nf_stream_recv,
+    .send_messages = nf_refuse_send_messages,
+    .recv_messages = nf_refuse_recv_messages,
+    .shutdown = nf_stream_shutdown,
+    .cancel = nf_line_cancel,
+    .close = nf_stream_close,
+    .property = tcp_property,
+    .ready = nf_line_ready,
+};

@@ -1,0 +1,9 @@
+/* The backend of tcp://, for the registry. */
+#ifndef NF_BACKENDS_TCP_H
+#define NF_BACKENDS_TCP_H
+
+#include "backends/backend.h"
+
+extern const struct nf_backend nf_tcp;
+
+#endif

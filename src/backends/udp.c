@@ -1,0 +1,217 @@
+/* udp:// dialed: one descriptor, connected, one peer. RFC 768 */
+#include "backends/udp.h"
+#include "backends/datagram.h"
+#include "backends/dialing.h"
+#include "backends/inet.h"
+#include "backends/line.h"
+#include "name/endpoint.h"
+#include "os/socket.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct connection {
+    struct nf_line line;
+    _Atomic int64_t messages_in;
+    _Atomic int64_t messages_out;
+    _Atomic int64_t truncated;
+    int64_t option[NF_OPTIONS]; /* as the address had them */
+};
+
+static int udp_connect(net_socket *socket, const struct nf_target *target, net_deadline deadline)
+{
+    memcpy(((struct connection *)socket)->option, target->options.value,
+           sizeof target->options.value);
+    return nf_dialing_connect((struct nf_line *)socket, target, NF_DATAGRAM, deadline);
+}
+
+static void add(_Atomic int64_t *counter, int64_t more)
+{
+    atomic_fetch_add_explicit(counter, more, memory_order_relaxed);
+}
+
+/* Datagrams are sent whole, so senders need no turns. */
+static ssize_t send_slices(struct connection *self, const net_slice *slices, int count,
+                           net_deadline deadline)
+{
+    struct nf_line *line = &self->line;
+    bool denied = false;
+
+    for (;;) {
+        if (nf_is_canceled(&line->head)) {
+            return nf_fail(NET_CANCELED);
+        }
+        ssize_t n = count == 1 ? nf_transfer_send(line->fd, slices->data, slices->size, NF_DONTWAIT)
+                               : nf_transfer_send_slices(line->fd, slices, count, 0, NF_DONTWAIT);
+
+        if (n >= 0) {
+            add(&line->bytes_out, n);
+            add(&self->messages_out, 1);
+            return n;
+        }
+        int code = nf_datagram_retry(&line->head, line->fd, n, &denied, deadline);
+
+        if (code < 0) {
+            return code;
+        }
+    }
+}
+
+static ssize_t give(net_socket *socket, const net_slice *slices, int count,
+                    const net_endpoint *endpoint, net_deadline deadline)
+{
+    struct connection *self = (struct connection *)socket;
+    int code = nf_datagram_check_peer(socket, endpoint);
+    net_slice joined;
+
+    if (code < 0) {
+        return code;
+    }
+    if (count <= NF_SLICES_MAX) {
+        return send_slices(self, slices, count, deadline);
+    }
+    void *bytes = nf_datagram_join(slices, count, &joined);
+
+    if (bytes == NULL) {
+        return NET_LIMIT;
+    }
+    ssize_t n = send_slices(self, &joined, 1, deadline);
+
+    free(bytes);
+    return n;
+}
+
+/* The turn being ours. A refusal is passed on and not remembered: the peer may be there the next
+ * time. */
+static ssize_t receive(struct nf_line *line, void *buffer, size_t size, net_deadline deadline)
+{
+    int how = NF_LENGTH | nf_lane_patience(line->fd, &line->in, NF_SO_RCVTIMEO, deadline);
+
+    for (;;) {
+        ssize_t n = nf_transfer_recv(line->fd, buffer, size, how);
+
+        if (n > 0) {
+            return n;
+        }
+        if (nf_is_canceled(&line->head)) {
+            return nf_fail(NET_CANCELED);
+        }
+        if (n == NF_CONGESTED) {
+            return nf_fail(NET_LIMIT);
+        }
+        if (n != NF_WOULD_BLOCK) {
+            return n;
+        }
+        int code = nf_lane_wait(line, NF_IN, deadline);
+
+        if (code < 0) {
+            return code;
+        }
+        how |= NF_DONTWAIT;
+    }
+}
+
+static ssize_t take(net_socket *socket, void *buffer, size_t size, net_endpoint *endpoint,
+                    net_deadline deadline)
+{
+    struct connection *self = (struct connection *)socket;
+    ssize_t n = nf_lane_enter(&self->line, &self->line.in, deadline);
+
+    if (n < 0) {
+        return n;
+    }
+    n = receive(&self->line, buffer, size, deadline);
+    nf_lane_leave(&self->line.in);
+    if (n < 0) {
+        return n;
+    }
+    add(&self->line.bytes_in, n);
+    add(&self->messages_in, 1);
+    if ((size_t)n > size) {
+        add(&self->truncated, 1);
+    }
+    if (endpoint != NULL) {
+        nf_endpoint_make(endpoint, &socket->name, NULL);
+    }
+    return n;
+}
+
+static ssize_t udp_send(net_socket *socket, const net_slice *slices, int count,
+                        net_deadline deadline)
+{
+    return give(socket, slices, count, NULL, deadline);
+}
+
+static ssize_t udp_recv(net_socket *socket, void *buffer, size_t size, int until,
+                        net_deadline deadline)
+{
+    return nf_datagram_recv(socket, buffer, size, until, deadline, take);
+}
+
+static int udp_send_messages(net_socket *socket, const net_message *messages, int count,
+                             net_deadline deadline)
+{
+    return nf_datagram_send_messages(socket, messages, count, deadline, give);
+}
+
+static int udp_recv_messages(net_socket *socket, net_message *messages, int count,
+                             net_deadline deadline)
+{
+    return nf_datagram_recv_messages(socket, messages, count, deadline, take);
+}
+
+/* There is nothing to finish: what was sent is on its way. */
+static int udp_close(net_socket *socket, net_deadline deadline)
+{
+    (void)deadline;
+    nf_socket_close(((struct nf_line *)socket)->fd);
+    return 0;
+}
+
+static int udp_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write)
+{
+    struct connection *self = (struct connection *)socket;
+
+    switch (word) {
+    case NF_MESSAGES_SENT:
+        value->number = atomic_load_explicit(&self->messages_out, memory_order_relaxed);
+        return 0;
+    case NF_MESSAGES_RECEIVED:
+        value->number = atomic_load_explicit(&self->messages_in, memory_order_relaxed);
+        return 0;
+    case NF_TRUNCATED:
+        value->number = atomic_load_explicit(&self->truncated, memory_order_relaxed);
+        return 0;
+    case NF_PEERS:
+    case NF_QUEUE:
+    case NF_TOTAL:
+    case NF_STRANGERS:
+    case NF_IDLE:
+        if (write) {
+            return nf_fail_because(NET_MISUSE, "only a listener has peers to bound");
+        }
+        value->number = self->option[word];
+        return 0;
+    default:
+        return nf_line_property(socket, word, value, write);
+    }
+}
+
+const struct nf_backend nf_udp = {
+    .scheme = "udp",
+    .size = sizeof(struct connection),
+    .words = NF_UDP_WORDS,
+    .listener = &nf_udp_listener,
+    .listen = nf_refuse_listen,
+    .connect = udp_connect,
+    .accept = nf_refuse_accept,
+    .send = udp_send,
+    .recv = udp_recv,
+    .send_messages = udp_send_messages,
+    .recv_messages = udp_recv_messages,
+    .shutdown = nf_refuse_shutdown,
+    .cancel = nf_line_cancel,
+    .close = udp_close,
+    .property = udp_property,
+    .ready = nf_line_ready,
+};

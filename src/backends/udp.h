@@ -1,0 +1,15 @@
+/* The backend of udp://, for the registry; its listeners are in udp_peers.c. */
+#ifndef NF_BACKENDS_UDP_H
+#define NF_BACKENDS_UDP_H
+
+#include "backends/backend.h"
+
+extern const struct nf_backend nf_udp;
+extern const struct nf_backend nf_udp_listener;
+
+/* The words of every udp socket. */
+#define NF_UDP_WORDS                                                                               \
+    (NF_WORDS_COMMON | NF_WORD(NF_BROADCAST) | NF_WORD(NF_PEERS) | NF_WORD(NF_QUEUE) |             \
+     NF_WORD(NF_TOTAL) | NF_WORD(NF_STRANGERS) | NF_WORD(NF_IDLE))
+
+#endif

@@ -1,0 +1,100 @@
+/* Chained hashing that doubles when it is full. */
+#include "backends/udp_table.h"
+#include "os/cause.h"
+#include "os/random.h"
+
+#include <stdlib.h>
+
+enum { FIRST_BUCKETS = 16 };
+
+int nf_table_open(struct nf_table *table)
+{
+    int code = nf_random(&table->key, sizeof table->key);
+
+    if (code < 0) {
+        return code;
+    }
+    table->count = 0;
+    table->buckets = FIRST_BUCKETS;
+    table->bucket = calloc(table->buckets, sizeof(struct nf_entry *));
+    return table->bucket != NULL ? 0 : nf_fail_because(NET_LIMIT, "no memory");
+}
+
+static uint32_t hash_of(const struct nf_table *table, const struct nf_addr *remote)
+{
+    return (uint32_t)nf_siphash(&table->key, remote, sizeof *remote);
+}
+
+static struct nf_entry **chain(const struct nf_table *table, uint32_t hash)
+{
+    return &table->bucket[hash & (table->buckets - 1)];
+}
+
+struct nf_entry *nf_table_find(const struct nf_table *table, const struct nf_addr *remote)
+{
+    uint32_t hash = hash_of(table, remote);
+    struct nf_entry *entry = *chain(table, hash);
+
+    while (entry != NULL && (entry->hash != hash || !nf_addr_equal(&entry->remote, remote))) {
+        entry = entry->next;
+    }
+    return entry;
+}
+
+static void put(struct nf_table *table, struct nf_entry *entry)
+{
+    struct nf_entry **first = chain(table, entry->hash);
+
+    entry->next = *first;
+    *first = entry;
+}
+
+static void grow(struct nf_table *table)
+{
+    struct nf_table larger = *table;
+
+    larger.buckets *= 2;
+    larger.bucket = calloc(larger.buckets, sizeof(struct nf_entry *));
+    if (larger.bucket == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < table->buckets; i++) {
+        struct nf_entry *entry = table->bucket[i];
+
+        while (entry != NULL) {
+            struct nf_entry *next = entry->next;
+
+            put(&larger, entry);
+            entry = next;
+        }
+    }
+    free(table->bucket);
+    *table = larger;
+}
+
+void nf_table_add(struct nf_table *table, struct nf_entry *entry)
+{
+    if (table->count >= table->buckets) {
+        grow(table);
+    }
+    entry->hash = hash_of(table, &entry->remote);
+    put(table, entry);
+    table->count++;
+}
+
+void nf_table_remove(struct nf_table *table, struct nf_entry *entry)
+{
+    struct nf_entry **link = chain(table, entry->hash);
+
+    while (*link != entry) {
+        link = &(*link)->next;
+    }
+    *link = entry->next;
+    table->count--;
+}
+
+void nf_table_close(struct nf_table *table)
+{
+    free(table->bucket);
+    table->bucket = NULL;
+}

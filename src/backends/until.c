@@ -1,0 +1,114 @@
+/* A line of text is looked at where it waits, in the kernel's buffer, and taken once it is whole.
+ * While it is not, the low-water mark keeps the poll from telling what we know already, and makes
+ * the kernel grow its buffer for the rest. A poll that goes on waking without news says that the
+ * window is shut: the buffer will not hold the line. */
+#include "backends/until.h"
+#include "os/sockopt.h"
+
+#include <string.h>
+
+enum {
+    ROOM_AHEAD = 32 * 1024, /* bytes waiting from which on the kernel is asked to grow its buffer */
+    NO_NEWS_PAUSE =
+        20, /* ms; a sender finds out that a window has opened by probes, 200 ms apart at first */
+    NO_NEWS_MOST = 50
+};
+
+struct search {
+    struct nf_line *line;
+    size_t known; /* bytes seen without a delimiter among them */
+    bool marked;  /* the low-water mark is not 1 */
+    bool ending;  /* what is known is all there will be */
+    int no_news;  /* wakes in a row that brought nothing */
+};
+
+/* Ask for the news that come after what is known. A mark far ahead makes the kernel's buffer grow;
+ * it must not stay, for the delimiter may come before it. */
+static int set_mark(struct search *search)
+{
+    int code = 0;
+
+    search->marked = true;
+    if (search->known >= ROOM_AHEAD) {
+        code =
+            nf_sockopt_set(search->line->fd, NF_SO_LOWAT, (int64_t)search->known * 2 + ROOM_AHEAD);
+    }
+    if (code == 0) {
+        code = nf_sockopt_set(search->line->fd, NF_SO_LOWAT, (int64_t)search->known + 1);
+    }
+    return code;
+}
+
+/* Wait until there may be more than what is known. */
+static int wait_for_more(struct search *search, net_deadline deadline)
+{
+    int code = set_mark(search);
+
+    if (code == 0 && search->no_news > 0) {
+        code = nf_pause(NULL, NO_NEWS_PAUSE, deadline);
+    }
+    if (code == 0) {
+        code = nf_wait(search->line->fd, NF_IN | NF_ENDING, NULL, deadline);
+    }
+    if (nf_is_canceled(&search->line->head)) {
+        return nf_fail(NET_CANCELED);
+    }
+    search->ending = code > 0 && (code & NF_ENDING) != 0;
+    return code;
+}
+
+/* The length of the line once it is whole: with its delimiter, or all there is before the end. */
+static ssize_t find(struct search *search, char *buffer, size_t size, int delimiter,
+                    net_deadline deadline)
+{
+    for (;;) {
+        ssize_t n = nf_stream_take(search->line, buffer, size, NF_PEEK | NF_DONTWAIT, deadline);
+
+        if (n < 0) {
+            return n;
+        }
+        const char *found = memchr(buffer, delimiter, (size_t)n);
+
+        if (found != NULL) {
+            return found - buffer + 1;
+        }
+        if ((size_t)n == size) {
+            return nf_fail_because(NET_TOOBIG, "no delimiter in %zu bytes", size);
+        }
+        if (search->ending) {
+            return n;
+        }
+        search->no_news = (size_t)n == search->known ? search->no_news + 1 : 0;
+        if (search->no_news == NO_NEWS_MOST) {
+            return nf_fail_because(NET_TOOBIG, "no delimiter in the %zd bytes the system holds", n);
+        }
+        search->known = (size_t)n;
+        int code = wait_for_more(search, deadline);
+
+        if (code < 0) {
+            return code;
+        }
+    }
+}
+
+ssize_t nf_stream_until(struct nf_line *line, void *buffer, size_t size, int delimiter,
+                        net_deadline deadline)
+{
+    struct search search = {.line = line};
+
+    if (size == 0) {
+        return nf_fail_because(NET_TOOBIG, "no delimiter in 0 bytes");
+    }
+    ssize_t n = find(&search, buffer, size, delimiter, deadline);
+
+    if (search.marked) {
+        nf_sockopt_set(line->fd, NF_SO_LOWAT, 1);
+    }
+    if (n > 0) {
+        n = nf_stream_take(line, buffer, (size_t)n, NF_DONTWAIT, deadline);
+    }
+    if (n > 0) {
+        nf_count(&line->bytes_in, n);
+    }
+    return n;
+}

@@ -1,0 +1,17 @@
+/* Receiving up to a delimiter, without a buffer of our own. */
+#ifndef NF_BACKENDS_UNTIL_H
+#define NF_BACKENDS_UNTIL_H
+
+#include "backends/line.h"
+
+/* The turn being the caller's: the bytes up to and including `delimiter`, or the unterminated rest
+ * before the end; NET_TOOBIG and NET_TIMEOUT consume nothing. */
+ssize_t nf_stream_until(struct nf_line *line, void *buffer, size_t size, int delimiter,
+                        net_deadline deadline);
+
+/* Of stream.c: one receive, `how` first, then by poll until `deadline`; at least one byte or a
+ * code. Not counted. */
+ssize_t nf_stream_take(struct nf_line *line, void *buffer, size_t size, int how,
+                       net_deadline deadline);
+
+#endif

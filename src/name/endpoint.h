@@ -1,0 +1,32 @@
+/* Addresses as text, both ways, and inside the net_endpoint that callers carry about. */
+#ifndef NF_NAME_ENDPOINT_H
+#define NF_NAME_ENDPOINT_H
+
+#include "name/text.h"
+#include "netfacade.h"
+#include "os/address.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Parse the `length` characters of an IPv4 or IPv6 literal, without brackets or zone, into family
+ * and ip; the strict forms only (RFC 6943, 3.1.1; RFC 4291, 2.2). A mapped IPv4 address is IPv4.
+ * Whether it is one. */
+bool nf_literal_parse(const char *text, size_t length, struct nf_addr *addr);
+
+/* Whether a host that is no literal looks like one all the same, `127.1` or `0x7f.1`: its last
+ * label is a number. */
+bool nf_looks_numeric(const char *text, size_t length);
+
+/* Print host, or host and port: `127.0.0.1:80`, `[fe80::1%eth0]:80`, `*:80`; IPv6 as RFC 5952 says.
+ */
+void nf_print_host(struct nf_text *text, const struct nf_addr *addr);
+void nf_print_addr(struct nf_text *text, const struct nf_addr *addr);
+
+void nf_endpoint_make(net_endpoint *endpoint, const struct nf_addr *remote,
+                      const struct nf_addr *local);
+void nf_endpoint_remote(const net_endpoint *endpoint, struct nf_addr *remote);
+void nf_endpoint_local(const net_endpoint *endpoint, struct nf_addr *local);
+bool nf_endpoint_is_empty(const net_endpoint *endpoint);
+
+#endif

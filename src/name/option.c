@@ -1,0 +1,371 @@
+/* The list of words and the grammar of their values. */
+#include "name/option.h"
+#include "name/endpoint.h"
+#include "name/url.h"
+#include "os/cause.h"
+
+#include <limits.h>
+#include <string.h>
+
+enum kind { SWITCH, DURATION, SIZE, COUNT, ADDRESS, TEXT, MICROSECONDS };
+
+#define SECOND    ((int64_t)1000)
+#define KIB       ((int64_t)1024)
+#define MIB       (1024 * KIB)
+#define GIB       (1024 * MIB)
+#define UNLIMITED ((int64_t)1 << 50) /* far more than a machine has, and far from overflow */
+
+static const struct rule {
+    const char *name;
+    enum kind kind;
+    bool settable;
+    int64_t step; /* a value is a multiple of it */
+    int64_t least;
+    int64_t most;
+    int64_t standard;
+} rules[NF_WORDS] = {
+    [NF_NODELAY] = {"nodelay", SWITCH, true, 1, 0, 1, 1},
+    [NF_KEEPALIVE] = {"keepalive", DURATION, true, SECOND, SECOND, 32767 * SECOND, 0},
+    [NF_USER_TIMEOUT] = {"user-timeout", DURATION, true, 1, 1, INT_MAX, 0},
+    [NF_REUSEPORT] = {"reuseport", SWITCH, false, 1, 0, 1, 0},
+    [NF_V6ONLY] = {"v6only", SWITCH, false, 1, 0, 1, 0},
+    [NF_SNDBUF] = {"sndbuf", SIZE, true, 1, 1, GIB - 1, 0},
+    [NF_RCVBUF] = {"rcvbuf", SIZE, true, 1, 1, GIB - 1, 0},
+    [NF_BROADCAST] = {"broadcast", SWITCH, true, 1, 0, 1, 0},
+    [NF_BACKLOG] = {"backlog", COUNT, false, 1, 0, INT_MAX, INT_MAX},
+    [NF_SOURCE] = {"source", ADDRESS, false, 1, 0, 0, 0},
+    [NF_PEERS] = {"peers", COUNT, true, 1, 1, UNLIMITED, 65536},
+    [NF_QUEUE] = {"queue", SIZE, true, 1, 1, UNLIMITED, 256 * KIB},
+    [NF_TOTAL] = {"total", SIZE, true, 1, 1, UNLIMITED, 64 * MIB},
+    [NF_STRANGERS] = {"strangers", SIZE, true, 1, 1, UNLIMITED, MIB},
+    [NF_IDLE] = {"idle", DURATION, true, 1, 1, UNLIMITED, 60 * SECOND},
+    [NF_SCHEME] = {"scheme", TEXT, false, 0, 0, 0, 0},
+    [NF_LOCAL] = {"local", ADDRESS, false, 0, 0, 0, 0},
+    [NF_PEER] = {"peer", ADDRESS, false, 0, 0, 0, 0},
+    [NF_PORT] = {"port", COUNT, false, 0, 0, 0, 0},
+    [NF_BYTES_SENT] = {"bytes-sent", COUNT, false, 0, 0, 0, 0},
+    [NF_BYTES_RECEIVED] = {"bytes-received", COUNT, false, 0, 0, 0, 0},
+    [NF_MESSAGES_SENT] = {"messages-sent", COUNT, false, 0, 0, 0, 0},
+    [NF_MESSAGES_RECEIVED] = {"messages-received", COUNT, false, 0, 0, 0, 0},
+    [NF_DROPPED_QUEUE] = {"dropped-queue", COUNT, false, 0, 0, 0, 0},
+    [NF_DROPPED_STRANGERS] = {"dropped-strangers", COUNT, false, 0, 0, 0, 0},
+    [NF_TRUNCATED] = {"truncated", COUNT, false, 0, 0, 0, 0},
+    [NF_RTT] = {"rtt", MICROSECONDS, false, 0, 0, 0, 0},
+    [NF_RETRANSMITS] = {"retransmits", COUNT, false, 0, 0, 0, 0},
+    [NF_FD] = {"", COUNT, false, 0, 0, 0, 0},
+};
+
+/* The units of a kind, the smallest first. */
+static const struct unit {
+    const char *name;
+    int64_t factor;
+} durations[] = {{"ms", 1}, {"s", SECOND}, {NULL, 0}},
+  sizes[] = {{"B", 1}, {"KiB", KIB}, {"MiB", MIB}, {"GiB", GIB}, {NULL, 0}};
+
+static const struct unit *units_of(enum kind kind)
+{
+    return kind == DURATION ? durations : sizes;
+}
+
+bool nf_word_is_settable(enum nf_word word)
+{
+    return rules[word].settable;
+}
+
+bool nf_word_is_option(enum nf_word word)
+{
+    return word < NF_OPTIONS;
+}
+
+const char *nf_word_name(enum nf_word word)
+{
+    return rules[word].name;
+}
+
+/* Levenshtein's distance, of names as short as ours; a longer text is far from all of them. */
+static size_t distance(const char *text, size_t length, const char *name)
+{
+    enum { LONGEST = 32 };
+    size_t row[LONGEST + 1];
+    size_t width = strlen(name);
+
+    if (length > LONGEST || width > LONGEST) {
+        return SIZE_MAX;
+    }
+    for (size_t j = 0; j <= width; j++) {
+        row[j] = j;
+    }
+    for (size_t i = 1; i <= length; i++) {
+        size_t diagonal = row[0];
+
+        row[0] = i;
+        for (size_t j = 1; j <= width; j++) {
+            size_t changed = diagonal + (text[i - 1] == name[j - 1] ? 0 : 1);
+            size_t shorter = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+
+            diagonal = row[j];
+            row[j] = changed < shorter ? changed : shorter;
+        }
+    }
+    return row[width];
+}
+
+const char *nf_nearest(const char *text, size_t length, const char *(*next)(int, const void *),
+                       const void *argument)
+{
+    const char *nearest = "";
+    size_t least = SIZE_MAX;
+    int i = 0;
+
+    for (const char *name = next(i, argument); name != NULL; name = next(++i, argument)) {
+        size_t far = *name != '\0' ? distance(text, length, name) : SIZE_MAX;
+
+        if (far < least || *nearest == '\0') {
+            least = far;
+            nearest = name;
+        }
+    }
+    return nearest;
+}
+
+/* The names of a set, one by one; empty for a word that is not in it. */
+static const char *name_in(int i, const void *words)
+{
+    if (i == NF_WORDS) {
+        return NULL;
+    }
+    return (*(const nf_words *)words & NF_WORD(i)) != 0 ? rules[i].name : "";
+}
+
+int nf_word_find(nf_words words, const char *name, size_t length)
+{
+    for (int i = 0; i < NF_WORDS; i++) {
+        bool known = (words & NF_WORD(i)) != 0;
+
+        if (known && strlen(rules[i].name) == length && memcmp(rules[i].name, name, length) == 0) {
+            return i;
+        }
+    }
+    return nf_fail_because(NET_ADDRESS, "nothing is called '%.*s' here; the nearest is '%s'",
+                           length > 64 ? 64 : (int)length, name,
+                           nf_nearest(name, length, name_in, &words));
+}
+
+static void print_units(struct nf_text *text, const struct unit *units, int64_t number)
+{
+    const struct unit *best = units;
+
+    for (const struct unit *unit = units; unit->name != NULL; unit++) {
+        if (number % unit->factor == 0) {
+            best = unit;
+        }
+    }
+    nf_text_add(text, "%lld%s", (long long)(number / best->factor), best->name);
+}
+
+void nf_value_print(struct nf_text *text, enum nf_word word, const struct nf_value *value)
+{
+    switch (rules[word].kind) {
+    case SWITCH:
+        nf_text_add(text, "%s", value->number != 0 ? "on" : "off");
+        break;
+    case DURATION:
+        if (value->number == 0) {
+            nf_text_add(text, "off");
+        } else {
+            print_units(text, durations, value->number);
+        }
+        break;
+    case SIZE:
+        print_units(text, sizes, value->number);
+        break;
+    case COUNT:
+        nf_text_add(text, "%lld", (long long)value->number);
+        break;
+    case MICROSECONDS:
+        nf_text_add(text, "%lldus", (long long)value->number);
+        break;
+    case TEXT:
+        nf_text_add(text, "%s", value->scheme);
+        break;
+    case ADDRESS:
+        if (value->scheme != NULL) {
+            nf_text_add(text, "%s://", value->scheme);
+        }
+        if (value->addr.family == NF_NOWHERE) {
+            nf_text_add(text, "off");
+        } else if (value->has_port) {
+            nf_print_addr(text, &value->addr);
+        } else {
+            nf_print_host(text, &value->addr);
+        }
+        break;
+    }
+}
+
+/* Quote the value refused, and say what would do. */
+static int refuse(enum nf_word word, const char *text, size_t length, const char *advice)
+{
+    return nf_fail_because(NET_ADDRESS, "%s takes %s, not '%.*s'", rules[word].name, advice,
+                           length > 64 ? 64 : (int)length, text);
+}
+
+static int refuse_range(enum nf_word word, const char *text, size_t length, int64_t nearest)
+{
+    char advice[96];
+    struct nf_text printed;
+    struct nf_value value = {.number = nearest};
+
+    nf_text_begin(&printed, advice, sizeof advice);
+    nf_text_add(&printed, "values about ");
+    nf_value_print(&printed, word, &value);
+    nf_text_add(&printed, " at the nearest");
+    return refuse(word, text, length, advice);
+}
+
+static int parse_switch(enum nf_word word, const char *text, size_t length, int64_t *number)
+{
+    if (length == 2 && memcmp(text, "on", 2) == 0) {
+        *number = 1;
+        return 0;
+    }
+    if (length == 3 && memcmp(text, "off", 3) == 0) {
+        *number = 0;
+        return 0;
+    }
+    return refuse(word, text, length, "on or off");
+}
+
+/* The factor of what stands after the digits; 0 when it is no unit of this kind. */
+static int64_t factor_of(enum kind kind, const char *text, size_t length)
+{
+    if (length == 0) {
+        return kind == DURATION ? 0 : 1;
+    }
+    if (kind == COUNT) {
+        return 0;
+    }
+    for (const struct unit *unit = units_of(kind); unit->name != NULL; unit++) {
+        if (strlen(unit->name) == length && memcmp(unit->name, text, length) == 0) {
+            return unit->factor;
+        }
+    }
+    return 0;
+}
+
+static int parse_number(enum nf_word word, const char *text, size_t length, int64_t *number)
+{
+    const struct rule *rule = &rules[word];
+    static const char *const advice[] = {[DURATION] = "a number with a unit, as in 500ms or 30s",
+                                         [SIZE] =
+                                             "a number of bytes, perhaps with a unit, as in 64KiB",
+                                         [COUNT] = "a number"};
+    int64_t value = 0;
+    size_t digits = 0;
+
+    while (digits < length && text[digits] >= '0' && text[digits] <= '9') {
+        if (value <= UNLIMITED) {
+            value = value * 10 + (text[digits] - '0');
+        }
+        digits++;
+    }
+    int64_t factor = factor_of(rule->kind, text + digits, length - digits);
+
+    if (digits == 0 || factor == 0) {
+        return refuse(word, text, length, advice[rule->kind]);
+    }
+    if (value > rule->most / factor) {
+        return refuse_range(word, text, length, rule->most);
+    }
+    value *= factor;
+    if (value < rule->least) {
+        return refuse_range(word, text, length, rule->least);
+    }
+    if (value % rule->step != 0) {
+        return refuse_range(word, text, length, value - value % rule->step);
+    }
+    *number = value;
+    return 0;
+}
+
+static int parse_source(const char *text, size_t length, struct nf_value *value)
+{
+    struct nf_host host;
+    int code = nf_host_parse_source(text, length, &host);
+
+    if (code == 0) {
+        code = nf_host_find_zone(&host);
+    }
+    if (code == 0) {
+        value->addr = host.addr;
+        value->has_port = host.has_port;
+    }
+    return code;
+}
+
+int nf_value_parse(enum nf_word word, const char *text, size_t length, struct nf_value *value)
+{
+    bool off = length == 3 && memcmp(text, "off", 3) == 0;
+
+    memset(value, 0, sizeof *value);
+    switch (rules[word].kind) {
+    case SWITCH:
+        return parse_switch(word, text, length, &value->number);
+    case DURATION:
+        return off ? 0 : parse_number(word, text, length, &value->number);
+    case ADDRESS:
+        return off ? 0 : parse_source(text, length, value);
+    default:
+        return parse_number(word, text, length, &value->number);
+    }
+}
+
+static int parse_one(nf_words words, const char *text, size_t length, struct nf_options *options)
+{
+    const char *sign = memchr(text, '=', length);
+    size_t name = sign != NULL ? (size_t)(sign - text) : length;
+    struct nf_value value;
+
+    if (sign == NULL || name == 0) {
+        return nf_fail_because(NET_ADDRESS, "an option is name=value, not '%.*s'",
+                               length > 64 ? 64 : (int)length, text);
+    }
+    int word = nf_word_find(words & (NF_WORD(NF_OPTIONS) - 1), text, name);
+
+    if (word < 0) {
+        return word;
+    }
+    if ((options->given & NF_WORD(word)) != 0) {
+        return nf_fail_because(NET_ADDRESS, "%s is given twice", rules[word].name);
+    }
+    int code = nf_value_parse((enum nf_word)word, sign + 1, length - name - 1, &value);
+
+    if (code == 0) {
+        options->given |= NF_WORD(word);
+        options->value[word] = value.number;
+    }
+    if (code == 0 && word == NF_SOURCE) {
+        options->source = value.addr;
+        options->source_has_port = value.has_port;
+    }
+    return code;
+}
+
+int nf_options_parse(nf_words words, const char *query, size_t length, struct nf_options *options)
+{
+    int code = 0;
+    size_t at = 0;
+
+    memset(options, 0, sizeof *options);
+    for (int i = 0; i < NF_OPTIONS; i++) {
+        options->value[i] = rules[i].standard;
+    }
+    while (code == 0 && length > 0 && at <= length) {
+        const char *end = memchr(query + at, '&', length - at);
+        size_t piece = end != NULL ? (size_t)(end - query) - at : length - at;
+
+        code = parse_one(words, query + at, piece, options);
+        at += piece + 1;
+    }
+    return code;
+}

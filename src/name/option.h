@@ -1,0 +1,100 @@
+/* The words a socket understands: the options of addresses, which net_get and net_set share, and
+ * the properties that can only be read. One list for all schemes; each backend states which of them
+ * are its own. */
+#ifndef NF_NAME_OPTION_H
+#define NF_NAME_OPTION_H
+
+#include "name/text.h"
+#include "os/address.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum nf_word {
+    /* options that the kernel keeps */
+    NF_NODELAY,
+    NF_KEEPALIVE,
+    NF_USER_TIMEOUT,
+    NF_REUSEPORT,
+    NF_V6ONLY,
+    NF_SNDBUF,
+    NF_RCVBUF,
+    NF_BROADCAST,
+    /* options that we keep */
+    NF_BACKLOG,
+    NF_SOURCE,
+    NF_PEERS,
+    NF_QUEUE,
+    NF_TOTAL,
+    NF_STRANGERS,
+    NF_IDLE,
+    NF_OPTIONS, /* how many options there are */
+    /* properties that can only be read */
+    NF_SCHEME = NF_OPTIONS,
+    NF_LOCAL,
+    NF_PEER,
+    NF_PORT,
+    NF_BYTES_SENT,
+    NF_BYTES_RECEIVED,
+    NF_MESSAGES_SENT,
+    NF_MESSAGES_RECEIVED,
+    NF_DROPPED_QUEUE,
+    NF_DROPPED_STRANGERS,
+    NF_TRUNCATED,
+    NF_RTT,
+    NF_RETRANSMITS,
+    NF_FD, /* has no name and is in no set: net_fd asks for it */
+    NF_WORDS
+};
+
+/* A set of words. */
+typedef uint32_t nf_words;
+#define NF_WORD(word) ((nf_words)1 << (word))
+#define NF_WORDS_COMMON                                                                            \
+    (NF_WORD(NF_REUSEPORT) | NF_WORD(NF_V6ONLY) | NF_WORD(NF_SNDBUF) | NF_WORD(NF_RCVBUF) |        \
+     NF_WORD(NF_SOURCE) | NF_WORD(NF_SCHEME) | NF_WORD(NF_LOCAL) | NF_WORD(NF_PEER) |              \
+     NF_WORD(NF_PORT) | NF_WORD(NF_BYTES_SENT) | NF_WORD(NF_BYTES_RECEIVED) |                      \
+     NF_WORD(NF_MESSAGES_SENT) | NF_WORD(NF_MESSAGES_RECEIVED) | NF_WORD(NF_DROPPED_QUEUE) |       \
+     NF_WORD(NF_DROPPED_STRANGERS) | NF_WORD(NF_TRUNCATED))
+
+/* What a word stands for; which member counts is the word's affair. */
+struct nf_value {
+    int64_t number; /* milliseconds (0: off), bytes, a count, 0 or 1; of rtt microseconds */
+    struct nf_addr addr;
+    bool has_port; /* of a source: print the port too */
+    const char *scheme;
+};
+
+/* What an address asked for. */
+struct nf_options {
+    nf_words given; /* which of these stood in the address; the others have their defaults */
+    int64_t value[NF_OPTIONS]; /* in the units of nf_value */
+    struct nf_addr source;     /* NF_NOWHERE: as the system likes */
+    bool source_has_port;
+};
+
+/* The word called so, of those in `words`; or NET_ADDRESS, which names the nearest. */
+int nf_word_find(nf_words words, const char *name, size_t length);
+
+/* Whether net_set may change it. */
+bool nf_word_is_settable(enum nf_word word);
+bool nf_word_is_option(enum nf_word word);
+const char *nf_word_name(enum nf_word word);
+
+/* 0, or NET_ADDRESS with what is wrong and what would be right. */
+int nf_value_parse(enum nf_word word, const char *text, size_t length, struct nf_value *value);
+
+/* Print it so that it parses to the same again. */
+void nf_value_print(struct nf_text *text, enum nf_word word, const struct nf_value *value);
+
+/* A query, `name=value&name=value`, whose names are in `words`; defaults for the rest. 0 or
+ * NET_ADDRESS. */
+int nf_options_parse(nf_words words, const char *query, size_t length, struct nf_options *options);
+
+/* The name in `names`, each ended by a NUL and an empty one at the end, that `text` was perhaps
+ * meant to be. */
+const char *nf_nearest(const char *text, size_t length, const char *(*next)(int, const void *),
+                       const void *argument);
+
+#endif

@@ -1,0 +1,27 @@
+/* Printing piece by piece without losing count. */
+#include "name/text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+void nf_text_begin(struct nf_text *text, char *buffer, size_t size)
+{
+    *text = (struct nf_text){.buffer = buffer, .size = size};
+    if (size > 0) {
+        buffer[0] = '\0';
+    }
+}
+
+void nf_text_add(struct nf_text *text, const char *format, ...)
+{
+    va_list arguments;
+    size_t used = text->length < text->size ? text->length : text->size;
+    size_t room = text->size - used;
+
+    va_start(arguments, format);
+    int length = vsnprintf(room > 0 ? text->buffer + used : NULL, room, format, arguments);
+    va_end(arguments);
+    if (length > 0) {
+        text->length += (size_t)length;
+    }
+}

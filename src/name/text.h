@@ -1,0 +1,18 @@
+/* Text being printed into a caller's buffer, counted as snprintf counts: the length that all of it
+ * needs. */
+#ifndef NF_NAME_TEXT_H
+#define NF_NAME_TEXT_H
+
+#include <stddef.h>
+
+struct nf_text {
+    char *buffer;
+    size_t size;
+    size_t length; /* of the whole text, also of what did not fit */
+};
+
+void nf_text_begin(struct nf_text *text, char *buffer, size_t size);
+void nf_text_add(struct nf_text *text, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

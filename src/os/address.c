@@ -1,0 +1,97 @@
+/* Addresses between our words and the system's; nothing here opens or asks a socket. */
+#define _GNU_SOURCE
+#include "os/address.h"
+#include "os/sockaddr.h"
+
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+
+_Static_assert(NF_ZONE_MAX == IF_NAMESIZE, "a zone is an interface name");
+
+static const uint8_t mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+bool nf_addr_equal(const struct nf_addr *a, const struct nf_addr *b)
+{
+    return memcmp(a, b, sizeof *a) == 0;
+}
+
+bool nf_addr_is_wildcard(const struct nf_addr *addr)
+{
+    static const uint8_t zeros[16];
+
+    return addr->family == NF_EVERYWHERE || memcmp(addr->ip, zeros, sizeof zeros) == 0;
+}
+
+bool nf_addr_is_link_local(const struct nf_addr *addr)
+{
+    if (addr->family != NF_IPV6) {
+        return false;
+    }
+    bool unicast = addr->ip[0] == 0xfe && (addr->ip[1] & 0xc0) == 0x80;
+    bool multicast =
+        addr->ip[0] == 0xff && ((addr->ip[1] & 0x0f) == 1 || (addr->ip[1] & 0x0f) == 2);
+
+    return unicast || multicast;
+}
+
+uint32_t nf_zone_index(const char *zone)
+{
+    return if_nametoindex(zone);
+}
+
+void nf_zone_name(uint32_t index, char name[NF_ZONE_MAX])
+{
+    if (if_indextoname(index, name) == NULL) {
+        snprintf(name, NF_ZONE_MAX, "%u", (unsigned)index);
+    }
+}
+
+socklen_t nf_to_sockaddr(const struct nf_addr *addr, bool v6, union nf_sockaddr *out)
+{
+    memset(out, 0, sizeof *out);
+    if (addr->family == NF_IPV4 && !v6) {
+        out->v4.sin_family = AF_INET;
+        out->v4.sin_port = htons(addr->port);
+        memcpy(&out->v4.sin_addr, addr->ip, sizeof out->v4.sin_addr);
+        return sizeof out->v4;
+    }
+    out->v6.sin6_family = AF_INET6;
+    out->v6.sin6_port = htons(addr->port);
+    if (addr->family == NF_IPV4) {
+        memcpy(out->v6.sin6_addr.s6_addr, mapped_prefix, sizeof mapped_prefix);
+        memcpy(out->v6.sin6_addr.s6_addr + sizeof mapped_prefix, addr->ip, 4);
+    } else {
+        memcpy(out->v6.sin6_addr.s6_addr, addr->ip, sizeof addr->ip);
+        out->v6.sin6_scope_id = addr->scope;
+    }
+    return sizeof out->v6;
+}
+
+void nf_from_in6(const struct in6_addr *in, uint32_t scope, struct nf_addr *addr)
+{
+    memset(addr, 0, sizeof *addr);
+    if (memcmp(in->s6_addr, mapped_prefix, sizeof mapped_prefix) == 0) {
+        addr->family = NF_IPV4;
+        memcpy(addr->ip, in->s6_addr + sizeof mapped_prefix, 4);
+        return;
+    }
+    addr->family = NF_IPV6;
+    memcpy(addr->ip, in->s6_addr, sizeof addr->ip);
+    if (nf_addr_is_link_local(addr)) {
+        addr->scope = scope;
+    }
+}
+
+void nf_from_sockaddr(const union nf_sockaddr *in, struct nf_addr *addr)
+{
+    memset(addr, 0, sizeof *addr);
+    if (in->any.sa_family == AF_INET) {
+        addr->family = NF_IPV4;
+        memcpy(addr->ip, &in->v4.sin_addr, sizeof in->v4.sin_addr);
+        addr->port = ntohs(in->v4.sin_port);
+    } else if (in->any.sa_family == AF_INET6) {
+        nf_from_in6(&in->v6.sin6_addr, in->v6.sin6_scope_id, addr);
+        addr->port = ntohs(in->v6.sin6_port);
+    }
+}

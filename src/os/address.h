@@ -1,0 +1,41 @@
+/* A network address in our own words: what the floors above know of sockaddr. */
+#ifndef NF_OS_ADDRESS_H
+#define NF_OS_ADDRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum nf_family {
+    NF_NOWHERE = 0,
+    NF_EVERYWHERE = 1, /* the wildcard of both families; only ever a local address */
+    NF_IPV4 = 4,
+    NF_IPV6 = 6
+};
+
+/* Equal addresses have equal bytes: unused ones are zero, and an IPv4 address is NF_IPV4 whatever
+ * socket saw it. */
+struct nf_addr {
+    uint16_t family;
+    uint16_t port;  /* in host order */
+    uint32_t scope; /* the interface of a link-local IPv6 address */
+    uint8_t ip[16]; /* in network order; IPv4 uses the first four */
+};
+
+enum { NF_ZONE_MAX = 16 }; /* an interface name with its NUL: IF_NAMESIZE */
+
+/* Whether two addresses are equal, port and all. */
+bool nf_addr_equal(const struct nf_addr *a, const struct nf_addr *b);
+
+/* Whether an address is a wildcard: every interface, or every one of its family. */
+bool nf_addr_is_wildcard(const struct nf_addr *addr);
+
+/* Whether an IPv6 address means something on one link only, so that it takes a zone (RFC 4007). */
+bool nf_addr_is_link_local(const struct nf_addr *addr);
+
+/* The number of the interface called `zone`; 0 when there is none. */
+uint32_t nf_zone_index(const char *zone);
+
+/* The name of interface `index`, or its number in decimal where it has no name any more. */
+void nf_zone_name(uint32_t index, char name[NF_ZONE_MAX]);
+
+#endif

@@ -1,0 +1,213 @@
+/* Codes, their texts, the errno map, and the thread's record of failures. Composes no sentence: see
+ * api/failure.c. */
+#define _GNU_SOURCE
+#include "os/cause.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    int code;
+    const char *text;
+} codes[] = {
+    {NET_EOF, "end"},
+    {NET_TIMEOUT, "timed out"},
+    {NET_CANCELED, "canceled"},
+    {NET_REFUSED, "refused"},
+    {NET_RESET, "reset"},
+    {NET_UNREACHABLE, "unreachable"},
+    {NET_NAME, "unknown name"},
+    {NET_ADDRESS, "bad address"},
+    {NET_INUSE, "in use"},
+    {NET_DENIED, "denied"},
+    {NET_TOOBIG, "too big"},
+    {NET_MISUSE, "misuse"},
+    {NET_LIMIT, "limit reached"},
+    {NET_UNSUPPORTED, "not supported"},
+    {NET_SYSTEM, "system error"},
+};
+
+/* What an errno means wherever it comes from; calls that know better decide before they ask. */
+static const struct {
+    int error;
+    int code;
+} errors[] = {
+    {ECONNREFUSED, NET_REFUSED},
+    {ECONNRESET, NET_RESET},
+    {EPIPE, NET_RESET},
+    {ECONNABORTED, NET_RESET},
+    {ETIMEDOUT, NET_RESET},
+    {ENOTCONN, NET_RESET},
+    {EHOSTUNREACH, NET_UNREACHABLE},
+    {ENETUNREACH, NET_UNREACHABLE},
+    {EHOSTDOWN, NET_UNREACHABLE},
+    {ENETDOWN, NET_UNREACHABLE},
+    {ENONET, NET_UNREACHABLE},
+    {EADDRINUSE, NET_INUSE},
+    {EACCES, NET_DENIED},
+    {EPERM, NET_DENIED},
+    {EMSGSIZE, NET_TOOBIG},
+    {EMFILE, NET_LIMIT},
+    {ENFILE, NET_LIMIT},
+    {ENOBUFS, NET_LIMIT},
+    {ENOMEM, NET_LIMIT},
+    {ENOSPC, NET_LIMIT},
+    {EAFNOSUPPORT, NET_UNSUPPORTED},
+    {EPROTONOSUPPORT, NET_UNSUPPORTED},
+    {ESOCKTNOSUPPORT, NET_UNSUPPORTED},
+    {EOPNOTSUPP, NET_UNSUPPORTED},
+    {ENOPROTOOPT, NET_UNSUPPORTED},
+    {ENOSYS, NET_UNSUPPORTED},
+};
+
+/* Two causes take turns: the one being recorded, and the one of the last failure that reached the
+ * caller. */
+struct record {
+    struct nf_cause cause[2];
+    int pending;
+    struct nf_failure last;
+};
+
+static _Thread_local struct record record;
+
+const char *nf_code_text(int code)
+{
+    if (code == 0) {
+        return "no error";
+    }
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+        if (codes[i].code == code) {
+            return codes[i].text;
+        }
+    }
+    return "unknown error";
+}
+
+void nf_errno_text(int error, char *buffer, size_t size)
+{
+    const char *text = strerrordesc_np(error);
+
+    snprintf(buffer, size, "%s, errno %d", text != NULL ? text : "unknown", error);
+}
+
+static struct nf_cause *begin(int code, int error)
+{
+    struct nf_cause *cause = &record.cause[record.pending];
+
+    cause->code = code;
+    cause->error = error;
+    cause->whole = false;
+    cause->detail[0] = '\0';
+    return cause;
+}
+
+int nf_fail(int code)
+{
+    begin(code, 0);
+    return code;
+}
+
+int nf_fail_as(int code, int error)
+{
+    begin(code, error);
+    return code;
+}
+
+int nf_fail_errno(int error)
+{
+    for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
+        if (errors[i].error == error) {
+            return nf_fail_as(errors[i].code, error);
+        }
+    }
+    return nf_fail_as(NET_SYSTEM, error);
+}
+
+/* The detail is formatted aside first: it may quote the one it replaces. A cut is shown as one. */
+static void describe(struct nf_cause *cause, const char *format, va_list arguments)
+{
+    static const char cut[] = "...";
+    char detail[NF_DETAIL_MAX];
+    int length = vsnprintf(detail, sizeof detail, format, arguments);
+
+    if (length >= (int)sizeof detail) {
+        memcpy(detail + sizeof detail - sizeof cut, cut, sizeof cut);
+    }
+    memcpy(cause->detail, detail, strlen(detail) + 1);
+}
+
+int nf_fail_because(int code, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    describe(begin(code, 0), format, arguments);
+    va_end(arguments);
+    return code;
+}
+
+int nf_fail_sentence(int code, const char *format, ...)
+{
+    va_list arguments;
+    struct nf_cause *cause = begin(code, 0);
+
+    va_start(arguments, format);
+    describe(cause, format, arguments);
+    va_end(arguments);
+    cause->whole = true;
+    return code;
+}
+
+const struct nf_cause *nf_cause_pending(void)
+{
+    return &record.cause[record.pending];
+}
+
+static struct nf_failure *commit(int code, const char *operation)
+{
+    struct nf_cause *cause = &record.cause[record.pending];
+
+    if (cause->code != code) {
+        cause = begin(code, 0);
+    }
+    record.pending = 1 - record.pending;
+    record.cause[record.pending].code = 0;
+    record.last.operation = operation;
+    record.last.cause = cause;
+    return &record.last;
+}
+
+int nf_blame(int code, const char *operation, const char *address)
+{
+    struct nf_failure *last = commit(code, operation);
+    size_t length = address != NULL ? strnlen(address, NF_WHERE_MAX) : 0;
+
+    last->scheme = NULL;
+    if (length == NF_WHERE_MAX) {
+        snprintf(last->where, NF_WHERE_MAX, "%.*s...", NF_WHERE_MAX - 4, address);
+    } else if (length > 0) {
+        memcpy(last->where, address, length + 1);
+    } else {
+        last->where[0] = '\0';
+    }
+    return code;
+}
+
+int nf_blame_at(int code, const char *operation, const char *scheme, const struct nf_addr *addr)
+{
+    struct nf_failure *last = commit(code, operation);
+
+    last->scheme = scheme;
+    last->addr = *addr;
+    return code;
+}
+
+struct nf_failure *nf_failure(void)
+{
+    if (record.last.cause == NULL) {
+        record.last.cause = &record.cause[1 - record.pending];
+    }
+    return &record.last;
+}

@@ -1,0 +1,62 @@
+/* Why a call failed: our codes, and what the sentence will need. The leaf that fails records the
+ * cause and returns the code; the door adds operation and address when the failure reaches the
+ * caller (nf_blame). Nothing is formatted before somebody asks, unless the cause itself has
+ * details. */
+#ifndef NF_OS_CAUSE_H
+#define NF_OS_CAUSE_H
+
+#include "netfacade.h"
+#include "os/address.h"
+
+#include <stdbool.h>
+
+/* Codes between floors; none ever reaches a caller. */
+enum {
+    NF_WOULD_BLOCK = -100, /* not now: wait for readiness */
+    NF_CONGESTED = -101 /* the system is out of buffers for a moment, and readiness does not tell */
+};
+
+enum { NF_DETAIL_MAX = 1200, NF_WHERE_MAX = 200 };
+
+struct nf_cause {
+    int code;
+    int error;                  /* an errno, or 0 */
+    bool whole;                 /* detail is the whole sentence */
+    char detail[NF_DETAIL_MAX]; /* empty when the code says all */
+};
+
+/* A failure that reached the caller. */
+struct nf_failure {
+    const char *operation;
+    const char
+        *scheme; /* with addr where the call had a socket; else where has the address as given */
+    struct nf_addr addr;
+    char where[NF_WHERE_MAX];
+    struct nf_cause *cause;
+};
+
+/* Record a cause; each returns `code`, so that a leaf fails in one line. */
+int nf_fail(int code);
+int nf_fail_because(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int nf_fail_sentence(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Record `error`, an errno, and return the code that it maps to. */
+int nf_fail_errno(int error);
+int nf_fail_as(int code, int error);
+
+/* The cause recorded last, which nobody has been told yet. */
+const struct nf_cause *nf_cause_pending(void);
+
+/* Make the cause recorded last this thread's failure. `address` or `scheme` and `addr` say where;
+ * all may be NULL. */
+int nf_blame(int code, const char *operation, const char *address);
+int nf_blame_at(int code, const char *operation, const char *scheme, const struct nf_addr *addr);
+
+/* The thread's last failure; its cause has code 0 if there was none. */
+struct nf_failure *nf_failure(void);
+
+/* The name and the text of a code, and the text of an errno. */
+const char *nf_code_text(int code);
+void nf_errno_text(int error, char *buffer, size_t size);
+
+#endif

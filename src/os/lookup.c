@@ -1,0 +1,59 @@
+/* getaddrinfo and getservbyname_r, with their own error numbers made ours. */
+#define _GNU_SOURCE
+#include "os/lookup.h"
+#include "os/cause.h"
+#include "os/sockaddr.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+
+enum { SERVICE_BUFFER = 2048 }; /* one line of services(5), its aliases included */
+
+static int failure(int problem)
+{
+    switch (problem) {
+    case EAI_MEMORY:
+        return nf_fail_because(NET_LIMIT, "no memory for the look-up");
+    case EAI_SYSTEM:
+        return nf_fail_errno(errno);
+    default:
+        return nf_fail_because(NET_NAME, "%s", gai_strerror(problem));
+    }
+}
+
+/* One socket type, so that each address comes once. No AI_ADDRCONFIG: it does not count loopback.
+ */
+int nf_lookup_host(const char *host, enum nf_family family, struct nf_addr *addrs, int count)
+{
+    struct addrinfo hints = {.ai_family = family == NF_IPV4 ? AF_INET : AF_INET6,
+                             .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+    int problem = getaddrinfo(host, NULL, &hints, &found);
+    int n = 0;
+
+    if (problem != 0) {
+        return failure(problem);
+    }
+    for (const struct addrinfo *each = found; each != NULL && n < count; each = each->ai_next) {
+        nf_from_sockaddr((const union nf_sockaddr *)(const void *)each->ai_addr, &addrs[n]);
+        if (addrs[n].family != NF_NOWHERE) {
+            n++;
+        }
+    }
+    freeaddrinfo(found);
+    return n > 0 ? n : nf_fail_because(NET_NAME, "no address");
+}
+
+int nf_lookup_service(const char *service, const char *protocol)
+{
+    struct servent entry;
+    struct servent *found = NULL;
+    char buffer[SERVICE_BUFFER];
+
+    getservbyname_r(service, protocol, &entry, buffer, sizeof buffer, &found);
+    if (found == NULL) {
+        return nf_fail_because(NET_NAME, "no %s service is called '%s'", protocol, service);
+    }
+    return ntohs((uint16_t)found->s_port);
+}

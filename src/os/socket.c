@@ -1,0 +1,179 @@
+/* The system's socket calls, and what their errors mean to us. Moves no data: see transfer.c. */
+#define _GNU_SOURCE
+#include "os/socket.h"
+#include "os/cause.h"
+#include "os/sockaddr.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+int nf_socket_open(enum nf_family family, enum nf_transport transport, bool blocking)
+{
+    int domain = family == NF_IPV4 ? AF_INET : AF_INET6;
+    int type = transport == NF_STREAM ? SOCK_STREAM : SOCK_DGRAM;
+    int fd = socket(domain, type | SOCK_CLOEXEC | (blocking ? 0 : SOCK_NONBLOCK), 0);
+
+    return fd >= 0 ? fd : nf_fail_errno(errno);
+}
+
+bool nf_socket_is_v6(int fd)
+{
+    int domain = AF_INET;
+    socklen_t size = sizeof domain;
+
+    getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size);
+    return domain == AF_INET6;
+}
+
+int nf_socket_bind(int fd, const struct nf_addr *addr)
+{
+    union nf_sockaddr name;
+    socklen_t length = nf_to_sockaddr(addr, nf_socket_is_v6(fd), &name);
+
+    if (bind(fd, &name.any, length) == 0) {
+        return 0;
+    }
+    if (errno == EADDRNOTAVAIL) {
+        return nf_fail_because(NET_ADDRESS, "no interface of this system has it");
+    }
+    if (errno == EADDRINUSE && addr->port == 0) {
+        return nf_fail_because(NET_LIMIT, "no local port is free");
+    }
+    return nf_fail_errno(errno);
+}
+
+int nf_socket_listen(int fd, int backlog)
+{
+    return listen(fd, backlog) == 0 ? 0 : nf_fail_errno(errno);
+}
+
+/* The errors of a caller who is gone again, or of his network, are no errors of the listener
+ * (accept(2)). */
+static bool is_callers_error(int error)
+{
+    switch (error) {
+    case EAGAIN:
+    case EINTR:
+    case ECONNABORTED:
+    case ENETDOWN:
+    case EPROTO:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case ENONET:
+    case EHOSTUNREACH:
+    case EOPNOTSUPP:
+    case ENETUNREACH:
+    case EPERM: /* a firewall rule forbade the call */
+        return true;
+    default:
+        return false;
+    }
+}
+
+int nf_socket_accept(int fd, struct nf_addr *peer)
+{
+    union nf_sockaddr name = {0};
+    socklen_t length = sizeof name;
+    int call = accept4(fd, &name.any, &length, SOCK_CLOEXEC);
+
+    if (call >= 0) {
+        nf_from_sockaddr(&name, peer);
+        return call;
+    }
+    return is_callers_error(errno) ? NF_WOULD_BLOCK : nf_fail_errno(errno);
+}
+
+/* What a failed dial means: not always what the same errno means on an established connection. */
+static int dial_failure(int error)
+{
+    switch (error) {
+    case ETIMEDOUT:
+        return nf_fail(NET_TIMEOUT);
+    case EADDRNOTAVAIL:
+        return nf_fail_because(NET_LIMIT, "no local port is free");
+    case EINVAL: /* a blackhole route */
+        return nf_fail_as(NET_UNREACHABLE, error);
+    case EAFNOSUPPORT:
+        return nf_fail_as(NET_UNREACHABLE, error);
+    default:
+        return nf_fail_errno(error);
+    }
+}
+
+int nf_socket_connect(int fd, const struct nf_addr *addr)
+{
+    union nf_sockaddr name;
+    socklen_t length = nf_to_sockaddr(addr, addr->family == NF_IPV6, &name);
+
+    if (connect(fd, &name.any, length) == 0) {
+        return 0;
+    }
+    if (errno == EINPROGRESS || errno == EINTR || errno == EALREADY) {
+        return NF_WOULD_BLOCK;
+    }
+    return dial_failure(errno);
+}
+
+/* No error is no proof: a poll may have woken for nothing, so ask whether there is a peer. */
+int nf_socket_connected(int fd)
+{
+    int error = 0;
+    socklen_t size = sizeof error;
+    union nf_sockaddr name;
+    socklen_t length = sizeof name;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) {
+        return nf_fail_errno(errno);
+    }
+    if (error != 0) {
+        return dial_failure(error);
+    }
+    if (getpeername(fd, &name.any, &length) == 0) {
+        return 0;
+    }
+    return errno == ENOTCONN ? NF_WOULD_BLOCK : nf_fail_errno(errno);
+}
+
+int nf_socket_local(int fd, struct nf_addr *addr)
+{
+    union nf_sockaddr name = {0};
+    socklen_t length = sizeof name;
+
+    if (getsockname(fd, &name.any, &length) != 0) {
+        return nf_fail_errno(errno);
+    }
+    nf_from_sockaddr(&name, addr);
+    return 0;
+}
+
+/* Of the flags that F_SETFL changes, a socket of ours has O_NONBLOCK alone. */
+int nf_socket_block(int fd)
+{
+    return fcntl(fd, F_SETFL, 0) == 0 ? 0 : nf_fail_errno(errno);
+}
+
+int nf_socket_finish(int fd)
+{
+    return shutdown(fd, SHUT_WR) == 0 ? 0 : nf_fail_errno(errno);
+}
+
+void nf_socket_break(int fd)
+{
+    int kept = errno;
+
+    shutdown(fd, SHUT_RDWR);
+    errno = kept;
+}
+
+/* Linux gives the number back even when close fails: trying again could close a stranger's
+ * (close(2)). */
+void nf_socket_close(int fd)
+{
+    int kept = errno;
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    errno = kept;
+}

@@ -1,0 +1,42 @@
+/* Detached threads, for the resolver alone. */
+#define _GNU_SOURCE
+#include "os/thread.h"
+#include "os/cause.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <unistd.h>
+
+enum { STACK_SIZE = 512 * 1024 }; /* the modules that getaddrinfo loads want room */
+
+int nf_thread_start(void *(*body)(void *), void *argument)
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+    sigset_t all;
+    sigset_t kept;
+    int error = pthread_attr_init(&attributes);
+
+    if (error != 0) {
+        return nf_fail_as(NET_LIMIT, error);
+    }
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attributes, STACK_SIZE);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &kept);
+    error = pthread_create(&thread, &attributes, body, argument);
+    pthread_sigmask(SIG_SETMASK, &kept, NULL);
+    pthread_attr_destroy(&attributes);
+    return error == 0 ? 0 : nf_fail_as(NET_LIMIT, error);
+}
+
+int nf_process(void)
+{
+    return (int)getpid();
+}
+
+void nf_thread_yield(void)
+{
+    sched_yield();
+}

@@ -1,0 +1,37 @@
+/* Bytes and datagrams through a descriptor. One system call each; none raises SIGPIPE. They return
+ * a count, or NF_WOULD_BLOCK (nothing moved: not ready, the descriptor's patience ran out, or a
+ * signal came), NF_CONGESTED, or the code of a failure that has been recorded. */
+#ifndef NF_OS_TRANSFER_H
+#define NF_OS_TRANSFER_H
+
+#include "netfacade.h"
+#include "os/address.h"
+
+#include <stdbool.h>
+
+enum {
+    NF_DONTWAIT = 1, /* do not wait, though the descriptor blocks */
+    NF_PEEK = 2,     /* leave the bytes where they are */
+    NF_WHOLE = 4,    /* wait until the buffer is full */
+    NF_LENGTH = 8    /* of a datagram return the real length, also when it did not fit */
+};
+
+enum { NF_SLICES_MAX = 64 }; /* slices in one system call */
+
+ssize_t nf_transfer_send(int fd, const void *data, size_t size, int how);
+ssize_t nf_transfer_recv(int fd, void *buffer, size_t size, int how);
+
+/* The bytes of at most NF_SLICES_MAX slices, but for the first `skip`. */
+ssize_t nf_transfer_send_slices(int fd, const net_slice *slices, int count, size_t skip, int how);
+
+/* A datagram of at most NF_SLICES_MAX slices to `to` from our address `from` (NULL: as the system
+ * likes). `v6` tells the socket's own family. Never waits. */
+ssize_t nf_transfer_send_to(int fd, bool v6, const net_slice *slices, int count,
+                            const struct nf_addr *to, const struct nf_addr *from);
+
+/* A datagram, who sent it, and the address of ours it was sent to (NF_NOWHERE when the system does
+ * not tell). Never waits; returns the real length. */
+ssize_t nf_transfer_recv_from(int fd, void *buffer, size_t size, struct nf_addr *from,
+                              struct nf_addr *to);
+
+#endif

@@ -1,0 +1,97 @@
+/* An eventfd that knows which process made it. */
+#define _GNU_SOURCE
+#include "os/wake.h"
+#include "os/cause.h"
+
+#include <errno.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum { FD_BITS = 32 };
+
+static int fd_of(uint64_t owner)
+{
+    return (int)(uint32_t)owner;
+}
+
+static bool is_ours(uint64_t owner)
+{
+    return owner >> FD_BITS == (uint64_t)getpid();
+}
+
+static int make(uint64_t *owner)
+{
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+    if (fd < 0) {
+        return nf_fail_errno(errno);
+    }
+    *owner = (uint64_t)getpid() << FD_BITS | (uint32_t)fd;
+    return 0;
+}
+
+int nf_wake_open(struct nf_wake *wake)
+{
+    uint64_t owner = 0;
+    int code = make(&owner);
+
+    atomic_store(&wake->owner, owner);
+    return code;
+}
+
+int nf_wake_fd(struct nf_wake *wake)
+{
+    uint64_t owner = atomic_load(&wake->owner);
+
+    if (is_ours(owner)) {
+        return fd_of(owner);
+    }
+    uint64_t own = 0;
+    int code = make(&own);
+
+    if (code < 0) {
+        return code;
+    }
+    uint64_t inherited = owner;
+
+    if (atomic_compare_exchange_strong(&wake->owner, &inherited, own)) {
+        if (owner != 0) {
+            close(fd_of(owner));
+        }
+        return fd_of(own);
+    }
+    close(fd_of(own));
+    return fd_of(inherited);
+}
+
+/* Another process's bell is not ours to ring: nobody here listens to it. */
+void nf_wake_post(struct nf_wake *wake)
+{
+    int kept = errno;
+    uint64_t owner = atomic_load(&wake->owner);
+
+    if (is_ours(owner)) {
+        uint64_t one = 1;
+        ssize_t written = write(fd_of(owner), &one, sizeof one);
+
+        (void)written; /* fails only when the count is full, and then it is rung already */
+    }
+    errno = kept;
+}
+
+void nf_wake_drain(struct nf_wake *wake)
+{
+    uint64_t rings;
+    ssize_t got = read(fd_of(atomic_load(&wake->owner)), &rings, sizeof rings);
+
+    (void)got; /* fails only when there were none */
+}
+
+void nf_wake_close(struct nf_wake *wake)
+{
+    uint64_t owner = atomic_exchange(&wake->owner, 0);
+
+    if (owner != 0) {
+        close(fd_of(owner));
+    }
+}

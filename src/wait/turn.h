@@ -1,0 +1,38 @@
+/* Whose turn it is: a lock that one may hold while waiting for the network, so that queueing for it
+ * has a deadline. Four bytes; free of system calls when nobody else wants it. */
+#ifndef NF_WAIT_TURN_H
+#define NF_WAIT_TURN_H
+
+#include "os/futex.h"
+
+#include <stdbool.h>
+
+struct nf_turn {
+    _Atomic uint32_t word;
+};
+
+enum { NF_TURN_FREE, NF_TURN_TAKEN, NF_TURN_WANTED }; /* wanted: taken, and somebody sleeps */
+
+/* The slow halves of the two below. */
+bool nf_turn_queue(struct nf_turn *turn, net_deadline deadline);
+void nf_turn_pass(struct nf_turn *turn);
+
+/* Whether the turn is ours; false: the deadline passed first. */
+static inline bool nf_turn_take(struct nf_turn *turn, net_deadline deadline)
+{
+    uint32_t seen = NF_TURN_FREE;
+
+    return atomic_compare_exchange_strong_explicit(&turn->word, &seen, NF_TURN_TAKEN,
+                                                   memory_order_acquire, memory_order_relaxed) ||
+           nf_turn_queue(turn, deadline);
+}
+
+static inline void nf_turn_leave(struct nf_turn *turn)
+{
+    if (atomic_exchange_explicit(&turn->word, NF_TURN_FREE, memory_order_release) ==
+        NF_TURN_WANTED) {
+        nf_turn_pass(turn);
+    }
+}
+
+#endif

@@ -1,0 +1,30 @@
+/* One descriptor and perhaps a bell, until a deadline. */
+#include "wait/wait.h"
+#include "os/cause.h"
+
+int nf_wait(int fd, unsigned want, struct nf_wake *wake, net_deadline deadline)
+{
+    struct nf_poll polls[2] = {{.fd = fd, .want = want}, {.fd = -1, .want = NF_IN}};
+    int count = 1;
+
+    if (nf_deadline_passed(deadline)) {
+        return nf_fail(NET_TIMEOUT);
+    }
+    if (wake != NULL) {
+        polls[1].fd = nf_wake_fd(wake);
+        if (polls[1].fd < 0) {
+            return polls[1].fd;
+        }
+        count = 2;
+    }
+    nf_poll(polls, count, deadline);
+    return (int)polls[0].got;
+}
+
+int nf_pause(struct nf_wake *wake, int64_t milliseconds, net_deadline deadline)
+{
+    net_deadline end = nf_deadline_after(nf_now(), milliseconds);
+    int code = nf_wait(-1, 0, wake, nf_earlier(end, deadline));
+
+    return code < 0 && deadline > end ? 0 : code;
+}
