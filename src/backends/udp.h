@@ -1,4 +1,5 @@
-/* The backend of udp://, for the registry; its listeners are in udp_peers.c. */
+/* The backend of udp://, for the registry: udp.c has the dialed sockets, udp_listener.c and
+ * udp_peers.c the others. */
 #ifndef NF_BACKENDS_UDP_H
 #define NF_BACKENDS_UDP_H
 
@@ -6,6 +7,7 @@
 
 extern const struct nf_backend nf_udp;
 extern const struct nf_backend nf_udp_listener;
+extern const struct nf_backend nf_udp_peer;
 
 /* The words of every udp socket. */
 #define NF_UDP_WORDS                                                                               \

@@ -1,0 +1,230 @@
+/* udp:// listening: a socket that hears from strangers, and picks up one socket for each of them.
+ */
+#include "backends/datagram.h"
+#include "backends/inet.h"
+#include "backends/udp.h"
+#include "backends/udp_member.h"
+#include "name/endpoint.h"
+#include "os/clock.h"
+#include "os/sockopt.h"
+#include "os/thread.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int open_hub(struct nf_hub *hub, const struct nf_target *target)
+{
+    hub->fd = nf_inet_bind(target, NF_DATAGRAM, &hub->name);
+    if (hub->fd < 0) {
+        return hub->fd;
+    }
+    hub->process = nf_process();
+    hub->v6 = nf_socket_is_v6(hub->fd);
+    hub->wildcard = nf_addr_is_wildcard(&hub->name);
+    memcpy(hub->bound, target->options.value, sizeof hub->bound);
+    int code = hub->wildcard ? nf_sockopt_set(hub->fd, NF_SO_PKTINFO, 1) : 0;
+
+    if (code == 0) {
+        code = nf_wake_open(&hub->wake);
+    }
+    if (code == 0) {
+        code = nf_table_open(&hub->table);
+    }
+    if (code == 0) {
+        hub->scratch = malloc(NF_DATAGRAM_MAX);
+        code = hub->scratch != NULL ? 0 : nf_fail_because(NET_LIMIT, "no memory");
+    }
+    return code;
+}
+
+static int udp_listen(net_socket *socket, const struct nf_target *target)
+{
+    struct nf_hub *hub = calloc(1, sizeof *hub);
+
+    if (hub == NULL) {
+        return nf_fail_because(NET_LIMIT, "no memory");
+    }
+    nf_mutex_init(&hub->lock);
+    hub->fd = -1;
+    int code = open_hub(hub, target);
+
+    if (code < 0) {
+        nf_hub_free(hub);
+        return code;
+    }
+    hub->listener = (struct nf_member *)socket;
+    atomic_store(&hub->members, 1);
+    ((struct nf_member *)socket)->hub = hub;
+    socket->name = hub->name;
+    return 0;
+}
+
+static bool has_strangers(const struct nf_member *member)
+{
+    return member->hub->strangers.first != NULL;
+}
+
+static net_deadline never(const struct nf_member *member)
+{
+    (void)member;
+    return NET_FOREVER;
+}
+
+static const struct nf_errand await_stranger = {has_strangers, never};
+
+static ssize_t take_stranger(net_socket *socket, void *buffer, size_t size, net_endpoint *endpoint,
+                             net_deadline deadline)
+{
+    struct nf_hub *hub = nf_hub_of(socket);
+    struct nf_letter *letter = NULL;
+    struct nf_addr from;
+
+    nf_mutex_lock(&hub->lock);
+    int code = nf_hub_wait((struct nf_member *)socket, &await_stranger, deadline);
+
+    if (code == 0) {
+        letter = nf_hub_take_stranger(hub, &from);
+    }
+    nf_mutex_unlock(&hub->lock);
+    if (letter == NULL) {
+        return code;
+    }
+    nf_endpoint_make(endpoint, &from, &letter->local);
+    return nf_member_open_letter((struct nf_member *)socket, letter, buffer, size);
+}
+
+/* The lock held, a stranger waiting. */
+static net_socket *accept_first(struct nf_hub *hub)
+{
+    net_deadline now = nf_now();
+
+    nf_hub_expire(hub, now);
+    if (hub->accepted >= hub->bound[NF_PEERS]) {
+        nf_fail_because(NET_LIMIT, "all %lld peers are taken", (long long)hub->bound[NF_PEERS]);
+        return NULL;
+    }
+    net_socket *call = nf_socket_new(&nf_udp_peer);
+
+    if (call != NULL) {
+        nf_hub_accept(hub, (struct nf_peer *)call, now);
+    }
+    return call;
+}
+
+static net_socket *udp_accept(net_socket *socket, net_deadline deadline)
+{
+    struct nf_hub *hub = nf_hub_of(socket);
+    net_socket *call = NULL;
+
+    nf_mutex_lock(&hub->lock);
+    if (nf_hub_wait((struct nf_member *)socket, &await_stranger, deadline) == 0) {
+        call = accept_first(hub);
+    }
+    nf_mutex_unlock(&hub->lock);
+    return call;
+}
+
+static int listener_recv_messages(net_socket *socket, net_message *messages, int count,
+                                  net_deadline deadline)
+{
+    return nf_datagram_recv_messages(socket, messages, count, deadline, take_stranger);
+}
+
+static ssize_t give_to_anyone(net_socket *socket, const net_slice *slices, int count,
+                              const net_endpoint *endpoint, net_deadline deadline)
+{
+    struct nf_addr to;
+    struct nf_addr from;
+
+    if (nf_endpoint_is_empty(endpoint)) {
+        return nf_fail_because(NET_MISUSE, "the message has no endpoint, and a listener no peer");
+    }
+    nf_endpoint_remote(endpoint, &to);
+    nf_endpoint_local(endpoint, &from);
+    return nf_member_send((struct nf_member *)socket, slices, count, &to, &from, deadline);
+}
+
+static int listener_send_messages(net_socket *socket, const net_message *messages, int count,
+                                  net_deadline deadline)
+{
+    return nf_datagram_send_messages(socket, messages, count, deadline, give_to_anyone);
+}
+
+static void remove_listener(net_socket *socket)
+{
+    nf_hub_remove_strangers(nf_hub_of(socket));
+    nf_hub_of(socket)->listener = NULL;
+}
+
+static int listener_close(net_socket *socket, net_deadline deadline)
+{
+    (void)deadline;
+    return nf_member_close(socket, remove_listener);
+}
+
+/* Who sleeps until his peer has been silent too long must reckon anew. */
+static void wake_all(struct nf_hub *hub)
+{
+    nf_mutex_lock(&hub->lock);
+    for (struct nf_member *each = hub->asleep; each != NULL; each = each->next_asleep) {
+        nf_hub_ring(each, INT_MAX);
+    }
+    nf_mutex_unlock(&hub->lock);
+    nf_wake_post(&hub->wake);
+}
+
+static int listener_property(net_socket *socket, enum nf_word word, struct nf_value *value,
+                             bool write)
+{
+    struct nf_hub *hub = nf_hub_of(socket);
+    int code = 0;
+
+    switch (word) {
+    case NF_FD:
+        value->number = hub->fd;
+        return 0;
+    case NF_LOCAL:
+        value->addr = hub->name;
+        return 0;
+    case NF_PEER:
+        return nf_fail_because(NET_MISUSE, "a listener has no peer");
+    case NF_DROPPED_QUEUE:
+    case NF_DROPPED_STRANGERS:
+        nf_mutex_lock(&hub->lock);
+        value->number = word == NF_DROPPED_QUEUE ? hub->dropped_queue : hub->dropped_strangers;
+        nf_mutex_unlock(&hub->lock);
+        return 0;
+    default:
+        code = nf_member_property(socket, word, value, write);
+        if (write && word == NF_IDLE) {
+            wake_all(hub);
+        }
+        return code;
+    }
+}
+
+static void listener_ready(net_socket *socket, unsigned interest, struct nf_notice *notice,
+                           struct nf_readiness *out)
+{
+    nf_member_ready(socket, interest, notice, out, &await_stranger);
+}
+
+const struct nf_backend nf_udp_listener = {
+    .scheme = "udp",
+    .size = sizeof(struct nf_member),
+    .words = NF_UDP_WORDS,
+    .listener = &nf_udp_listener,
+    .listen = udp_listen,
+    .connect = nf_refuse_connect,
+    .accept = udp_accept,
+    .send = nf_refuse_send,
+    .recv = nf_refuse_recv,
+    .send_messages = listener_send_messages,
+    .recv_messages = listener_recv_messages,
+    .shutdown = nf_refuse_shutdown,
+    .cancel = nf_member_cancel,
+    .close = listener_close,
+    .property = listener_property,
+    .ready = listener_ready,
+};

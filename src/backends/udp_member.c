@@ -1,0 +1,187 @@
+/* What the listener and the peers of a hub do alike. */
+#include "backends/udp_member.h"
+#include "backends/datagram.h"
+#include "backends/inet.h"
+#include "os/futex.h"
+#include "os/poll.h"
+#include "os/transfer.h"
+#include "wait/deadline.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void add(_Atomic int64_t *counter, int64_t more)
+{
+    atomic_fetch_add_explicit(counter, more, memory_order_relaxed);
+}
+
+void nf_hub_free(struct nf_hub *hub)
+{
+    nf_wake_close(&hub->wake);
+    nf_socket_close(hub->fd);
+    nf_table_close(&hub->table);
+    nf_mutex_destroy(&hub->lock);
+    free(hub->scratch);
+    free(hub);
+}
+
+int nf_member_close(net_socket *socket, void (*remove)(net_socket *socket))
+{
+    struct nf_hub *hub = nf_hub_of(socket);
+    bool locked = nf_hub_lock_to_close(hub);
+
+    if (locked) {
+        remove(socket);
+        nf_mutex_unlock(&hub->lock);
+    }
+    if (atomic_fetch_sub(&hub->members, 1) > 1) {
+        return 0;
+    }
+    if (locked) {
+        nf_hub_free(hub);
+    } else {
+        nf_wake_close(&hub->wake);
+        nf_socket_close(hub->fd);
+    }
+    return 0;
+}
+
+ssize_t nf_member_open_letter(struct nf_member *member, struct nf_letter *letter, void *buffer,
+                              size_t size)
+{
+    size_t length = letter->size;
+    size_t fits = length < size ? length : size;
+
+    if (fits > 0) {
+        memcpy(buffer, letter->data, fits);
+    }
+    add(&member->bytes_in, (int64_t)length);
+    add(&member->messages_in, 1);
+    if (length > size) {
+        add(&member->truncated, 1);
+    }
+    free(letter);
+    return (ssize_t)length;
+}
+
+static ssize_t send_slices(struct nf_member *self, const net_slice *slices, int count,
+                           const struct nf_addr *to, const struct nf_addr *from,
+                           net_deadline deadline)
+{
+    struct nf_hub *hub = self->hub;
+    bool says_from = hub->wildcard && from->family == to->family;
+    bool denied = false;
+
+    for (;;) {
+        if (nf_is_canceled(&self->head)) {
+            return nf_fail(NET_CANCELED);
+        }
+        ssize_t n =
+            nf_transfer_send_to(hub->fd, hub->v6, slices, count, to, says_from ? from : NULL);
+
+        if (n >= 0) {
+            add(&self->bytes_out, n);
+            add(&self->messages_out, 1);
+            return n;
+        }
+        int code = nf_datagram_retry(&self->head, hub->fd, n, &denied, deadline);
+
+        if (code < 0) {
+            return code;
+        }
+    }
+}
+
+ssize_t nf_member_send(struct nf_member *self, const net_slice *slices, int count,
+                       const struct nf_addr *to, const struct nf_addr *from, net_deadline deadline)
+{
+    net_slice joined;
+
+    if (count <= NF_SLICES_MAX) {
+        return send_slices(self, slices, count, to, from, deadline);
+    }
+    void *bytes = nf_datagram_join(slices, count, &joined);
+
+    if (bytes == NULL) {
+        return NET_LIMIT;
+    }
+    ssize_t n = send_slices(self, &joined, 1, to, from, deadline);
+
+    free(bytes);
+    return n;
+}
+
+/* Sleepers hear the bell of their socket; the postman, if it is one of ours, hears the hub's. */
+void nf_member_cancel(net_socket *socket)
+{
+    struct nf_member *member = (struct nf_member *)socket;
+
+    atomic_fetch_add(&member->bell, 1);
+    nf_futex_wake(&member->bell, INT_MAX);
+    nf_wake_post(&member->hub->wake);
+}
+
+static int read_counter(_Atomic int64_t *counter, struct nf_value *value)
+{
+    value->number = atomic_load_explicit(counter, memory_order_relaxed);
+    return 0;
+}
+
+int nf_member_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write)
+{
+    struct nf_member *member = (struct nf_member *)socket;
+    struct nf_hub *hub = member->hub;
+
+    switch (word) {
+    case NF_PORT:
+        value->number = hub->name.port;
+        return 0;
+    case NF_SOURCE:
+        return 0;
+    case NF_BYTES_SENT:
+        return read_counter(&member->bytes_out, value);
+    case NF_BYTES_RECEIVED:
+        return read_counter(&member->bytes_in, value);
+    case NF_MESSAGES_SENT:
+        return read_counter(&member->messages_out, value);
+    case NF_MESSAGES_RECEIVED:
+        return read_counter(&member->messages_in, value);
+    case NF_TRUNCATED:
+        return read_counter(&member->truncated, value);
+    case NF_PEERS:
+    case NF_QUEUE:
+    case NF_TOTAL:
+    case NF_STRANGERS:
+    case NF_IDLE:
+        nf_mutex_lock(&hub->lock);
+        *(write ? &hub->bound[word] : &value->number) = write ? value->number : hub->bound[word];
+        nf_mutex_unlock(&hub->lock);
+        return 0;
+    default:
+        return nf_inet_property(hub->fd, word, value, write);
+    }
+}
+
+/* Whoever asks is postman for a moment; what that brings to others rings their notices. */
+void nf_member_ready(net_socket *socket, unsigned interest, struct nf_notice *notice,
+                     struct nf_readiness *out, const struct nf_errand *errand)
+{
+    struct nf_member *member = (struct nf_member *)socket;
+    struct nf_hub *hub = member->hub;
+    bool canceled = nf_is_canceled(socket);
+
+    nf_mutex_lock(&hub->lock);
+    member->notice = NULL;
+    if ((interest & NF_IN) != 0 && !errand->is_done(member)) {
+        nf_hub_fetch(hub);
+    }
+    bool done = canceled || errand->is_done(member);
+
+    member->notice = notice;
+    *out = (struct nf_readiness){.ready = interest & (NF_OUT | (done ? (unsigned)NF_IN : 0)),
+                                 .fd = hub->fd,
+                                 .want = interest & NF_IN,
+                                 .again = errand->ends(member)};
+    nf_mutex_unlock(&hub->lock);
+}
