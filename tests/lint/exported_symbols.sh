@@ -1,0 +1,44 @@
+#!/bin/sh
+# What libnetfacade.so shows the world: the functions of the header and nothing else, no need but
+# libc, tables that are read-only once loaded, and a small size.
+set -eu
+
+source_dir=${NETFACADE_SOURCE_DIR:-.}
+library=${NETFACADE_BUILD_DIR:-build/gcc}/libnetfacade.so
+size_limit=$((100 * 1024))
+
+if [ -n "${NETFACADE_SANITIZE:-}" ]; then
+    echo "skipped: a sanitizer adds symbols and libraries of its own"
+    exit 77
+fi
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+status=0
+fail() {
+    echo "$*"
+    status=1
+}
+
+tr '\n' ' ' <"$source_dir/include/netfacade.h" | sed 's:/\*[^*]*\*\+\([^/*][^*]*\*\+\)*/::g' |
+    grep -o '\<net_[a-z_]*(' | tr -d '(' | sort >"$work/header"
+sed -n 's/^ *\(net_[a-z_]*\);$/\1/p' "$source_dir/src/exports.map" | sort >"$work/map"
+nm -D --defined-only "$library" | awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' |
+    sort >"$work/library"
+
+diff "$work/header" "$work/map" || fail "netfacade.h (<) and exports.map (>) differ"
+diff "$work/header" "$work/library" || fail "netfacade.h (<) and $library (>) differ"
+[ -s "$work/header" ] || fail "found no function in netfacade.h"
+
+dynamic=$(readelf -dW "$library")
+# libc's own loader, ld-linux, is named beside it where thread-local memory is used.
+needed=$(echo "$dynamic" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -v '^ld-linux')
+[ "$needed" = libc.so.6 ] || fail "needs more than libc.so.6:" "$needed"
+echo "$dynamic" | grep -q 'BIND_NOW\|(FLAGS_1).*NOW' || fail "not linked with -z now"
+echo "$dynamic" | grep -q 'NODELETE' || fail "not linked with -z nodelete"
+readelf -lW "$library" | grep -q GNU_RELRO || fail "not linked with -z relro"
+
+strip -o "$work/stripped" "$library"
+size=$(wc -c <"$work/stripped")
+[ "$size" -lt $size_limit ] || fail "stripped, it has $size bytes; the limit is $size_limit"
+exit $status
