@@ -1,0 +1,106 @@
+/* echo_server [ADDRESS] - says back whatever it hears, to any number of callers at once.
+ *
+ *     echo_server                               tcp://127.0.0.1:7000
+ *     echo_server udp://127.0.0.1:7000          the same program over datagrams
+ *     echo_server 'tcp://:7000?keepalive=30s'   every interface, IPv4 and IPv6
+ *
+ * One thread waits for calls; each call gets a thread of its own. SIGINT or SIGTERM ends it. */
+#define _POSIX_C_SOURCE 200809L
+
+#include <netfacade.h>
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum {
+    BUFFER_SIZE = 65536, /* every datagram fits: the largest has 65,507 bytes */
+    LISTEN_MS = 10000,   /* a caller who does not listen to our echo for so long is dropped */
+    GOODBYE_MS = 1000,   /* how long a hang-up waits for the last echo to arrive */
+    REST_NS = 10000000   /* between tries to accept when something is used up */
+};
+
+static net_socket *listener; /* set before the signal handler is installed, never changed after */
+
+/* net_cancel may be called from a signal handler: net_accept below returns NET_CANCELED. */
+static void stop(int signal_number)
+{
+    (void)signal_number;
+    net_cancel(listener);
+}
+
+static void *serve(void *argument)
+{
+    net_socket *caller = argument;
+    char buffer[BUFFER_SIZE];
+
+    for (;;) {
+        ssize_t got = net_recv(caller, buffer, sizeof buffer, NET_FOREVER);
+        if (got == NET_TOOBIG) {
+            continue; /* one datagram did not fit and was dropped; the next one may fit */
+        }
+        if (got < 0) {
+            break; /* NET_EOF: the caller has finished; anything else: the call is broken */
+        }
+        /* On a stream 0 never comes here; on datagrams 0 is an empty one and is echoed too. */
+        if (net_send(caller, buffer, (size_t)got, net_after(LISTEN_MS)) != got) {
+            break;
+        }
+    }
+    /* With a deadline the hang-up lets the last echo arrive; NET_NOW could destroy it. */
+    net_close(caller, net_after(GOODBYE_MS));
+    return NULL;
+}
+
+/* Give the caller a thread. When there is none to have, only this caller is turned away. */
+static void answer(net_socket *caller)
+{
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, serve, caller) != 0) {
+        net_close(caller, NET_NOW);
+        return;
+    }
+    pthread_detach(thread);
+}
+
+int main(int argc, char **argv)
+{
+    const struct timespec rest = {.tv_nsec = REST_NS};
+    struct sigaction action = {.sa_handler = stop};
+    char local[128];
+
+    listener = net_listen(argc > 1 ? argv[1] : "tcp://127.0.0.1:7000");
+    if (listener == NULL) {
+        fprintf(stderr, "echo_server: %s\n", net_error_text());
+        return EXIT_FAILURE;
+    }
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+
+    /* With port 0 only the socket knows the number it was given. */
+    net_get(listener, "local", local, sizeof local);
+    printf("listening on %s\n", local);
+    fflush(stdout);
+
+    for (;;) {
+        net_socket *caller = net_accept(listener, NET_FOREVER);
+        if (caller != NULL) {
+            answer(caller);
+        } else if (net_error() == NET_LIMIT) {
+            nanosleep(&rest, NULL); /* no descriptor, or no room for a peer: there will be again */
+        } else {
+            break;
+        }
+    }
+    if (net_error() != NET_CANCELED) {
+        fprintf(stderr, "echo_server: %s\n", net_error_text());
+        return EXIT_FAILURE;
+    }
+    signal(SIGINT, SIG_DFL); /* the handler must not meet a closed socket */
+    signal(SIGTERM, SIG_DFL);
+    net_close(listener, NET_NOW);
+    return EXIT_SUCCESS;
+}
