@@ -22,8 +22,7 @@ static const struct nf_backend *find(const char *scheme)
             return backends[i];
         }
     }
-    nf_fail_because(NET_ADDRESS, "no scheme is called '%s'; the nearest is '%s'", scheme,
-                    nf_nearest(scheme, strlen(scheme), scheme_of, NULL));
+    nf_unknown("scheme", scheme, strlen(scheme), scheme_of, NULL);
     return NULL;
 }
 

@@ -6,8 +6,6 @@
 #include "name/endpoint.h"
 #include "name/resolve.h"
 
-#include <string.h>
-
 enum {
     TRIES = 3
 }; /* of one attempt: a system may find no local port and yet have one the next moment */
@@ -30,10 +28,15 @@ int nf_dial_begin(struct nf_dial *dial, const struct nf_target *target, enum nf_
     if (code < 0) {
         return code;
     }
-    memset(dial, 0, sizeof *dial);
     dial->transport = transport;
     dial->target = *target;
+    dial->resolve = NULL;
     dial->port = host.addr.port;
+    dial->alone = false;
+    dial->blocking = false;
+    dial->lost = false;
+    dial->code = 0;
+    dial->resolver_words[0] = '\0';
     if (host.kind == NF_HOST_NAME) {
         nf_race_begin(&dial->race, NF_IPV6, true);
         return nf_resolve_begin(host.name, &dial->resolve);
@@ -49,7 +52,7 @@ int nf_dial_begin(struct nf_dial *dial, const struct nf_target *target, enum nf_
 
 /* ---- Names ---- */
 
-static void take_answers(struct nf_dial *dial, enum nf_family family, bool *asked)
+static void take_answers(struct nf_dial *dial, enum nf_family family, const bool *asked)
 {
     struct nf_addr addrs[NF_RESOLVE_MAX];
 
@@ -152,7 +155,7 @@ static int connect_attempt(struct nf_dial *dial, int fd, const struct nf_addr *a
 static bool may_block(const struct nf_dial *dial, net_deadline deadline)
 {
     return dial->alone && dial->race.count == 1 && dial->resolve == NULL &&
-           (deadline == NET_FOREVER || deadline - nf_now() >= NF_PATIENCE);
+           (deadline == NET_FOREVER || deadline - nf_now() >= NF_PATIENCE + 2 * NF_TICK);
 }
 
 static int open_attempt(struct nf_dial *dial, struct nf_line *line, const struct nf_addr *addr,

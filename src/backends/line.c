@@ -3,7 +3,7 @@
 #include "backends/inet.h"
 #include "os/socket.h"
 
-enum { MOST_PATIENCE = 24 }; /* doublings: more than three days */
+#define MOST_PATIENCE (NF_PATIENCE << 24) /* more than three days */
 
 int nf_lane_enter(struct nf_line *line, struct nf_lane *lane, net_deadline deadline)
 {
@@ -26,23 +26,18 @@ int nf_lane_enter(struct nf_line *line, struct nf_lane *lane, net_deadline deadl
                              : nf_fail(end);
 }
 
-void nf_lane_leave(struct nf_lane *lane)
-{
-    nf_turn_leave(&lane->turn);
-}
-
 /* Powers of two: the same timeout serves all deadlines between it and its double. */
 static int set_patience(int fd, struct nf_lane *lane, enum nf_sockopt option, int64_t left)
 {
-    uint8_t doublings = 0;
+    int64_t patience = NF_PATIENCE;
 
-    while (doublings < MOST_PATIENCE && NF_PATIENCE << (doublings + 1) <= left) {
-        doublings++;
+    while (patience <= left / 2 && patience < MOST_PATIENCE) {
+        patience *= 2;
     }
-    if (nf_sockopt_set(fd, option, NF_PATIENCE << doublings) < 0) {
+    if (nf_sockopt_set(fd, option, patience) < 0) {
         return NF_DONTWAIT;
     }
-    lane->patience = (uint8_t)(doublings + 1);
+    lane->patience = patience;
     return 0;
 }
 
@@ -54,9 +49,9 @@ int nf_lane_patience(int fd, struct nf_lane *lane, enum nf_sockopt option, net_d
     if (deadline == NET_NOW) {
         return NF_DONTWAIT;
     }
-    int64_t left = deadline - nf_now();
+    int64_t left = deadline - nf_now_roughly() - NF_TICK;
 
-    if (lane->patience != 0 && NF_PATIENCE << (lane->patience - 1) <= left) {
+    if (lane->patience != 0 && lane->patience <= left) {
         return 0;
     }
     return left < NF_PATIENCE ? NF_DONTWAIT : set_patience(fd, lane, option, left);

@@ -17,7 +17,7 @@
 struct nf_lane {
     struct nf_turn turn;
     _Atomic int8_t end; /* the code that every later call gets; 0 while there is none */
-    uint8_t patience; /* the timeout in force: NF_PATIENCE << (patience - 1) nanoseconds; 0: none */
+    int64_t patience;   /* the timeout in force, in nanoseconds; 0: none */
 };
 
 /* The shortest timeout worth setting: the kernel counts in ticks of some milliseconds. */
@@ -35,14 +35,41 @@ struct nf_line {
     bool has_source_port;
 };
 
-/* Begin a call on a lane: 0 and the turn is ours, or NET_CANCELED, what the lane remembers,
- * NET_TIMEOUT. */
+/* Whether the turn was free, and is ours now, and nothing keeps a call from going on: the short
+ * way. */
+static inline bool nf_lane_is_clear(struct nf_line *line, struct nf_lane *lane)
+{
+    if (!nf_turn_try(&lane->turn)) {
+        return false;
+    }
+    if (nf_is_canceled(&line->head) ||
+        atomic_load_explicit(&lane->end, memory_order_relaxed) != 0) {
+        nf_turn_leave(&lane->turn);
+        return false;
+    }
+    return true;
+}
+
+/* The long way: 0 and the turn is ours, or NET_CANCELED, what the lane remembers, NET_TIMEOUT. */
 int nf_lane_enter(struct nf_line *line, struct nf_lane *lane, net_deadline deadline);
-void nf_lane_leave(struct nf_lane *lane);
+
+static inline void nf_lane_leave(struct nf_lane *lane)
+{
+    nf_turn_leave(&lane->turn);
+}
 
 /* See to it that a system call on the lane (`option` is its NF_SO_RCVTIMEO or NF_SO_SNDTIMEO) waits
- * no longer than `deadline`. Returns how to call: 0, or NF_DONTWAIT, to be followed by nf_wait. */
+ * no longer than `deadline`. Returns how to call: 0, or NF_DONTWAIT, to be followed by
+ * nf_lane_wait. */
 int nf_lane_patience(int fd, struct nf_lane *lane, enum nf_sockopt option, net_deadline deadline);
+
+/* Whether a system call on the lane does so as things are: the short way. */
+static inline bool nf_lane_has_patience(const struct nf_lane *lane, net_deadline deadline)
+{
+    int64_t left = deadline - nf_now_roughly() - NF_TICK;
+
+    return lane->patience != 0 && lane->patience <= left;
+}
 
 /* A call found nothing: why? 0 once it may be tried again with NF_DONTWAIT; NET_CANCELED;
  * NET_TIMEOUT. */

@@ -8,7 +8,10 @@
 #include "backends/until.h"
 #include "os/socket.h"
 
-enum { CONGESTION_PAUSE = 1 }; /* ms before the kernel is asked for buffers again */
+enum {
+    CONGESTION_PAUSE = 1, /* ms before the kernel is asked for buffers again */
+    SMALL = 16 * 1024     /* bytes: a fraction of any buffer */
+};
 
 static const size_t most_at_once = (size_t)1 << 30; /* some systems refuse more in one call */
 
@@ -46,17 +49,15 @@ static ssize_t send_some(struct nf_line *line, const net_slice *slices, int coun
                                    skip, how);
 }
 
-/* Send all, the turn being ours: the bytes taken, or why there were none. */
-static ssize_t send_all(struct nf_line *line, const net_slice *slices, int count,
-                        net_deadline deadline)
+/* Send on, the turn being ours, after a first call returned `n`: the bytes taken in all, or why
+ * there were none. */
+static ssize_t send_on(struct nf_line *line, const net_slice *slices, int count, ssize_t n, int how,
+                       net_deadline deadline)
 {
-    int how = nf_lane_patience(line->fd, &line->out, NF_SO_SNDTIMEO, deadline);
     size_t sent = 0;
     size_t skip = 0;
 
-    while (count > 0) {
-        ssize_t n = send_some(line, slices, count, skip, how);
-
+    for (;;) {
         if (n < 0) {
             bool may_wait = n == NF_WOULD_BLOCK || n == NF_CONGESTED;
 
@@ -74,28 +75,61 @@ static ssize_t send_all(struct nf_line *line, const net_slice *slices, int count
             slices++;
             count--;
         }
+        if (count == 0) {
+            return (ssize_t)sent;
+        }
+        n = send_some(line, slices, count, skip, how);
     }
-    return (ssize_t)sent;
 }
 
-ssize_t nf_stream_send(net_socket *socket, const net_slice *slices, int count,
-                       net_deadline deadline)
+/* The general case: nothing, much, or many pieces; or the way is not clear. */
+static __attribute__((noinline)) ssize_t send_slices(struct nf_line *line, const net_slice *slices,
+                                                     int count, net_deadline deadline)
 {
-    struct nf_line *line = (struct nf_line *)socket;
-
     while (count > 0 && slices->size == 0) {
         slices++;
         count--;
     }
     if (count == 0) {
-        return nf_is_canceled(socket) ? nf_fail(NET_CANCELED) : 0;
+        return nf_is_canceled(&line->head) ? nf_fail(NET_CANCELED) : 0;
     }
     ssize_t n = nf_lane_enter(line, &line->out, deadline);
 
     if (n == 0) {
-        n = send_all(line, slices, count, deadline);
+        int how = nf_lane_patience(line->fd, &line->out, NF_SO_SNDTIMEO, deadline);
+
+        n = send_on(line, slices, count, send_some(line, slices, count, 0, how), how, deadline);
         nf_lane_leave(&line->out);
     }
+    return n;
+}
+
+/* A small piece that did not go at once; the turn is ours until the end of this. */
+static __attribute__((noinline)) ssize_t send_small(struct nf_line *line, const net_slice *slice,
+                                                    ssize_t n, net_deadline deadline)
+{
+    n = send_on(line, slice, 1, n, NF_DONTWAIT, deadline);
+    nf_lane_leave(&line->out);
+    return n;
+}
+
+/* A small piece nearly always finds room at once: the short way, without a look at the clock. */
+ssize_t nf_stream_send(net_socket *socket, const net_slice *slices, int count,
+                       net_deadline deadline)
+{
+    struct nf_line *line = (struct nf_line *)socket;
+    bool small = count == 1 && slices->size - 1 < SMALL;
+
+    if (!small || !nf_lane_is_clear(line, &line->out)) {
+        return send_slices(line, slices, count, deadline);
+    }
+    ssize_t n = nf_transfer_send(line->fd, slices->data, slices->size, NF_DONTWAIT);
+
+    if (n != (ssize_t)slices->size) {
+        return send_small(line, slices, n, deadline);
+    }
+    nf_count(&line->bytes_out, n);
+    nf_lane_leave(&line->out);
     return n;
 }
 
@@ -109,31 +143,39 @@ static int ended(struct nf_line *line)
     return nf_fail(code);
 }
 
+/* A receive brought nothing, and `n` says why: 0 when it may be tried again with NF_DONTWAIT, or a
+ * code. */
+static ssize_t wait_to_receive(struct nf_line *line, ssize_t n, net_deadline deadline)
+{
+    if (n == NF_WOULD_BLOCK) {
+        return nf_lane_wait(line, NF_IN, deadline);
+    }
+    if (n == 0) {
+        return nf_is_canceled(&line->head) ? nf_fail(NET_CANCELED) : ended(line);
+    }
+    return n == NF_CONGESTED ? nf_fail(NET_LIMIT) : broken(line, &line->in, n);
+}
+
+/* Receive on after a receive that returned `n`. */
+static ssize_t take_on(struct nf_line *line, void *buffer, size_t size, int how, ssize_t n,
+                       net_deadline deadline)
+{
+    while (n <= 0) {
+        n = wait_to_receive(line, n, deadline);
+        if (n < 0) {
+            return n;
+        }
+        n = nf_transfer_recv(line->fd, buffer, size, how | NF_DONTWAIT);
+    }
+    return n;
+}
+
 ssize_t nf_stream_take(struct nf_line *line, void *buffer, size_t size, int how,
                        net_deadline deadline)
 {
-    for (;;) {
-        ssize_t n = nf_transfer_recv(line->fd, buffer, size, how);
+    ssize_t n = nf_transfer_recv(line->fd, buffer, size, how);
 
-        if (n > 0) {
-            return n;
-        }
-        if (n == 0) {
-            return nf_is_canceled(&line->head) ? nf_fail(NET_CANCELED) : ended(line);
-        }
-        if (n == NF_CONGESTED) {
-            return nf_fail(NET_LIMIT);
-        }
-        if (n != NF_WOULD_BLOCK) {
-            return broken(line, &line->in, n);
-        }
-        int code = nf_lane_wait(line, NF_IN, deadline);
-
-        if (code < 0) {
-            return code;
-        }
-        how |= NF_DONTWAIT;
-    }
+    return take_on(line, buffer, size, how, n, deadline);
 }
 
 static ssize_t receive_some(struct nf_line *line, void *buffer, size_t size, net_deadline deadline)
@@ -168,13 +210,12 @@ static ssize_t receive_all(struct nf_line *line, char *buffer, size_t size, net_
     return (ssize_t)filled;
 }
 
-ssize_t nf_stream_recv(net_socket *socket, void *buffer, size_t size, int until,
-                       net_deadline deadline)
+/* The general case: more than some bytes, or the way is not clear. */
+static __attribute__((noinline)) ssize_t receive(struct nf_line *line, void *buffer, size_t size,
+                                                 int until, net_deadline deadline)
 {
-    struct nf_line *line = (struct nf_line *)socket;
-
     if (size == 0 && until < 0) {
-        return nf_is_canceled(socket) ? nf_fail(NET_CANCELED) : 0;
+        return nf_is_canceled(&line->head) ? nf_fail(NET_CANCELED) : 0;
     }
     ssize_t n = nf_lane_enter(line, &line->in, deadline);
 
@@ -188,6 +229,42 @@ ssize_t nf_stream_recv(net_socket *socket, void *buffer, size_t size, int until,
     } else {
         n = nf_stream_until(line, buffer, size, until, deadline);
     }
+    nf_lane_leave(&line->in);
+    return n;
+}
+
+/* Nothing came in time, or no more will; the turn is ours until the end of this. */
+static __attribute__((noinline)) ssize_t receive_late(struct nf_line *line, void *buffer,
+                                                      size_t size, ssize_t n, net_deadline deadline)
+{
+    n = take_on(line, buffer, size, 0, n, deadline);
+    if (n > 0) {
+        nf_count(&line->bytes_in, n);
+    }
+    nf_lane_leave(&line->in);
+    return n;
+}
+
+/* The short way: some bytes, with the timeout that is in force. */
+ssize_t nf_stream_recv(net_socket *socket, void *buffer, size_t size, int until,
+                       net_deadline deadline)
+{
+    struct nf_line *line = (struct nf_line *)socket;
+    bool some = until == NF_SOME && size - 1 < most_at_once;
+
+    if (!some || !nf_lane_is_clear(line, &line->in)) {
+        return receive(line, buffer, size, until, deadline);
+    }
+    if (!nf_lane_has_patience(&line->in, deadline)) {
+        nf_lane_leave(&line->in);
+        return receive(line, buffer, size, until, deadline);
+    }
+    ssize_t n = nf_transfer_recv(line->fd, buffer, size, 0);
+
+    if (n <= 0) {
+        return receive_late(line, buffer, size, n, deadline);
+    }
+    nf_count(&line->bytes_in, n);
     nf_lane_leave(&line->in);
     return n;
 }

@@ -23,7 +23,7 @@ ssize_t nf_member_open_letter(struct nf_member *member, struct nf_letter *letter
 
 /* Send one datagram to `to`; on a wildcard from our address `from`, if it has a family. Its length
  * or a code. */
-ssize_t nf_member_send(struct nf_member *member, const net_slice *slices, int count,
+ssize_t nf_member_send(struct nf_member *self, const net_slice *slices, int count,
                        const struct nf_addr *to, const struct nf_addr *from, net_deadline deadline);
 
 /* Slots, or most of them. */

@@ -29,12 +29,12 @@ static bool parse_ipv4(const char *text, size_t length, uint8_t *ip)
 
     for (int i = 0; i < IPV4_BYTES; i++) {
         unsigned value = 0;
-        size_t start = at;
 
         if (i > 0 && (at >= length || text[at++] != '.')) {
             return false;
         }
-        start = at;
+        size_t start = at;
+
         while (at < length && is_digit(text[at]) && at - start < 3) {
             value = value * 10 + (unsigned)(text[at++] - '0');
         }

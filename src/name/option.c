@@ -110,22 +110,26 @@ static size_t distance(const char *text, size_t length, const char *name)
     return row[width];
 }
 
-const char *nf_nearest(const char *text, size_t length, const char *(*next)(int, const void *),
-                       const void *argument)
+int nf_unknown(const char *what, const char *text, size_t length,
+               const char *(*next)(int, const void *), const void *argument)
 {
-    const char *nearest = "";
-    size_t least = SIZE_MAX;
+    const char *nearest = NULL;
+    size_t least = length / 2 + 1; /* what differs in more than half is no slip of the keyboard */
+    int quoted = length > 64 ? 64 : (int)length;
     int i = 0;
 
     for (const char *name = next(i, argument); name != NULL; name = next(++i, argument)) {
         size_t far = *name != '\0' ? distance(text, length, name) : SIZE_MAX;
 
-        if (far < least || *nearest == '\0') {
+        if (far < least) {
             least = far;
             nearest = name;
         }
     }
-    return nearest;
+    return nearest != NULL
+               ? nf_fail_because(NET_ADDRESS, "no %s is called '%.*s'; the nearest is '%s'", what,
+                                 quoted, text, nearest)
+               : nf_fail_because(NET_ADDRESS, "no %s is called '%.*s'", what, quoted, text);
 }
 
 /* The names of a set, one by one; empty for a word that is not in it. */
@@ -146,9 +150,7 @@ int nf_word_find(nf_words words, const char *name, size_t length)
             return i;
         }
     }
-    return nf_fail_because(NET_ADDRESS, "nothing is called '%.*s' here; the nearest is '%s'",
-                           length > 64 ? 64 : (int)length, name,
-                           nf_nearest(name, length, name_in, &words));
+    return nf_unknown("option or property of this scheme", name, length, name_in, &words);
 }
 
 static void print_units(struct nf_text *text, const struct unit *units, int64_t number)
@@ -212,15 +214,14 @@ static int refuse(enum nf_word word, const char *text, size_t length, const char
 
 static int refuse_range(enum nf_word word, const char *text, size_t length, int64_t nearest)
 {
-    char advice[96];
-    struct nf_text printed;
+    char printed[64];
+    struct nf_text fit;
     struct nf_value value = {.number = nearest};
 
-    nf_text_begin(&printed, advice, sizeof advice);
-    nf_text_add(&printed, "values about ");
-    nf_value_print(&printed, word, &value);
-    nf_text_add(&printed, " at the nearest");
-    return refuse(word, text, length, advice);
+    nf_text_begin(&fit, printed, sizeof printed);
+    nf_value_print(&fit, word, &value);
+    return nf_fail_because(NET_ADDRESS, "%s cannot be '%.*s': the nearest that fits is %s",
+                           rules[word].name, length > 64 ? 64 : (int)length, text, printed);
 }
 
 static int parse_switch(enum nf_word word, const char *text, size_t length, int64_t *number)

@@ -92,9 +92,9 @@ void nf_value_print(struct nf_text *text, enum nf_word word, const struct nf_val
  * NET_ADDRESS. */
 int nf_options_parse(nf_words words, const char *query, size_t length, struct nf_options *options);
 
-/* The name in `names`, each ended by a NUL and an empty one at the end, that `text` was perhaps
- * meant to be. */
-const char *nf_nearest(const char *text, size_t length, const char *(*next)(int, const void *),
-                       const void *argument);
+/* Refuse a name that is none of those that `next` gives, one a number from 0 on, NULL after the
+ * last and "" for a gap: NET_ADDRESS, with the one it was perhaps meant to be. */
+int nf_unknown(const char *what, const char *text, size_t length,
+               const char *(*next)(int, const void *), const void *argument);
 
 #endif

@@ -14,14 +14,14 @@ struct nf_resolve;
 int nf_resolve_begin(const char *host, struct nf_resolve **out);
 
 /* Readable (NF_IN) when an answer has come since it was last heard. */
-int nf_resolve_fd(struct nf_resolve *resolve);
-void nf_resolve_hear(struct nf_resolve *resolve);
+int nf_resolve_fd(struct nf_resolve *request);
+void nf_resolve_hear(struct nf_resolve *request);
 
 /* The answer for `family`: how many of `addrs` (room for NF_RESOLVE_MAX) were filled;
  * NF_WOULD_BLOCK: not yet; or the code of its failure, with the resolver's words. */
-int nf_resolve_answer(struct nf_resolve *resolve, enum nf_family family, struct nf_addr *addrs);
+int nf_resolve_answer(struct nf_resolve *request, enum nf_family family, struct nf_addr *addrs);
 
 /* Never waits. */
-void nf_resolve_forget(struct nf_resolve *resolve);
+void nf_resolve_forget(struct nf_resolve *request);
 
 #endif

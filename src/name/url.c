@@ -145,7 +145,8 @@ static int parse_bracketed(const char *text, size_t length, struct nf_host *host
     if (!nf_addr_is_link_local(&host->addr)) {
         return nf_fail_because(NET_ADDRESS, "only a link-local IPv6 address takes a zone");
     }
-    if (zone == 0 || zone >= sizeof host->zone || memchr(percent, '/', zone + 1) != NULL) {
+    if (zone == 0 || zone >= sizeof host->zone || memchr(percent, '/', zone + 1) != NULL ||
+        memchr(percent, '\0', zone + 1) != NULL) {
         return nf_fail_because(NET_ADDRESS, "the zone after '%%' is no interface name");
     }
     memcpy(host->zone, percent + 1, zone);
@@ -228,7 +229,7 @@ int nf_host_find_zone(struct nf_host *host)
         return 0;
     }
     host->addr.scope = nf_zone_index(host->zone);
-    while (is_digit(host->zone[i]) && i < PORT_DIGITS) {
+    while (i < PORT_DIGITS && is_digit(host->zone[i])) {
         number = number * 10 + (uint32_t)(host->zone[i++] - '0');
     }
     if (host->addr.scope == 0 && host->zone[i] == '\0') {

@@ -4,10 +4,20 @@
 
 #include <time.h>
 
-net_deadline nf_now(void)
+static net_deadline read_clock(clockid_t clock)
 {
     struct timespec now;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return NF_EPOCH + (net_deadline)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+net_deadline nf_now(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+net_deadline nf_now_roughly(void)
+{
+    return read_clock(CLOCK_MONOTONIC_COARSE);
 }

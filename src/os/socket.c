@@ -93,7 +93,6 @@ static int dial_failure(int error)
     case EADDRNOTAVAIL:
         return nf_fail_because(NET_LIMIT, "no local port is free");
     case EINVAL: /* a blackhole route */
-        return nf_fail_as(NET_UNREACHABLE, error);
     case EAFNOSUPPORT:
         return nf_fail_as(NET_UNREACHABLE, error);
     default:

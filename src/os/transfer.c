@@ -9,11 +9,9 @@
 #include <string.h>
 #include <sys/uio.h>
 
-static int flags_of(int how)
-{
-    return ((how & NF_DONTWAIT) != 0 ? MSG_DONTWAIT : 0) | ((how & NF_PEEK) != 0 ? MSG_PEEK : 0) |
-           ((how & NF_WHOLE) != 0 ? MSG_WAITALL : 0) | ((how & NF_LENGTH) != 0 ? MSG_TRUNC : 0);
-}
+_Static_assert((int)NF_PEEK == (int)MSG_PEEK && (int)NF_LENGTH == (int)MSG_TRUNC &&
+                   (int)NF_DONTWAIT == (int)MSG_DONTWAIT && (int)NF_WHOLE == (int)MSG_WAITALL,
+               "this system numbers its flags as Linux does");
 
 /* A signal counts as nothing moved: the caller looks at its deadline and comes again. */
 static ssize_t failure(int error)
@@ -30,15 +28,14 @@ static ssize_t failure(int error)
 
 ssize_t nf_transfer_send(int fd, const void *data, size_t size, int how)
 {
-    ssize_t sent =
-        send(fd, data, size, MSG_NOSIGNAL | ((how & NF_DONTWAIT) != 0 ? MSG_DONTWAIT : 0));
+    ssize_t sent = send(fd, data, size, MSG_NOSIGNAL | how);
 
     return sent >= 0 ? sent : failure(errno);
 }
 
 ssize_t nf_transfer_recv(int fd, void *buffer, size_t size, int how)
 {
-    ssize_t got = recv(fd, buffer, size, flags_of(how));
+    ssize_t got = recv(fd, buffer, size, how);
 
     return got >= 0 ? got : failure(errno);
 }
@@ -68,7 +65,7 @@ ssize_t nf_transfer_send_slices(int fd, const net_slice *slices, int count, size
     struct msghdr message = {.msg_iov = pieces};
 
     message.msg_iovlen = gather(slices, count, skip, pieces);
-    ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL | flags_of(how & NF_DONTWAIT));
+    ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL | how);
 
     return sent >= 0 ? sent : failure(errno);
 }

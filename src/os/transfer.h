@@ -9,11 +9,13 @@
 
 #include <stdbool.h>
 
+/* How to call; the numbers are the system's own (transfer.c sees to it), so that nothing is
+ * translated. */
 enum {
-    NF_DONTWAIT = 1, /* do not wait, though the descriptor blocks */
-    NF_PEEK = 2,     /* leave the bytes where they are */
-    NF_WHOLE = 4,    /* wait until the buffer is full */
-    NF_LENGTH = 8    /* of a datagram return the real length, also when it did not fit */
+    NF_PEEK = 0x2,      /* leave the bytes where they are */
+    NF_LENGTH = 0x20,   /* of a datagram return the real length, also when it did not fit */
+    NF_DONTWAIT = 0x40, /* do not wait, though the descriptor blocks */
+    NF_WHOLE = 0x100    /* wait until the buffer is full */
 };
 
 enum { NF_SLICES_MAX = 64 }; /* slices in one system call */

@@ -17,14 +17,19 @@ enum { NF_TURN_FREE, NF_TURN_TAKEN, NF_TURN_WANTED }; /* wanted: taken, and some
 bool nf_turn_queue(struct nf_turn *turn, net_deadline deadline);
 void nf_turn_pass(struct nf_turn *turn);
 
-/* Whether the turn is ours; false: the deadline passed first. */
-static inline bool nf_turn_take(struct nf_turn *turn, net_deadline deadline)
+/* Whether it was free, and is ours now. */
+static inline bool nf_turn_try(struct nf_turn *turn)
 {
     uint32_t seen = NF_TURN_FREE;
 
     return atomic_compare_exchange_strong_explicit(&turn->word, &seen, NF_TURN_TAKEN,
-                                                   memory_order_acquire, memory_order_relaxed) ||
-           nf_turn_queue(turn, deadline);
+                                                   memory_order_acquire, memory_order_relaxed);
+}
+
+/* Whether the turn is ours; false: the deadline passed first. */
+static inline bool nf_turn_take(struct nf_turn *turn, net_deadline deadline)
+{
+    return nf_turn_try(turn) || nf_turn_queue(turn, deadline);
 }
 
 static inline void nf_turn_leave(struct nf_turn *turn)
