@@ -107,6 +107,9 @@ static void end(struct nf_peer *peer)
     unlink_peer(peer);
     hub->accepted--;
     peer->ended = true;
+    if (hub->listener != NULL) {
+        nf_hub_ring(hub->listener, 1); /* a stranger may wait for the place */
+    }
 }
 
 void nf_hub_expire(struct nf_hub *hub, net_deadline now)

@@ -8,10 +8,13 @@
 #include "os/clock.h"
 #include "os/sockopt.h"
 #include "os/thread.h"
+#include "wait/deadline.h"
 
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { LIMIT_PATIENCE = 100 }; /* ms that an accept waits for a place to become free */
 
 static int open_hub(struct nf_hub *hub, const struct nf_target *target)
 {
@@ -94,32 +97,63 @@ static ssize_t take_stranger(net_socket *socket, void *buffer, size_t size, net_
     return nf_member_open_letter((struct nf_member *)socket, letter, buffer, size);
 }
 
-/* The lock held, a stranger waiting. */
+static bool has_place(const struct nf_member *member)
+{
+    return member->hub->accepted < member->hub->bound[NF_PEERS];
+}
+
+static net_deadline next_end(const struct nf_member *member)
+{
+    const struct nf_peer *oldest = member->hub->oldest;
+    int64_t idle = member->hub->bound[NF_IDLE];
+
+    return oldest != NULL && idle != 0 ? nf_deadline_after(oldest->heard, idle) : NET_FOREVER;
+}
+
+static const struct nf_errand await_place = {has_place, next_end};
+
+/* The lock held, a stranger waiting: is there a place for him? If not, one may become free soon. */
+static int wait_for_place(struct nf_member *listener, net_deadline deadline)
+{
+    net_deadline patience = nf_deadline_after(nf_now(), LIMIT_PATIENCE);
+
+    nf_hub_expire(listener->hub, nf_now());
+    int code = nf_hub_wait(listener, &await_place, nf_earlier(patience, deadline));
+
+    return code == NET_TIMEOUT ? nf_fail_because(NET_LIMIT, "all %lld peers are taken",
+                                                 (long long)listener->hub->bound[NF_PEERS])
+                               : code;
+}
+
+/* The lock held, a stranger waiting and a place for him. */
 static net_socket *accept_first(struct nf_hub *hub)
 {
-    net_deadline now = nf_now();
-
-    nf_hub_expire(hub, now);
-    if (hub->accepted >= hub->bound[NF_PEERS]) {
-        nf_fail_because(NET_LIMIT, "all %lld peers are taken", (long long)hub->bound[NF_PEERS]);
-        return NULL;
-    }
     net_socket *call = nf_socket_new(&nf_udp_peer);
 
     if (call != NULL) {
-        nf_hub_accept(hub, (struct nf_peer *)call, now);
+        nf_hub_accept(hub, (struct nf_peer *)call, nf_now());
     }
     return call;
 }
 
+/* Another may have picked up the stranger while this one waited for a place. */
 static net_socket *udp_accept(net_socket *socket, net_deadline deadline)
 {
-    struct nf_hub *hub = nf_hub_of(socket);
+    struct nf_member *self = (struct nf_member *)socket;
+    struct nf_hub *hub = self->hub;
     net_socket *call = NULL;
+    int code = 0;
 
     nf_mutex_lock(&hub->lock);
-    if (nf_hub_wait((struct nf_member *)socket, &await_stranger, deadline) == 0) {
-        call = accept_first(hub);
+    while (code == 0 && call == NULL) {
+        code = nf_hub_wait(self, &await_stranger, deadline);
+        if (code == 0) {
+            code = wait_for_place(self, deadline);
+        }
+        if (code == 0 && has_strangers(self)) {
+            call = accept_first(hub);
+            code = call != NULL ? 0 : NET_LIMIT;
+        }
     }
     nf_mutex_unlock(&hub->lock);
     return call;
