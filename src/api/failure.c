@@ -4,10 +4,13 @@
 
 #include <string.h>
 
+/* Until a dial is won, the name is its driver's. */
 int nf_failed(int code, const char *operation, net_socket *socket)
 {
-    return socket != NULL ? nf_blame_at(code, operation, socket->kind->scheme, &socket->name)
-                          : nf_blame(code, operation, NULL);
+    bool named = socket != NULL && nf_backend_of(socket) == socket->kind;
+
+    return named ? nf_blame_at(code, operation, socket->kind->scheme, &socket->name)
+                 : nf_blame(code, operation, NULL);
 }
 
 int nf_failed_for(int code, const char *operation, const char *address)
@@ -22,10 +25,10 @@ int net_error(void)
 
 static void say_where(struct nf_text *text, const struct nf_failure *failure)
 {
-    if (failure->scheme != NULL && failure->addr.family != NF_NOWHERE) {
+    if (failure->scheme != NULL) {
         nf_text_add(text, " %s://", failure->scheme);
         nf_print_addr(text, &failure->addr);
-    } else if (failure->scheme == NULL && failure->where[0] != '\0') {
+    } else if (failure->where[0] != '\0') {
         nf_text_add(text, " %s", failure->where);
     }
 }

@@ -39,14 +39,23 @@ int nf_wake_open(struct nf_wake *wake)
     return code;
 }
 
+static void ring(int fd)
+{
+    uint64_t one = 1;
+    ssize_t written = write(fd, &one, sizeof one);
+
+    (void)written; /* fails only when the count is full, and then it is rung already */
+}
+
+/* A ring that came while the bell was still the parent's was not heard: ring it again. */
 int nf_wake_fd(struct nf_wake *wake)
 {
     uint64_t owner = atomic_load(&wake->owner);
+    uint64_t own = 0;
 
     if (is_ours(owner)) {
         return fd_of(owner);
     }
-    uint64_t own = 0;
     int code = make(&own);
 
     if (code < 0) {
@@ -54,27 +63,29 @@ int nf_wake_fd(struct nf_wake *wake)
     }
     uint64_t inherited = owner;
 
-    if (atomic_compare_exchange_strong(&wake->owner, &inherited, own)) {
-        if (owner != 0) {
-            close(fd_of(owner));
-        }
-        return fd_of(own);
+    if (!atomic_compare_exchange_strong(&wake->owner, &inherited, own)) {
+        close(fd_of(own));
+        return fd_of(inherited);
     }
-    close(fd_of(own));
-    return fd_of(inherited);
+    if (owner != 0) {
+        close(fd_of(owner));
+    }
+    if (atomic_load(&wake->rung)) {
+        ring(fd_of(own));
+    }
+    return fd_of(own);
 }
 
 /* Another process's bell is not ours to ring: nobody here listens to it. */
 void nf_wake_post(struct nf_wake *wake)
 {
     int kept = errno;
+
+    atomic_store(&wake->rung, true);
     uint64_t owner = atomic_load(&wake->owner);
 
     if (is_ours(owner)) {
-        uint64_t one = 1;
-        ssize_t written = write(fd_of(owner), &one, sizeof one);
-
-        (void)written; /* fails only when the count is full, and then it is rung already */
+        ring(fd_of(owner));
     }
     errno = kept;
 }

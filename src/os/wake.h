@@ -4,11 +4,12 @@
 #define NF_OS_WAKE_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct nf_wake {
-    _Atomic uint64_t
-        owner; /* process number and descriptor, in one word that is replaced as one; 0: none */
+    _Atomic uint64_t owner; /* process and descriptor, replaced as one; 0: none */
+    _Atomic bool rung;      /* ever: a bell made later rings at once */
 };
 
 /* Returns 0, or NET_LIMIT, NET_SYSTEM. */
