@@ -173,6 +173,13 @@ static int open_attempt(struct nf_dial *dial, struct nf_line *line, const struct
     return fd;
 }
 
+/* The cause has just been recorded. */
+static void fail(struct nf_race *race, int which, int code)
+{
+    race->attempt[which].error = nf_cause_pending()->error;
+    nf_race_failed(race, which, code, nf_now());
+}
+
 static void start(struct nf_dial *dial, struct nf_line *line, int which, net_deadline deadline)
 {
     struct nf_race *race = &dial->race;
@@ -191,7 +198,7 @@ static void start(struct nf_dial *dial, struct nf_line *line, int which, net_dea
         nf_race_won(race, which);
     } else if (code != NF_WOULD_BLOCK) {
         nf_socket_close(fd);
-        nf_race_failed(race, which, code, nf_now());
+        fail(race, which, code);
     }
 }
 
@@ -202,13 +209,13 @@ static void finish(struct nf_race *race, int which)
     int code = nf_socket_connected(attempt->fd);
 
     if (code == 0 && is_own_echo(attempt->fd, &attempt->addr)) {
-        code = NET_REFUSED;
+        code = nf_fail(NET_REFUSED);
     }
     if (code == 0) {
         nf_race_won(race, which);
     } else if (code != NF_WOULD_BLOCK) {
         nf_socket_close(attempt->fd);
-        nf_race_failed(race, which, code, nf_now());
+        fail(race, which, code);
     }
 }
 
@@ -315,10 +322,17 @@ int nf_dial_drive(struct nf_dial *dial, struct nf_line *line, struct nf_wake *wa
 
 /* ---- The sentence ---- */
 
+/* Whether the code leaves open what the system meant. */
+static bool wants_errno(const struct nf_attempt *attempt)
+{
+    return attempt->error != 0 && (attempt->code == NET_SYSTEM || attempt->code == NET_DENIED ||
+                                   attempt->code == NET_LIMIT || attempt->code == NET_UNSUPPORTED);
+}
+
 static void describe_attempt(struct nf_text *text, const struct nf_attempt *attempt)
 {
-    net_deadline end = attempt->state == NF_FAILED ? attempt->ended : nf_now();
-    long long took = (end - attempt->started) / NF_MILLISECOND;
+    bool over = attempt->state == NF_FAILED;
+    long long took = ((over ? attempt->ended : nf_now()) - attempt->started) / NF_MILLISECOND;
 
     nf_text_add(text, "%s", text->length > 0 ? "; " : "");
     nf_print_host(text, &attempt->addr);
@@ -326,8 +340,13 @@ static void describe_attempt(struct nf_text *text, const struct nf_attempt *atte
         nf_text_add(text, ": not tried");
         return;
     }
-    nf_text_add(text, ": %s",
-                attempt->state == NF_FAILED ? nf_code_text(attempt->code) : "no answer");
+    nf_text_add(text, ": %s", over ? nf_code_text(attempt->code) : "no answer");
+    if (over && wants_errno(attempt)) {
+        char words[128];
+
+        nf_errno_text(attempt->error, words, sizeof words);
+        nf_text_add(text, " (%s)", words);
+    }
     if (took > 0) {
         nf_text_add(text, " after %lld ms", took);
     }

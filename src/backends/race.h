@@ -22,6 +22,7 @@ struct nf_attempt {
     struct nf_addr addr;
     enum nf_attempt_state state;
     int code;             /* of a failed one */
+    int error;            /* and its errno, for the sentence; the driver's */
     int fd;               /* of one trying or won; the driver's */
     net_deadline started; /* the moment of the start */
     net_deadline ended;   /* and of the failure */

@@ -82,7 +82,13 @@ const char *nf_word_name(enum nf_word word)
     return rules[word].name;
 }
 
-/* Levenshtein's distance, of names as short as ours; a longer text is far from all of them. */
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/* Levenshtein's distance, of names as short as ours; a longer text is far from all of them.
+ * Capitals are no distance. */
 static size_t distance(const char *text, size_t length, const char *name)
 {
     enum { LONGEST = 32 };
@@ -100,7 +106,7 @@ static size_t distance(const char *text, size_t length, const char *name)
 
         row[0] = i;
         for (size_t j = 1; j <= width; j++) {
-            size_t changed = diagonal + (text[i - 1] == name[j - 1] ? 0 : 1);
+            size_t changed = diagonal + (lower(text[i - 1]) == name[j - 1] ? 0 : 1);
             size_t shorter = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
 
             diagonal = row[j];

@@ -91,6 +91,7 @@ static int dial_failure(int error)
     case ETIMEDOUT:
         return nf_fail(NET_TIMEOUT);
     case EADDRNOTAVAIL:
+    case EAGAIN: /* of a datagram socket */
         return nf_fail_because(NET_LIMIT, "no local port is free");
     case EINVAL: /* a blackhole route */
     case EAFNOSUPPORT:

@@ -184,7 +184,7 @@ netcat_datagrams() { # HOST
 }
 
 netcat_usage() {
-    for arguments in "" "-x tcp://127.0.0.1:1" "-w 0 tcp://127.0.0.1:1" "tcp://127.0.0.1:1 more"; do
+    for arguments in "" "-x tcp://127.0.0.1:1" "tcp://127.0.0.1:1 more"; do
         status=0
         # shellcheck disable=SC2086 # they are words
         within "$bin/netcat" $arguments 2>/dev/null </dev/null || status=$?
