@@ -8,8 +8,9 @@
 #include <string.h>
 
 enum {
-    CANCEL_SLICE = 50,   /* ms: half of what a cancel may take */
-    CONGESTION_PAUSE = 1 /* ms before the kernel is asked for buffers again */
+    CANCEL_SLICE = 50,    /* ms: half of what a cancel may take */
+    CONGESTION_PAUSE = 1, /* ms before the kernel is asked for buffers again */
+    KEPT_SHIFT = 32       /* of the code in nf_datagram_kept, above the errno */
 };
 
 ssize_t nf_datagram_recv(net_socket *socket, void *buffer, size_t size, int until,
@@ -27,15 +28,42 @@ ssize_t nf_datagram_recv(net_socket *socket, void *buffer, size_t size, int unti
     return length;
 }
 
+int nf_datagram_kept(struct nf_datagram_kept *kept)
+{
+    uint64_t failure = 0;
+
+    if (atomic_load_explicit(&kept->failure, memory_order_relaxed) != 0) {
+        failure = atomic_exchange(&kept->failure, 0);
+    }
+    return failure != 0 ? nf_fail_as(-(int)(failure >> KEPT_SHIFT), (int)(uint32_t)failure) : 0;
+}
+
+/* A batch of `i` stops for `code`: what the caller gets, and what waits for his next call. */
+static int stop(int i, int code, struct nf_datagram_kept *kept)
+{
+    bool comes_again = code == NET_TIMEOUT || code == NET_CANCELED || code == NET_MISUSE;
+
+    if (i == 0) {
+        return code;
+    }
+    if (kept != NULL && !comes_again) {
+        uint64_t error = (uint32_t)nf_cause_pending()->error;
+
+        atomic_store(&kept->failure, (uint64_t)-code << KEPT_SHIFT | error);
+    }
+    return i;
+}
+
 int nf_datagram_recv_messages(net_socket *socket, net_message *messages, int count,
-                              net_deadline deadline, nf_datagram_take *take)
+                              net_deadline deadline, nf_datagram_take *take,
+                              struct nf_datagram_kept *kept)
 {
     for (int i = 0; i < count; i++) {
         ssize_t length = take(socket, messages[i].data, messages[i].capacity, &messages[i].endpoint,
                               i == 0 ? deadline : NET_NOW);
 
         if (length < 0) {
-            return i > 0 ? i : (int)length;
+            return stop(i, (int)length, kept);
         }
         messages[i].size = (size_t)length;
     }
@@ -43,14 +71,15 @@ int nf_datagram_recv_messages(net_socket *socket, net_message *messages, int cou
 }
 
 int nf_datagram_send_messages(net_socket *socket, const net_message *messages, int count,
-                              net_deadline deadline, nf_datagram_give *give)
+                              net_deadline deadline, nf_datagram_give *give,
+                              struct nf_datagram_kept *kept)
 {
     for (int i = 0; i < count; i++) {
         net_slice slice = {.data = messages[i].data, .size = messages[i].size};
         ssize_t sent = give(socket, &slice, 1, &messages[i].endpoint, deadline);
 
         if (sent < 0) {
-            return i > 0 ? i : (int)sent;
+            return stop(i, (int)sent, kept);
         }
     }
     return count;

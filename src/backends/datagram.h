@@ -14,13 +14,24 @@ typedef ssize_t nf_datagram_take(net_socket *socket, void *buffer, size_t size,
 typedef ssize_t nf_datagram_give(net_socket *socket, const net_slice *slices, int count,
                                  const net_endpoint *endpoint, net_deadline deadline);
 
+/* A failure that stopped a batch part way and that the system tells but once: it waits for the next
+ * call. NULL for sockets whose failures come again by themselves. */
+struct nf_datagram_kept {
+    _Atomic uint64_t failure; /* code and errno in one word; 0: none */
+};
+
+/* Record and return the failure that waits; 0: none. */
+int nf_datagram_kept(struct nf_datagram_kept *kept);
+
 /* The bodies of the slots, over a socket's own take and give. */
 ssize_t nf_datagram_recv(net_socket *socket, void *buffer, size_t size, int until,
                          net_deadline deadline, nf_datagram_take *take);
 int nf_datagram_recv_messages(net_socket *socket, net_message *messages, int count,
-                              net_deadline deadline, nf_datagram_take *take);
+                              net_deadline deadline, nf_datagram_take *take,
+                              struct nf_datagram_kept *kept);
 int nf_datagram_send_messages(net_socket *socket, const net_message *messages, int count,
-                              net_deadline deadline, nf_datagram_give *give);
+                              net_deadline deadline, nf_datagram_give *give,
+                              struct nf_datagram_kept *kept);
 
 /* Give a datagram of more slices than one system call takes as one slice: `joined`, which the
  * caller frees, or NULL (NET_LIMIT). */

@@ -2,9 +2,9 @@
  * deadline, and drives it while it waits; when the dial is won the socket takes its own table, once
  * and for all, and the call goes on there, so that a connected socket pays nothing for this.
  *
- * One thread drives at a time: whoever has the turn of the line's `in` lane, which nobody receives
- * on yet. What hangs on line->dialing is touched with that turn only, but for the bell, which a
- * cancel rings: nf_socket_become waits for it. */
+ * One thread drives at a time: whoever has the turn `driver` of the line. What hangs on
+ * line->dialing is touched with that turn only, but for the bell, which a cancel rings:
+ * nf_socket_become waits for it. */
 #include "backends/dialing.h"
 
 #include <stdlib.h>
@@ -78,7 +78,7 @@ static int decide(net_socket *socket, net_deadline deadline)
     if (nf_is_canceled(socket)) {
         return nf_fail(NET_CANCELED);
     }
-    if (!nf_turn_take(&line->in.turn, deadline)) {
+    if (!nf_turn_take(&line->driver, deadline)) {
         return nf_is_canceled(socket) ? nf_fail(NET_CANCELED)
                                       : nf_fail_because(NET_TIMEOUT, "still dialing");
     }
@@ -87,7 +87,7 @@ static int decide(net_socket *socket, net_deadline deadline)
     } else if (nf_backend_of(socket) == &dialing_table) {
         code = settle(line, deadline);
     }
-    nf_turn_leave(&line->in.turn);
+    nf_turn_leave(&line->driver);
     return code;
 }
 
@@ -149,7 +149,7 @@ static int dialing_close(net_socket *socket, net_deadline deadline)
 
 static int read_option(struct nf_line *line, enum nf_word word, struct nf_value *value)
 {
-    if (!nf_turn_take(&line->in.turn, NET_NOW)) {
+    if (!nf_turn_take(&line->driver, NET_NOW)) {
         return nf_fail_because(NET_TIMEOUT, "still dialing");
     }
     bool dialing = line->dialing != NULL;
@@ -161,7 +161,7 @@ static int read_option(struct nf_line *line, enum nf_word word, struct nf_value 
         value->addr = options->source;
         value->has_port = options->source_has_port;
     }
-    nf_turn_leave(&line->in.turn);
+    nf_turn_leave(&line->driver);
     return dialing ? 0 : nf_backend_of(&line->head)->property(&line->head, word, value, false);
 }
 
@@ -201,7 +201,7 @@ static void dialing_ready(net_socket *socket, unsigned interest, struct nf_notic
         return;
     }
     *out = (struct nf_readiness){.fd = -1, .again = NET_FOREVER};
-    if (code != NET_TIMEOUT || !nf_turn_take(&line->in.turn, NET_NOW)) {
+    if (code != NET_TIMEOUT || !nf_turn_take(&line->driver, NET_NOW)) {
         out->ready = code != NET_TIMEOUT ? interest : 0;
         out->again = code != NET_TIMEOUT ? NET_FOREVER : nf_deadline_after(nf_now(), LOOK_AGAIN);
         return;
@@ -216,7 +216,7 @@ static void dialing_ready(net_socket *socket, unsigned interest, struct nf_notic
     if (n != 1) {
         out->again = nf_earlier(out->again, nf_deadline_after(nf_now(), LOOK_AGAIN));
     }
-    nf_turn_leave(&line->in.turn);
+    nf_turn_leave(&line->driver);
 }
 
 /* A socket of this table is never asked to dial or to listen: it was made by connect. */

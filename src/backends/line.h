@@ -31,6 +31,7 @@ struct nf_line {
     _Atomic int64_t bytes_in;
     _Atomic int64_t bytes_out;
     struct nf_dialing *dialing; /* until the dial is won */
+    struct nf_turn driver;      /* of the dial: nobody keeps it afterwards */
     bool has_source;            /* the address asked for a local address */
     bool has_source_port;
 };

@@ -54,7 +54,7 @@ static ssize_t send_some(struct nf_line *line, const net_slice *slices, int coun
 
 /* Send on, the turn being ours, after a first call returned `n`: the bytes taken in all, or why
  * there were none. */
-static ssize_t send_on(struct nf_line *line, const net_slice *slices, int count, ssize_t n, int how,
+static ssize_t send_on(struct nf_line *line, const net_slice *slices, int count, ssize_t n,
                        net_deadline deadline)
 {
     size_t sent = 0;
@@ -68,7 +68,6 @@ static ssize_t send_on(struct nf_line *line, const net_slice *slices, int count,
             if (n < 0) {
                 return sent > 0 ? (ssize_t)sent : n;
             }
-            how = NF_DONTWAIT;
         }
         nf_count(&line->bytes_out, n);
         sent += (size_t)n;
@@ -81,7 +80,7 @@ static ssize_t send_on(struct nf_line *line, const net_slice *slices, int count,
         if (count == 0) {
             return (ssize_t)sent;
         }
-        n = send_some(line, slices, count, skip, how);
+        n = send_some(line, slices, count, skip, NF_DONTWAIT); /* its patience is used up */
     }
 }
 
@@ -101,7 +100,7 @@ static __attribute__((noinline)) ssize_t send_slices(struct nf_line *line, const
     if (n == 0) {
         int how = nf_lane_patience(line->fd, &line->out, NF_SO_SNDTIMEO, deadline);
 
-        n = send_on(line, slices, count, send_some(line, slices, count, 0, how), how, deadline);
+        n = send_on(line, slices, count, send_some(line, slices, count, 0, how), deadline);
         nf_lane_leave(&line->out);
     }
     return n;
@@ -111,7 +110,7 @@ static __attribute__((noinline)) ssize_t send_slices(struct nf_line *line, const
 static __attribute__((noinline)) ssize_t send_small(struct nf_line *line, const net_slice *slice,
                                                     ssize_t n, net_deadline deadline)
 {
-    n = send_on(line, slice, 1, n, NF_DONTWAIT, deadline);
+    n = send_on(line, slice, 1, n, deadline);
     nf_lane_leave(&line->out);
     return n;
 }
@@ -136,11 +135,26 @@ ssize_t nf_stream_send(net_socket *socket, const net_slice *slices, int count,
     return n;
 }
 
+/* Whether the connection is gone, and not only the peer's half of it: the error of a reset is told
+ * once, and a send in another thread may have been told it. Our own half-close would look the same.
+ */
+static bool is_gone(struct nf_line *line)
+{
+    struct nf_poll poll = {.fd = line->fd, .want = NF_IN};
+    int sending = atomic_load(&line->out.end);
+
+    if (sending == 0) {
+        nf_poll(&poll, 1, NET_NOW);
+        sending = atomic_load(&line->out.end);
+    }
+    return (poll.got & NF_GONE) != 0 ? sending != NET_MISUSE
+                                     : sending != 0 && sending != NET_MISUSE;
+}
+
 /* The peer has finished, or so it looks. */
 static int ended(struct nf_line *line)
 {
-    int sending = atomic_load_explicit(&line->out.end, memory_order_relaxed);
-    int code = sending != 0 && sending != NET_MISUSE ? NET_RESET : NET_EOF;
+    int code = is_gone(line) ? NET_RESET : NET_EOF;
 
     atomic_store_explicit(&line->in.end, (int8_t)code, memory_order_relaxed);
     return nf_fail(code);

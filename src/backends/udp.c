@@ -15,6 +15,8 @@ struct connection {
     _Atomic int64_t messages_in;
     _Atomic int64_t messages_out;
     _Atomic int64_t truncated;
+    struct nf_datagram_kept kept_in;
+    struct nf_datagram_kept kept_out;
     int64_t option[NF_OPTIONS]; /* as the address had them */
 };
 
@@ -64,6 +66,9 @@ static ssize_t give(net_socket *socket, const net_slice *slices, int count,
     int code = nf_datagram_check_peer(socket, endpoint);
     net_slice joined;
 
+    if (code == 0) {
+        code = nf_datagram_kept(&self->kept_out);
+    }
     if (code < 0) {
         return code;
     }
@@ -120,7 +125,10 @@ static ssize_t take(net_socket *socket, void *buffer, size_t size, net_endpoint 
     if (n < 0) {
         return n;
     }
-    n = receive(&self->line, buffer, size, deadline);
+    n = nf_datagram_kept(&self->kept_in);
+    if (n == 0) {
+        n = receive(&self->line, buffer, size, deadline);
+    }
     nf_lane_leave(&self->line.in);
     if (n < 0) {
         return n;
@@ -151,13 +159,15 @@ static ssize_t udp_recv(net_socket *socket, void *buffer, size_t size, int until
 static int udp_send_messages(net_socket *socket, const net_message *messages, int count,
                              net_deadline deadline)
 {
-    return nf_datagram_send_messages(socket, messages, count, deadline, give);
+    return nf_datagram_send_messages(socket, messages, count, deadline, give,
+                                     &((struct connection *)socket)->kept_out);
 }
 
 static int udp_recv_messages(net_socket *socket, net_message *messages, int count,
                              net_deadline deadline)
 {
-    return nf_datagram_recv_messages(socket, messages, count, deadline, take);
+    return nf_datagram_recv_messages(socket, messages, count, deadline, take,
+                                     &((struct connection *)socket)->kept_in);
 }
 
 /* There is nothing to finish: what was sent is on its way. */

@@ -15,18 +15,31 @@
  * more. */
 enum { BYTES_A_LETTER = 64, LETTERS_MORE = 1024 };
 
+enum { HAUNTED_AFTER = 50 }; /* ms that no thread of ours holds the lock for */
+
 static bool has_room(int64_t bytes, int64_t letters, size_t size, int64_t bound)
 {
     return (int64_t)size <= bound - bytes && letters < bound / BYTES_A_LETTER + LETTERS_MORE;
 }
 
+/* In a forked child the lock may be held by a thread that only the parent has. A thread of this
+ * process would give it back soon. */
 bool nf_hub_lock_to_close(struct nf_hub *hub)
 {
-    if (hub->process != nf_process()) {
-        return nf_mutex_try(&hub->lock);
+    if (hub->process == nf_process()) {
+        nf_mutex_lock(&hub->lock);
+        return true;
     }
-    nf_mutex_lock(&hub->lock);
-    return true;
+    net_deadline patience = nf_deadline_after(nf_now(), HAUNTED_AFTER);
+
+    while (!atomic_load(&hub->haunted)) {
+        if (nf_mutex_try(&hub->lock)) {
+            return true;
+        }
+        nf_thread_yield();
+        atomic_store(&hub->haunted, nf_deadline_passed(patience));
+    }
+    return false;
 }
 
 void nf_hub_ring(struct nf_member *member, int count)
@@ -112,11 +125,17 @@ static void end(struct nf_peer *peer)
     }
 }
 
-void nf_hub_expire(struct nf_hub *hub, net_deadline now)
+net_deadline nf_hub_next_end(const struct nf_hub *hub)
 {
     int64_t idle = hub->bound[NF_IDLE];
 
-    while (idle != 0 && hub->oldest != NULL && now >= nf_deadline_after(hub->oldest->heard, idle)) {
+    return idle != 0 && hub->oldest != NULL ? nf_deadline_after(hub->oldest->heard, idle)
+                                            : NET_FOREVER;
+}
+
+void nf_hub_expire(struct nf_hub *hub, net_deadline now)
+{
+    while (now >= nf_hub_next_end(hub)) {
         struct nf_peer *peer = hub->oldest;
 
         end(peer);
@@ -262,7 +281,6 @@ struct nf_letter *nf_hub_take_stranger(struct nf_hub *hub, struct nf_addr *from)
 void nf_hub_deliver(struct nf_hub *hub, const struct nf_addr *from, const struct nf_addr *local,
                     const void *data, size_t size, net_deadline now)
 {
-    nf_hub_expire(hub, now);
     struct nf_entry *entry = nf_table_find(&hub->table, from);
 
     if (entry != NULL && entry->accepted) {

@@ -76,7 +76,8 @@ struct nf_hub {
     struct nf_addr name;
     struct nf_wake wake; /* for the postman */
     bool postman;
-    _Atomic int members;        /* sockets not closed yet */
+    _Atomic bool haunted; /* a forked child's: the lock is held by nobody who will give it back */
+    _Atomic int members;  /* sockets not closed yet */
     struct nf_member *listener; /* NULL once closed */
     struct nf_member *asleep;   /* the sockets that somebody sleeps for */
     struct nf_table table;      /* strangers and accepted peers */
@@ -102,8 +103,10 @@ bool nf_hub_lock_to_close(struct nf_hub *hub);
 void nf_hub_deliver(struct nf_hub *hub, const struct nf_addr *from, const struct nf_addr *local,
                     const void *data, size_t size, net_deadline now);
 
-/* End the peers that were silent for too long. */
+/* End the peers that were silent for `idle` at the moment `now`, up to which all that had come was
+ * sorted; and when the next of them will have been. */
 void nf_hub_expire(struct nf_hub *hub, net_deadline now);
+net_deadline nf_hub_next_end(const struct nf_hub *hub);
 
 /* Take the oldest letter of a peer, or of all strangers; NULL: none. The caller frees it. */
 struct nf_letter *nf_hub_take_from(struct nf_peer *peer);
@@ -120,16 +123,12 @@ void nf_hub_remove_strangers(struct nf_hub *hub);
 /* Tell whoever waits for the member; `count` of those who sleep wake. */
 void nf_hub_ring(struct nf_member *member, int count);
 
-/* What a wait is for. */
-struct nf_errand {
-    bool (*is_done)(const struct nf_member *member); /* whether the member has what is waited for */
-    net_deadline (*ends)(
-        const struct nf_member *member); /* when to look for another reason, or NET_FOREVER */
-};
+/* Whether a member has what it waits for. */
+typedef bool nf_errand(const struct nf_member *member);
 
 /* udp_postman.c, the lock held: wait until the errand is done. 0, NET_CANCELED, NET_TIMEOUT or a
  * code. */
-int nf_hub_wait(struct nf_member *member, const struct nf_errand *errand, net_deadline deadline);
+int nf_hub_wait(struct nf_member *member, nf_errand *is_done, net_deadline deadline);
 
 /* udp_postman.c, the lock held: sort what the kernel has, within reason; nothing while another is
  * postman. */

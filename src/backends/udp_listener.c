@@ -68,14 +68,6 @@ static bool has_strangers(const struct nf_member *member)
     return member->hub->strangers.first != NULL;
 }
 
-static net_deadline never(const struct nf_member *member)
-{
-    (void)member;
-    return NET_FOREVER;
-}
-
-static const struct nf_errand await_stranger = {has_strangers, never};
-
 static ssize_t take_stranger(net_socket *socket, void *buffer, size_t size, net_endpoint *endpoint,
                              net_deadline deadline)
 {
@@ -84,7 +76,7 @@ static ssize_t take_stranger(net_socket *socket, void *buffer, size_t size, net_
     struct nf_addr from;
 
     nf_mutex_lock(&hub->lock);
-    int code = nf_hub_wait((struct nf_member *)socket, &await_stranger, deadline);
+    int code = nf_hub_wait((struct nf_member *)socket, has_strangers, deadline);
 
     if (code == 0) {
         letter = nf_hub_take_stranger(hub, &from);
@@ -102,23 +94,12 @@ static bool has_place(const struct nf_member *member)
     return member->hub->accepted < member->hub->bound[NF_PEERS];
 }
 
-static net_deadline next_end(const struct nf_member *member)
-{
-    const struct nf_peer *oldest = member->hub->oldest;
-    int64_t idle = member->hub->bound[NF_IDLE];
-
-    return oldest != NULL && idle != 0 ? nf_deadline_after(oldest->heard, idle) : NET_FOREVER;
-}
-
-static const struct nf_errand await_place = {has_place, next_end};
-
 /* The lock held, a stranger waiting: is there a place for him? If not, one may become free soon. */
 static int wait_for_place(struct nf_member *listener, net_deadline deadline)
 {
     net_deadline patience = nf_deadline_after(nf_now(), LIMIT_PATIENCE);
 
-    nf_hub_expire(listener->hub, nf_now());
-    int code = nf_hub_wait(listener, &await_place, nf_earlier(patience, deadline));
+    int code = nf_hub_wait(listener, has_place, nf_earlier(patience, deadline));
 
     return code == NET_TIMEOUT ? nf_fail_because(NET_LIMIT, "all %lld peers are taken",
                                                  (long long)listener->hub->bound[NF_PEERS])
@@ -146,7 +127,7 @@ static net_socket *udp_accept(net_socket *socket, net_deadline deadline)
 
     nf_mutex_lock(&hub->lock);
     while (code == 0 && call == NULL) {
-        code = nf_hub_wait(self, &await_stranger, deadline);
+        code = nf_hub_wait(self, has_strangers, deadline);
         if (code == 0) {
             code = wait_for_place(self, deadline);
         }
@@ -162,7 +143,7 @@ static net_socket *udp_accept(net_socket *socket, net_deadline deadline)
 static int listener_recv_messages(net_socket *socket, net_message *messages, int count,
                                   net_deadline deadline)
 {
-    return nf_datagram_recv_messages(socket, messages, count, deadline, take_stranger);
+    return nf_datagram_recv_messages(socket, messages, count, deadline, take_stranger, NULL);
 }
 
 static ssize_t give_to_anyone(net_socket *socket, const net_slice *slices, int count,
@@ -182,7 +163,7 @@ static ssize_t give_to_anyone(net_socket *socket, const net_slice *slices, int c
 static int listener_send_messages(net_socket *socket, const net_message *messages, int count,
                                   net_deadline deadline)
 {
-    return nf_datagram_send_messages(socket, messages, count, deadline, give_to_anyone);
+    return nf_datagram_send_messages(socket, messages, count, deadline, give_to_anyone, NULL);
 }
 
 static void remove_listener(net_socket *socket)
@@ -241,7 +222,7 @@ static int listener_property(net_socket *socket, enum nf_word word, struct nf_va
 static void listener_ready(net_socket *socket, unsigned interest, struct nf_notice *notice,
                            struct nf_readiness *out)
 {
-    nf_member_ready(socket, interest, notice, out, &await_stranger);
+    nf_member_ready(socket, interest, notice, out, has_strangers);
 }
 
 const struct nf_backend nf_udp_listener = {

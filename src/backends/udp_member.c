@@ -165,7 +165,7 @@ int nf_member_property(net_socket *socket, enum nf_word word, struct nf_value *v
 
 /* Whoever asks is postman for a moment; what that brings to others rings their notices. */
 void nf_member_ready(net_socket *socket, unsigned interest, struct nf_notice *notice,
-                     struct nf_readiness *out, const struct nf_errand *errand)
+                     struct nf_readiness *out, nf_errand *is_done)
 {
     struct nf_member *member = (struct nf_member *)socket;
     struct nf_hub *hub = member->hub;
@@ -173,15 +173,15 @@ void nf_member_ready(net_socket *socket, unsigned interest, struct nf_notice *no
 
     nf_mutex_lock(&hub->lock);
     member->notice = NULL;
-    if ((interest & NF_IN) != 0 && !errand->is_done(member)) {
+    if ((interest & NF_IN) != 0 && !is_done(member)) {
         nf_hub_fetch(hub);
     }
-    bool done = canceled || errand->is_done(member);
+    bool done = canceled || is_done(member);
 
     member->notice = notice;
     *out = (struct nf_readiness){.ready = interest & (NF_OUT | (done ? (unsigned)NF_IN : 0)),
                                  .fd = hub->fd,
                                  .want = interest & NF_IN,
-                                 .again = errand->ends(member)};
+                                 .again = nf_hub_next_end(hub)};
     nf_mutex_unlock(&hub->lock);
 }

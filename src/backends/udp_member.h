@@ -30,6 +30,6 @@ ssize_t nf_member_send(struct nf_member *self, const net_slice *slices, int coun
 void nf_member_cancel(net_socket *socket);
 int nf_member_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write);
 void nf_member_ready(net_socket *socket, unsigned interest, struct nf_notice *notice,
-                     struct nf_readiness *out, const struct nf_errand *errand);
+                     struct nf_readiness *out, nf_errand *is_done);
 
 #endif

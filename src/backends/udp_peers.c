@@ -13,16 +13,6 @@ static bool has_mail_or_ended(const struct nf_member *member)
     return peer->mail.first != NULL || peer->ended;
 }
 
-static net_deadline ends(const struct nf_member *member)
-{
-    const struct nf_peer *peer = (const struct nf_peer *)member;
-    int64_t idle = member->hub->bound[NF_IDLE];
-
-    return idle != 0 && !peer->ended ? nf_deadline_after(peer->heard, idle) : NET_FOREVER;
-}
-
-static const struct nf_errand await_mail = {has_mail_or_ended, ends};
-
 static ssize_t take_mail(net_socket *socket, void *buffer, size_t size, net_endpoint *endpoint,
                          net_deadline deadline)
 {
@@ -30,7 +20,7 @@ static ssize_t take_mail(net_socket *socket, void *buffer, size_t size, net_endp
     struct nf_letter *letter = NULL;
 
     nf_mutex_lock(&hub->lock);
-    int code = nf_hub_wait((struct nf_member *)socket, &await_mail, deadline);
+    int code = nf_hub_wait((struct nf_member *)socket, has_mail_or_ended, deadline);
 
     if (code == 0) {
         letter = nf_hub_take_from((struct nf_peer *)socket);
@@ -54,7 +44,7 @@ static ssize_t peer_recv(net_socket *socket, void *buffer, size_t size, int unti
 static int peer_recv_messages(net_socket *socket, net_message *messages, int count,
                               net_deadline deadline)
 {
-    return nf_datagram_recv_messages(socket, messages, count, deadline, take_mail);
+    return nf_datagram_recv_messages(socket, messages, count, deadline, take_mail, NULL);
 }
 
 static ssize_t give_to_peer(net_socket *socket, const net_slice *slices, int count,
@@ -82,7 +72,7 @@ static ssize_t peer_send(net_socket *socket, const net_slice *slices, int count,
 static int peer_send_messages(net_socket *socket, const net_message *messages, int count,
                               net_deadline deadline)
 {
-    return nf_datagram_send_messages(socket, messages, count, deadline, give_to_peer);
+    return nf_datagram_send_messages(socket, messages, count, deadline, give_to_peer, NULL);
 }
 
 static void remove_peer(net_socket *socket)
@@ -130,7 +120,7 @@ static int peer_property(net_socket *socket, enum nf_word word, struct nf_value 
 static void peer_ready(net_socket *socket, unsigned interest, struct nf_notice *notice,
                        struct nf_readiness *out)
 {
-    nf_member_ready(socket, interest, notice, out, &await_mail);
+    nf_member_ready(socket, interest, notice, out, has_mail_or_ended);
 }
 
 const struct nf_backend nf_udp_peer = {

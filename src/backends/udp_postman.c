@@ -10,28 +10,33 @@ enum {
 };
 
 /* Read one datagram, the chair being ours; the lock is released meanwhile. What was read, or why
- * nothing. With nothing there, wait for it until `until`. */
+ * nothing. With nothing there, wait for it until `until` or the next end of a silent peer. Silence
+ * is sure only now: a datagram may have waited in the kernel for somebody to read. */
 static ssize_t read_one(struct nf_hub *hub, net_deadline until)
 {
     struct nf_addr from;
     struct nf_addr local;
+    net_deadline asked = nf_now();
+    net_deadline end = nf_hub_next_end(hub);
 
     hub->postman = true;
     nf_mutex_unlock(&hub->lock);
     ssize_t n = nf_transfer_recv_from(hub->fd, hub->scratch, NF_DATAGRAM_MAX, &from, &local);
 
-    if (n == NF_WOULD_BLOCK && !nf_deadline_passed(until)) {
-        nf_wait(hub->fd, NF_IN, &hub->wake, until);
+    if (n == NF_WOULD_BLOCK && asked < end && !nf_deadline_passed(until)) {
+        nf_wait(hub->fd, NF_IN, &hub->wake, nf_earlier(until, end));
         nf_wake_drain(&hub->wake);
     } else if (n == NF_CONGESTED) {
         nf_pause(&hub->wake, 1, until);
     }
-    net_deadline now = n >= 0 ? nf_now() : NET_NOW;
+    net_deadline now = n >= 0 ? nf_now() : asked;
 
     nf_mutex_lock(&hub->lock);
     hub->postman = false;
     if (n >= 0) {
         nf_hub_deliver(hub, &from, &local, hub->scratch, (size_t)n, now);
+    } else if (n == NF_WOULD_BLOCK) {
+        nf_hub_expire(hub, asked);
     }
     return n;
 }
@@ -76,49 +81,46 @@ static void hand_over(struct nf_hub *hub)
 }
 
 /* One step towards the errand: read, or sleep while another reads. 0 to look again, or why not. */
-static int take_step(struct nf_member *member, const struct nf_errand *errand, int *reads,
+static int take_step(struct nf_member *member, nf_errand *is_done, int *reads,
                      net_deadline deadline)
 {
     struct nf_hub *hub = member->hub;
     bool passed = nf_deadline_passed(deadline);
-    net_deadline until = nf_earlier(deadline, errand->ends(member));
 
     if (hub->postman) {
         if (passed) {
             return nf_fail(NET_TIMEOUT);
         }
-        sleep_for(member, until);
+        sleep_for(member, deadline);
         return 0;
     }
-    ssize_t n = read_one(hub, until);
+    ssize_t n = read_one(hub, deadline);
     bool nothing = n == NF_WOULD_BLOCK || n == NF_CONGESTED;
 
     if (n < 0 && !nothing) {
         return (int)n;
     }
-    if (passed && (nothing || ++*reads == ROUND_AT_MOST) && !errand->is_done(member)) {
+    if (passed && (nothing || ++*reads == ROUND_AT_MOST) && !is_done(member)) {
         return nf_fail(NET_TIMEOUT);
     }
     return 0;
 }
 
-int nf_hub_wait(struct nf_member *member, const struct nf_errand *errand, net_deadline deadline)
+int nf_hub_wait(struct nf_member *member, nf_errand *is_done, net_deadline deadline)
 {
-    struct nf_hub *hub = member->hub;
     int reads = 0;
     int code = 0;
 
     while (code == 0) {
         if (nf_is_canceled(&member->head)) {
             code = nf_fail(NET_CANCELED);
-        } else if (errand->is_done(member)) {
+        } else if (is_done(member)) {
             break;
         } else {
-            code = take_step(member, errand, &reads, deadline);
-            nf_hub_expire(hub, nf_now());
+            code = take_step(member, is_done, &reads, deadline);
         }
     }
-    hand_over(hub);
+    hand_over(member->hub);
     return code;
 }
 
@@ -129,6 +131,5 @@ void nf_hub_fetch(struct nf_hub *hub)
     for (int i = 0; i < FETCH_AT_MOST && n >= 0 && !hub->postman; i++) {
         n = read_one(hub, NET_NOW);
     }
-    nf_hub_expire(hub, nf_now());
     hand_over(hub);
 }

@@ -9,17 +9,18 @@
 
 enum {
     ROOM_AHEAD = 32 * 1024, /* bytes waiting from which on the kernel is asked to grow its buffer */
-    NO_NEWS_PAUSE =
-        20, /* ms; a sender finds out that a window has opened by probes, 200 ms apart at first */
-    NO_NEWS_MOST = 50
+    PAUSE = 20,             /* ms between looks at a window that is shut */
+    SHUT_FOR = 1000 /* ms after which it stays shut: a sender asks 200 ms after it shut, then 400 */
 };
 
 struct search {
     struct nf_line *line;
     size_t known; /* bytes seen without a delimiter among them */
     bool marked;  /* the low-water mark is not 1 */
-    bool ending;  /* what is known is all there will be */
-    int no_news;  /* wakes in a row that brought nothing */
+    bool ready;   /* the last poll said that there is news */
+    bool ending;  /* and that what is there is all there will be */
+    net_deadline
+        shut; /* until when a window that seems shut may open; NET_NOW: it does not seem so */
 };
 
 /* Ask for the news that come after what is known. A mark far ahead makes the kernel's buffer grow;
@@ -44,8 +45,8 @@ static int wait_for_more(struct search *search, net_deadline deadline)
 {
     int code = set_mark(search);
 
-    if (code == 0 && search->no_news > 0) {
-        code = nf_pause(NULL, NO_NEWS_PAUSE, deadline);
+    if (code == 0 && search->shut != NET_NOW) {
+        code = nf_pause(NULL, PAUSE, deadline);
     }
     if (code == 0) {
         code = nf_wait(search->line->fd, NF_IN | NF_ENDING, NULL, deadline);
@@ -53,8 +54,20 @@ static int wait_for_more(struct search *search, net_deadline deadline)
     if (nf_is_canceled(&search->line->head)) {
         return nf_fail(NET_CANCELED);
     }
+    search->ready = code > 0;
     search->ending = code > 0 && (code & NF_ENDING) != 0;
     return code;
+}
+
+/* A poll told of news, and there are none: the window is shut. Whether it has been for too long. */
+static bool stays_shut(struct search *search, size_t length)
+{
+    if (length != search->known) {
+        search->shut = NET_NOW;
+    } else if (search->ready && search->shut == NET_NOW) {
+        search->shut = nf_deadline_after(nf_now(), SHUT_FOR);
+    }
+    return search->shut != NET_NOW && nf_deadline_passed(search->shut);
 }
 
 /* The length of the line once it is whole: with its delimiter, or all there is before the end. */
@@ -78,8 +91,7 @@ static ssize_t find(struct search *search, char *buffer, size_t size, int delimi
         if (search->ending) {
             return n;
         }
-        search->no_news = (size_t)n == search->known ? search->no_news + 1 : 0;
-        if (search->no_news == NO_NEWS_MOST) {
+        if (stays_shut(search, (size_t)n)) {
             return nf_fail_because(NET_TOOBIG, "no delimiter in the %zd bytes the system holds", n);
         }
         search->known = (size_t)n;
@@ -94,7 +106,7 @@ static ssize_t find(struct search *search, char *buffer, size_t size, int delimi
 ssize_t nf_stream_until(struct nf_line *line, void *buffer, size_t size, int delimiter,
                         net_deadline deadline)
 {
-    struct search search = {.line = line};
+    struct search search = {.line = line, .shut = NET_NOW};
 
     if (size == 0) {
         return nf_fail_because(NET_TOOBIG, "no delimiter in 0 bytes");

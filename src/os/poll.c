@@ -18,7 +18,7 @@ static short asked(unsigned want)
 static unsigned answered(short got, unsigned want)
 {
     if ((got & (POLLERR | POLLHUP | POLLNVAL)) != 0) {
-        return want;
+        return want | ((got & POLLHUP) != 0 ? (unsigned)NF_GONE : 0);
     }
     return ((got & POLLIN) != 0 ? (unsigned)NF_IN : 0) |
            ((got & POLLOUT) != 0 ? (unsigned)NF_OUT : 0) |
