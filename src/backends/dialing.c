@@ -244,13 +244,11 @@ static int dial_on(struct nf_line *line, const struct nf_target *target,
                    enum nf_transport transport)
 {
     struct nf_dialing *dialing = calloc(1, sizeof *dialing);
-    struct nf_text address;
 
     if (dialing == NULL) {
         return nf_fail_because(NET_LIMIT, "no memory");
     }
-    nf_text_begin(&address, dialing->address, sizeof dialing->address);
-    nf_text_add(&address, "%s", target->address);
+    nf_where(dialing->address, target->address);
     line->dialing = dialing;
     line->fd = -1;
     int code = nf_wake_open(&dialing->wake);

@@ -29,15 +29,15 @@ int nf_lane_enter(struct nf_line *line, struct nf_lane *lane, net_deadline deadl
 /* Powers of two: the same timeout serves all deadlines between it and its double. */
 static int set_patience(int fd, struct nf_lane *lane, enum nf_sockopt option, int64_t left)
 {
-    int64_t patience = NF_PATIENCE;
+    int64_t timeout = NF_PATIENCE;
 
-    while (patience <= left / 2 && patience < MOST_PATIENCE) {
-        patience *= 2;
+    while (nf_patience_of(timeout * 2) <= left && timeout < MOST_PATIENCE) {
+        timeout *= 2;
     }
-    if (nf_sockopt_set(fd, option, patience) < 0) {
+    if (nf_sockopt_set(fd, option, timeout) < 0) {
         return NF_DONTWAIT;
     }
-    lane->patience = patience;
+    lane->patience = nf_patience_of(timeout);
     return 0;
 }
 
@@ -54,7 +54,7 @@ int nf_lane_patience(int fd, struct nf_lane *lane, enum nf_sockopt option, net_d
     if (lane->patience != 0 && lane->patience <= left) {
         return 0;
     }
-    return left < NF_PATIENCE ? NF_DONTWAIT : set_patience(fd, lane, option, left);
+    return left < nf_patience_of(NF_PATIENCE) ? NF_DONTWAIT : set_patience(fd, lane, option, left);
 }
 
 int nf_lane_wait(struct nf_line *line, unsigned want, net_deadline deadline)

@@ -17,11 +17,18 @@
 struct nf_lane {
     struct nf_turn turn;
     _Atomic int8_t end; /* the code that every later call gets; 0 while there is none */
-    int64_t patience;   /* the timeout in force, in nanoseconds; 0: none */
+    int64_t patience;   /* the longest that the timeout in force lets a call wait; 0: none is */
 };
 
 /* The shortest timeout worth setting: the kernel counts in ticks of some milliseconds. */
 #define NF_PATIENCE (16 * NF_MILLISECOND)
+
+/* How long a call with a timeout may really wait: the kernel's timer wheel rounds up, by an eighth
+ * at most, and the end of a tick may be a whole one away. */
+static inline int64_t nf_patience_of(int64_t timeout)
+{
+    return timeout + timeout / 8 + NF_TICK;
+}
 
 struct nf_line {
     net_socket head;

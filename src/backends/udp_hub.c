@@ -121,7 +121,7 @@ static void end(struct nf_peer *peer)
     hub->accepted--;
     peer->ended = true;
     if (hub->listener != NULL) {
-        nf_hub_ring(hub->listener, 1); /* a stranger may wait for the place */
+        nf_hub_ring(hub->listener, INT_MAX); /* a stranger may wait for the place */
     }
 }
 
@@ -257,7 +257,7 @@ static void deliver_to_strangers(struct nf_hub *hub, struct nf_stranger *strange
     letter->sender = stranger;
     append(&stranger->mail, letter);
     link_stranger_letter(all, letter);
-    nf_hub_ring(hub->listener, 1);
+    nf_hub_ring(hub->listener, INT_MAX); /* one for whom there is no place might take the ring */
 }
 
 /* The oldest letter of all is the oldest of its sender's too. */

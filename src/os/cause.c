@@ -179,19 +179,23 @@ static struct nf_failure *commit(int code, const char *operation)
     return &record.last;
 }
 
+void nf_where(char where[NF_WHERE_MAX], const char *address)
+{
+    size_t length = address != NULL ? strnlen(address, NF_WHERE_MAX) : 0;
+
+    if (length == NF_WHERE_MAX) {
+        snprintf(where, NF_WHERE_MAX, "%.*s...", NF_WHERE_MAX - 4, address);
+    } else {
+        memcpy(where, length > 0 ? address : "", length + 1);
+    }
+}
+
 int nf_blame(int code, const char *operation, const char *address)
 {
     struct nf_failure *last = commit(code, operation);
-    size_t length = address != NULL ? strnlen(address, NF_WHERE_MAX) : 0;
 
     last->scheme = NULL;
-    if (length == NF_WHERE_MAX) {
-        snprintf(last->where, NF_WHERE_MAX, "%.*s...", NF_WHERE_MAX - 4, address);
-    } else if (length > 0) {
-        memcpy(last->where, address, length + 1);
-    } else {
-        last->where[0] = '\0';
-    }
+    nf_where(last->where, address);
     return code;
 }
 

@@ -52,6 +52,9 @@ const struct nf_cause *nf_cause_pending(void);
 int nf_blame(int code, const char *operation, const char *address);
 int nf_blame_at(int code, const char *operation, const char *scheme, const struct nf_addr *addr);
 
+/* Copy an address as given, cut visibly where it is too long. */
+void nf_where(char where[NF_WHERE_MAX], const char *address);
+
 /* The thread's last failure; its cause has code 0 if there was none. */
 struct nf_failure *nf_failure(void);
 
