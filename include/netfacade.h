@@ -159,8 +159,8 @@ ssize_t net_recv_all(net_socket *socket, void *buffer, size_t size, net_deadline
 /* Receive up to and including the byte `delimiter` (0 to 255), and nothing beyond it. Blocks until
  * it is there or `deadline`. Returns the number of bytes with the delimiter; what is left before
  * the end is handed out without one. NET_TOOBIG: no delimiter in the first `size` bytes, or in all
- * that the system's receive buffer holds; NET_TIMEOUT: no delimiter yet; both consume nothing. Else
- * the failures of net_recv; NET_MISUSE on datagrams. */
+ * that the system's receive buffer holds, or before an urgent byte; NET_TIMEOUT: no delimiter yet;
+ * both consume nothing. Else the failures of net_recv; NET_MISUSE on datagrams. */
 ssize_t net_recv_until(net_socket *socket, void *buffer, size_t size, int delimiter,
                        net_deadline deadline);
 

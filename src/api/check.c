@@ -81,5 +81,8 @@ int nf_check_text(const void *first, const void *second, const char *buffer, siz
     if (first == NULL || second == NULL || (buffer == NULL && size > 0)) {
         return nf_fail_because(NET_MISUSE, "an argument is NULL");
     }
+    if (size > NF_SIZE_MOST) {
+        return nf_fail_because(NET_MISUSE, "a size of %zu is over SSIZE_MAX", size);
+    }
     return 0;
 }

@@ -63,7 +63,7 @@ static int settle(struct nf_line *line, net_deadline deadline)
             return nf_fail(code);
         }
         if (code == NET_TIMEOUT && !dialing->dial.lost) {
-            return nf_fail_because(code, "still dialing");
+            return nf_fail_because(code, "still dialing %s", dialing->address);
         }
         fail(dialing, code);
     }
@@ -165,27 +165,28 @@ static int read_option(struct nf_line *line, enum nf_word word, struct nf_value 
     return dialing ? 0 : nf_backend_of(&line->head)->property(&line->head, word, value, false);
 }
 
-/* Until there is a descriptor, an option is what the address asked for. */
+/* Until there is a descriptor, an option is what the address asked for, and nothing has been
+ * counted. */
 static int dialing_property(net_socket *socket, enum nf_word word, struct nf_value *value,
                             bool write)
 {
-    struct nf_line *line = (struct nf_line *)socket;
-
-    if (word == NF_FD) {
-        value->number = -1;
-    }
-    int code = decide(socket, NET_NOW);
+    bool needs_descriptor = write || word == NF_LOCAL || word == NF_PEER || word == NF_PORT ||
+                            word == NF_RTT || word == NF_RETRANSMITS;
+    int code = nf_is_canceled(socket)
+                   ? nf_fail_because(NET_TIMEOUT, "cancelled while it was still dialing")
+                   : decide(socket, NET_NOW);
 
     if (code == 0) {
         return nf_backend_of(socket)->property(socket, word, value, write);
     }
-    if (word == NF_FD) {
-        return 0;
-    }
-    if (write || !nf_word_is_option(word)) {
+    if (needs_descriptor) {
         return code;
     }
-    return read_option(line, word, value);
+    if (nf_word_is_option(word)) {
+        return read_option((struct nf_line *)socket, word, value);
+    }
+    value->number = word == NF_FD ? -1 : 0;
+    return 0;
 }
 
 /* Decided, or failed, or cancelled: whatever is called next returns at once. */

@@ -15,6 +15,7 @@ struct connection {
     _Atomic int64_t messages_in;
     _Atomic int64_t messages_out;
     _Atomic int64_t truncated;
+    struct nf_addr local; /* without its port; asked for once, by who receives messages */
     struct nf_datagram_kept kept_in;
     struct nf_datagram_kept kept_out;
     int64_t option[NF_OPTIONS]; /* as the address had them */
@@ -126,6 +127,10 @@ static ssize_t take(net_socket *socket, void *buffer, size_t size, net_endpoint 
         return n;
     }
     n = nf_datagram_kept(&self->kept_in);
+    if (endpoint != NULL && self->local.family == NF_NOWHERE) {
+        nf_socket_local(self->line.fd, &self->local);
+        self->local.port = 0;
+    }
     if (n == 0) {
         n = receive(&self->line, buffer, size, deadline);
     }
@@ -139,7 +144,7 @@ static ssize_t take(net_socket *socket, void *buffer, size_t size, net_endpoint 
         add(&self->truncated, 1);
     }
     if (endpoint != NULL) {
-        nf_endpoint_make(endpoint, &socket->name, NULL);
+        nf_endpoint_make(endpoint, &socket->name, &self->local);
     }
     return n;
 }

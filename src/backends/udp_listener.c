@@ -85,7 +85,7 @@ static ssize_t take_stranger(net_socket *socket, void *buffer, size_t size, net_
     if (letter == NULL) {
         return code;
     }
-    nf_endpoint_make(endpoint, &from, &letter->local);
+    nf_member_endpoint((struct nf_member *)socket, &from, &letter->local, endpoint);
     return nf_member_open_letter((struct nf_member *)socket, letter, buffer, size);
 }
 

@@ -2,6 +2,7 @@
 #include "backends/udp_member.h"
 #include "backends/datagram.h"
 #include "backends/inet.h"
+#include "name/endpoint.h"
 #include "os/futex.h"
 #include "os/poll.h"
 #include "os/transfer.h"
@@ -45,6 +46,15 @@ int nf_member_close(net_socket *socket, void (*remove)(net_socket *socket))
         nf_socket_close(hub->fd);
     }
     return 0;
+}
+
+void nf_member_endpoint(const struct nf_member *member, const struct nf_addr *remote,
+                        const struct nf_addr *local, net_endpoint *endpoint)
+{
+    struct nf_addr own = local->family != NF_NOWHERE ? *local : member->hub->name;
+
+    own.port = 0;
+    nf_endpoint_make(endpoint, remote, &own);
 }
 
 ssize_t nf_member_open_letter(struct nf_member *member, struct nf_letter *letter, void *buffer,

@@ -17,6 +17,10 @@ void nf_hub_free(struct nf_hub *hub);
  * back, and the memory stays. */
 int nf_member_close(net_socket *socket, void (*remove)(net_socket *socket));
 
+/* Where a letter was sent to: as the kernel told, or else the one address that the hub has. */
+void nf_member_endpoint(const struct nf_member *member, const struct nf_addr *remote,
+                        const struct nf_addr *local, net_endpoint *endpoint);
+
 /* Hand a letter out, as much as fits, and free it. Returns its real length. */
 ssize_t nf_member_open_letter(struct nf_member *member, struct nf_letter *letter, void *buffer,
                               size_t size);

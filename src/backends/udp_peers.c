@@ -30,7 +30,7 @@ static ssize_t take_mail(net_socket *socket, void *buffer, size_t size, net_endp
         return code < 0 ? code : nf_fail_because(NET_EOF, "the peer was silent too long");
     }
     if (endpoint != NULL) {
-        nf_endpoint_make(endpoint, &socket->name, &letter->local);
+        nf_member_endpoint((struct nf_member *)socket, &socket->name, &letter->local, endpoint);
     }
     return nf_member_open_letter((struct nf_member *)socket, letter, buffer, size);
 }
