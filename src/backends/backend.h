@@ -43,10 +43,9 @@ struct nf_readiness {
 
 struct nf_backend {
     const char *scheme;
-    size_t size;    /* of the object, which begins with struct net_socket */
-    nf_words words; /* its options and properties */
-    const struct nf_backend
-        *listener; /* the table of its listeners; of a listener's table itself */
+    size_t size;                       /* of the object, which begins with struct net_socket */
+    nf_words words;                    /* its options and properties */
+    const struct nf_backend *listener; /* of its listeners; a listener's table names itself */
 
     /* A fresh object of zeros becomes a listener or a connection. On failure nothing is left behind
      * but the object, which the caller frees without close. connect with NET_NOW leaves a socket
@@ -109,8 +108,7 @@ void nf_socket_free(net_socket *socket);
 /* Cancel: the flag first, then the backend's way of waking. */
 void nf_socket_cancel(net_socket *socket);
 
-/* Replace the table for good, and wait until no cancel looks at the old one's belongings any more.
- */
+/* Replace the table for good, and wait until no cancel looks at what the old one owned. */
 void nf_socket_become(net_socket *socket, const struct nf_backend *backend);
 
 /* The answers of a slot that its kind of socket does not have: NET_MISUSE, with a sentence. */

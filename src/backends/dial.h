@@ -15,8 +15,7 @@ struct nf_dial {
     struct nf_target target;
     struct nf_resolve *resolve; /* NULL: no name, or all answered */
     uint16_t port;
-    bool
-        alone; /* the caller waits for nothing else: one address may be waited for inside connect */
+    bool alone;    /* the caller waits for nothing else, so connect itself may wait */
     bool blocking; /* the only attempt's descriptor is a blocking one */
     bool lost;     /* no attempt is left */
     int code;      /* of a failed lookup */

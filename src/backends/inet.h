@@ -6,8 +6,7 @@
 #include "os/socket.h"
 
 /* The host and port of a target: literals and zones made numbers, services ports. `listening`
- * allows wildcards and port 0 and refuses names; otherwise the reverse. 0; NET_ADDRESS; NET_NAME.
- */
+ * allows wildcards and port 0 and refuses names; else the reverse. 0, NET_ADDRESS, NET_NAME. */
 int nf_inet_host(const struct nf_target *target, bool listening, struct nf_host *host);
 
 /* Tell the kernel the options it keeps: those given, and the defaults that are not the kernel's

@@ -136,8 +136,7 @@ ssize_t nf_stream_send(net_socket *socket, const net_slice *slices, int count,
 }
 
 /* Whether the connection is gone, and not only the peer's half of it: the error of a reset is told
- * once, and a send in another thread may have been told it. Our own half-close would look the same.
- */
+ * once, and a send in another thread may have got it. Our own half-close would look the same. */
 static bool is_gone(struct nf_line *line)
 {
     struct nf_poll poll = {.fd = line->fd, .want = NF_IN};

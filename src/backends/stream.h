@@ -1,5 +1,4 @@
-/* Slots of a stream connection on a descriptor: what TCP does, and any other stream socket would.
- */
+/* Slots of a stream connection on a descriptor: what TCP does, and other stream sockets would. */
 #ifndef NF_BACKENDS_STREAM_H
 #define NF_BACKENDS_STREAM_H
 

@@ -1,5 +1,4 @@
-/* udp:// listening: a socket that hears from strangers, and picks up one socket for each of them.
- */
+/* udp:// listening: a socket that hears from strangers, and picks up one socket for each. */
 #include "backends/datagram.h"
 #include "backends/inet.h"
 #include "backends/udp.h"

@@ -18,8 +18,7 @@ bool nf_literal_parse(const char *text, size_t length, struct nf_addr *addr);
  * label is a number. */
 bool nf_looks_numeric(const char *text, size_t length);
 
-/* Print host, or host and port: `127.0.0.1:80`, `[fe80::1%eth0]:80`, `*:80`; IPv6 as RFC 5952 says.
- */
+/* Print host, or host and port: `127.0.0.1:80`, `[fe80::1%eth0]:80`, `*:80`; IPv6 by RFC 5952. */
 void nf_print_host(struct nf_text *text, const struct nf_addr *addr);
 void nf_print_addr(struct nf_text *text, const struct nf_addr *addr);
 

@@ -28,10 +28,9 @@ struct nf_cause {
 /* A failure that reached the caller. */
 struct nf_failure {
     const char *operation;
-    const char
-        *scheme; /* with addr where the call had a socket; else where has the address as given */
+    const char *scheme; /* where the call had a socket: with addr it says which */
     struct nf_addr addr;
-    char where[NF_WHERE_MAX];
+    char where[NF_WHERE_MAX]; /* else: the address as given */
     struct nf_cause *cause;
 };
 

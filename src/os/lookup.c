@@ -22,8 +22,7 @@ static int failure(int problem)
     }
 }
 
-/* One socket type, so that each address comes once. No AI_ADDRCONFIG: it does not count loopback.
- */
+/* One socket type, so that each address comes once. No AI_ADDRCONFIG: it ignores loopback. */
 int nf_lookup_host(const char *host, enum nf_family family, struct nf_addr *addrs, int count)
 {
     struct addrinfo hints = {.ai_family = family == NF_IPV4 ? AF_INET : AF_INET6,

@@ -9,8 +9,7 @@
 
 enum nf_transport { NF_STREAM, NF_DATAGRAM };
 
-/* A new descriptor for addresses of `family` (NF_EVERYWHERE is IPv6), blocking or not; or a code.
- */
+/* A new descriptor for addresses of `family` (NF_EVERYWHERE: IPv6), blocking or not; or a code. */
 int nf_socket_open(enum nf_family family, enum nf_transport transport, bool blocking);
 
 /* 0; NET_INUSE, NET_DENIED, NET_ADDRESS (no interface has it), NET_LIMIT (no port is free), ...
@@ -29,8 +28,7 @@ int nf_socket_accept(int fd, struct nf_addr *peer);
  * another code. connect(2) */
 int nf_socket_connect(int fd, const struct nf_addr *addr);
 
-/* How a dial that went on has ended: 0, NF_WOULD_BLOCK when it has not, or the code of its failure.
- */
+/* How a dial that went on has ended: 0, NF_WOULD_BLOCK when it has not, or its failure's code. */
 int nf_socket_connected(int fd);
 
 /* Whether it is an IPv6 socket. */

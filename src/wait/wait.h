@@ -11,8 +11,7 @@
  * signal; NET_TIMEOUT; a code of nf_wake_fd. */
 int nf_wait(int fd, unsigned want, struct nf_wake *wake, net_deadline deadline);
 
-/* Let `milliseconds` pass, but stop at `deadline` (NET_TIMEOUT) or at a ring of `wake`. Returns 0.
- */
+/* Let `milliseconds` pass, but stop at `deadline` (NET_TIMEOUT) or a ring of `wake`. Returns 0. */
 int nf_pause(struct nf_wake *wake, int64_t milliseconds, net_deadline deadline);
 
 #endif
