@@ -102,51 +102,60 @@ net_deadline net_after(int64_t milliseconds);
 
 /* Wait for calls at `address`: a literal, `localhost`, or the wildcard (an empty host or `*`: every
  * interface, IPv4 and IPv6). Port 0 asks for any free port; net_get(socket, "port") tells which.
- * Never blocks, resolves no name. Returns a listener, which the caller closes. NULL: NET_ADDRESS
- * (also a host name, or an address that no interface has), NET_NAME (service unknown), NET_INUSE,
- * NET_DENIED, NET_LIMIT, NET_UNSUPPORTED (no such address family here), NET_SYSTEM, NET_MISUSE.
- * bind(2), listen(2) */
+ * Never blocks, resolves no name. Returns a listener, which the caller closes.
+ *
+ * NULL: NET_ADDRESS (also a host name, or an address that no interface has), NET_NAME (service
+ * unknown), NET_INUSE, NET_DENIED, NET_LIMIT, NET_UNSUPPORTED (no such address family here),
+ * NET_SYSTEM, NET_MISUSE. bind(2), listen(2) */
 net_socket *net_listen(const char *address);
 
 /* Pick up: the next connection, or on udp the next peer, a socket of its own whose first datagram
  * waits in it. The options of the listener pass to it, and it outlives the listener. Blocks until
- * `deadline`. The caller closes it. NULL: NET_TIMEOUT, NET_CANCELED, NET_LIMIT (no descriptor
- * within 100 ms, no memory, or on udp `peers` used up: the caller waits in line), NET_SYSTEM,
- * NET_MISUSE. accept(2) */
+ * `deadline`. The caller closes it.
+ *
+ * NULL: NET_TIMEOUT, NET_CANCELED, NET_LIMIT (no descriptor within 100 ms, no memory, or on udp
+ * `peers` used up: the stranger stays with the listener), NET_SYSTEM, NET_MISUSE. accept(2) */
 net_socket *net_accept(net_socket *listener, net_deadline deadline);
 
 /* Dial. Both address families are resolved at once and raced as RFC 8305 says; the sentence of a
  * failure names every attempt. Blocks until `deadline`. With NET_NOW it returns at once a socket
  * that is still dialing: calls on it wait for the dial within their deadlines, and net_cancel and
- * net_close end it. The caller closes it. NULL: NET_ADDRESS (also a wildcard or port 0), NET_NAME,
- * NET_REFUSED, NET_UNREACHABLE, NET_TIMEOUT, NET_RESET, NET_DENIED, NET_INUSE (the source address),
- * NET_LIMIT, NET_UNSUPPORTED, NET_SYSTEM, NET_MISUSE; with NET_NOW only NET_ADDRESS, NET_NAME
- * (service unknown), NET_LIMIT and NET_MISUSE. connect(2) */
+ * net_close end it. The caller closes it.
+ *
+ * NULL: NET_ADDRESS (also a wildcard or port 0), NET_NAME, NET_REFUSED, NET_UNREACHABLE,
+ * NET_TIMEOUT, NET_RESET, NET_DENIED, NET_INUSE (the source address), NET_LIMIT, NET_UNSUPPORTED,
+ * NET_SYSTEM, NET_MISUSE; with NET_NOW only NET_ADDRESS, NET_LIMIT and NET_MISUSE. connect(2) */
 net_socket *net_connect(const char *address, net_deadline deadline);
 
 /* Talk. On a stream, sends all `size` bytes; on datagrams, sends exactly one. Sends of several
  * threads never mix. Blocks until all is taken by the system or `deadline`. Returns `size`, or on a
  * stream the smaller number of bytes taken when a deadline, a cancel or a failure stopped it part
- * way: the next call says why. NET_TIMEOUT, NET_CANCELED, NET_RESET (and nothing more can be sent),
- * NET_REFUSED (datagrams: an earlier one was refused; reported once), NET_UNREACHABLE, NET_DENIED,
- * NET_TOOBIG (datagrams), NET_LIMIT, NET_SYSTEM, NET_MISUSE (also a listener, and a send after
+ * way: the next call says why.
+ *
+ * NET_TIMEOUT, NET_CANCELED, NET_RESET (and nothing more can be sent), NET_REFUSED (datagrams: an
+ * earlier one was refused; reported once), NET_UNREACHABLE, NET_DENIED, NET_TOOBIG (datagrams),
+ * NET_LIMIT, NET_UNSUPPORTED, NET_SYSTEM, NET_MISUSE (also a listener, and a send after
  * net_shutdown). send(2) */
 ssize_t net_send(net_socket *socket, const void *data, size_t size, net_deadline deadline);
 
 /* Listen. On a stream, returns what is there, at least one byte and at most `size`; on datagrams
  * exactly one, and 0 is an empty one. Blocks until there is something or `deadline`. Returns the
- * number of bytes. NET_EOF (and again NET_EOF; on udp, an accepted peer was silent for `idle`),
- * NET_TIMEOUT, NET_CANCELED, NET_RESET (never NET_EOF after a broken connection), NET_TOOBIG (a
- * datagram over `size`: dropped, its length in the sentence), NET_REFUSED (datagrams: an earlier
- * one of ours was refused; reported once), NET_UNREACHABLE, NET_LIMIT, NET_SYSTEM, NET_MISUSE (also
- * a listener). recv(2) */
+ * number of bytes.
+ *
+ * NET_EOF (and again NET_EOF; on udp, an accepted peer was silent for `idle`), NET_TIMEOUT,
+ * NET_CANCELED, NET_RESET (never NET_EOF after a broken connection), NET_TOOBIG (a datagram over
+ * `size`: dropped, its length in the sentence), NET_REFUSED (datagrams: an earlier one of ours was
+ * refused; reported once), NET_UNREACHABLE, NET_LIMIT, NET_SYSTEM, NET_MISUSE (also a listener).
+ * recv(2) */
 ssize_t net_recv(net_socket *socket, void *buffer, size_t size, net_deadline deadline);
 
 /* Hang up. Frees `socket` in every case; NULL is allowed. With NET_NOW it closes this process's
  * copy and nothing else: bytes that the peer sent and nobody read then reset the connection, and
  * may destroy our last answer on its way. With a deadline, on a stream, it finishes sending,
- * half-closes, and reads until the peer has closed too. Returns 0. NET_TIMEOUT: the deadline passed
- * first. NET_MISUSE: not a deadline; closed as with NET_NOW. close(2); RFC 1122, 4.2.2.13 */
+ * half-closes, and reads until the peer has closed too. Returns 0.
+ *
+ * NET_TIMEOUT: the deadline passed first. NET_MISUSE: not a deadline; closed as with NET_NOW.
+ * close(2); RFC 1122, 4.2.2.13 */
 int net_close(net_socket *socket, net_deadline deadline);
 
 /* ---- Around a call ---- */
@@ -158,9 +167,11 @@ ssize_t net_recv_all(net_socket *socket, void *buffer, size_t size, net_deadline
 
 /* Receive up to and including the byte `delimiter` (0 to 255), and nothing beyond it. Blocks until
  * it is there or `deadline`. Returns the number of bytes with the delimiter; what is left before
- * the end is handed out without one. NET_TOOBIG: no delimiter in the first `size` bytes, or in all
- * that the system's receive buffer holds, or before an urgent byte; NET_TIMEOUT: no delimiter yet;
- * both consume nothing. Else the failures of net_recv; NET_MISUSE on datagrams. */
+ * the end is handed out without one.
+ *
+ * NET_TOOBIG: no delimiter in the first `size` bytes, or in all that the system's receive buffer
+ * holds, or before an urgent byte; NET_TIMEOUT: no delimiter yet; both consume nothing. Else the
+ * failures of net_recv; NET_MISUSE on datagrams. */
 ssize_t net_recv_until(net_socket *socket, void *buffer, size_t size, int delimiter,
                        net_deadline deadline);
 
@@ -183,8 +194,9 @@ void net_cancel(net_socket *socket);
 /* ---- Datagrams, to and from anyone ---- */
 
 /* Send `count` datagrams, each `size` bytes at `data` to its `endpoint`; on a connected or accepted
- * socket an endpoint of zeros means its peer. Blocks until the first is sent or `deadline`. Returns
- * how many were sent, at least 1; when fewer than `count`, the next call (with the rest) says why.
+ * socket an endpoint of zeros means its peer. Blocks until all are sent or `deadline`. Returns how
+ * many were sent, at least 1; when fewer than `count`, the next call (with the rest) says why.
+ *
  * The failures of net_send; NET_MISUSE on streams, for a count below 1, for no endpoint on a
  * listener, and for another peer's endpoint on a connected socket. */
 int net_send_messages(net_socket *socket, const net_message *messages, int count,
@@ -192,14 +204,17 @@ int net_send_messages(net_socket *socket, const net_message *messages, int count
 
 /* Receive up to `count` datagrams: on a listener those of peers that nobody accepted. Blocks until
  * the first is there or `deadline`, then takes what has arrived. Returns how many, at least 1. One
- * that did not fit counts as one, has `size` > `capacity`, and its endpoint tells who sent it. The
- * failures of net_recv but NET_TOOBIG; NET_MISUSE on streams and for a count below 1. */
+ * that did not fit counts as one, has `size` > `capacity`, and its endpoint tells who sent it.
+ *
+ * The failures of net_recv but NET_TOOBIG; NET_MISUSE on streams and for a count below 1. */
 int net_recv_messages(net_socket *socket, net_message *messages, int count, net_deadline deadline);
 
 /* Look up a whole address, `udp://ntp.example:123`, into at most `count` endpoints, in the order in
  * which a dial would try them. Blocks until `deadline`; a numeric address never does. Returns how
- * many were written, at least 1. NET_ADDRESS (also a wildcard or port 0), NET_NAME, NET_TIMEOUT,
- * NET_LIMIT, NET_SYSTEM, NET_MISUSE. getaddrinfo(3) */
+ * many were written, at least 1.
+ *
+ * NET_ADDRESS (also a wildcard or port 0), NET_NAME, NET_TIMEOUT, NET_LIMIT, NET_SYSTEM,
+ * NET_MISUSE. getaddrinfo(3) */
 int net_resolve(const char *address, net_endpoint *endpoints, int count, net_deadline deadline);
 
 /* Print who an endpoint is: `host:port` or `[v6%zone]:port`. Never blocks. Writes at most `size`
@@ -213,20 +228,25 @@ int net_endpoint_text(const net_endpoint *endpoint, char *buffer, size_t size);
  * bytes-received, messages-sent, messages-received, dropped-queue, dropped-strangers, truncated; on
  * tcp rtt and retransmits. Works on a cancelled socket. Never blocks. Writes at most `size` bytes,
  * always terminated when `size` > 0, and returns the length that the whole text needs, as snprintf
- * does. NET_ADDRESS: no such property. NET_MISUSE: this kind of socket has none. NET_TIMEOUT: still
+ * does.
+ *
+ * NET_ADDRESS: no such property. NET_MISUSE: this kind of socket has none. NET_TIMEOUT: still
  * dialing. NET_SYSTEM. */
 int net_get(net_socket *socket, const char *name, char *buffer, size_t size);
 
 /* Change an option of the address while the socket lives. Works on a cancelled socket. Never
- * blocks. Returns 0. NET_ADDRESS: no such option, or a value that does not fit it. NET_MISUSE: it
- * can only be read, or only be given in the address. NET_TIMEOUT: still dialing. NET_DENIED,
- * NET_LIMIT, NET_SYSTEM. */
+ * blocks. Returns 0.
+ *
+ * NET_ADDRESS: no such option, or a value that does not fit it. NET_MISUSE: it can only be read, or
+ * only be given in the address. NET_TIMEOUT: still dialing, or cancelled before the dial was won.
+ * NET_DENIED, NET_LIMIT, NET_SYSTEM. */
 int net_set(net_socket *socket, const char *name, const char *value);
 
 /* The descriptor to watch in a foreign event loop; when it is ready, call with NET_NOW until
  * NET_TIMEOUT. It stays the socket's own: never read, change or close it. Returns -1 where there is
- * none: a socket still dialing, and an accepted udp peer, which shares its listener's. NET_MISUSE:
- * NULL. */
+ * none: a socket still dialing, and an accepted udp peer, which shares its listener's.
+ *
+ * NET_MISUSE: NULL. */
 int net_fd(net_socket *socket);
 
 /* ---- What went wrong ---- */

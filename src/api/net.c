@@ -3,7 +3,6 @@
 #include "api/check.h"
 #include "api/failure.h"
 #include "api/registry.h"
-#include "backends/inet.h"
 #include "name/endpoint.h"
 
 #define TEXT_OF(number)              #number
@@ -30,7 +29,8 @@ net_socket *net_listen(const char *address)
     }
     if (code == 0) {
         listener = nf_socket_new(target.backend->listener);
-        code = listener != NULL ? target.backend->listener->listen(listener, &target) : NET_LIMIT;
+        code = listener != NULL ? target.backend->listener->open(listener, &target, NET_NOW)
+                                : NET_LIMIT;
     }
     if (code < 0) {
         nf_socket_free(listener);
@@ -51,7 +51,7 @@ net_socket *net_connect(const char *address, net_deadline deadline)
     }
     if (code == 0) {
         socket = nf_socket_new(target.backend);
-        code = socket != NULL ? target.backend->connect(socket, &target, deadline) : NET_LIMIT;
+        code = socket != NULL ? target.backend->open(socket, &target, deadline) : NET_LIMIT;
     }
     if (code < 0) {
         nf_socket_free(socket);
@@ -183,6 +183,9 @@ int net_close(net_socket *socket, net_deadline deadline)
     if (code < 0) {
         nf_failed(code, "close", socket);
     }
+    if (code == NF_STAYS) {
+        return 0;
+    }
     nf_socket_free(socket);
     return code;
 }
@@ -196,7 +199,7 @@ int net_resolve(const char *address, net_endpoint *endpoints, int count, net_dea
         n = nf_registry_find(address, &target);
     }
     if (n == 0) {
-        n = nf_inet_resolve(&target, endpoints, count, deadline);
+        n = target.backend->resolve(&target, endpoints, count, deadline);
     }
     return n >= 0 ? n : nf_failed_for(n, "resolve", address);
 }

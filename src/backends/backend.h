@@ -27,6 +27,9 @@ struct nf_target {
 /* What a receive waits for: something, all of the buffer, or a delimiter (0 to 255). */
 enum { NF_SOME = -1, NF_ALL = -2 };
 
+/* A close may leave the object where it is: see nf_backend.close. */
+enum { NF_STAYS = 1 };
+
 /* Rung once, by whoever makes a socket ready in user space. ring() may be called with locks of the
  * backend held: it takes note and calls nothing back. */
 struct nf_notice {
@@ -47,11 +50,15 @@ struct nf_backend {
     nf_words words;                    /* its options and properties */
     const struct nf_backend *listener; /* of its listeners; a listener's table names itself */
 
-    /* A fresh object of zeros becomes a listener or a connection. On failure nothing is left behind
-     * but the object, which the caller frees without close. connect with NET_NOW leaves a socket
-     * that is dialing. */
-    int (*listen)(net_socket *socket, const struct nf_target *target);
-    int (*connect)(net_socket *socket, const struct nf_target *target, net_deadline deadline);
+    /* A fresh object of zeros begins to listen, or to dial, as its table is for. On failure nothing
+     * is left behind but the object, which the caller frees without close. To dial with NET_NOW
+     * leaves a socket that is dialing. */
+    int (*open)(net_socket *socket, const struct nf_target *target, net_deadline deadline);
+
+    /* The endpoints of a target, at most `count`, in the order in which a dial would try them: how
+     * many, or a code. */
+    int (*resolve)(const struct nf_target *target, net_endpoint *endpoints, int count,
+                   net_deadline deadline);
 
     /* A new socket, or NULL. */
     net_socket *(*accept)(net_socket *socket, net_deadline deadline);
@@ -69,7 +76,8 @@ struct nf_backend {
     /* Wake everybody inside; the flag is set already. From any thread or signal handler. */
     void (*cancel)(net_socket *socket);
 
-    /* Let go of everything but the object; alone on the socket. */
+    /* Let go of everything but the object, which the caller frees; alone on the socket. NF_STAYS
+     * where the object can be freed no more, else 0 or a code. */
     int (*close)(net_socket *socket, net_deadline deadline);
 
     /* Read a word into `value`, or write it from there. */
@@ -112,8 +120,7 @@ void nf_socket_cancel(net_socket *socket);
 void nf_socket_become(net_socket *socket, const struct nf_backend *backend);
 
 /* The answers of a slot that its kind of socket does not have: NET_MISUSE, with a sentence. */
-int nf_refuse_listen(net_socket *socket, const struct nf_target *target);
-int nf_refuse_connect(net_socket *socket, const struct nf_target *target, net_deadline deadline);
+int nf_refuse_open(net_socket *socket, const struct nf_target *target, net_deadline deadline);
 net_socket *nf_refuse_accept(net_socket *socket, net_deadline deadline);
 ssize_t nf_refuse_send(net_socket *socket, const net_slice *slices, int count,
                        net_deadline deadline);

@@ -38,15 +38,20 @@ int nf_datagram_kept(struct nf_datagram_kept *kept)
     return failure != 0 ? nf_fail_as(-(int)(failure >> KEPT_SHIFT), (int)(uint32_t)failure) : 0;
 }
 
+/* Whether the system tells this failure but once, of a datagram that went before. */
+static bool is_told_once(int code)
+{
+    return code == NET_REFUSED || code == NET_UNREACHABLE || code == NET_RESET ||
+           code == NET_SYSTEM;
+}
+
 /* A batch of `i` stops for `code`: what the caller gets, and what waits for his next call. */
 static int stop(int i, int code, struct nf_datagram_kept *kept)
 {
-    bool comes_again = code == NET_TIMEOUT || code == NET_CANCELED || code == NET_MISUSE;
-
     if (i == 0) {
         return code;
     }
-    if (kept != NULL && !comes_again) {
+    if (kept != NULL && is_told_once(code)) {
         uint64_t error = (uint32_t)nf_cause_pending()->error;
 
         atomic_store(&kept->failure, (uint64_t)-code << KEPT_SHIFT | error);

@@ -176,7 +176,12 @@ static int open_attempt(struct nf_dial *dial, struct nf_line *line, const struct
 /* The cause has just been recorded. */
 static void fail(struct nf_race *race, int which, int code)
 {
-    race->attempt[which].error = nf_cause_pending()->error;
+    struct nf_attempt *attempt = &race->attempt[which];
+    struct nf_text why;
+
+    attempt->error = nf_cause_pending()->error;
+    nf_text_begin(&why, attempt->why, sizeof attempt->why);
+    nf_text_add(&why, "%s", nf_cause_pending()->detail);
     nf_race_failed(race, which, code, nf_now());
 }
 
@@ -346,6 +351,8 @@ static void describe_attempt(struct nf_text *text, const struct nf_attempt *atte
 
         nf_errno_text(attempt->error, words, sizeof words);
         nf_text_add(text, " (%s)", words);
+    } else if (over && attempt->why[0] != '\0') {
+        nf_text_add(text, " (%s)", attempt->why);
     }
     if (took > 0) {
         nf_text_add(text, " after %lld ms", took);
@@ -355,14 +362,10 @@ static void describe_attempt(struct nf_text *text, const struct nf_attempt *atte
 int nf_dial_report(const struct nf_dial *dial, int code, char *buffer, size_t size)
 {
     struct nf_text text;
-    const char *why = nf_cause_pending()->detail;
 
     nf_text_begin(&text, buffer, size);
     for (int i = 0; i < dial->race.count; i++) {
         describe_attempt(&text, &dial->race.attempt[i]);
-    }
-    if (dial->race.count == 1 && code != NET_TIMEOUT && *why != '\0') {
-        nf_text_add(&text, ": %s", why);
     }
     if (dial->race.count == 0 && dial->resolver_words[0] != '\0') {
         nf_text_add(&text, "%s", dial->resolver_words);

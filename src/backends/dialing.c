@@ -6,6 +6,7 @@
  * line->dialing is touched with that turn only, but for the bell, which a cancel rings:
  * nf_socket_become waits for it. */
 #include "backends/dialing.h"
+#include "backends/inet.h"
 
 #include <stdlib.h>
 
@@ -226,8 +227,8 @@ static const struct nf_backend dialing_table = {
     .size = sizeof(struct nf_line),
     .words = 0,
     .listener = NULL,
-    .listen = nf_refuse_listen,
-    .connect = nf_refuse_connect,
+    .open = nf_refuse_open,
+    .resolve = nf_inet_resolve,
     .accept = nf_refuse_accept,
     .send = dialing_send,
     .recv = dialing_recv,

@@ -127,7 +127,8 @@ int nf_inet_bind(const struct nf_target *target, enum nf_transport transport, st
     int fd = open_bound(target, transport, &host.addr);
 
     /* A system without IPv6 still has every interface that it has. */
-    if (everywhere && (fd == NET_UNSUPPORTED || fd == NET_ADDRESS)) {
+    if (everywhere && target->options.value[NF_V6ONLY] == 0 &&
+        (fd == NET_UNSUPPORTED || fd == NET_ADDRESS)) {
         host.addr.family = NF_IPV4;
         fd = open_bound(target, transport, &host.addr);
     }

@@ -1,4 +1,4 @@
-/* Lanes, and what every line does alike. Moves no bytes: see stream.c and datagram.c. */
+/* Lanes, and what every line does alike. Moves no bytes: see stream.c and udp.c. */
 #include "backends/line.h"
 #include "backends/inet.h"
 #include "os/socket.h"

@@ -9,6 +9,7 @@
 #define NF_BACKENDS_LINE_H
 
 #include "backends/backend.h"
+#include "backends/counter.h"
 #include "os/sockopt.h"
 #include "os/transfer.h"
 #include "wait/turn.h"
@@ -82,13 +83,6 @@ static inline bool nf_lane_has_patience(const struct nf_lane *lane, net_deadline
 /* A call found nothing: why? 0 once it may be tried again with NF_DONTWAIT; NET_CANCELED;
  * NET_TIMEOUT. */
 int nf_lane_wait(struct nf_line *line, unsigned want, net_deadline deadline);
-
-/* Count without an atomic addition: only the lane's turn writes. */
-static inline void nf_count(_Atomic int64_t *counter, int64_t more)
-{
-    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + more,
-                          memory_order_relaxed);
-}
 
 /* Slots that all lines share. */
 void nf_line_cancel(net_socket *socket);

@@ -21,8 +21,9 @@ enum nf_attempt_state { NF_WAITING, NF_TRYING, NF_FAILED, NF_WON };
 struct nf_attempt {
     struct nf_addr addr;
     enum nf_attempt_state state;
-    int code;             /* of a failed one */
-    int error;            /* and its errno, for the sentence; the driver's */
+    int code;  /* of a failed one */
+    int error; /* its errno, and what else there is to say; the driver's */
+    char why[48];
     int fd;               /* of one trying or won; the driver's */
     net_deadline started; /* the moment of the start */
     net_deadline ended;   /* and of the failure */

@@ -6,19 +6,12 @@ static int refuse(const char *what)
     return nf_fail_because(NET_MISUSE, "%s", what);
 }
 
-int nf_refuse_listen(net_socket *socket, const struct nf_target *target)
-{
-    (void)socket;
-    (void)target;
-    return refuse("this kind of socket cannot listen");
-}
-
-int nf_refuse_connect(net_socket *socket, const struct nf_target *target, net_deadline deadline)
+int nf_refuse_open(net_socket *socket, const struct nf_target *target, net_deadline deadline)
 {
     (void)socket;
     (void)target;
     (void)deadline;
-    return refuse("this kind of socket cannot dial");
+    return refuse("this kind of socket is made by net_accept alone");
 }
 
 net_socket *nf_refuse_accept(net_socket *socket, net_deadline deadline)

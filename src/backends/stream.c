@@ -15,8 +15,8 @@ enum {
 
 static const size_t most_at_once = (size_t)1 << 30; /* some systems refuse more in one call */
 
-/* A failure that no later call can mend stays; want of buffers passes. What stayed before comes
- * first: a send that our own shutdown cut off was not cut off by the peer. */
+/* Such a failure stays. What stayed before comes first: a send that our own shutdown cut off was
+ * not cut off by the peer. */
 static ssize_t broken(struct nf_line *line, struct nf_lane *lane, ssize_t code)
 {
     int8_t end = 0;
@@ -24,7 +24,7 @@ static ssize_t broken(struct nf_line *line, struct nf_lane *lane, ssize_t code)
     if (nf_is_canceled(&line->head)) {
         return nf_fail(NET_CANCELED);
     }
-    if (code != NET_LIMIT && !atomic_compare_exchange_strong(&lane->end, &end, (int8_t)code)) {
+    if (!atomic_compare_exchange_strong(&lane->end, &end, (int8_t)code)) {
         return nf_fail(end);
     }
     return code;

@@ -8,7 +8,9 @@
 
 enum {
     LIMIT_PATIENCE = 100, /* ms that an accept waits for a descriptor to become free */
-    LIMIT_PAUSE = 10      /* ms between its tries */
+    LIMIT_PAUSE = 10,     /* ms between its tries */
+    GONE_IN_A_ROW = 16,   /* callers that left, after which something else is wrong */
+    GONE_PAUSE = 1        /* ms from then on */
 };
 
 static const nf_words words = NF_WORDS_COMMON | NF_WORD(NF_NODELAY) | NF_WORD(NF_KEEPALIVE) |
@@ -57,10 +59,11 @@ static int start_listening(struct listener *self, const struct nf_target *target
     return code;
 }
 
-static int tcp_listen(net_socket *socket, const struct nf_target *target)
+static int tcp_listen(net_socket *socket, const struct nf_target *target, net_deadline deadline)
 {
     struct listener *self = (struct listener *)socket;
 
+    (void)deadline;
     self->fd = nf_inet_bind(target, NF_STREAM, &socket->name);
     if (self->fd < 0) {
         return self->fd;
@@ -91,6 +94,7 @@ static int wait_for_descriptor(struct listener *self, net_deadline *patience, ne
 static int pick_up(struct listener *self, struct nf_addr *peer, net_deadline deadline)
 {
     net_deadline patience = NET_NOW;
+    int gone = 0;
 
     for (;;) {
         if (nf_is_canceled(&self->head)) {
@@ -103,7 +107,9 @@ static int pick_up(struct listener *self, struct nf_addr *peer, net_deadline dea
         }
         int code = fd;
 
-        if (fd == NF_WOULD_BLOCK) {
+        if (fd == NF_CALLER_GONE) {
+            code = ++gone < GONE_IN_A_ROW ? 0 : nf_pause(&self->wake, GONE_PAUSE, deadline);
+        } else if (fd == NF_WOULD_BLOCK) {
             code = nf_wait(self->fd, NF_IN, &self->wake, deadline);
         } else if (fd == NET_LIMIT) {
             code = wait_for_descriptor(self, &patience, deadline);
@@ -192,8 +198,8 @@ static const struct nf_backend tcp_listener = {
     .size = sizeof(struct listener),
     .words = words,
     .listener = &tcp_listener,
-    .listen = tcp_listen,
-    .connect = nf_refuse_connect,
+    .open = tcp_listen,
+    .resolve = nf_inet_resolve,
     .accept = tcp_accept,
     .send = nf_refuse_send,
     .recv = nf_refuse_recv,
@@ -211,8 +217,8 @@ const struct nf_backend nf_tcp = {
     .size = sizeof(struct connection),
     .words = words,
     .listener = &tcp_listener,
-    .listen = nf_refuse_listen,
-    .connect = tcp_connect,
+    .open = tcp_connect,
+    .resolve = nf_inet_resolve,
     .accept = nf_refuse_accept,
     .send = nf_stream_send,
     .recv = nf_stream_recv,

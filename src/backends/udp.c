@@ -28,11 +28,6 @@ static int udp_connect(net_socket *socket, const struct nf_target *target, net_d
     return nf_dialing_connect((struct nf_line *)socket, target, NF_DATAGRAM, deadline);
 }
 
-static void add(_Atomic int64_t *counter, int64_t more)
-{
-    atomic_fetch_add_explicit(counter, more, memory_order_relaxed);
-}
-
 /* Datagrams are sent whole, so senders need no turns. */
 static ssize_t send_slices(struct connection *self, const net_slice *slices, int count,
                            net_deadline deadline)
@@ -48,8 +43,8 @@ static ssize_t send_slices(struct connection *self, const net_slice *slices, int
                                : nf_transfer_send_slices(line->fd, slices, count, 0, NF_DONTWAIT);
 
         if (n >= 0) {
-            add(&line->bytes_out, n);
-            add(&self->messages_out, 1);
+            nf_add(&line->bytes_out, n);
+            nf_add(&self->messages_out, 1);
             return n;
         }
         int code = nf_datagram_retry(&line->head, line->fd, n, &denied, deadline);
@@ -67,7 +62,7 @@ static ssize_t give(net_socket *socket, const net_slice *slices, int count,
     int code = nf_datagram_check_peer(socket, endpoint);
     net_slice joined;
 
-    if (code == 0) {
+    if (code == 0 && !nf_is_canceled(socket)) {
         code = nf_datagram_kept(&self->kept_out);
     }
     if (code < 0) {
@@ -105,10 +100,13 @@ static ssize_t receive(struct nf_line *line, void *buffer, size_t size, net_dead
         if (n == NF_CONGESTED) {
             return nf_fail(NET_LIMIT);
         }
-        if (n != NF_WOULD_BLOCK) {
+        bool of_a_send =
+            n == NET_TOOBIG; /* the path's answer to a large one: news for no receiver */
+
+        if (n != NF_WOULD_BLOCK && !of_a_send) {
             return n;
         }
-        int code = nf_lane_wait(line, NF_IN, deadline);
+        int code = of_a_send ? 0 : nf_lane_wait(line, NF_IN, deadline);
 
         if (code < 0) {
             return code;
@@ -138,10 +136,10 @@ static ssize_t take(net_socket *socket, void *buffer, size_t size, net_endpoint 
     if (n < 0) {
         return n;
     }
-    add(&self->line.bytes_in, n);
-    add(&self->messages_in, 1);
+    nf_add(&self->line.bytes_in, n);
+    nf_add(&self->messages_in, 1);
     if ((size_t)n > size) {
-        add(&self->truncated, 1);
+        nf_add(&self->truncated, 1);
     }
     if (endpoint != NULL) {
         nf_endpoint_make(endpoint, &socket->name, &self->local);
@@ -217,8 +215,8 @@ const struct nf_backend nf_udp = {
     .size = sizeof(struct connection),
     .words = NF_UDP_WORDS,
     .listener = &nf_udp_listener,
-    .listen = nf_refuse_listen,
-    .connect = udp_connect,
+    .open = udp_connect,
+    .resolve = nf_inet_resolve,
     .accept = nf_refuse_accept,
     .send = udp_send,
     .recv = udp_recv,

@@ -40,10 +40,11 @@ static int open_hub(struct nf_hub *hub, const struct nf_target *target)
     return code;
 }
 
-static int udp_listen(net_socket *socket, const struct nf_target *target)
+static int udp_listen(net_socket *socket, const struct nf_target *target, net_deadline deadline)
 {
     struct nf_hub *hub = calloc(1, sizeof *hub);
 
+    (void)deadline;
     if (hub == NULL) {
         return nf_fail_because(NET_LIMIT, "no memory");
     }
@@ -156,6 +157,12 @@ static ssize_t give_to_anyone(net_socket *socket, const net_slice *slices, int c
     }
     nf_endpoint_remote(endpoint, &to);
     nf_endpoint_local(endpoint, &from);
+    if (to.port == 0) {
+        return nf_fail_because(NET_MISUSE, "an endpoint with port 0 is nobody's");
+    }
+    if (to.family == NF_IPV6 && !nf_hub_of(socket)->v6) {
+        return nf_fail_because(NET_UNREACHABLE, "an IPv4 listener reaches no IPv6 peer");
+    }
     return nf_member_send((struct nf_member *)socket, slices, count, &to, &from, deadline);
 }
 
@@ -229,8 +236,8 @@ const struct nf_backend nf_udp_listener = {
     .size = sizeof(struct nf_member),
     .words = NF_UDP_WORDS,
     .listener = &nf_udp_listener,
-    .listen = udp_listen,
-    .connect = nf_refuse_connect,
+    .open = udp_listen,
+    .resolve = nf_inet_resolve,
     .accept = udp_accept,
     .send = nf_refuse_send,
     .recv = nf_refuse_recv,

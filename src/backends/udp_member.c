@@ -12,11 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void add(_Atomic int64_t *counter, int64_t more)
-{
-    atomic_fetch_add_explicit(counter, more, memory_order_relaxed);
-}
-
 void nf_hub_free(struct nf_hub *hub)
 {
     nf_wake_close(&hub->wake);
@@ -36,16 +31,15 @@ int nf_member_close(net_socket *socket, void (*remove)(net_socket *socket))
         remove(socket);
         nf_mutex_unlock(&hub->lock);
     }
-    if (atomic_fetch_sub(&hub->members, 1) > 1) {
-        return 0;
-    }
-    if (locked) {
+    bool last = atomic_fetch_sub(&hub->members, 1) == 1;
+
+    if (last && locked) {
         nf_hub_free(hub);
-    } else {
+    } else if (last) {
         nf_wake_close(&hub->wake);
         nf_socket_close(hub->fd);
     }
-    return 0;
+    return locked ? 0 : NF_STAYS;
 }
 
 void nf_member_endpoint(const struct nf_member *member, const struct nf_addr *remote,
@@ -66,10 +60,10 @@ ssize_t nf_member_open_letter(struct nf_member *member, struct nf_letter *letter
     if (fits > 0) {
         memcpy(buffer, letter->data, fits);
     }
-    add(&member->bytes_in, (int64_t)length);
-    add(&member->messages_in, 1);
+    nf_add(&member->bytes_in, (int64_t)length);
+    nf_add(&member->messages_in, 1);
     if (length > size) {
-        add(&member->truncated, 1);
+        nf_add(&member->truncated, 1);
     }
     free(letter);
     return (ssize_t)length;
@@ -91,8 +85,8 @@ static ssize_t send_slices(struct nf_member *self, const net_slice *slices, int 
             nf_transfer_send_to(hub->fd, hub->v6, slices, count, to, says_from ? from : NULL);
 
         if (n >= 0) {
-            add(&self->bytes_out, n);
-            add(&self->messages_out, 1);
+            nf_add(&self->bytes_out, n);
+            nf_add(&self->messages_out, 1);
             return n;
         }
         int code = nf_datagram_retry(&self->head, hub->fd, n, &denied, deadline);
@@ -165,7 +159,10 @@ int nf_member_property(net_socket *socket, enum nf_word word, struct nf_value *v
     case NF_STRANGERS:
     case NF_IDLE:
         nf_mutex_lock(&hub->lock);
-        *(write ? &hub->bound[word] : &value->number) = write ? value->number : hub->bound[word];
+        if (write) {
+            hub->bound[word] = value->number;
+        }
+        value->number = hub->bound[word];
         nf_mutex_unlock(&hub->lock);
         return 0;
     default:

@@ -2,6 +2,7 @@
 #ifndef NF_BACKENDS_UDP_MEMBER_H
 #define NF_BACKENDS_UDP_MEMBER_H
 
+#include "backends/counter.h"
 #include "backends/udp_hub.h"
 
 static inline struct nf_hub *nf_hub_of(net_socket *socket)

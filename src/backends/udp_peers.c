@@ -1,5 +1,6 @@
 /* The sockets that a udp listener accepted, one for each remote peer. */
 #include "backends/datagram.h"
+#include "backends/inet.h"
 #include "backends/udp.h"
 #include "backends/udp_member.h"
 #include "name/endpoint.h"
@@ -128,8 +129,8 @@ const struct nf_backend nf_udp_peer = {
     .size = sizeof(struct nf_peer),
     .words = NF_UDP_WORDS,
     .listener = &nf_udp_listener,
-    .listen = nf_refuse_listen,
-    .connect = nf_refuse_connect,
+    .open = nf_refuse_open,
+    .resolve = nf_inet_resolve,
     .accept = nf_refuse_accept,
     .send = peer_send,
     .recv = peer_recv,

@@ -5,7 +5,7 @@
 #include "wait/wait.h"
 
 enum {
-    ROUND_AT_MOST = 4096, /* datagrams that one call reads past its deadline in search of its own */
+    ROUND_AT_MOST = 4096, /* datagrams read past a deadline in search of one that came before it */
     FETCH_AT_MOST = 64    /* datagrams that one look for readiness reads */
 };
 
@@ -24,7 +24,9 @@ static ssize_t read_one(struct nf_hub *hub, net_deadline until)
     ssize_t n = nf_transfer_recv_from(hub->fd, hub->scratch, NF_DATAGRAM_MAX, &from, &local);
 
     if (n == NF_WOULD_BLOCK && asked < end && !nf_deadline_passed(until)) {
-        nf_wait(hub->fd, NF_IN, &hub->wake, nf_earlier(until, end));
+        int code = nf_wait(hub->fd, NF_IN, &hub->wake, nf_earlier(until, end));
+
+        n = code >= 0 || code == NET_TIMEOUT ? n : code;
         nf_wake_drain(&hub->wake);
     } else if (n == NF_CONGESTED) {
         nf_pause(&hub->wake, 1, until);
@@ -35,8 +37,11 @@ static ssize_t read_one(struct nf_hub *hub, net_deadline until)
     hub->postman = false;
     if (n >= 0) {
         nf_hub_deliver(hub, &from, &local, hub->scratch, (size_t)n, now);
-    } else if (n == NF_WOULD_BLOCK) {
+        hub->overdue = asked < end ? 0 : hub->overdue + 1;
+    }
+    if (n == NF_WOULD_BLOCK || hub->overdue == ROUND_AT_MOST) {
         nf_hub_expire(hub, asked);
+        hub->overdue = 0;
     }
     return n;
 }

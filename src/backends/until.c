@@ -3,6 +3,7 @@
  * the kernel grow its buffer for the rest. A poll that goes on waking without news says that the
  * window is shut: the buffer will not hold the line. */
 #include "backends/until.h"
+#include "backends/stream.h"
 #include "os/sockopt.h"
 
 #include <string.h>
@@ -62,9 +63,9 @@ static int wait_for_more(struct search *search, net_deadline deadline)
 /* A poll told of news, and there are none: the window is shut. Whether it has been for too long. */
 static bool stays_shut(struct search *search, size_t length)
 {
-    if (length != search->known) {
+    if (length != search->known || !search->ready) {
         search->shut = NET_NOW;
-    } else if (search->ready && search->shut == NET_NOW) {
+    } else if (search->shut == NET_NOW) {
         search->shut = nf_deadline_after(nf_now(), SHUT_FOR);
     }
     return search->shut != NET_NOW && nf_deadline_passed(search->shut);

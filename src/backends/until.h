@@ -9,9 +9,4 @@
 ssize_t nf_stream_until(struct nf_line *line, void *buffer, size_t size, int delimiter,
                         net_deadline deadline);
 
-/* Of stream.c: one receive, `how` first, then by poll until `deadline`; at least one byte or a
- * code. Not counted. */
-ssize_t nf_stream_take(struct nf_line *line, void *buffer, size_t size, int how,
-                       net_deadline deadline);
-
 #endif

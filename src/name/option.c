@@ -77,11 +77,6 @@ bool nf_word_is_option(enum nf_word word)
     return word < NF_OPTIONS;
 }
 
-const char *nf_word_name(enum nf_word word)
-{
-    return rules[word].name;
-}
-
 static char lower(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;

@@ -80,7 +80,6 @@ int nf_word_find(nf_words words, const char *name, size_t length);
 /* Whether net_set may change it. */
 bool nf_word_is_settable(enum nf_word word);
 bool nf_word_is_option(enum nf_word word);
-const char *nf_word_name(enum nf_word word);
 
 /* 0, or NET_ADDRESS with what is wrong and what would be right. */
 int nf_value_parse(enum nf_word word, const char *text, size_t length, struct nf_value *value);

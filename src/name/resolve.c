@@ -36,7 +36,8 @@ struct nf_resolve {
 /* Everything here, and what is not done of every request, is held by the lock. */
 static struct {
     struct nf_mutex lock;
-    _Atomic int process; /* whose line it is; 0: nobody's yet; -1: being made */
+    _Atomic int
+        process; /* whose line it is; 0: nobody's yet; negative: that process is making it */
     int running;
     struct job *first;
     struct job **last;
@@ -50,7 +51,7 @@ static void enter(void)
     int seen = atomic_load(&line.process);
 
     while (seen != own) {
-        if (seen != -1 && atomic_compare_exchange_strong(&line.process, &seen, -1)) {
+        if (seen != -own && atomic_compare_exchange_strong(&line.process, &seen, -own)) {
             nf_mutex_init(&line.lock);
             line.running = 0;
             line.first = NULL;

@@ -10,7 +10,7 @@ enum { NF_RESOLVE_RUNNING = 16, NF_RESOLVE_MAX = 16 }; /* at once; addresses of 
 
 struct nf_resolve;
 
-/* Ask for the addresses of `host` in both families at once. 0 or NET_LIMIT. */
+/* Ask for the addresses of `host` in both families at once. 0, NET_LIMIT, NET_SYSTEM. */
 int nf_resolve_begin(const char *host, struct nf_resolve **out);
 
 /* Readable (NF_IN) when an answer has come since it was last heard. */

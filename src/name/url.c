@@ -97,6 +97,19 @@ static int parse_port(const char *text, size_t length, struct nf_host *host)
     return 0;
 }
 
+/* RFC 6761, 6.3: it is what it says, whatever a resolver would. */
+static bool is_localhost(const char *text, size_t length)
+{
+    static const char localhost[] = "localhost";
+    size_t n = text[length - 1] == '.' ? length - 1 : length;
+    size_t i = 0;
+
+    while (i < n && localhost[i] != '\0' && (text[i] | 0x20) == localhost[i]) {
+        i++;
+    }
+    return i == n && localhost[i] == '\0';
+}
+
 static int parse_name(const char *text, size_t length, struct nf_host *host)
 {
     size_t label = 0;
@@ -123,8 +136,7 @@ static int parse_name(const char *text, size_t length, struct nf_host *host)
         label = c == '.' ? 0 : label + 1;
     }
     memcpy(host->name, text, length);
-    host->kind =
-        length == 9 && memcmp(text, "localhost", 9) == 0 ? NF_HOST_LOCALHOST : NF_HOST_NAME;
+    host->kind = is_localhost(text, length) ? NF_HOST_LOCALHOST : NF_HOST_NAME;
     return 0;
 }
 

@@ -87,9 +87,8 @@ const char *nf_code_text(int code)
 
 void nf_errno_text(int error, char *buffer, size_t size)
 {
-    const char *text = strerrordesc_np(error);
-
-    snprintf(buffer, size, "%s, errno %d", text != NULL ? text : "unknown", error);
+    snprintf(buffer, size, "%s, errno %d", strerror(error),
+             error); /* per thread in glibc and musl */
 }
 
 static struct nf_cause *begin(int code, int error)
@@ -174,6 +173,8 @@ static struct nf_failure *commit(int code, const char *operation)
     }
     record.pending = 1 - record.pending;
     record.cause[record.pending].code = 0;
+    record.cause[record.pending].error = 0;
+    record.cause[record.pending].detail[0] = '\0';
     record.last.operation = operation;
     record.last.cause = cause;
     return &record.last;

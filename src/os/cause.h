@@ -13,7 +13,8 @@
 /* Codes between floors; none ever reaches a caller. */
 enum {
     NF_WOULD_BLOCK = -100, /* not now: wait for readiness */
-    NF_CONGESTED = -101 /* the system is out of buffers for a moment, and readiness does not tell */
+    NF_CONGESTED = -101,   /* no buffers for a moment, and readiness does not tell when */
+    NF_CALLER_GONE = -102  /* a caller left before he was picked up; there may be another */
 };
 
 enum { NF_DETAIL_MAX = 1200, NF_WHERE_MAX = 200 };

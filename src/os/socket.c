@@ -53,7 +53,6 @@ int nf_socket_listen(int fd, int backlog)
 static bool is_callers_error(int error)
 {
     switch (error) {
-    case EAGAIN:
     case EINTR:
     case ECONNABORTED:
     case ENETDOWN:
@@ -81,7 +80,10 @@ int nf_socket_accept(int fd, struct nf_addr *peer)
         nf_from_sockaddr(&name, peer);
         return call;
     }
-    return is_callers_error(errno) ? NF_WOULD_BLOCK : nf_fail_errno(errno);
+    if (errno == EAGAIN) {
+        return NF_WOULD_BLOCK;
+    }
+    return is_callers_error(errno) ? NF_CALLER_GONE : nf_fail_errno(errno);
 }
 
 /* What a failed dial means: not always what the same errno means on an established connection. */

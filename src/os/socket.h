@@ -19,8 +19,8 @@ int nf_socket_bind(int fd, const struct nf_addr *addr);
 /* Become a listener; `backlog` calls may wait. 0 or a code. listen(2) */
 int nf_socket_listen(int fd, int backlog);
 
-/* Pick up a call on a non-blocking listener: a blocking descriptor, and who it is. NF_WOULD_BLOCK
- * also when a caller left before he was picked up; NET_LIMIT; another code. accept4(2) */
+/* Pick up a call on a non-blocking listener: a blocking descriptor, and who it is. NF_WOULD_BLOCK,
+ * NF_CALLER_GONE, NET_LIMIT, another code. accept4(2) */
 int nf_socket_accept(int fd, struct nf_addr *peer);
 
 /* Dial, or name the peer of a datagram socket. 0; NF_WOULD_BLOCK while it goes on, also after a

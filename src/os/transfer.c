@@ -23,6 +23,12 @@ static ssize_t failure(int error)
         nf_fail_errno(error);
         return NF_CONGESTED;
     }
+    if (error == EINVAL) { /* a blackhole route */
+        return nf_fail_as(NET_UNREACHABLE, error);
+    }
+    if (error == ENOPROTOOPT) { /* ICMP: the other side has no such protocol */
+        return nf_fail_as(NET_REFUSED, error);
+    }
     return nf_fail_errno(error);
 }
 
