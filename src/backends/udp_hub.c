@@ -26,7 +26,7 @@ static bool has_room(int64_t bytes, int64_t letters, size_t size, int64_t bound)
  * process would give it back soon. */
 bool nf_hub_lock_to_close(struct nf_hub *hub)
 {
-    if (hub->process == nf_process()) {
+    if (atomic_load(&hub->process) == nf_process()) {
         nf_mutex_lock(&hub->lock);
         return true;
     }

@@ -69,7 +69,7 @@ struct nf_peer {
 
 struct nf_hub {
     struct nf_mutex lock;
-    int process; /* that made it */
+    _Atomic int process; /* whose it is: that made it, or waited for its datagrams last */
     int fd;
     bool v6;
     bool wildcard; /* answers must say where they come from */

@@ -21,7 +21,7 @@ static int open_hub(struct nf_hub *hub, const struct nf_target *target)
     if (hub->fd < 0) {
         return hub->fd;
     }
-    hub->process = nf_process();
+    atomic_store(&hub->process, nf_process());
     hub->v6 = nf_socket_is_v6(hub->fd);
     hub->wildcard = nf_addr_is_wildcard(&hub->name);
     memcpy(hub->bound, target->options.value, sizeof hub->bound);

@@ -1,6 +1,7 @@
 /* Reading a shared descriptor, one thread for all, and sleeping while another does. */
 #include "backends/udp_hub.h"
 #include "os/futex.h"
+#include "os/thread.h"
 #include "os/transfer.h"
 #include "wait/wait.h"
 
@@ -24,6 +25,7 @@ static ssize_t read_one(struct nf_hub *hub, net_deadline until)
     ssize_t n = nf_transfer_recv_from(hub->fd, hub->scratch, NF_DATAGRAM_MAX, &from, &local);
 
     if (n == NF_WOULD_BLOCK && asked < end && !nf_deadline_passed(until)) {
+        atomic_store(&hub->process, nf_process()); /* who waits here owns it */
         int code = nf_wait(hub->fd, NF_IN, &hub->wake, nf_earlier(until, end));
 
         n = code >= 0 || code == NET_TIMEOUT ? n : code;
