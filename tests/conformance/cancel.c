@@ -1,0 +1,398 @@
+/* wrap: getaddrinfo */
+/* CAN: a cancel ends the calls in progress within 100 ms and every later one at once; it disturbs
+ * nobody else. */
+#include "support.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { AT_MOST = 100 }; /* ms that a cancelled call may take; stretched where all is slow */
+
+/* ---- A resolver that takes its time ---- */
+
+static _Atomic int lookups;
+static _Atomic bool name_server_is_slow;
+
+int __real_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **list);
+int __wrap_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **list);
+int __wrap_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **list)
+{
+    struct addrinfo numeric = {.ai_family = hints->ai_family,
+                               .ai_socktype = hints->ai_socktype,
+                               .ai_flags = AI_NUMERICHOST};
+
+    (void)node;
+    for (int i = 0; i < 1000 && name_server_is_slow; i++) {
+        nap(1);
+    }
+    int code = __real_getaddrinfo(hints->ai_family == AF_INET6 ? "::1" : "127.0.0.1", service,
+                                  &numeric, list);
+
+    lookups--;
+    return code;
+}
+
+/* ---- A port where a dial hangs: the queue of a listener with no backlog is full ---- */
+
+struct black_hole {
+    int listener;
+    int fillers[3];
+    char address[ADDRESS_MAX];
+};
+
+static void dig(struct black_hole *hole)
+{
+    struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof name;
+
+    hole->listener = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(hole->listener, (struct sockaddr *)&name, length), 0);
+    assert_int_equal(listen(hole->listener, 0), 0);
+    assert_int_equal(getsockname(hole->listener, (struct sockaddr *)&name, &length), 0);
+    for (size_t i = 0; i < COUNT(hole->fillers); i++) {
+        hole->fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        (void)connect(hole->fillers[i], (struct sockaddr *)&name, length);
+    }
+    snprintf(hole->address, sizeof hole->address, "tcp://127.0.0.1:%d", ntohs(name.sin_port));
+}
+
+static void fill_in(struct black_hole *hole)
+{
+    for (size_t i = 0; i < COUNT(hole->fillers); i++) {
+        close(hole->fillers[i]);
+    }
+    close(hole->listener);
+}
+
+/* ---- CAN-01 ---- */
+
+static void expect_canceled(caller_call *call, net_socket *socket)
+{
+    struct caller caller;
+    double since;
+
+    caller_start(&caller, call, socket, soon());
+    since = now_ms();
+    net_cancel(socket);
+    caller_join(&caller);
+    assert_int_equal(caller.result, NET_CANCELED);
+    assert_int_equal(caller.code, NET_CANCELED);
+    assert_took(elapsed_ms(since), 0, AT_MOST);
+}
+
+static void a_cancel_ends_every_call_of_a_stream(void **state)
+{
+    static caller_call *const receives[] = {call_recv, call_recv_all, call_recv_until};
+    struct pair pair;
+
+    for (size_t i = 0; i < COUNT(receives); i++) {
+        dial_pair(template_of(state), &pair);
+        expect_canceled(receives[i], pair.client);
+        expect_canceled(call_accept, pair.listener);
+        close_pair(&pair);
+        dial_pair(template_of(state), &pair);
+        expect_canceled(receives[i], pair.server);
+        close_pair(&pair);
+    }
+    dial_pair(template_of(state), &pair);
+    fill(pair.client);
+    expect_canceled(call_send, pair.client);
+    close_pair(&pair);
+}
+
+static void a_cancel_ends_every_call_of_a_datagram_socket(void **state)
+{
+    struct pair pair;
+    net_socket *client;
+    net_socket *server;
+
+    dial_pair(template_of(state), &pair);
+    dial_again(pair.listener, &client, &server);
+    expect_canceled(call_recv_messages, client);
+    expect_canceled(call_recv_messages, server);
+    expect_canceled(call_recv, pair.client);
+    expect_canceled(call_recv, pair.server);
+    expect_canceled(call_accept, pair.listener);
+    net_close(client, NET_NOW);
+    net_close(server, NET_NOW);
+    close_pair(&pair);
+    dial_pair(template_of(state), &pair);
+    expect_canceled(call_recv_messages, pair.listener);
+    close_pair(&pair);
+}
+
+/* Over udp several sockets wait for one descriptor: only the cancelled one's calls end. */
+static void a_cancel_leaves_the_other_sockets_alone(void **state)
+{
+    struct pair pair;
+    struct caller waiting;
+    struct caller accepting;
+    net_socket *client;
+    net_socket *server;
+
+    dial_pair(template_of(state), &pair);
+    dial_again(pair.listener, &client, &server);
+    caller_start(&waiting, call_recv, pair.server, soon());
+    caller_start(&accepting, call_accept, pair.listener, soon());
+    expect_canceled(call_recv, server);
+    nap(10);
+    assert_false(waiting.done);
+    assert_false(accepting.done);
+    assert_count(net_send(pair.client, "still here", 10, soon()), 10);
+    caller_join(&waiting);
+    assert_int_equal(waiting.result, 10);
+    net_cancel(pair.listener);
+    caller_join(&accepting);
+    assert_int_equal(accepting.result, NET_CANCELED);
+    net_close(client, NET_NOW);
+    net_close(server, NET_NOW);
+    close_pair(&pair);
+}
+
+/* CAN-01, CON-11, CLS-05: a dial in flight, waited for by a call */
+static void a_cancel_ends_a_dial(void **state)
+{
+    static caller_call *const calls[] = {call_recv, call_send, call_recv_until};
+    struct black_hole hole;
+    char buffer[8];
+
+    (void)state;
+    dig(&hole);
+    for (size_t i = 0; i < COUNT(calls); i++) {
+        net_socket *dialing = assert_socket(net_connect(hole.address, NET_NOW));
+
+        assert_code(net_recv(dialing, buffer, sizeof buffer, net_after(20)), NET_TIMEOUT);
+        expect_canceled(calls[i], dialing);
+        assert_code(net_send(dialing, "x", 1, soon()), NET_CANCELED);
+        assert_code(net_shutdown(dialing), NET_CANCELED);
+        assert_count(net_close(dialing, soon()), 0);
+    }
+    net_socket *dialing = assert_socket(net_connect(hole.address, NET_NOW));
+
+    assert_count(net_close(dialing, NET_NOW), 0);
+    fill_in(&hole);
+}
+
+/* CAN-07, CON-11: the lookup ends later, by itself, and nobody waits for it. */
+static void a_cancel_does_not_wait_for_the_resolver(void **state)
+{
+    double since;
+
+    (void)state;
+    lookups = 4;
+    name_server_is_slow = true;
+    since = now_ms();
+    net_socket *canceled = assert_socket(net_connect("tcp://slow.test:9", NET_NOW));
+    net_socket *closed = assert_socket(net_connect("tcp://slow.test:9", NET_NOW));
+
+    assert_code(net_send(closed, "x", 1, net_after(20)), NET_TIMEOUT);
+    expect_canceled(call_recv, canceled);
+    assert_count(net_close(canceled, NET_NOW), 0);
+    assert_count(net_close(closed, NET_NOW), 0);
+    assert_took(elapsed_ms(since), 0, 600);
+    name_server_is_slow = false;
+    for (int i = 0; i < 1000 && lookups > 0; i++) {
+        nap(2);
+    }
+    assert_int_equal(lookups, 0);
+    nap(20); /* they free what is theirs */
+}
+
+/* ---- CAN-02, CAN-03, CAN-06 ---- */
+
+static void expect_all_canceled(net_socket *socket, bool stream)
+{
+    char buffer[64];
+    net_slice slice = {"x", 1};
+    net_message message = {.data = buffer, .capacity = sizeof buffer, .size = 1};
+
+    assert_code(net_send(socket, "x", 1, soon()), NET_CANCELED);
+    assert_code(net_send(socket, "x", 1, NET_NOW), NET_CANCELED);
+    assert_code(net_send_vector(socket, &slice, 1, soon()), NET_CANCELED);
+    assert_code(net_recv(socket, buffer, sizeof buffer, soon()), NET_CANCELED);
+    assert_code(net_recv(socket, buffer, sizeof buffer, NET_NOW), NET_CANCELED);
+    if (stream) {
+        assert_code(net_recv_all(socket, buffer, sizeof buffer, soon()), NET_CANCELED);
+        assert_code(net_recv_until(socket, buffer, sizeof buffer, 'x', soon()), NET_CANCELED);
+        assert_code(net_send(socket, "", 0, NET_NOW), NET_CANCELED);
+        assert_code(net_recv(socket, buffer, 0, NET_NOW), NET_CANCELED);
+        assert_code(net_shutdown(socket), NET_CANCELED);
+    } else {
+        assert_code(net_send_messages(socket, &message, 1, soon()), NET_CANCELED);
+        assert_code(net_recv_messages(socket, &message, 1, soon()), NET_CANCELED);
+    }
+    assert_ok(net_get(socket, "local", buffer, sizeof buffer));
+    assert_ok(net_get(socket, "peer", buffer, sizeof buffer));
+    assert_true(net_fd(socket) >= -1);
+}
+
+/* Also while data waits, and however often. The peer of a stream sees an end. */
+static void every_call_after_a_cancel_says_so(void **state)
+{
+    bool stream = is_stream(template_of(state));
+    struct pair pair;
+    char buffer[8];
+
+    dial_pair(template_of(state), &pair);
+    net_socket *other = assert_socket(net_connect("udp://127.0.0.1:9", soon()));
+
+    assert_count(net_send(pair.client, "waits", 5, soon()), 5);
+    if (stream) {
+        assert_count(net_recv_all(pair.server, buffer, 5, soon()), 5);
+    }
+    net_cancel(pair.server);
+    expect_all_canceled(pair.server, stream);
+    net_cancel(pair.server);
+    net_cancel(NULL);
+    expect_all_canceled(pair.server, stream);
+    if (stream) {
+        assert_code(net_recv(pair.client, buffer, sizeof buffer, soon()), NET_EOF);
+    }
+    assert_count(net_send(pair.client, "x", 1, soon()), 1);
+    nap(2);
+    net_cancel(pair.client);
+    expect_all_canceled(pair.client, stream);
+    net_cancel(pair.listener);
+    assert_no_socket(net_accept(pair.listener, soon()), NET_CANCELED);
+    assert_no_socket(net_accept(pair.listener, NET_NOW), NET_CANCELED);
+    assert_ok(net_get(pair.listener, "local", NULL, 0));
+    assert_true(net_fd(pair.listener) >= 0);
+    assert_count(net_send(other, "x", 1, soon()), 1);
+    assert_count(net_close(pair.server, soon()), 0);
+    pair.server = NULL;
+    net_close(other, NET_NOW);
+    close_pair(&pair);
+}
+
+/* CAN-02: with a call waiting in the queue, an accept is cancelled all the same. */
+static void an_accept_is_canceled_although_a_call_waits(void **state)
+{
+    char target[ADDRESS_MAX];
+    net_socket *listener = assert_socket(net_listen(template_of(state)));
+
+    dial_address(listener, target);
+    net_socket *client = assert_socket(net_connect(target, soon()));
+
+    assert_count(net_send(client, "x", 1, soon()), 1);
+    net_cancel(listener);
+    assert_no_socket(net_accept(listener, soon()), NET_CANCELED);
+    net_close(client, NET_NOW);
+    net_close(listener, NET_NOW);
+}
+
+/* ---- CAN-04 ---- */
+
+static net_socket *to_cancel;
+static _Atomic int errno_after;
+
+static void cancel_it(int number)
+{
+    int kept = errno;
+
+    (void)number;
+    errno = 4711;
+    net_cancel(to_cancel);
+    errno_after = errno;
+    errno = kept;
+}
+
+static void a_signal_handler_may_cancel(void **state)
+{
+    struct sigaction action = {.sa_handler = cancel_it};
+    struct pair pair;
+
+    sigaction(SIGUSR2, &action, NULL);
+    for (int i = 0; i < 3; i++) {
+        struct caller caller;
+
+        dial_pair(template_of(state), &pair);
+        to_cancel = i == 0 ? pair.client : i == 1 ? pair.server : pair.listener;
+        caller_start(&caller, i == 2 ? call_accept : call_recv, to_cancel, soon());
+        errno_after = 0;
+        pthread_kill(caller.thread, SIGUSR2);
+        caller_join(&caller);
+        assert_int_equal(caller.result, NET_CANCELED);
+        assert_int_equal(errno_after, 4711);
+        close_pair(&pair);
+    }
+}
+
+/* ---- CAN-05 ---- */
+
+struct opener {
+    const char *address;
+    _Atomic bool stop;
+    bool failed;
+    pthread_t thread;
+};
+
+/* Each socket it opens hears only its own greeting. */
+static void *open_and_greet(void *argument)
+{
+    struct opener *opener = argument;
+    int ends[2];
+    char byte = 0;
+
+    while (!opener->stop) {
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
+            continue;
+        }
+        opener->failed = opener->failed || write(ends[0], "g", 1) != 1 ||
+                         read(ends[1], &byte, 1) != 1 || byte != 'g';
+        close(ends[0]);
+        close(ends[1]);
+    }
+    return NULL;
+}
+
+static void nobody_reads_the_descriptor_of_a_stranger(void **state)
+{
+    struct opener opener = {0};
+
+    assert_int_equal(pthread_create(&opener.thread, NULL, open_and_greet, &opener), 0);
+    for (int i = 0; i < 20; i++) {
+        struct pair pair;
+        struct caller reader;
+
+        dial_pair(template_of(state), &pair);
+        caller_launch(&reader, call_recv, pair.client, soon());
+        nap(i % 3);
+        net_cancel(pair.client);
+        caller_join(&reader);
+        close_pair(&pair);
+        if (reader.result != NET_CANCELED) {
+            opener.failed = true;
+        }
+    }
+    opener.stop = true;
+    pthread_join(opener.thread, NULL);
+    assert_false(opener.failed);
+}
+
+int main(void)
+{
+    static const struct test streams[] = {TEST(a_cancel_ends_every_call_of_a_stream)};
+    static const struct test datagrams[] = {TEST(a_cancel_ends_every_call_of_a_datagram_socket)};
+    static const struct test none[] = {
+        TEST(a_cancel_ends_a_dial),
+        TEST(a_cancel_does_not_wait_for_the_resolver),
+    };
+    static const struct test any[] = {
+        TEST(a_cancel_leaves_the_other_sockets_alone),     TEST(every_call_after_a_cancel_says_so),
+        TEST(an_accept_is_canceled_although_a_call_waits), TEST(a_signal_handler_may_cancel),
+        TEST(nobody_reads_the_descriptor_of_a_stranger),
+    };
+
+    return run_over(stream_templates, streams) + run_over(datagram_templates, datagrams) +
+           run_once(none) + run_over(all_templates, any);
+}

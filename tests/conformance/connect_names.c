@@ -1,0 +1,491 @@
+/* wrap: getaddrinfo freeaddrinfo pthread_create */
+/* Dialing names, with a resolver that knows what the test has told it, and is as slow as it is
+ * told. */
+#include "support.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+int __wrap_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **found);
+void __wrap_freeaddrinfo(struct addrinfo *found);
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*body)(void *), void *argument);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*body)(void *), void *argument);
+
+/* ---- The resolver: "a:127.0.0.2,127.0.0.1" and so on, each family after its delay ---- */
+
+static struct {
+    const char *v4[4];
+    const char *v6[4];
+    atomic_int v4_delay; /* ms; -1: silent until the end */
+    atomic_int v6_delay;
+    atomic_bool over; /* the silent may go */
+    atomic_int asked;
+    atomic_int answered;
+    atomic_bool no_threads;
+} names;
+
+static struct addrinfo *address_of(const char *text, int family, struct addrinfo *next)
+{
+    struct addrinfo *one = calloc(1, sizeof *one + sizeof(struct sockaddr_in6));
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)(void *)(one + 1);
+    struct sockaddr_in *v4 = (struct sockaddr_in *)(void *)v6;
+
+    one->ai_family = family;
+    one->ai_addr = (struct sockaddr *)v6;
+    one->ai_next = next;
+    v6->sin6_family = (sa_family_t)family;
+    inet_pton(family, text, family == AF_INET ? (void *)&v4->sin_addr : (void *)&v6->sin6_addr);
+    return one;
+}
+
+int __wrap_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **found)
+{
+    const char *const *texts = hints->ai_family == AF_INET ? names.v4 : names.v6;
+    atomic_int *delay = hints->ai_family == AF_INET ? &names.v4_delay : &names.v6_delay;
+    int last = 0;
+
+    (void)host;
+    (void)service;
+    atomic_fetch_add(&names.asked, 1);
+    for (int ms = 0; (*delay < 0 || ms < *delay) && !names.over; ms++) {
+        nap(1);
+    }
+    while (last < 4 && texts[last] != NULL) {
+        last++;
+    }
+    *found = NULL;
+    for (int i = last - 1; i >= 0; i--) {
+        *found = address_of(texts[i], hints->ai_family, *found);
+    }
+    atomic_fetch_add(&names.answered, 1);
+    return *found != NULL ? 0 : EAI_NONAME;
+}
+
+void __wrap_freeaddrinfo(struct addrinfo *found)
+{
+    while (found != NULL) {
+        struct addrinfo *next = found->ai_next;
+
+        free(found);
+        found = next;
+    }
+}
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*body)(void *), void *argument)
+{
+    return names.no_threads ? EAGAIN : __real_pthread_create(thread, attributes, body, argument);
+}
+
+static void forget_names(void)
+{
+    names.over = true;
+    for (int i = 0; names.answered < names.asked && i < 5000; i++) {
+        nap(1);
+    }
+    nap(20); /* the threads end */
+    memset(names.v4, 0, sizeof names.v4);
+    memset(names.v6, 0, sizeof names.v6);
+    names.v4_delay = 0;
+    names.v6_delay = 0;
+    names.asked = 0;
+    names.answered = 0;
+    names.over = false;
+}
+
+/* ---- The other ends ---- */
+
+static net_socket *listen_on(const char *address, long long *port)
+{
+    net_socket *listener = assert_socket(net_listen(address));
+
+    *port = number_of(listener, "port");
+    return listener;
+}
+
+static const char *call_of(long long port)
+{
+    static char address[64];
+
+    snprintf(address, sizeof address, "tcp://host.example:%lld", port);
+    return address;
+}
+
+static long long closed_port(void)
+{
+    long long port;
+
+    net_close(listen_on("tcp://127.0.0.1:0", &port), NET_NOW);
+    return port;
+}
+
+/* A listener with a full backlog on [::1] or 127.0.0.2: dials hang there. Three descriptors. */
+static void open_black_hole(int family, long long port, int fd[3])
+{
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6,
+                              .sin6_port = htons((uint16_t)port),
+                              .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    struct sockaddr *name = family == AF_INET ? (struct sockaddr *)&v4 : (struct sockaddr *)&v6;
+    socklen_t length = family == AF_INET ? sizeof v4 : sizeof v6;
+
+    v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
+    fd[0] = socket(family, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd[0], name, length), 0);
+    assert_int_equal(listen(fd[0], 0), 0);
+    for (int i = 1; i < 3; i++) {
+        fd[i] = socket(family, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        connect(fd[i], name, length);
+        nap(10);
+    }
+}
+
+static void close_black_hole(const int fd[3])
+{
+    for (int i = 2; i >= 0; i--) {
+        close(fd[i]);
+    }
+}
+
+static void assert_peer(net_socket *call, const char *host)
+{
+    char text[ADDRESS_MAX];
+
+    assert_ok(net_get(call, "peer", text, sizeof text));
+    assert_non_null(strstr(text, host));
+}
+
+/* ---- The tests ---- */
+
+/* CON-13 */
+static void when_the_first_address_refuses_the_second_is_used(void **state)
+{
+    long long port;
+    net_socket *listener = listen_on("tcp://127.0.0.1:0", &port);
+    double since = now_ms();
+
+    (void)state;
+    names.v4[0] = "127.0.0.2";
+    names.v4[1] = "127.0.0.1";
+    net_socket *call = assert_socket(net_connect(call_of(port), soon()));
+
+    assert_took(elapsed_ms(since), 0, 200);
+    assert_peer(call, "127.0.0.1:");
+    net_close(call, NET_NOW);
+    call = assert_socket(net_connect(call_of(port), NET_NOW));
+    assert_count(net_send(call, "x", 1, soon()), 1);
+    assert_peer(call, "127.0.0.1:");
+    net_close(call, NET_NOW);
+    net_close(listener, NET_NOW);
+    forget_names();
+}
+
+/* CON-14, T5, T6 */
+static void a_black_hole_costs_no_more_than_the_stagger(void **state)
+{
+    long long port;
+    net_socket *listener = listen_on("tcp://127.0.0.1:0", &port);
+    int hole[3];
+
+    (void)state;
+    open_black_hole(AF_INET6, port, hole);
+    names.v6[0] = "::1";
+    names.v4[0] = "127.0.0.1";
+    double since = now_ms();
+    net_socket *call = assert_socket(net_connect(call_of(port), soon()));
+
+    assert_took(elapsed_ms(since), 245, 450);
+    assert_peer(call, "127.0.0.1:");
+    net_close(call, NET_NOW);
+    close_black_hole(hole);
+    net_close(listener, NET_NOW);
+    forget_names();
+}
+
+/* A slow attempt still wins when the later ones fail: T5. */
+static void an_earlier_attempt_goes_on_beside_a_later_one(void **state)
+{
+    long long port;
+    net_socket *other = listen_on("tcp://127.0.0.1:0", &port);
+    int hole[3];
+    char byte;
+
+    (void)state;
+    net_close(other, NET_NOW);
+    open_black_hole(AF_INET6, port, hole);
+    names.v6[0] = "::1";
+    names.v4[0] = "127.0.0.1";
+    net_socket *call = assert_socket(net_connect(call_of(port), NET_NOW));
+
+    assert_code(net_recv(call, &byte, 1, net_after(400)), NET_TIMEOUT);
+    assert_says("still dialing");
+    int picked = accept(hole[0], NULL, NULL);
+
+    close(accept(hole[0], NULL, NULL));
+    assert_count(net_send(call, "x", 1, soon()), 1);
+    assert_peer(call, "[::1]:");
+    net_close(call, NET_NOW);
+    close(picked);
+    close_black_hole(hole);
+    forget_names();
+}
+
+static void ipv6_is_dialed_first(void **state)
+{
+    long long port;
+    net_socket *v6 = listen_on("tcp://[::1]:0", &port);
+    char address[64];
+
+    (void)state;
+    snprintf(address, sizeof address, "tcp://127.0.0.1:%lld", port);
+    net_socket *v4 = net_listen(address);
+
+    names.v6[0] = "::1";
+    names.v4[0] = "127.0.0.1";
+    names.v6_delay = 20; /* within the 50 ms for which A waits */
+    net_socket *call = assert_socket(net_connect(call_of(port), soon()));
+
+    if (slowness() == 1) {
+        assert_peer(call, "[::1]:");
+    }
+    net_close(call, NET_NOW);
+    net_close(v4, NET_NOW);
+    net_close(v6, NET_NOW);
+    forget_names();
+}
+
+/* A name server that answers A at once and AAAA never. */
+static void a_family_that_is_never_answered_is_not_waited_for(void **state)
+{
+    long long port;
+    net_socket *listener = listen_on("tcp://127.0.0.1:0", &port);
+
+    (void)state;
+    names.v4[0] = "127.0.0.1";
+    names.v6_delay = -1;
+    double since = now_ms();
+    net_socket *call = assert_socket(net_connect(call_of(port), soon()));
+
+    assert_took(elapsed_ms(since), 45, 400);
+    net_close(call, NET_NOW);
+    net_close(listener, NET_NOW);
+    forget_names();
+}
+
+/* CON-15 */
+static void when_all_fail_every_attempt_is_in_the_sentence(void **state)
+{
+    long long port = closed_port();
+    char byte;
+
+    (void)state;
+    names.v6[0] = "::1";
+    names.v4[0] = "127.0.0.2";
+    names.v4[1] = "127.0.0.3";
+    assert_no_socket(net_connect(call_of(port), soon()), NET_REFUSED);
+    assert_says("connect tcp://host.example:");
+    assert_says("[::1]: refused");
+    assert_says("127.0.0.2: refused");
+    assert_says("127.0.0.3: refused");
+    net_socket *dialing = assert_socket(net_connect(call_of(port), NET_NOW));
+
+    assert_code(net_recv(dialing, &byte, 1, soon()), NET_REFUSED);
+    assert_says("connect tcp://host.example:");
+    assert_says("127.0.0.3: refused");
+    assert_code(net_send(dialing, &byte, 1, NET_NOW), NET_REFUSED);
+    assert_says("[::1]: refused");
+    net_close(dialing, NET_NOW);
+    forget_names();
+}
+
+/* CON-16, T6: one deadline over all, and the refusal beside the silence decides. */
+static void the_deadline_is_one_for_all_addresses(void **state)
+{
+    long long port = closed_port();
+    int hole[3];
+
+    (void)state;
+    open_black_hole(AF_INET, port, hole);
+    names.v4[0] = "127.0.0.2";
+    names.v4[1] = "127.0.0.2";
+    names.v4[2] = "127.0.0.2";
+    double since = now_ms();
+
+    assert_no_socket(net_connect(call_of(port), net_after(300)), NET_TIMEOUT);
+    assert_took(elapsed_ms(since), 300, 600);
+    assert_says("127.0.0.2: no answer");
+    assert_says("not tried");
+    close_black_hole(hole);
+    forget_names();
+}
+
+/* CON-17 */
+static void an_unknown_name_is_said_in_the_resolvers_words(void **state)
+{
+    net_endpoint endpoint;
+    char byte;
+
+    (void)state;
+    assert_no_socket(net_connect("tcp://nobody.example:80", soon()), NET_NAME);
+    assert_says("connect tcp://nobody.example:80: unknown name");
+    assert_says(gai_strerror(EAI_NONAME));
+    assert_code(net_resolve("udp://nobody.example:80", &endpoint, 1, soon()), NET_NAME);
+    assert_says(gai_strerror(EAI_NONAME));
+    net_socket *dialing = assert_socket(net_connect("udp://nobody.example:80", NET_NOW));
+
+    assert_code(net_recv(dialing, &byte, 1, soon()), NET_NAME);
+    assert_says(gai_strerror(EAI_NONAME));
+    net_close(dialing, NET_NOW);
+    forget_names();
+}
+
+/* CON-17, CAN-07: on time, and what is left behind ends by itself. */
+static void a_silent_resolver_is_left_behind_at_the_deadline(void **state)
+{
+    net_endpoint endpoint;
+    double since = now_ms();
+
+    (void)state;
+    names.v4[0] = "127.0.0.1";
+    names.v4_delay = -1;
+    names.v6_delay = -1;
+    assert_no_socket(net_connect("tcp://silent.example:80", net_after(100)), NET_TIMEOUT);
+    assert_says("still looking up the name");
+    assert_code(net_resolve("tcp://silent.example:80", &endpoint, 1, net_after(100)), NET_TIMEOUT);
+    assert_took(elapsed_ms(since), 200, 500);
+    since = now_ms();
+    net_socket *dialing = assert_socket(net_connect("tcp://silent.example:80", NET_NOW));
+
+    assert_took(elapsed_ms(since), 0, 100);
+    net_close(dialing, NET_NOW);
+    forget_names();
+}
+
+/* CON-11, CLS-05 */
+static void a_dial_in_the_resolver_can_be_cancelled(void **state)
+{
+    struct caller caller;
+
+    (void)state;
+    names.v4_delay = -1;
+    names.v6_delay = -1;
+    net_socket *dialing = assert_socket(net_connect("tcp://silent.example:80", NET_NOW));
+
+    caller_start(&caller, call_recv, dialing, soon());
+    double since = now_ms();
+
+    net_cancel(dialing);
+    caller_join(&caller);
+    assert_took(elapsed_ms(since), 0, 100);
+    assert_int_equal(caller.result, NET_CANCELED);
+    assert_code(net_send(dialing, "x", 1, soon()), NET_CANCELED);
+    net_close(dialing, NET_NOW);
+    forget_names();
+}
+
+/* T8: 16 look-ups run, and more wait within their own deadlines. */
+static void more_lookups_than_run_at_once_wait_in_line(void **state)
+{
+    enum { CALLERS = 24 };
+    net_socket *dialing[CALLERS];
+    long long port;
+    net_socket *listener = listen_on("tcp://127.0.0.1:0", &port);
+
+    (void)state;
+    names.v4[0] = "127.0.0.1";
+    names.v4_delay = -1;
+    names.v6_delay = -1;
+    for (int i = 0; i < CALLERS; i++) {
+        dialing[i] = assert_socket(net_connect(call_of(port), NET_NOW));
+    }
+    for (int i = 0; i < CALLERS; i++) {
+        char byte;
+
+        assert_code(net_recv(dialing[i], &byte, 1, net_after(5)), NET_TIMEOUT);
+    }
+    assert_true(names.asked <= 16);
+    names.over = true;
+    for (int i = 0; i < CALLERS; i++) {
+        assert_count(net_send(dialing[i], "x", 1, soon()), 1);
+        net_close(dialing[i], NET_NOW);
+    }
+    net_close(listener, NET_NOW);
+    forget_names();
+}
+
+/* RES-09 */
+static void without_a_thread_for_the_resolver_it_is_a_limit(void **state)
+{
+    net_endpoint endpoint;
+
+    (void)state;
+    names.no_threads = true;
+    assert_no_socket(net_connect("tcp://host.example:80", soon()), NET_LIMIT);
+    assert_code(net_resolve("tcp://host.example:80", &endpoint, 1, soon()), NET_LIMIT);
+    net_socket *dialing = net_connect("tcp://host.example:80", NET_NOW);
+
+    if (dialing != NULL) {
+        char byte;
+
+        assert_code(net_recv(dialing, &byte, 1, soon()), NET_LIMIT);
+        net_close(dialing, NET_NOW);
+    } else {
+        assert_int_equal(net_error(), NET_LIMIT);
+    }
+    names.no_threads = false;
+    forget_names();
+}
+
+/* The order of a dial: families in turn, the resolver's order within each. */
+static void resolve_tells_whom_a_dial_would_try_in_its_order(void **state)
+{
+    static const char *const order[] = {"[::1]:7", "127.0.0.3:7", "[::2]:7", "127.0.0.1:7"};
+    net_endpoint endpoints[8];
+    char text[64];
+
+    (void)state;
+    names.v6[0] = "::1";
+    names.v6[1] = "::2";
+    names.v4[0] = "127.0.0.3";
+    names.v4[1] = "127.0.0.1";
+    assert_count(net_resolve("udp://host.example:7", endpoints, 8, soon()), 4);
+    for (size_t i = 0; i < COUNT(order); i++) {
+        assert_ok(net_endpoint_text(&endpoints[i], text, sizeof text));
+        assert_string_equal(text, order[i]);
+    }
+    assert_count(net_resolve("udp://host.example:7", endpoints, 2, soon()), 2);
+    forget_names();
+}
+
+int main(void)
+{
+    const struct test tests[] = {
+        TEST(when_the_first_address_refuses_the_second_is_used),
+        TEST(a_black_hole_costs_no_more_than_the_stagger),
+        TEST(an_earlier_attempt_goes_on_beside_a_later_one),
+        TEST(ipv6_is_dialed_first),
+        TEST(a_family_that_is_never_answered_is_not_waited_for),
+        TEST(when_all_fail_every_attempt_is_in_the_sentence),
+        TEST(the_deadline_is_one_for_all_addresses),
+        TEST(an_unknown_name_is_said_in_the_resolvers_words),
+        TEST(a_silent_resolver_is_left_behind_at_the_deadline),
+        TEST(a_dial_in_the_resolver_can_be_cancelled),
+        TEST(more_lookups_than_run_at_once_wait_in_line),
+        TEST(without_a_thread_for_the_resolver_it_is_a_limit),
+        TEST(resolve_tells_whom_a_dial_would_try_in_its_order),
+    };
+
+    return run_once(tests);
+}

@@ -1,0 +1,344 @@
+/* STR, PEER, P4: how a stream ends. An end is told after the last byte and stays the end; a reset
+ * is told after what had arrived, stays a reset, and is never taken for the end. */
+#include "support.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* A socket of ours whose peer is a plain descriptor. */
+struct odd_pair {
+    net_socket *listener;
+    net_socket *ours;
+    int peer;
+};
+
+static void dial_raw(const char *address, struct odd_pair *pair)
+{
+    pair->listener = assert_socket(net_listen(address));
+    pair->peer = raw_dial(pair->listener);
+    pair->ours = assert_socket(net_accept(pair->listener, soon()));
+}
+
+static void close_raw(struct odd_pair *pair)
+{
+    net_close(pair->ours, NET_NOW);
+    net_close(pair->listener, NET_NOW);
+}
+
+static void expect_code_from_every_receive(net_socket *socket, int code)
+{
+    char buffer[8];
+
+    for (int i = 0; i < 3; i++) {
+        assert_code(net_recv(socket, buffer, sizeof buffer, soon()), code);
+        assert_code(net_recv(socket, buffer, sizeof buffer, NET_NOW), code);
+        assert_code(net_recv_all(socket, buffer, sizeof buffer, soon()), code);
+        assert_code(net_recv_until(socket, buffer, sizeof buffer, '\n', soon()), code);
+    }
+}
+
+static void expect_code_from_every_send(net_socket *socket, int code)
+{
+    net_slice slices[] = {{"a", 1}, {"b", 1}};
+
+    for (int i = 0; i < 3; i++) {
+        assert_code(net_send(socket, "x", 1, soon()), code);
+        assert_code(net_send(socket, "x", 1, NET_NOW), code);
+        assert_code(net_send_vector(socket, slices, 2, soon()), code);
+    }
+}
+
+/* Sends until the peer's answer, a reset, has come. */
+static void send_until_it_fails(net_socket *socket)
+{
+    ssize_t n = 1;
+
+    for (int i = 0; i < 1000 && n > 0; i++) {
+        n = net_send(socket, "x", 1, soon());
+        nap(1);
+    }
+    assert_code(n, NET_RESET);
+}
+
+/* STR-06 */
+static void the_end_comes_after_the_last_byte_and_stays(void **state)
+{
+    struct pair pair;
+    char buffer[64];
+
+    dial_pair(template_of(state), &pair);
+    assert_count(net_send(pair.client, "last words", 10, soon()), 10);
+    assert_count(net_shutdown(pair.client), 0);
+    assert_count(net_recv(pair.server, buffer, 4, soon()), 4);
+    assert_count(net_recv(pair.server, buffer, sizeof buffer, soon()), 6);
+    expect_code_from_every_receive(pair.server, NET_EOF);
+    assert_says("recv tcp://");
+    assert_count(net_send(pair.server, "bye", 3, soon()), 3);
+    assert_count(net_recv(pair.client, buffer, sizeof buffer, soon()), 3);
+    close_pair(&pair);
+}
+
+/* STR-06 */
+static void the_end_wakes_who_waits_for_bytes(void **state)
+{
+    struct pair pair;
+    struct caller reader;
+
+    dial_pair(template_of(state), &pair);
+    caller_start(&reader, call_recv, pair.server, soon());
+    net_close(pair.client, NET_NOW);
+    pair.client = NULL;
+    caller_join(&reader);
+    assert_int_equal(reader.result, NET_EOF);
+    close_pair(&pair);
+}
+
+/* STR-08, CLS-07, FES-04: SIGPIPE has its default action here. */
+static void who_has_finished_sending_sends_no_more(void **state)
+{
+    struct pair pair;
+
+    dial_pair(template_of(state), &pair);
+    assert_count(net_shutdown(pair.client), 0);
+    assert_count(net_shutdown(pair.client), 0);
+    expect_code_from_every_send(pair.client, NET_MISUSE);
+    assert_says("net_shutdown");
+    assert_count(net_send(pair.client, "", 0, NET_NOW), 0);
+    expect_code_from_every_receive(pair.server, NET_EOF);
+    assert_count(net_shutdown(pair.server), 0);
+    expect_code_from_every_receive(pair.client, NET_EOF);
+    assert_count(net_shutdown(pair.client), 0);
+    close_pair(&pair);
+}
+
+/* CLS-07 */
+static void a_shutdown_after_the_peer_has_gone_is_harmless(void **state)
+{
+    struct odd_pair pair;
+
+    dial_raw(template_of(state), &pair);
+    close(pair.peer);
+    expect_code_from_every_receive(pair.ours, NET_EOF);
+    assert_count(net_shutdown(pair.ours), 0);
+    close_raw(&pair);
+
+    dial_raw(template_of(state), &pair);
+    raw_reset(pair.peer);
+    expect_code_from_every_receive(pair.ours, NET_RESET);
+    int code = net_shutdown(pair.ours);
+
+    assert_true(code == 0 || code == NET_RESET);
+    code = net_shutdown(pair.ours);
+    assert_true(code == 0 || code == NET_RESET);
+    expect_code_from_every_receive(pair.ours, NET_RESET);
+    close_raw(&pair);
+}
+
+/* PEER-01: reset before it was accepted; the call comes, or is skipped as if it had not. */
+static void a_reset_before_the_accept_is_seen_by_the_first_receive(void **state)
+{
+    net_socket *listener = assert_socket(net_listen(template_of(state)));
+
+    raw_reset(raw_dial(listener));
+    net_socket *ours = net_accept(listener, net_after(200));
+
+    if (ours != NULL) {
+        expect_code_from_every_receive(ours, NET_RESET);
+        net_close(ours, NET_NOW);
+    } else {
+        assert_int_equal(net_error(), NET_TIMEOUT);
+    }
+    net_close(listener, NET_NOW);
+}
+
+/* PEER-01: idle; sent to first, or received from first */
+static void a_reset_of_an_idle_connection_is_a_reset_for_ever(void **state)
+{
+    struct odd_pair pair;
+
+    dial_raw(template_of(state), &pair);
+    raw_reset(pair.peer);
+    expect_code_from_every_receive(pair.ours, NET_RESET);
+    expect_code_from_every_send(pair.ours, NET_RESET);
+    expect_code_from_every_receive(pair.ours, NET_RESET);
+    close_raw(&pair);
+
+    dial_raw(template_of(state), &pair);
+    raw_reset(pair.peer);
+    expect_code_from_every_send(pair.ours, NET_RESET);
+    expect_code_from_every_receive(pair.ours, NET_RESET);
+    expect_code_from_every_send(pair.ours, NET_RESET);
+    close_raw(&pair);
+}
+
+/* PEER-01: in the middle of a receive */
+static void a_reset_wakes_a_receiver(void **state)
+{
+    static caller_call *const calls[] = {call_recv, call_recv_all, call_recv_until};
+    struct odd_pair pair;
+
+    for (size_t i = 0; i < COUNT(calls); i++) {
+        struct caller reader;
+
+        dial_raw(template_of(state), &pair);
+        caller_start(&reader, calls[i], pair.ours, soon());
+        raw_reset(pair.peer);
+        caller_join(&reader);
+        assert_int_equal(reader.result, NET_RESET);
+        expect_code_from_every_receive(pair.ours, NET_RESET);
+        close_raw(&pair);
+    }
+}
+
+/* PEER-01: in the middle of a send: how much was taken, then why no more. */
+static void a_reset_wakes_a_sender(void **state)
+{
+    struct odd_pair pair;
+    struct caller sender;
+
+    dial_raw(template_of(state), &pair);
+    caller_start(&sender, call_send, pair.ours, soon());
+    raw_reset(pair.peer);
+    caller_join(&sender);
+    assert_true(sender.result > 0);
+    expect_code_from_every_send(pair.ours, NET_RESET);
+    expect_code_from_every_receive(pair.ours, NET_RESET);
+    close_raw(&pair);
+}
+
+/* PEER-01: after our end */
+static void a_reset_after_our_end_is_no_end(void **state)
+{
+    struct odd_pair pair;
+    char end;
+
+    dial_raw(template_of(state), &pair);
+    assert_count(net_shutdown(pair.ours), 0);
+    assert_int_equal(recv(pair.peer, &end, 1, 0), 0);
+    raw_reset(pair.peer);
+    expect_code_from_every_receive(pair.ours, NET_RESET);
+    expect_code_from_every_send(pair.ours, NET_MISUSE);
+    close_raw(&pair);
+}
+
+/* P4: what had arrived is handed out, also when a send hears of the reset first. */
+static void what_had_arrived_is_handed_out_before_the_reset(void **state)
+{
+    for (int sends_first = 0; sends_first < 2; sends_first++) {
+        struct odd_pair pair;
+        char buffer[64];
+
+        dial_raw(template_of(state), &pair);
+        assert_int_equal(write(pair.peer, "arrived", 7), 7);
+        raw_reset(pair.peer);
+        if (sends_first != 0) {
+            expect_code_from_every_send(pair.ours, NET_RESET);
+        }
+        assert_count(net_recv(pair.ours, buffer, 3, soon()), 3);
+        assert_count(net_recv_all(pair.ours, buffer, sizeof buffer, soon()), 4);
+        expect_code_from_every_receive(pair.ours, NET_RESET);
+        close_raw(&pair);
+    }
+}
+
+/* PEER-02: he answers and hangs up without having read all that we sent. */
+static void an_answer_is_received_before_the_reset_that_follows_it(void **state)
+{
+    for (int sends_first = 0; sends_first < 2; sends_first++) {
+        struct odd_pair pair;
+        char buffer[64];
+
+        dial_raw(template_of(state), &pair);
+        assert_count(net_send(pair.ours, "a request that nobody reads", 27, soon()), 27);
+        nap(2);
+        assert_int_equal(write(pair.peer, "no", 2), 2);
+        close(pair.peer);
+        if (sends_first != 0) {
+            send_until_it_fails(pair.ours);
+        }
+        assert_count(net_recv(pair.ours, buffer, sizeof buffer, soon()), 2);
+        expect_code_from_every_receive(pair.ours, NET_RESET);
+        close_raw(&pair);
+    }
+}
+
+/* P4: each direction remembers for itself. */
+static void an_end_that_was_told_stays_the_end_when_sending_fails(void **state)
+{
+    struct odd_pair pair;
+
+    dial_raw(template_of(state), &pair);
+    close(pair.peer);
+    expect_code_from_every_receive(pair.ours, NET_EOF);
+    send_until_it_fails(pair.ours);
+    expect_code_from_every_send(pair.ours, NET_RESET);
+    expect_code_from_every_receive(pair.ours, NET_EOF);
+    close_raw(&pair);
+}
+
+/* P4: the end was on its way, but the connection broke before anybody heard of it. */
+static void an_end_behind_a_failed_send_is_a_reset(void **state)
+{
+    struct odd_pair pair;
+
+    dial_raw(template_of(state), &pair);
+    close(pair.peer);
+    send_until_it_fails(pair.ours);
+    expect_code_from_every_receive(pair.ours, NET_RESET);
+    close_raw(&pair);
+}
+
+/* PEER-12 */
+static void both_may_hang_up_at_once(void **state)
+{
+    struct pair pair;
+
+    dial_pair(template_of(state), &pair);
+    assert_count(net_shutdown(pair.client), 0);
+    assert_count(net_shutdown(pair.server), 0);
+    expect_code_from_every_receive(pair.client, NET_EOF);
+    expect_code_from_every_receive(pair.server, NET_EOF);
+    assert_count(net_close(pair.client, soon()), 0);
+    assert_count(net_close(pair.server, soon()), 0);
+    net_close(pair.listener, NET_NOW);
+}
+
+/* A deadline leaves nothing pending: the calls simply go on. DL-10 */
+static void a_timeout_is_not_remembered(void **state)
+{
+    struct pair pair;
+    char buffer[64];
+
+    dial_pair(template_of(state), &pair);
+    for (int i = 0; i < 5; i++) {
+        assert_code(net_recv(pair.server, buffer, sizeof buffer, net_after(i)), NET_TIMEOUT);
+        assert_count(net_send(pair.client, "more", 4, net_after(i)), 4);
+        assert_count(net_recv_all(pair.server, buffer, 4, soon()), 4);
+    }
+    close_pair(&pair);
+}
+
+int main(void)
+{
+    static const struct test streams[] = {
+        TEST(the_end_comes_after_the_last_byte_and_stays),
+        TEST(the_end_wakes_who_waits_for_bytes),
+        TEST(who_has_finished_sending_sends_no_more),
+        TEST(a_shutdown_after_the_peer_has_gone_is_harmless),
+        TEST(a_reset_before_the_accept_is_seen_by_the_first_receive),
+        TEST(a_reset_of_an_idle_connection_is_a_reset_for_ever),
+        TEST(a_reset_wakes_a_receiver),
+        TEST(a_reset_wakes_a_sender),
+        TEST(a_reset_after_our_end_is_no_end),
+        TEST(what_had_arrived_is_handed_out_before_the_reset),
+        TEST(an_answer_is_received_before_the_reset_that_follows_it),
+        TEST(an_end_that_was_told_stays_the_end_when_sending_fails),
+        TEST(an_end_behind_a_failed_send_is_a_reset),
+        TEST(both_may_hang_up_at_once),
+        TEST(a_timeout_is_not_remembered),
+    };
+
+    return run_over(stream_templates, streams);
+}

@@ -1,0 +1,401 @@
+/* STR: bytes over a stream arrive as they were sent, whatever sizes, waits and failures lie
+ * between. Lines are lines.c's, the end and the reset are endings.c's. */
+#include "support.h"
+
+#include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { KIB = 1024, MIB = 1024 * 1024, PIECE_MOST = 200000 };
+
+/* ---- Two threads that move a lot ---- */
+
+struct mover {
+    net_socket *socket;
+    size_t size;
+    size_t moved;
+    unsigned seed;
+    int most; /* bytes a call */
+    bool intact;
+    pthread_t thread;
+};
+
+static void *send_much(void *argument)
+{
+    struct mover *mover = argument;
+    char *piece = malloc((size_t)mover->most);
+
+    while (piece != NULL && mover->moved < mover->size) {
+        size_t size = 1 + random_below(&mover->seed, (unsigned)mover->most);
+
+        size = size < mover->size - mover->moved ? size : mover->size - mover->moved;
+        write_pattern(piece, size, mover->moved);
+        if (net_send(mover->socket, piece, size, soon()) != (ssize_t)size) {
+            break;
+        }
+        mover->moved += size;
+    }
+    free(piece);
+    return NULL;
+}
+
+static void *receive_much(void *argument)
+{
+    struct mover *mover = argument;
+    char *piece = malloc((size_t)mover->most);
+
+    mover->intact = true;
+    while (piece != NULL && mover->moved < mover->size) {
+        size_t size = 1 + random_below(&mover->seed, (unsigned)mover->most);
+
+        size = size < mover->size - mover->moved ? size : mover->size - mover->moved;
+        ssize_t n = mover->seed % 2 == 0 ? net_recv(mover->socket, piece, size, soon())
+                                         : net_recv_all(mover->socket, piece, size, soon());
+
+        if (n <= 0) {
+            break;
+        }
+        mover->intact = mover->intact && is_pattern(piece, (size_t)n, mover->moved);
+        mover->moved += (size_t)n;
+    }
+    free(piece);
+    return NULL;
+}
+
+/* Sends so much each way at once and compares what comes. */
+static void move_both_ways(struct pair *pair, size_t size, int most)
+{
+    struct mover movers[4] = {{.socket = pair->client},
+                              {.socket = pair->server},
+                              {.socket = pair->client},
+                              {.socket = pair->server}};
+
+    for (unsigned i = 0; i < COUNT(movers); i++) {
+        movers[i].size = size;
+        movers[i].most = most;
+        movers[i].seed = 1000 + i;
+        assert_int_equal(
+            pthread_create(&movers[i].thread, NULL, i < 2 ? send_much : receive_much, &movers[i]),
+            0);
+    }
+    for (size_t i = 0; i < COUNT(movers); i++) {
+        pthread_join(movers[i].thread, NULL);
+    }
+    for (size_t i = 0; i < COUNT(movers); i++) {
+        assert_int_equal(movers[i].moved, size);
+        assert_true(i < 2 || movers[i].intact);
+    }
+}
+
+/* STR-01 */
+static void much_arrives_as_it_was_sent_in_pieces_of_any_size(void **state)
+{
+    struct pair pair;
+
+    dial_pair(template_of(state), &pair);
+    move_both_ways(&pair, (size_t)32 * MIB / (size_t)slowness(), PIECE_MOST);
+    close_pair(&pair);
+}
+
+/* STR-11, STR-02: as many waits as there can be. */
+static void both_may_send_at_once_through_small_buffers(void **state)
+{
+    struct pair pair;
+
+    dial_pair_with(template_of(state), "rcvbuf=4KiB&sndbuf=4KiB", "rcvbuf=4KiB&sndbuf=4KiB", &pair);
+    move_both_ways(&pair, (size_t)MIB / (size_t)slowness(), 10000);
+    close_pair(&pair);
+}
+
+/* STR-10 */
+static void a_reader_does_not_see_where_segments_begin(void **state)
+{
+    enum { BYTES = 500 };
+    struct pair pair;
+    char sent[BYTES];
+    char got[BYTES];
+
+    dial_pair(template_of(state), &pair);
+    write_pattern(sent, sizeof sent, 0);
+    for (size_t i = 0; i < BYTES; i++) {
+        assert_count(net_send(pair.client, sent + i, 1, soon()), 1);
+    }
+    assert_count(net_recv_all(pair.server, got, BYTES / 2, soon()), BYTES / 2);
+    assert_count(net_recv_all(pair.server, got + BYTES / 2, BYTES / 2, soon()), BYTES / 2);
+    assert_memory_equal(got, sent, BYTES);
+    close_pair(&pair);
+}
+
+/* STR-04: nothing sent is nothing received, and no end. */
+static void nothing_is_nothing_and_not_the_end(void **state)
+{
+    struct pair pair;
+    net_slice empty[] = {{NULL, 0}, {"", 0}};
+    char buffer[8] = "";
+
+    dial_pair(template_of(state), &pair);
+    assert_count(net_send(pair.client, "", 0, NET_NOW), 0);
+    assert_count(net_send(pair.client, NULL, 0, soon()), 0);
+    assert_count(net_send_vector(pair.client, empty, 2, soon()), 0);
+    assert_count(net_recv(pair.server, buffer, 0, soon()), 0);
+    assert_count(net_recv(pair.server, NULL, 0, NET_NOW), 0);
+    assert_count(net_recv_all(pair.server, NULL, 0, soon()), 0);
+    assert_code(net_recv(pair.server, buffer, sizeof buffer, NET_NOW), NET_TIMEOUT);
+    assert_count(net_send(pair.client, "x", 1, soon()), 1);
+    assert_count(net_recv(pair.server, buffer, 0, soon()), 0);
+    assert_count(net_recv(pair.server, buffer, sizeof buffer, soon()), 1);
+    close_pair(&pair);
+}
+
+/* STR-05: a size that no int holds is no smaller one. */
+static void a_size_over_int_max_is_not_cut(void **state)
+{
+    const size_t size = (size_t)INT_MAX + 4096;
+    struct pair pair;
+    char *much = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    assert_ptr_not_equal(much, MAP_FAILED);
+    dial_pair(template_of(state), &pair);
+    long long taken = assert_ok(net_send(pair.client, much, size, net_after(30)));
+
+    assert_true(taken > 4096);
+    assert_true(assert_ok(net_recv(pair.server, much, size, soon())) > 0);
+    close_pair(&pair);
+    munmap(much, size);
+}
+
+/* STR-02, STR-13: what was taken is counted exactly, and the rest can follow. */
+static void a_send_cut_off_by_its_deadline_says_how_much_went(void **state)
+{
+    const size_t size = (size_t)16 * MIB;
+    struct pair pair;
+    char *text = malloc(size);
+    double since;
+
+    assert_non_null(text);
+    write_pattern(text, size, 0);
+    dial_pair(template_of(state), &pair);
+    since = now_ms();
+    size_t sent = (size_t)assert_ok(net_send(pair.client, text, size, net_after(50)));
+
+    assert_took(elapsed_ms(since), 50, 1500);
+    assert_in_range(sent, 1, size - 1);
+    assert_int_equal(number_of(pair.client, "bytes-sent"), sent);
+    struct mover reader = {.socket = pair.server, .size = size, .most = PIECE_MOST, .seed = 3};
+
+    assert_int_equal(pthread_create(&reader.thread, NULL, receive_much, &reader), 0);
+    long long rest = net_send(pair.client, text + sent, size - sent, soon());
+
+    pthread_join(reader.thread, NULL);
+    assert_int_equal(rest, size - sent);
+    assert_int_equal(reader.moved, size);
+    assert_true(reader.intact);
+    close_pair(&pair);
+    free(text);
+}
+
+/* STR-16: a call that is over does not touch its buffer. */
+static void a_buffer_is_the_callers_again_after_a_timeout(void **state)
+{
+    const size_t size = (size_t)8 * MIB;
+    struct pair pair;
+    char small[16] = "0123456789abcde";
+    char *text = malloc(size);
+
+    assert_non_null(text);
+    write_pattern(text, size, 0);
+    dial_pair(template_of(state), &pair);
+    assert_code(net_recv(pair.client, small, sizeof small, net_after(20)), NET_TIMEOUT);
+    assert_count(net_send(pair.server, "XXXXXXXX", 8, soon()), 8);
+    nap(5);
+    assert_string_equal(small, "0123456789abcde");
+    size_t sent = (size_t)assert_ok(net_send(pair.client, text, size, net_after(30)));
+
+    assert_in_range(sent, 1, size - 1);
+    memset(text, 'Z', size);
+    assert_count(net_recv_all(pair.server, text, sent, soon()), sent);
+    assert_true(is_pattern(text, sent, 0));
+    assert_code(net_recv(pair.server, text, size, NET_NOW), NET_TIMEOUT);
+    close_pair(&pair);
+    free(text);
+}
+
+/* STR-07 */
+static void who_has_finished_sending_goes_on_receiving(void **state)
+{
+    struct pair pair;
+    char buffer[8];
+    struct mover movers[2] = {{.size = MIB, .most = 30000, .seed = 5},
+                              {.size = MIB, .most = 30000, .seed = 6}};
+
+    dial_pair(template_of(state), &pair);
+    assert_count(net_shutdown(pair.client), 0);
+    assert_code(net_recv(pair.server, buffer, sizeof buffer, soon()), NET_EOF);
+    movers[0].socket = pair.server;
+    movers[1].socket = pair.client;
+    assert_int_equal(pthread_create(&movers[0].thread, NULL, send_much, &movers[0]), 0);
+    receive_much(&movers[1]);
+    pthread_join(movers[0].thread, NULL);
+    assert_int_equal(movers[1].moved, MIB);
+    assert_true(movers[1].intact);
+    close_pair(&pair);
+}
+
+/* STR-09: the count so far, and the next call says why. */
+static void a_receive_of_all_gives_what_came_before_end_deadline_or_cancel(void **state)
+{
+    struct pair pair;
+    struct caller reader;
+    char buffer[64];
+
+    dial_pair(template_of(state), &pair);
+    assert_count(net_send(pair.server, "early", 5, soon()), 5);
+    assert_count(net_recv_all(pair.client, buffer, sizeof buffer, net_after(40)), 5);
+    assert_memory_equal(buffer, "early", 5);
+    assert_code(net_recv_all(pair.client, buffer, sizeof buffer, net_after(20)), NET_TIMEOUT);
+    assert_count(net_send(pair.server, "last", 4, soon()), 4);
+    assert_count(net_shutdown(pair.server), 0);
+    assert_count(net_recv_all(pair.client, buffer, sizeof buffer, soon()), 4);
+    assert_code(net_recv_all(pair.client, buffer, sizeof buffer, soon()), NET_EOF);
+
+    assert_count(net_send(pair.client, "middle", 6, soon()), 6);
+    caller_start(&reader, call_recv_all, pair.server, soon());
+    net_cancel(pair.server);
+    caller_join(&reader);
+    assert_int_equal(reader.result, 6);
+    assert_code(net_recv_all(pair.server, buffer, sizeof buffer, soon()), NET_CANCELED);
+    close_pair(&pair);
+}
+
+/* More slices than one system call takes, with empty ones among them, more bytes than buffers hold.
+ */
+static void slices_arrive_as_one_text(void **state)
+{
+    enum { SLICES = 300 };
+    const size_t size = (size_t)2 * MIB;
+    struct pair pair;
+    net_slice slices[SLICES];
+    char *text = malloc(size);
+    unsigned seed = 42;
+    size_t at = 0;
+
+    assert_non_null(text);
+    write_pattern(text, size, 0);
+    for (int i = 0; i < SLICES; i++) {
+        size_t piece = i % 7 == 3 ? 0 : random_below(&seed, 7000);
+
+        slices[i] = (net_slice){.data = piece > 0 ? text + at : NULL, .size = piece};
+        at += piece;
+    }
+    dial_pair(template_of(state), &pair);
+    struct mover reader = {.socket = pair.server, .size = at, .most = 5000, .seed = 7};
+
+    assert_int_equal(pthread_create(&reader.thread, NULL, receive_much, &reader), 0);
+    long long sent = net_send_vector(pair.client, slices, SLICES, soon());
+
+    pthread_join(reader.thread, NULL);
+    assert_int_equal(sent, at);
+    assert_int_equal(reader.moved, at);
+    assert_true(reader.intact);
+    long long part = assert_ok(net_send_vector(pair.client, slices, SLICES, NET_NOW));
+
+    assert_int_equal(number_of(pair.client, "bytes-sent"), (long long)at + part);
+    close_pair(&pair);
+    free(text);
+}
+
+/* STR-14: the urgent byte is left out, the others are in order. */
+static void an_urgent_byte_does_not_disturb_the_stream(void **state)
+{
+    char buffer[16];
+    net_socket *listener = assert_socket(net_listen(template_of(state)));
+    int peer = raw_dial(listener);
+    net_socket *server = assert_socket(net_accept(listener, soon()));
+
+    assert_int_equal(send(peer, "ab", 2, 0), 2);
+    assert_int_equal(send(peer, "!", 1, MSG_OOB), 1);
+    assert_int_equal(send(peer, "cd", 2, 0), 2);
+    assert_count(net_recv_all(server, buffer, 4, soon()), 4);
+    assert_memory_equal(buffer, "abcd", 4);
+    close(peer);
+    assert_code(net_recv(server, buffer, sizeof buffer, soon()), NET_EOF);
+    net_close(server, NET_NOW);
+    net_close(listener, NET_NOW);
+}
+
+/* STR-14: a look ahead does not reach past the urgent byte, so the line in two halves counts as one
+ * that the system does not hold; whoever receives goes on. */
+static void an_urgent_byte_within_a_line_can_be_received_past(void **state)
+{
+    char buffer[16];
+    net_socket *listener = assert_socket(net_listen(template_of(state)));
+    int peer = raw_dial(listener);
+    net_socket *server = assert_socket(net_accept(listener, soon()));
+
+    assert_int_equal(send(peer, "ef", 2, 0), 2);
+    assert_int_equal(send(peer, "?", 1, MSG_OOB), 1);
+    assert_int_equal(send(peer, "g\nh", 3, 0), 3);
+    assert_code(net_recv_until(server, buffer, sizeof buffer, '\n', soon()), NET_TOOBIG);
+    assert_count(net_recv(server, buffer, sizeof buffer, soon()), 2);
+    assert_memory_equal(buffer, "ef", 2);
+    assert_count(net_recv_until(server, buffer, sizeof buffer, '\n', soon()), 2);
+    assert_memory_equal(buffer, "g\n", 2);
+    assert_count(net_recv(server, buffer, sizeof buffer, soon()), 1);
+    close(peer);
+    net_close(server, NET_NOW);
+    net_close(listener, NET_NOW);
+}
+
+/* STR-15: small sends in a row do not wait for acknowledgements, 40 ms each. */
+static void small_pieces_are_not_held_back(void **state)
+{
+    enum { ROUNDS = 50 };
+    struct pair pair;
+    char buffer[2];
+    int on = 0;
+    socklen_t size = sizeof on;
+
+    dial_pair(template_of(state), &pair);
+    assert_int_equal(getsockopt(net_fd(pair.client), IPPROTO_TCP, TCP_NODELAY, &on, &size), 0);
+    assert_int_not_equal(on, 0);
+    assert_int_equal(getsockopt(net_fd(pair.server), IPPROTO_TCP, TCP_NODELAY, &on, &size), 0);
+    assert_int_not_equal(on, 0);
+    double since = now_ms();
+
+    for (int i = 0; i < ROUNDS; i++) {
+        assert_count(net_send(pair.client, "a", 1, soon()), 1);
+        assert_count(net_send(pair.client, "b", 1, soon()), 1);
+        assert_count(net_recv_all(pair.server, buffer, 2, soon()), 2);
+        assert_count(net_send(pair.server, "c", 1, soon()), 1);
+        assert_count(net_recv(pair.client, buffer, 1, soon()), 1);
+    }
+    assert_took(elapsed_ms(since), 0, ROUNDS * 20);
+    close_pair(&pair);
+}
+
+int main(void)
+{
+    static const struct test streams[] = {
+        TEST(much_arrives_as_it_was_sent_in_pieces_of_any_size),
+        TEST(both_may_send_at_once_through_small_buffers),
+        TEST(a_reader_does_not_see_where_segments_begin),
+        TEST(nothing_is_nothing_and_not_the_end),
+        TEST(a_size_over_int_max_is_not_cut),
+        TEST(a_send_cut_off_by_its_deadline_says_how_much_went),
+        TEST(a_buffer_is_the_callers_again_after_a_timeout),
+        TEST(who_has_finished_sending_goes_on_receiving),
+        TEST(a_receive_of_all_gives_what_came_before_end_deadline_or_cancel),
+        TEST(slices_arrive_as_one_text),
+        TEST(an_urgent_byte_does_not_disturb_the_stream),
+        TEST(an_urgent_byte_within_a_line_can_be_received_past),
+        TEST(small_pieces_are_not_held_back),
+    };
+
+    return run_over(stream_templates, streams);
+}

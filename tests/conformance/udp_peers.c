@@ -1,0 +1,493 @@
+/* One socket for each remote peer over one descriptor: who gets what, what is bounded, and when a
+ * peer ends. */
+#include "support.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static char out[65536];
+static char in[65536];
+
+static net_socket *dial(net_socket *listener)
+{
+    char address[ADDRESS_MAX];
+
+    dial_address(listener, address);
+    return assert_socket(net_connect(address, soon()));
+}
+
+static void say(net_socket *client, const char *words)
+{
+    assert_count(net_send(client, words, strlen(words), soon()), (long long)strlen(words));
+}
+
+static void hear(net_socket *peer, const char *words)
+{
+    memset(in, 0, 64);
+    assert_count(net_recv(peer, in, sizeof in, soon()), (long long)strlen(words));
+    assert_memory_equal(in, words, strlen(words));
+}
+
+static void hear_nothing(net_socket *peer)
+{
+    assert_code(net_recv(peer, in, sizeof in, NET_NOW), NET_TIMEOUT);
+}
+
+/* UPD-01, UPD-03 */
+static void interleaved_peers_hear_only_their_own(void **state)
+{
+    enum { PEERS = 3, ROUNDS = 30 };
+    struct pair pair;
+    net_socket *client[PEERS];
+    net_socket *peer[PEERS];
+    char word[32];
+
+    dial_pair(template_of(state), &pair);
+    for (int i = 0; i < PEERS; i++) {
+        dial_again(pair.listener, &client[i], &peer[i]);
+    }
+    for (int i = 0; i < PEERS * ROUNDS; i++) {
+        snprintf(word, sizeof word, "%d to %d", i, i % PEERS);
+        say(client[i % PEERS], word);
+    }
+    for (int i = PEERS - 1; i >= 0; i--) {
+        for (int j = i; j < PEERS * ROUNDS; j += PEERS) {
+            snprintf(word, sizeof word, "%d to %d", j, i);
+            hear(peer[i], word);
+        }
+        hear_nothing(peer[i]);
+        net_close(client[i], NET_NOW);
+        net_close(peer[i], NET_NOW);
+    }
+    close_pair(&pair);
+}
+
+/* UPD-02, UPD-12: another port is another peer, and so is another address with the same port. */
+static void a_peer_is_an_address_and_a_port(void **state)
+{
+    net_socket *listener = assert_socket(net_listen("udp://*:0"));
+    char target[ADDRESS_MAX];
+    char address[2 * ADDRESS_MAX];
+    net_socket *client[3];
+
+    (void)state;
+    dial_address(listener, target);
+    client[0] = assert_socket(net_connect(target, soon()));
+    client[1] = assert_socket(net_connect(target, soon()));
+    snprintf(address, sizeof address, "%s?source=127.0.0.5:%lld", target,
+             number_of(client[0], "port"));
+    client[2] = assert_socket(net_connect(address, soon()));
+    for (int i = 0; i < 3; i++) {
+        say(client[i], "hello");
+    }
+    for (int i = 0; i < 3; i++) {
+        char local[ADDRESS_MAX];
+        net_socket *peer = assert_socket(net_accept(listener, soon()));
+
+        assert_ok(net_get(peer, "peer", address, sizeof address));
+        assert_ok(net_get(client[i], "local", local, sizeof local));
+        assert_string_equal(address, local);
+        net_close(peer, NET_NOW);
+        net_close(client[i], NET_NOW);
+    }
+    assert_no_socket(net_accept(listener, NET_NOW), NET_TIMEOUT);
+    net_close(listener, NET_NOW);
+}
+
+/* UPD-04, UPD-11: bounded to the byte, counted at the peer and at the listener, and nobody else
+ * notices. */
+static void a_peer_that_is_not_read_is_bounded(void **state)
+{
+    struct pair pair;
+    net_socket *client;
+    net_socket *slow;
+
+    dial_pair_with(template_of(state), "queue=1000B", NULL, &pair);
+    dial_again(pair.listener, &client, &slow);
+    for (int i = 0; i < 25; i++) {
+        write_pattern(out, 100, (size_t)i);
+        assert_count(net_send(client, out, 100, soon()), 100);
+        say(pair.client, "live");
+        hear(pair.server, "live");
+    }
+    hear_nothing(pair.server);
+    assert_int_equal(number_of(slow, "dropped-queue"), 15);
+    assert_int_equal(number_of(pair.listener, "dropped-queue"), 15);
+    assert_int_equal(number_of(pair.server, "dropped-queue"), 0);
+    assert_int_equal(number_of(pair.listener, "dropped-strangers"), 0);
+    for (int i = 0; i < 10; i++) {
+        assert_count(net_recv(slow, in, sizeof in, soon()), 100);
+        assert_true(is_pattern(in, 100, (size_t)i));
+    }
+    hear_nothing(slow);
+    say(client, "again");
+    hear(slow, "again");
+    net_close(client, NET_NOW);
+    net_close(slow, NET_NOW);
+    close_pair(&pair);
+}
+
+/* UPD-16 */
+static void the_largest_datagram_fits_whole_or_not_at_all(void **state)
+{
+    enum { LARGEST = 65507 };
+    struct pair pair;
+    net_socket *client;
+    net_socket *peer;
+
+    dial_pair_with(template_of(state), "queue=65510B", NULL, &pair);
+    dial_again(pair.listener, &client, &peer);
+    write_pattern(out, LARGEST, 7);
+    for (int i = 0; i < 2; i++) {
+        assert_count(net_send(pair.client, out, LARGEST, soon()), LARGEST);
+        say(client, "beside");
+        hear(peer, "beside");
+    }
+    say(pair.client, "end");
+    hear_nothing(peer);
+    assert_int_equal(number_of(pair.server, "dropped-queue"), 1);
+    assert_count(net_recv(pair.server, in, sizeof in, soon()), LARGEST);
+    assert_true(is_pattern(in, LARGEST, 7));
+    hear(pair.server, "end");
+    hear_nothing(pair.server);
+    net_close(client, NET_NOW);
+    net_close(peer, NET_NOW);
+    close_pair(&pair);
+}
+
+/* UPD-08, UPD-12 */
+static void a_peer_that_was_closed_is_a_stranger_again(void **state)
+{
+    struct pair pair;
+
+    dial_pair(template_of(state), &pair);
+    say(pair.client, "unread");
+    net_close(pair.server, NET_NOW);
+    say(pair.client, "who is there?");
+    pair.server = assert_socket(net_accept(pair.listener, soon()));
+    net_recv(pair.server, in, sizeof in, soon());
+    if (memcmp(in, "unread", 6) == 0) { /* it had not been sorted yet when the peer was closed */
+        hear(pair.server, "who is there?");
+    }
+    hear_nothing(pair.server);
+    assert_no_socket(net_accept(pair.listener, NET_NOW), NET_TIMEOUT);
+    close_pair(&pair);
+}
+
+/* UPD-09: what had arrived first, then the end, again and again. Silence counts once nothing is
+ * left to be read, so the accept that finds nothing ends the peer. */
+static void a_silent_peer_ends(void **state)
+{
+    struct pair pair;
+
+    dial_pair_with(template_of(state), "idle=150ms", NULL, &pair);
+    double since = now_ms();
+
+    assert_code(net_recv(pair.server, in, sizeof in, NET_FOREVER), NET_EOF);
+    assert_took(elapsed_ms(since), 100, 500);
+    assert_code(net_recv(pair.server, in, sizeof in, NET_NOW), NET_EOF);
+    net_close(pair.server, NET_NOW);
+    say(pair.client, "back");
+    pair.server = assert_socket(net_accept(pair.listener, soon()));
+    nap(200);
+    assert_no_socket(net_accept(pair.listener, NET_NOW), NET_TIMEOUT);
+    say(pair.client, "late");
+    net_socket *again = assert_socket(net_accept(pair.listener, soon()));
+
+    hear(pair.server, "back");
+    assert_code(net_recv(pair.server, in, sizeof in, NET_NOW), NET_EOF);
+    hear(again, "late");
+    net_close(again, NET_NOW);
+    close_pair(&pair);
+}
+
+/* UPD-09: who speaks stays, however much we ourselves say in between. */
+static void only_the_peers_own_words_keep_him(void **state)
+{
+    struct pair pair;
+    net_socket *client;
+    net_socket *active;
+    double since;
+
+    dial_pair_with(template_of(state), "idle=1s", NULL, &pair);
+    dial_again(pair.listener, &client, &active);
+    since = now_ms();
+    while (elapsed_ms(since) < 1300) {
+        say(client, "still here");
+        hear(active, "still here");
+        say(pair.server, "and you?");
+        nap(50);
+    }
+    hear_nothing(active);
+    assert_code(net_recv(pair.server, in, sizeof in, soon()), NET_EOF);
+    net_close(client, NET_NOW);
+    net_close(active, NET_NOW);
+    close_pair(&pair);
+}
+
+/* Contract 7: the end wakes whoever waits, also when `idle` came later than he. */
+static void a_shorter_idle_wakes_who_waits_for_the_end(void **state)
+{
+    struct pair pair;
+    struct caller waiting;
+
+    dial_pair(template_of(state), &pair);
+    caller_start(&waiting, call_recv, pair.server, soon());
+    double since = now_ms();
+
+    assert_ok(net_set(pair.listener, "idle", "50ms"));
+    caller_join(&waiting);
+    assert_took(elapsed_ms(since), 0, 500);
+    assert_int_equal(waiting.result, NET_EOF);
+    close_pair(&pair);
+}
+
+static void with_idle_off_a_peer_never_ends(void **state)
+{
+    struct pair pair;
+
+    dial_pair_with(template_of(state), "idle=50ms", NULL, &pair);
+    assert_ok(net_set(pair.listener, "idle", "off"));
+    nap(100);
+    hear_nothing(pair.server);
+    say(pair.client, "here");
+    hear(pair.server, "here");
+    close_pair(&pair);
+}
+
+/* UPD-10, LIF-09 */
+static void peers_outlive_their_listener(void **state)
+{
+    struct pair pair;
+    net_socket *stranger;
+    int before;
+
+    dial_pair(template_of(state), &pair);
+    stranger = dial(pair.listener);
+    say(stranger, "unheard");
+    before = open_descriptors();
+    net_close(pair.listener, NET_NOW);
+    pair.listener = NULL;
+    assert_int_equal(open_descriptors(), before);
+    for (int i = 0; i < 10; i++) {
+        say(stranger, "unheard");
+        say(pair.client, "ping");
+        hear(pair.server, "ping");
+        say(pair.server, "pong");
+        hear(pair.client, "pong");
+    }
+    assert_no_socket(net_accept(pair.server, NET_NOW), NET_MISUSE);
+    net_close(pair.server, NET_NOW);
+    pair.server = NULL;
+    assert_true(open_descriptors() < before);
+    net_close(stranger, NET_NOW);
+    close_pair(&pair);
+}
+
+/* UPD-17: the caller waits in line, within `strangers`, and his first words with him. */
+static void with_all_places_taken_an_accept_is_at_its_limit(void **state)
+{
+    struct pair pair;
+    net_socket *client;
+    net_socket *peer;
+
+    dial_pair_with(template_of(state), "peers=2", NULL, &pair);
+    dial_again(pair.listener, &client, &peer);
+    net_socket *third = dial(pair.listener);
+
+    assert_no_socket(net_accept(pair.listener, NET_NOW), NET_TIMEOUT);
+    say(third, "me too");
+    nap(20);
+    double since = now_ms();
+
+    assert_no_socket(net_accept(pair.listener, NET_NOW), NET_LIMIT);
+    assert_no_socket(net_accept(pair.listener, net_after(10)), NET_LIMIT);
+    assert_no_socket(net_accept(pair.listener, NET_FOREVER), NET_LIMIT);
+    assert_took(elapsed_ms(since), 0, 300);
+    assert_says("2 peers");
+    net_close(peer, NET_NOW);
+    peer = assert_socket(net_accept(pair.listener, soon()));
+    hear(peer, "me too");
+    say(client, "again");
+    assert_no_socket(net_accept(pair.listener, net_after(50)), NET_LIMIT);
+    assert_ok(net_set(pair.listener, "peers", "3"));
+    net_close(assert_socket(net_accept(pair.listener, soon())), NET_NOW);
+    net_close(third, NET_NOW);
+    net_close(client, NET_NOW);
+    net_close(peer, NET_NOW);
+    close_pair(&pair);
+}
+
+/* What nobody accepted is there for either call, once. */
+static void strangers_are_for_accept_or_for_messages(void **state)
+{
+    net_socket *listener = assert_socket(net_listen(template_of(state)));
+    net_socket *one = dial(listener);
+    net_socket *two = dial(listener);
+    net_message message = {.data = in, .capacity = sizeof in};
+
+    say(one, "1a");
+    say(two, "2a");
+    say(one, "1b");
+    assert_count(net_recv_messages(listener, &message, 1, soon()), 1);
+    assert_memory_equal(in, "1a", 2);
+    net_socket *peer = assert_socket(net_accept(listener, soon()));
+
+    hear(peer, "2a");
+    net_close(peer, NET_NOW);
+    peer = assert_socket(net_accept(listener, soon()));
+    hear(peer, "1b");
+    hear_nothing(peer);
+    assert_code(net_recv_messages(listener, &message, 1, NET_NOW), NET_TIMEOUT);
+    net_close(peer, NET_NOW);
+    net_close(one, NET_NOW);
+    net_close(two, NET_NOW);
+    net_close(listener, NET_NOW);
+}
+
+/* ---- A sender of many faces ---- */
+
+/* One datagram from 127.16.x.y: ip(7), IP_PKTINFO. */
+static void send_as(int fd, int number, const void *data, size_t size)
+{
+    union {
+        char bytes[CMSG_SPACE(sizeof(struct in_pktinfo))];
+        struct cmsghdr align;
+    } control = {0};
+    struct in_pktinfo info = {.ipi_spec_dst = {htonl(0x7f100000U + (uint32_t)number)}};
+    struct iovec piece = {.iov_base = (void *)(uintptr_t)data, .iov_len = size};
+    struct msghdr message = {.msg_iov = &piece,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof control.bytes};
+
+    control.align.cmsg_level = IPPROTO_IP;
+    control.align.cmsg_type = IP_PKTINFO;
+    control.align.cmsg_len = CMSG_LEN(sizeof info);
+    memcpy(CMSG_DATA(&control.align), &info, sizeof info);
+    assert_int_equal(sendmsg(fd, &message, 0), (ssize_t)size);
+}
+
+static int dial_as_many(net_socket *listener)
+{
+    struct sockaddr_in name = {.sin_family = AF_INET,
+                               .sin_port = htons((uint16_t)number_of(listener, "port"))};
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_true(fd >= 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&name, sizeof name), 0);
+    return fd;
+}
+
+/* UPD-05, P6: what a flood of made-up senders may use is `strangers`, exactly; those who were
+ * accepted notice nothing, and the next to come is heard once there is room. */
+static void a_flood_of_strangers_is_bounded_and_disturbs_nobody(void **state)
+{
+    enum { SENDERS = 20000, SIZE = 64, ROOM = 65536, STEP = 50 };
+    struct pair pair;
+
+    (void)state;
+    dial_pair_with("udp://127.0.0.1:0", "strangers=64KiB", NULL, &pair);
+    int fd = dial_as_many(pair.listener);
+
+    for (int i = 0; i < SENDERS; i++) {
+        send_as(fd, i, out, SIZE);
+        if (i % STEP == STEP - 1) {
+            say(pair.client, "live");
+            hear(pair.server, "live");
+        }
+    }
+    hear_nothing(pair.server);
+    assert_int_equal(number_of(pair.listener, "dropped-strangers"), SENDERS - ROOM / SIZE);
+    assert_int_equal(number_of(pair.listener, "dropped-queue"), 0);
+    for (int i = 0; i < ROOM / SIZE; i++) {
+        net_message message = {.data = in, .capacity = sizeof in};
+        char text[64];
+        char expected[64];
+
+        assert_count(net_recv_messages(pair.listener, &message, 1, NET_NOW), 1);
+        assert_ok(net_endpoint_text(&message.endpoint, text, sizeof text));
+        snprintf(expected, sizeof expected, "127.16.%d.%d:", i / 256, i % 256);
+        assert_memory_equal(text, expected, strlen(expected));
+    }
+    net_socket *client;
+    net_socket *peer;
+
+    dial_again(pair.listener, &client, &peer);
+    net_close(client, NET_NOW);
+    net_close(peer, NET_NOW);
+    close(fd);
+    close_pair(&pair);
+}
+
+/* UPD-18 over the wire, scaled: every accepted peer hears what he was sent, in order. */
+static void many_peers_are_kept_apart(void **state)
+{
+    enum { PEERS = 500, EACH = 4 };
+    static net_socket *peer[PEERS];
+    net_socket *listener = assert_socket(net_listen("udp://127.0.0.1:0"));
+    int fd = dial_as_many(listener);
+    int word[2];
+
+    (void)state;
+    for (int i = 0; i < PEERS; i++) {
+        word[0] = i;
+        word[1] = 0;
+        send_as(fd, i, word, sizeof word);
+        peer[i] = assert_socket(net_accept(listener, soon()));
+    }
+    for (int round = 1; round < EACH; round++) {
+        for (int i = 0; i < PEERS; i++) {
+            word[0] = (i * 7) % PEERS;
+            word[1] = round;
+            send_as(fd, word[0], word, sizeof word);
+            assert_null(i % 50 == 49 ? net_accept(listener, NET_NOW) : NULL);
+        }
+    }
+    for (int i = 0; i < PEERS; i++) {
+        for (int round = 0; round < EACH; round++) {
+            assert_count(net_recv(peer[i], word, sizeof word, soon()), sizeof word);
+            assert_int_equal(word[0], i);
+            assert_int_equal(word[1], round);
+        }
+        hear_nothing(peer[i]);
+        net_close(peer[i], NET_NOW);
+    }
+    assert_int_equal(number_of(listener, "dropped-strangers"), 0);
+    close(fd);
+    net_close(listener, NET_NOW);
+}
+
+int main(void)
+{
+    const struct test everywhere[] = {
+        TEST(interleaved_peers_hear_only_their_own),
+        TEST(a_peer_that_is_not_read_is_bounded),
+        TEST(the_largest_datagram_fits_whole_or_not_at_all),
+        TEST(a_peer_that_was_closed_is_a_stranger_again),
+        TEST(a_silent_peer_ends),
+        TEST(a_shorter_idle_wakes_who_waits_for_the_end),
+        TEST(with_idle_off_a_peer_never_ends),
+        TEST(peers_outlive_their_listener),
+        TEST(with_all_places_taken_an_accept_is_at_its_limit),
+        TEST(strangers_are_for_accept_or_for_messages),
+    };
+    const struct test dual_stack[] = {
+        TEST(only_the_peers_own_words_keep_him),
+    };
+    static const char *const one_template[] = {"udp://*:0", NULL};
+    const struct test tests[] = {
+        TEST(a_peer_is_an_address_and_a_port),
+        TEST(a_flood_of_strangers_is_bounded_and_disturbs_nobody),
+        TEST(many_peers_are_kept_apart),
+    };
+
+    return run_over(datagram_templates, everywhere) + run_over(one_template, dual_stack) +
+           run_once(tests);
+}

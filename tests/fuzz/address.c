@@ -1,0 +1,119 @@
+/* ADR-07: whatever text comes in, what is taken for an address prints as one that means the same,
+ * and printing that again changes nothing. The library's own parser, without the network. */
+#include "api/registry.h"
+#include "name/endpoint.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TEXT_MAX = 512 };
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void expect(bool holds)
+{
+    if (!holds) {
+        abort();
+    }
+}
+
+/* What is taken: the same again after a print; what is refused: a sentence says why. */
+static void check_host(const char *text, size_t length,
+                       int parse(const char *text, size_t length, struct nf_host *host))
+{
+    struct nf_host host;
+    struct nf_host again;
+    struct nf_text printed;
+    char buffer[TEXT_MAX];
+
+    nf_fail(0);
+    if (parse(text, length, &host) != 0) {
+        expect(nf_cause_pending()->code == NET_ADDRESS && nf_cause_pending()->detail[0] != '\0');
+        return;
+    }
+    nf_text_begin(&printed, buffer, sizeof buffer);
+    nf_host_print(&printed, &host);
+    expect(printed.length < sizeof buffer);
+    expect(parse(buffer, printed.length, &again) == 0);
+    expect(memcmp(&host, &again, sizeof host) == 0);
+    nf_host_find_zone(&host);
+}
+
+/* The address that its parts print as. */
+static void print_target(struct nf_text *text, const struct nf_target *target)
+{
+    const struct nf_options *options = &target->options;
+    char sign = '?';
+
+    nf_text_add(text, "%s://%.*s", target->backend->scheme, (int)target->url.target_length,
+                target->url.target);
+    for (int i = 0; i < NF_OPTIONS; i++) {
+        struct nf_value value = {.number = options->value[i],
+                                 .addr = options->source,
+                                 .has_port = options->source_has_port};
+
+        if ((options->given & NF_WORD(i)) != 0) {
+            nf_text_add(text, "%c%s=", sign, nf_word_name((enum nf_word)i));
+            nf_value_print(text, (enum nf_word)i, &value);
+            sign = '&';
+        }
+    }
+}
+
+static void check_target(const char *address)
+{
+    struct nf_target target;
+    struct nf_target again;
+    struct nf_text text;
+    char *printed = malloc(strlen(address) + TEXT_MAX);
+
+    expect(printed != NULL);
+    nf_fail(0);
+    if (nf_registry_find(address, &target) == 0) {
+        nf_text_begin(&text, printed, strlen(address) + TEXT_MAX);
+        print_target(&text, &target);
+        expect(text.length < strlen(address) + TEXT_MAX);
+        expect(nf_registry_find(printed, &again) == 0);
+        expect(again.backend == target.backend);
+        expect(memcmp(&target.options, &again.options, sizeof target.options) == 0);
+    } else {
+        expect(nf_cause_pending()->code == NET_ADDRESS && nf_cause_pending()->detail[0] != '\0');
+    }
+    free(printed);
+}
+
+/* A literal prints as RFC 5952 says, and reads back as the same address. */
+static void check_literal(const char *text, size_t length)
+{
+    struct nf_addr addr = {0};
+    struct nf_addr again = {0};
+    struct nf_text printed;
+    char buffer[TEXT_MAX];
+
+    if (nf_literal_parse(text, length, &addr)) {
+        bool v6 = addr.family == NF_IPV6;
+
+        nf_text_begin(&printed, buffer, sizeof buffer);
+        nf_print_host(&printed, &addr);
+        expect(nf_literal_parse(buffer + (v6 ? 1 : 0), printed.length - (v6 ? 2 : 0), &again));
+        expect(memcmp(&addr, &again, sizeof addr) == 0);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char *text = malloc(size + 1);
+
+    expect(text != NULL);
+    if (size > 0) {
+        memcpy(text, data, size);
+    }
+    text[size] = '\0';
+    check_host(text, size, nf_host_parse);
+    check_host(text, size, nf_host_parse_source);
+    check_literal(text, size);
+    check_target(text);
+    free(text);
+    return 0;
+}

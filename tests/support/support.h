@@ -1,0 +1,171 @@
+/* What the tests share: addresses to run over, two ends that talk, threads that sit in a call, raw
+ * peers that misbehave, and assertions that print the sentence of a failure.
+ *
+ * cmocka leaves a test by longjmp, so assert in the test's own thread and process only: a thread
+ * keeps its result in its struct, a child says it by its exit status. */
+#ifndef SUPPORT_H
+#define SUPPORT_H
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <cmocka.h>
+
+#include "netfacade.h"
+
+/* ---- Assertions ---- */
+
+void check_code(long long got, int expected, const char *call, const char *file, int line);
+long long check_ok(long long got, const char *call, const char *file, int line);
+net_socket *check_socket(net_socket *got, const char *call, const char *file, int line);
+void check_no_socket(net_socket *got, int expected, const char *call, const char *file, int line);
+void check_took(double ms, double least, double most, const char *file, int line);
+void check_says(const char *text, const char *words, const char *file, int line);
+
+/* The call returns this negative code, and net_error() says the same. */
+#define assert_code(call, code) check_code((call), (code), #call, __FILE__, __LINE__)
+/* The call succeeds; its value, as long long. */
+#define assert_ok(call)       check_ok((call), #call, __FILE__, __LINE__)
+#define assert_count(call, n) assert_int_equal(assert_ok(call), (n))
+/* The call returns a socket; the socket. */
+#define assert_socket(call) check_socket((call), #call, __FILE__, __LINE__)
+/* The call returns NULL, and net_error() is this code. */
+#define assert_no_socket(call, code) check_no_socket((call), (code), #call, __FILE__, __LINE__)
+/* So many milliseconds lie in [least, most]; `most` is stretched where programs run slowly. */
+#define assert_took(ms, least, most) check_took((ms), (least), (most), __FILE__, __LINE__)
+/* The sentence contains these words. */
+#define assert_says(words) check_says(net_error_text(), (words), __FILE__, __LINE__)
+
+/* ---- Time ---- */
+
+/* How many times slower than natively programs may run here: 1, more under a sanitizer or valgrind,
+ * or what the environment says in NETFACADE_TEST_SLOW. */
+int slowness(void);
+double now_ms(void);
+double elapsed_ms(double since);
+void nap(int ms);
+/* A deadline that passes only when something hangs: 20 s, stretched. */
+net_deadline soon(void);
+
+/* ---- Addresses, and tests run over each of them ---- */
+
+extern const char *const stream_templates[];   /* tcp: 127.0.0.1, ::1, every interface; NULL */
+extern const char *const datagram_templates[]; /* udp: the same; NULL */
+extern const char *const all_templates[];
+
+struct test {
+    const char *name;
+    void (*run)(void **state);
+};
+
+/* clang-format off */
+#define TEST(function) {#function, function}
+/* clang-format on */
+#define COUNT(array)              (sizeof(array) / sizeof((array)[0]))
+#define run_over(templates, list) run_list((templates), (list), COUNT(list))
+#define run_once(list)            run_list(NULL, (list), COUNT(list))
+
+/* Runs each test over each template, which it gets by template_of(state), or once with a NULL
+ * template; a test that leaves a descriptor open fails. Returns the number of failures. */
+int run_list(const char *const *templates, const struct test *tests, size_t count);
+const char *template_of(void **state);
+bool is_stream(const char *address);
+
+enum { ADDRESS_MAX = 160 };
+
+/* The address to dial in order to reach a listener; of a wildcard, by loopback. */
+void dial_address(net_socket *listener, char address[ADDRESS_MAX]);
+/* A property that is a number. */
+long long number_of(net_socket *socket, const char *name);
+
+/* ---- Two ends that talk ---- */
+
+struct pair {
+    net_socket *listener;
+    net_socket *client;
+    net_socket *server;
+};
+
+/* Listens on the template, dials it and accepts. Over udp the client says "hi" first, and the
+ * server has heard it. */
+void dial_pair(const char *address, struct pair *pair);
+/* The same with options ("rcvbuf=4096&sndbuf=4096", NULL: none) for each side. */
+void dial_pair_with(const char *address, const char *listen_options, const char *dial_options,
+                    struct pair *pair);
+/* Another client of the same listener. */
+void dial_again(net_socket *listener, net_socket **client, net_socket **server);
+/* Closes what is not NULL, with NET_NOW. */
+void close_pair(struct pair *pair);
+
+/* What one end sends and the other must get: `size` bytes at `offset` of an endless text. */
+void write_pattern(void *buffer, size_t size, size_t offset);
+bool is_pattern(const void *buffer, size_t size, size_t offset);
+/* Sends until the system takes no more; how many bytes it took. */
+size_t fill(net_socket *socket);
+/* Seeded, below `limit`. */
+unsigned random_below(unsigned *seed, unsigned limit);
+
+/* ---- A thread that sits in a call ---- */
+
+struct caller;
+typedef long long caller_call(struct caller *caller);
+
+struct caller {
+    caller_call *call;
+    net_socket *socket;
+    net_deadline deadline;
+    net_socket *made;    /* by an accept or connect */
+    const char *address; /* for connect */
+    long long result;
+    int code;           /* net_error() after it */
+    double ms;          /* from the start of the thread */
+    net_deadline ended; /* when it returned */
+    pthread_t thread;
+    pid_t tid;
+    _Atomic bool entered;
+    _Atomic bool done;
+};
+
+/* The usual calls. call_send sends far more than buffers hold. call_accept and call_connect give
+ * 0 or the code. */
+caller_call call_send, call_recv, call_recv_all, call_recv_until, call_recv_messages, call_accept,
+    call_connect;
+
+/* Starts the thread and waits until it seems to sleep in its call. */
+void caller_start(struct caller *caller, caller_call *call, net_socket *socket,
+                  net_deadline deadline);
+/* Starts it at once. */
+void caller_launch(struct caller *caller, caller_call *call, net_socket *socket,
+                   net_deadline deadline);
+void caller_join(struct caller *caller);
+
+/* ---- A thread that sends another a signal each millisecond, handled without SA_RESTART ---- */
+
+struct storm {
+    pthread_t thread;
+    pthread_t target;
+    _Atomic bool stop;
+    _Atomic int sent;
+};
+
+void storm_start(struct storm *storm, pthread_t target);
+void storm_stop(struct storm *storm);
+
+/* ---- Processes and descriptors ---- */
+
+int open_descriptors(void);
+/* Runs `body` in a forked child; returns what it returned (0 to 99), or 100 and more: the signal
+ * that ended it. A child that hangs is ended by SIGALRM. */
+int in_child(int (*body)(void *argument), void *argument);
+
+/* A plain descriptor connected to the listener (tcp or udp), which the library knows nothing of. */
+int raw_dial(net_socket *listener);
+/* Closes it so that the peer sees a reset. */
+void raw_reset(int fd);
+
+#endif
