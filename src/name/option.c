@@ -115,7 +115,7 @@ int nf_unknown(const char *what, const char *text, size_t length,
                const char *(*next)(int, const void *), const void *argument)
 {
     const char *nearest = NULL;
-    size_t least = length / 2 + 1; /* what differs in more than half is no slip of the keyboard */
+    size_t least = length / 2 + 2; /* what differs in more than half is no slip of the hand */
     int quoted = length > 64 ? 64 : (int)length;
     int i = 0;
 

@@ -125,16 +125,18 @@ int nf_fail_errno(int error)
 }
 
 /* The detail is formatted aside first: it may quote the one it replaces. A cut is shown as one. */
-static void describe(struct nf_cause *cause, const char *format, va_list arguments)
+static struct nf_cause *describe(int code, const char *format, va_list arguments)
 {
     static const char cut[] = "...";
     char detail[NF_DETAIL_MAX];
     int length = vsnprintf(detail, sizeof detail, format, arguments);
+    struct nf_cause *cause = begin(code, 0);
 
     if (length >= (int)sizeof detail) {
         memcpy(detail + sizeof detail - sizeof cut, cut, sizeof cut);
     }
     memcpy(cause->detail, detail, strlen(detail) + 1);
+    return cause;
 }
 
 int nf_fail_because(int code, const char *format, ...)
@@ -142,7 +144,7 @@ int nf_fail_because(int code, const char *format, ...)
     va_list arguments;
 
     va_start(arguments, format);
-    describe(begin(code, 0), format, arguments);
+    describe(code, format, arguments);
     va_end(arguments);
     return code;
 }
@@ -150,12 +152,10 @@ int nf_fail_because(int code, const char *format, ...)
 int nf_fail_sentence(int code, const char *format, ...)
 {
     va_list arguments;
-    struct nf_cause *cause = begin(code, 0);
 
     va_start(arguments, format);
-    describe(cause, format, arguments);
+    describe(code, format, arguments)->whole = true;
     va_end(arguments);
-    cause->whole = true;
     return code;
 }
 

@@ -2,7 +2,7 @@
 #include "conversation.h"
 #include "support.h"
 
-#include <string.h>
+#include <stdio.h>
 
 enum {
     WAIT = 15,   /* ms, for what should be there at once */
@@ -156,9 +156,11 @@ bool converse(const char *address, bool dialing)
     talk.begun = now_ms();
     talk.pair.listener = note_socket(&talk, net_listen(address));
     if (talk.works) {
-        int n = net_get(talk.pair.listener, "local", target, sizeof target);
+        char port[16];
+        int n = net_get(talk.pair.listener, "port", port, sizeof port);
 
         note(&talk, n < 0 ? n : 0, 0);
+        snprintf(target, sizeof target, "%.3s://127.0.0.1:%s", address, n < 0 ? "" : port);
     }
     if (talk.works) {
         dial_and_accept(&talk, target, dialing);
