@@ -111,7 +111,8 @@ static int pick_up(struct listener *self, struct nf_addr *peer, net_deadline dea
             code = ++gone < GONE_IN_A_ROW ? 0 : nf_pause(&self->wake, GONE_PAUSE, deadline);
         } else if (fd == NF_WOULD_BLOCK) {
             code = nf_wait(self->fd, NF_IN, &self->wake, deadline);
-        } else if (fd == NET_LIMIT) {
+        }
+        if (code == NET_LIMIT) {
             code = wait_for_descriptor(self, &patience, deadline);
         }
         if (code < 0) {

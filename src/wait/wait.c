@@ -21,10 +21,13 @@ int nf_wait(int fd, unsigned want, struct nf_wake *wake, net_deadline deadline)
     return (int)polls[0].got;
 }
 
+/* A forked child at the descriptor limit can make no bell of its own; a pause is short enough to go
+ * without. */
 int nf_pause(struct nf_wake *wake, int64_t milliseconds, net_deadline deadline)
 {
     net_deadline end = nf_deadline_after(nf_now(), milliseconds);
-    int code = nf_wait(-1, 0, wake, nf_earlier(end, deadline));
+    bool has_bell = wake != NULL && nf_wake_fd(wake) >= 0;
+    int code = nf_wait(-1, 0, has_bell ? wake : NULL, nf_earlier(end, deadline));
 
     return code < 0 && deadline > end ? 0 : code;
 }
