@@ -266,7 +266,8 @@ struct nf_letter *nf_hub_take_stranger(struct nf_hub *hub, struct nf_addr *from)
     struct nf_letter *letter = hub->strangers.first;
 
     if (letter != NULL) {
-        struct nf_stranger *stranger = letter->sender;
+        /* The analyzer misses that unlinking the oldest moves `first`, and sees it freed. */
+        struct nf_stranger *stranger = letter->sender; /* NOLINT(clang-analyzer-unix.Malloc) */
 
         *from = stranger->entry.remote;
         unlink_stranger_letter(&hub->strangers, letter);
