@@ -1,0 +1,461 @@
+/* wrap: accept4 */
+/* ACC: picking up, whatever callers do, however many threads, and when descriptors run out. */
+#include "support.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- A system that fails at will ---- */
+
+static int fail_with;  /* errno of the calls that fail */
+static int fail_times; /* how many of them do */
+static _Atomic int accepts;
+
+int __real_accept4(int fd, struct sockaddr *name, socklen_t *length, int flags);
+int __wrap_accept4(int fd, struct sockaddr *name, socklen_t *length, int flags);
+int __wrap_accept4(int fd, struct sockaddr *name, socklen_t *length, int flags)
+{
+    accepts++;
+    if (fail_times > 0) {
+        fail_times--;
+        errno = fail_with;
+        return -1;
+    }
+    return __real_accept4(fd, name, length, flags);
+}
+
+/* A listener, and somebody who calls. */
+struct call {
+    net_socket *listener;
+    net_socket *client;
+    char address[ADDRESS_MAX];
+};
+
+static void ring(struct call *call)
+{
+    call->client = assert_socket(net_connect(call->address, soon()));
+    if (!is_stream(call->address)) {
+        assert_count(net_send(call->client, "x", 1, soon()), 1);
+    }
+}
+
+static void listen_on(const char *template, struct call *call)
+{
+    call->listener = assert_socket(net_listen(template));
+    dial_address(call->listener, call->address);
+}
+
+static void hang_up(struct call *call, net_socket *server)
+{
+    net_close(call->client, NET_NOW);
+    net_close(server, NET_NOW);
+}
+
+/* ACC-01 */
+static void a_call_is_picked_up_that_came_before_or_after_the_accept(void **state)
+{
+    struct call call;
+    struct caller accepting;
+
+    listen_on(template_of(state), &call);
+    ring(&call);
+    nap(5);
+    hang_up(&call, assert_socket(net_accept(call.listener, soon())));
+    caller_start(&accepting, call_accept, call.listener, soon());
+    ring(&call);
+    caller_join(&accepting);
+    assert_int_equal(accepting.result, 0);
+    hang_up(&call, accepting.made);
+    net_close(call.listener, NET_NOW);
+}
+
+/* ACC-02, PEER-07: a caller who is gone again is no error of the listener. */
+static void a_caller_who_is_gone_again_does_no_harm(void **state)
+{
+    struct call call;
+
+    listen_on(template_of(state), &call);
+    for (int i = 0; i < 500 / slowness(); i++) {
+        raw_reset(raw_dial(call.listener));
+        net_socket *server = net_accept(call.listener, net_after(100));
+
+        if (server != NULL) {
+            char byte;
+
+            assert_code(net_recv(server, &byte, 1, soon()), NET_RESET);
+            net_close(server, NET_NOW);
+        } else {
+            assert_int_equal(net_error(), NET_TIMEOUT);
+        }
+    }
+    ring(&call);
+    hang_up(&call, assert_socket(net_accept(call.listener, soon())));
+    net_close(call.listener, NET_NOW);
+}
+
+/* ACC-03, T14 */
+static void errors_of_the_caller_are_retried_within_the_deadline(void **state)
+{
+    static const int errors[] = {ECONNABORTED, EPROTO,      EINTR,      EAGAIN,
+                                 ENETDOWN,     ENOPROTOOPT, EHOSTDOWN,  ENONET,
+                                 EHOSTUNREACH, ENETUNREACH, EOPNOTSUPP, EPERM};
+    struct call call;
+
+    listen_on(template_of(state), &call);
+    for (size_t i = 0; i < COUNT(errors); i++) {
+        ring(&call);
+        fail_with = errors[i];
+        fail_times = 3;
+        hang_up(&call, assert_socket(net_accept(call.listener, soon())));
+        assert_int_equal(fail_times, 0);
+
+        double since = now_ms();
+
+        fail_times = 1;
+        assert_no_socket(net_accept(call.listener, net_after(20)), NET_TIMEOUT);
+        assert_took(elapsed_ms(since), 20, 1000);
+    }
+    net_close(call.listener, NET_NOW);
+}
+
+/* ACC-04, injected: told within 100 ms or the caller's deadline, without spinning; then it serves.
+ */
+static void a_system_out_of_descriptors_is_a_limit_for_a_moment(void **state)
+{
+    static const int errors[] = {EMFILE, ENFILE, ENOBUFS, ENOMEM};
+    struct call call;
+
+    listen_on(template_of(state), &call);
+    ring(&call);
+    for (size_t i = 0; i < COUNT(errors); i++) {
+        double since = now_ms();
+
+        fail_with = errors[i];
+        fail_times = 1000000;
+        accepts = 0;
+        assert_no_socket(net_accept(call.listener, soon()), NET_LIMIT);
+        assert_took(elapsed_ms(since), 90, 1000);
+        assert_in_range(accepts, 2, 100);
+        since = now_ms();
+        assert_no_socket(net_accept(call.listener, net_after(20)), NET_LIMIT);
+        assert_took(elapsed_ms(since), 0, 90);
+        assert_no_socket(net_accept(call.listener, NET_NOW), NET_LIMIT);
+        fail_times = 2;
+        hang_up(&call, assert_socket(net_accept(call.listener, soon())));
+        ring(&call);
+    }
+    fail_times = 0;
+    hang_up(&call, assert_socket(net_accept(call.listener, soon())));
+    net_close(call.listener, NET_NOW);
+}
+
+/* ---- ACC-04 with the true limit, in a child whose limit it is ---- */
+
+static double cpu_ms(void)
+{
+    struct timespec used;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return (double)used.tv_sec * 1e3 + (double)used.tv_nsec / 1e6;
+}
+
+static int accept_without_descriptors(struct call *call)
+{
+    struct rlimit limit = {.rlim_cur = 40, .rlim_max = 40};
+    int last = -1;
+
+    setrlimit(RLIMIT_NOFILE, &limit);
+    for (int fd = dup(0); fd >= 0; fd = dup(0)) {
+        last = fd;
+    }
+    double cpu = cpu_ms();
+
+    for (int i = 0; i < 3; i++) {
+        double since = now_ms();
+
+        if (net_accept(call->listener, soon()) != NULL || net_error() != NET_LIMIT) {
+            return 1;
+        }
+        if (elapsed_ms(since) < 90) {
+            return 2;
+        }
+    }
+    if (slowness() == 1 && cpu_ms() - cpu > 30) {
+        return 3;
+    }
+    if (net_connect(call->address, soon()) != NULL || net_error() != NET_LIMIT) {
+        return 4;
+    }
+    close(last);
+    net_socket *server = net_accept(call->listener, soon());
+
+    return server != NULL && net_close(server, NET_NOW) == 0 ? 0 : 5;
+}
+
+static int accept_with_an_inherited_listener(void *argument)
+{
+    return accept_without_descriptors(argument);
+}
+
+static int accept_with_a_listener_of_its_own(void *argument)
+{
+    struct call call;
+
+    listen_on(argument, &call);
+    ring(&call);
+    return accept_without_descriptors(&call);
+}
+
+static void an_accept_without_descriptors_waits_and_recovers(void **state)
+{
+    assert_int_equal(
+        in_child(accept_with_a_listener_of_its_own, (char *)(uintptr_t)template_of(state)), 0);
+}
+
+/* The bell for a cancel is of each process's own, and there is no descriptor for it either. */
+static void a_forked_worker_without_descriptors_waits_and_recovers(void **state)
+{
+    struct call call;
+
+    listen_on(template_of(state), &call);
+    ring(&call);
+    assert_int_equal(in_child(accept_with_an_inherited_listener, &call), 0);
+    net_close(call.client, NET_NOW);
+    net_close(call.listener, NET_NOW);
+}
+
+/* ACC-05, ACC-06 */
+static void an_accept_ends_at_its_deadline_and_loses_no_call(void **state)
+{
+    static const int after[] = {-1000, 0, 1, 20};
+    struct call call;
+    struct caller accepting;
+
+    listen_on(template_of(state), &call);
+    for (size_t i = 0; i < COUNT(after); i++) {
+        double since = now_ms();
+
+        assert_no_socket(net_accept(call.listener, net_after(after[i])), NET_TIMEOUT);
+        assert_took(elapsed_ms(since), after[i] > 0 ? after[i] : 0, 1000);
+    }
+    assert_no_socket(net_accept(call.listener, NET_NOW), NET_TIMEOUT);
+    caller_start(&accepting, call_accept, call.listener, NET_FOREVER);
+    nap(20);
+    assert_false(accepting.done);
+    ring(&call);
+    caller_join(&accepting);
+    hang_up(&call, accepting.made);
+    ring(&call);
+    nap(5);
+    hang_up(&call, assert_socket(net_accept(call.listener, net_after(-1))));
+    net_close(call.listener, NET_NOW);
+}
+
+/* ---- ACC-07 ---- */
+
+struct worker {
+    net_socket *listener;
+    int picked_up;
+    pthread_t thread;
+};
+
+/* Each call tells its number, and is told that it was heard. */
+static void *pick_up_all(void *argument)
+{
+    struct worker *worker = argument;
+    net_socket *call = net_accept(worker->listener, soon());
+
+    while (call != NULL) {
+        char byte;
+
+        if (net_recv(call, &byte, 1, soon()) == 1 && net_send(call, &byte, 1, soon()) == 1) {
+            worker->picked_up++;
+        }
+        net_close(call, NET_NOW);
+        call = net_accept(worker->listener, soon());
+    }
+    return NULL;
+}
+
+static void each_call_is_picked_up_by_one_of_many_threads(void **state)
+{
+    enum { CALLS = 1000 };
+    struct call call;
+    struct worker workers[8] = {0};
+    int picked_up = 0;
+    int made = CALLS / slowness();
+
+    listen_on(template_of(state), &call);
+    for (size_t i = 0; i < COUNT(workers); i++) {
+        workers[i].listener = call.listener;
+        assert_int_equal(pthread_create(&workers[i].thread, NULL, pick_up_all, &workers[i]), 0);
+    }
+    for (int i = 0; i < made; i++) {
+        net_socket *client = assert_socket(net_connect(call.address, soon()));
+        char byte = (char)i;
+
+        assert_count(net_send(client, &byte, 1, soon()), 1);
+        assert_count(net_recv(client, &byte, 1, soon()), 1);
+        assert_int_equal(byte, (char)i);
+        net_close(client, NET_NOW);
+    }
+    net_cancel(call.listener);
+    for (size_t i = 0; i < COUNT(workers); i++) {
+        pthread_join(workers[i].thread, NULL);
+        picked_up += workers[i].picked_up;
+    }
+    assert_int_equal(picked_up, made);
+    net_close(call.listener, NET_NOW);
+}
+
+/* ACC-08, ACC-09: beyond the backlog a dial ends at its own deadline, and the server goes on. */
+static void a_full_backlog_makes_the_next_caller_wait(void **state)
+{
+    struct call call;
+    net_socket *clients[8] = {0};
+    char address[ADDRESS_MAX];
+    size_t connected = 0;
+
+    snprintf(address, sizeof address, "%s?backlog=1", template_of(state));
+    listen_on(address, &call);
+    assert_int_equal(number_of(call.listener, "backlog"), 1);
+    while (connected < COUNT(clients)) {
+        clients[connected] = net_connect(call.address, net_after(100));
+        if (clients[connected] == NULL) {
+            assert_int_equal(net_error(), NET_TIMEOUT);
+            break;
+        }
+        connected++;
+    }
+    assert_in_range(connected, 1, 3);
+    for (size_t i = 0; i < connected; i++) {
+        net_close(clients[i], NET_NOW);
+        net_close(assert_socket(net_accept(call.listener, soon())), NET_NOW);
+    }
+    net_close(call.listener, NET_NOW);
+}
+
+/* ACC-10, T31 */
+static void an_accepted_connection_has_its_own_state(void **state)
+{
+    struct pair pair;
+    int on = 0;
+    socklen_t size = sizeof on;
+
+    dial_pair(template_of(state), &pair);
+    assert_true((fcntl(net_fd(pair.listener), F_GETFL) & O_NONBLOCK) != 0);
+    for (int i = 0; i < 2; i++) {
+        int fd = net_fd(i == 0 ? pair.server : pair.client);
+
+        assert_true((fcntl(fd, F_GETFL) & O_NONBLOCK) == 0);
+        assert_true((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
+        assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, &size), 0);
+        assert_int_not_equal(on, 0);
+    }
+    close_pair(&pair);
+}
+
+/* ACC-11 */
+static void each_side_names_the_other_by_its_own_address(void **state)
+{
+    struct pair pair;
+    char ours[ADDRESS_MAX];
+    char theirs[ADDRESS_MAX];
+
+    dial_pair(template_of(state), &pair);
+    assert_ok(net_get(pair.client, "local", ours, sizeof ours));
+    assert_ok(net_get(pair.server, "peer", theirs, sizeof theirs));
+    assert_string_equal(ours, theirs);
+    assert_ok(net_get(pair.client, "peer", theirs, sizeof theirs));
+    assert_ok(net_get(pair.server, "local", ours, sizeof ours));
+    assert_string_equal(ours, theirs);
+    close_pair(&pair);
+}
+
+/* ACC-12 */
+static void a_listener_that_closes_resets_who_was_not_picked_up(void **state)
+{
+    enum { WAITING = 100 };
+    struct call call;
+    net_socket *clients[WAITING];
+    char byte;
+
+    listen_on(template_of(state), &call);
+    for (int i = 0; i < WAITING; i++) {
+        clients[i] = assert_socket(net_connect(call.address, soon()));
+    }
+    net_close(call.listener, NET_NOW);
+    for (int i = 0; i < WAITING; i++) {
+        assert_code(net_recv(clients[i], &byte, 1, soon()), NET_RESET);
+        net_close(clients[i], NET_NOW);
+    }
+}
+
+/* ACC-13, ACC-14 */
+static int listen_there(void *argument)
+{
+    return net_listen(argument) == NULL && net_error() == NET_INUSE ? 0 : 1;
+}
+
+static void an_address_is_known_at_once_and_nobody_elses(void **state)
+{
+    struct call call;
+    char address[ADDRESS_MAX];
+
+    listen_on(template_of(state), &call);
+    assert_in_range(number_of(call.listener, "port"), 1, 65535);
+    assert_ok(net_get(call.listener, "local", address, sizeof address));
+    assert_no_socket(net_listen(address), NET_INUSE);
+    assert_says(address);
+    assert_int_equal(in_child(listen_there, address), 0);
+    net_close(call.listener, NET_NOW);
+}
+
+/* ACC-15, T16: the connections that the server itself closed sit in TIME_WAIT. */
+static void a_server_restarts_while_its_last_calls_linger(void **state)
+{
+    struct pair pair;
+    char address[ADDRESS_MAX];
+    char byte;
+
+    dial_pair(template_of(state), &pair);
+    assert_ok(net_get(pair.listener, "local", address, sizeof address));
+    net_close(pair.server, NET_NOW);
+    assert_code(net_recv(pair.client, &byte, 1, soon()), NET_EOF);
+    net_close(pair.client, NET_NOW);
+    net_close(pair.listener, NET_NOW);
+    net_close(assert_socket(net_listen(address)), NET_NOW);
+}
+
+int main(void)
+{
+    static const struct test any[] = {
+        TEST(a_call_is_picked_up_that_came_before_or_after_the_accept),
+        TEST(an_accept_ends_at_its_deadline_and_loses_no_call),
+        TEST(each_call_is_picked_up_by_one_of_many_threads),
+        TEST(each_side_names_the_other_by_its_own_address),
+        TEST(an_address_is_known_at_once_and_nobody_elses),
+    };
+    static const struct test streams[] = {
+        TEST(a_caller_who_is_gone_again_does_no_harm),
+        TEST(errors_of_the_caller_are_retried_within_the_deadline),
+        TEST(a_system_out_of_descriptors_is_a_limit_for_a_moment),
+        TEST(an_accept_without_descriptors_waits_and_recovers),
+        TEST(a_forked_worker_without_descriptors_waits_and_recovers),
+        TEST(a_full_backlog_makes_the_next_caller_wait),
+        TEST(an_accepted_connection_has_its_own_state),
+        TEST(a_listener_that_closes_resets_who_was_not_picked_up),
+        TEST(a_server_restarts_while_its_last_calls_linger),
+    };
+
+    return run_over(all_templates, any) + run_over(stream_templates, streams);
+}

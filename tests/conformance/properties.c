@@ -1,0 +1,319 @@
+/* Every property and option, read and set, on the listener, the accepted and the dialed socket. */
+#include "support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LISTENER = 1, ACCEPTED = 2, DIALED = 4, ALL = 7 };
+
+static net_socket *end_of(struct pair *pair, int which)
+{
+    return which == LISTENER ? pair->listener : which == ACCEPTED ? pair->server : pair->client;
+}
+
+static void assert_reads(net_socket *socket, const char *name, const char *expected)
+{
+    char text[ADDRESS_MAX];
+
+    assert_ok(net_get(socket, name, text, sizeof text));
+    if (strcmp(text, expected) != 0) {
+        fail_msg("%s is '%s', not '%s'", name, text, expected);
+    }
+}
+
+/* What each option says when the address is silent. */
+static const struct {
+    const char *name;
+    const char *scheme; /* NULL: both */
+    const char *value;  /* NULL: as the system likes */
+    const char *changed;
+    int settable; /* on these ends; 0: given in the address only */
+} options[] = {{"nodelay", "tcp", "on", "off", ALL},
+               {"keepalive", "tcp", "off", "7s", ALL},
+               {"user-timeout", "tcp", "off", "1500ms", ALL},
+               {"backlog", "tcp", NULL, "3", 0},
+               {"reuseport", NULL, "off", "on", 0},
+               {"v6only", NULL, NULL, "on", 0},
+               {"source", NULL, "off", "127.0.0.1", 0},
+               {"sndbuf", NULL, NULL, "16KiB", ALL},
+               {"rcvbuf", NULL, NULL, "16KiB", ALL},
+               {"broadcast", "udp", "off", "on", LISTENER | DIALED},
+               {"peers", "udp", "65536", "7", LISTENER},
+               {"queue", "udp", "256KiB", "1000B", LISTENER},
+               {"total", "udp", "64MiB", "1MiB", LISTENER},
+               {"strangers", "udp", "1MiB", "5000B", LISTENER},
+               {"idle", "udp", "60s", "1500ms", LISTENER}};
+
+static bool is_of(const char *scheme, const char *address)
+{
+    return scheme == NULL || strncmp(address, scheme, 3) == 0;
+}
+
+static void every_option_can_be_read_everywhere(void **state)
+{
+    struct pair pair;
+    char text[ADDRESS_MAX];
+
+    dial_pair(template_of(state), &pair);
+    for (size_t i = 0; i < COUNT(options); i++) {
+        for (int which = LISTENER; which <= DIALED; which *= 2) {
+            net_socket *each = end_of(&pair, which);
+
+            if (!is_of(options[i].scheme, template_of(state))) {
+                assert_code(net_get(each, options[i].name, text, sizeof text), NET_ADDRESS);
+                continue;
+            }
+            assert_true(assert_ok(net_get(each, options[i].name, text, sizeof text)) > 0);
+            if (options[i].value != NULL) {
+                assert_reads(each, options[i].name, options[i].value);
+            }
+        }
+    }
+    close_pair(&pair);
+}
+
+static void an_option_can_be_set_where_it_can_change(void **state)
+{
+    struct pair pair;
+
+    dial_pair(template_of(state), &pair);
+    for (size_t i = 0; i < COUNT(options); i++) {
+        for (int which = LISTENER; which <= DIALED; which *= 2) {
+            net_socket *each = end_of(&pair, which);
+
+            if (!is_of(options[i].scheme, template_of(state))) {
+                assert_code(net_set(each, options[i].name, options[i].changed), NET_ADDRESS);
+            } else if ((options[i].settable & which) == 0 ||
+                       (which == ACCEPTED && !is_stream(template_of(state)))) {
+                assert_code(net_set(each, options[i].name, options[i].changed), NET_MISUSE);
+            } else {
+                assert_ok(net_set(each, options[i].name, options[i].changed));
+                assert_reads(each, options[i].name, options[i].changed);
+            }
+        }
+    }
+    if (!is_stream(template_of(state))) {
+        assert_reads(pair.server, "queue", "1000B");
+        assert_reads(pair.server, "idle", "1500ms");
+        assert_ok(net_set(pair.listener, "idle", "off"));
+        assert_reads(pair.server, "idle", "off");
+    } else {
+        assert_ok(net_set(pair.client, "keepalive", "off"));
+        assert_reads(pair.client, "keepalive", "off");
+        assert_ok(net_set(pair.client, "user-timeout", "off"));
+        assert_reads(pair.client, "user-timeout", "off");
+    }
+    close_pair(&pair);
+}
+
+/* Contract 7: options pass from a listener to what it accepts. */
+static void options_of_the_address_take_effect_and_pass_on(void **state)
+{
+    struct pair pair;
+
+    if (is_stream(template_of(state))) {
+        static const char text[] = "nodelay=off&keepalive=30s&user-timeout=9s&backlog=5"
+                                   "&sndbuf=32KiB&rcvbuf=32KiB";
+
+        dial_pair_with(template_of(state), text, text, &pair);
+        for (int which = LISTENER; which <= DIALED; which *= 2) {
+            assert_reads(end_of(&pair, which), "nodelay", "off");
+            assert_reads(end_of(&pair, which), "keepalive", "30s");
+            assert_reads(end_of(&pair, which), "user-timeout", "9s");
+            assert_reads(end_of(&pair, which), "backlog", "5");
+            assert_reads(end_of(&pair, which), "rcvbuf", "32KiB");
+        }
+    } else {
+        static const char text[] = "peers=9&queue=8KiB&total=9KiB&strangers=10KiB&idle=500s"
+                                   "&sndbuf=32KiB&rcvbuf=32KiB&broadcast=on";
+
+        dial_pair_with(template_of(state), text, text, &pair);
+        for (int which = LISTENER; which <= DIALED; which *= 2) {
+            assert_reads(end_of(&pair, which), "peers", "9");
+            assert_reads(end_of(&pair, which), "queue", "8KiB");
+            assert_reads(end_of(&pair, which), "total", "9KiB");
+            assert_reads(end_of(&pair, which), "strangers", "10KiB");
+            assert_reads(end_of(&pair, which), "idle", "500s");
+            assert_reads(end_of(&pair, which), "broadcast", "on");
+            assert_reads(end_of(&pair, which), "sndbuf", "32KiB");
+        }
+    }
+    close_pair(&pair);
+}
+
+/* ACC-11, ACC-13: what `local` says can be dialed, and both ends agree. */
+static void addresses_can_be_dialed_and_agree(void **state)
+{
+    struct pair pair;
+    char text[ADDRESS_MAX];
+    char address[ADDRESS_MAX];
+
+    dial_pair(template_of(state), &pair);
+    dial_address(pair.listener, address);
+    assert_reads(pair.client, "peer", address);
+    assert_reads(pair.server, "local", address);
+    assert_ok(net_get(pair.client, "local", text, sizeof text));
+    assert_reads(pair.server, "peer", text);
+    assert_true(number_of(pair.listener, "port") > 0);
+    assert_int_equal(number_of(pair.server, "port"), number_of(pair.listener, "port"));
+    assert_int_equal(number_of(pair.client, "port"), atoi(strrchr(text, ':') + 1));
+    assert_code(net_get(pair.listener, "peer", text, sizeof text), NET_MISUSE);
+    assert_ok(net_get(pair.listener, "local", text, sizeof text));
+    if (strstr(template_of(state), "*") != NULL) {
+        snprintf(address, sizeof address, "%.3s://*:%lld", template_of(state),
+                 number_of(pair.listener, "port"));
+    }
+    assert_string_equal(text, address);
+    for (int which = LISTENER; which <= DIALED; which *= 2) {
+        assert_reads(end_of(&pair, which), "scheme", is_stream(address) ? "tcp" : "udp");
+        assert_code(net_set(end_of(&pair, which), "scheme", "tcp"), NET_MISUSE);
+        assert_code(net_set(end_of(&pair, which), "local", "x"), NET_MISUSE);
+        assert_code(net_set(end_of(&pair, which), "port", "7"), NET_MISUSE);
+        assert_code(net_set(end_of(&pair, which), "bytes-sent", "0"), NET_MISUSE);
+    }
+    close_pair(&pair);
+}
+
+static void counters_are_exact(void **state)
+{
+    bool stream = is_stream(template_of(state));
+    struct pair pair;
+    char buffer[4096];
+    long long before[2];
+
+    dial_pair(template_of(state), &pair);
+    before[0] = number_of(pair.client, "bytes-sent");
+    before[1] = number_of(pair.server, "bytes-received");
+    assert_int_equal(before[0], stream ? 0 : 2);
+    assert_int_equal(before[1], before[0]);
+    for (int i = 1; i <= 20; i++) {
+        assert_count(net_send(pair.client, buffer, (size_t)i * 10, soon()), i * 10);
+        ssize_t got = 0;
+
+        while (got < i * 10) {
+            got += (ssize_t)assert_ok(net_recv(pair.server, buffer, sizeof buffer, soon()));
+        }
+        assert_count(net_send(pair.server, buffer, 3, soon()), 3);
+        assert_count(stream ? net_recv_all(pair.client, buffer, 3, soon())
+                            : net_recv(pair.client, buffer, 3, soon()),
+                     3);
+    }
+    assert_int_equal(number_of(pair.client, "bytes-sent"), before[0] + 2100);
+    assert_int_equal(number_of(pair.server, "bytes-received"), before[1] + 2100);
+    assert_int_equal(number_of(pair.server, "bytes-sent"), 60);
+    assert_int_equal(number_of(pair.client, "bytes-received"), 60);
+    assert_int_equal(number_of(pair.listener, "bytes-sent"), 0);
+    assert_int_equal(number_of(pair.client, "messages-sent"), stream ? 0 : 21);
+    assert_int_equal(number_of(pair.server, "messages-received"), stream ? 0 : 21);
+    assert_int_equal(number_of(pair.server, "messages-sent"), stream ? 0 : 20);
+    assert_int_equal(number_of(pair.client, "messages-received"), stream ? 0 : 20);
+    assert_int_equal(number_of(pair.client, "dropped-queue"), 0);
+    assert_int_equal(number_of(pair.server, "dropped-strangers"), 0);
+    assert_int_equal(number_of(pair.server, "truncated"), 0);
+    if (stream) {
+        char text[32];
+
+        assert_ok(net_get(pair.client, "rtt", text, sizeof text));
+        assert_non_null(strstr(text, "us"));
+        assert_true(number_of(pair.client, "rtt") > 0);
+        assert_int_equal(number_of(pair.server, "retransmits"), 0);
+        assert_code(net_get(pair.listener, "rtt", text, sizeof text), NET_MISUSE);
+    }
+    close_pair(&pair);
+}
+
+/* ADR-08 */
+static void net_get_counts_like_snprintf(void **state)
+{
+    struct pair pair;
+    char whole[ADDRESS_MAX];
+
+    dial_pair(template_of(state), &pair);
+    size_t length = (size_t)assert_ok(net_get(pair.client, "peer", whole, sizeof whole));
+
+    assert_int_equal(length, strlen(whole));
+    for (size_t size = 0; size <= length + 2; size++) {
+        char *buffer = malloc(size + 1);
+
+        assert_non_null(buffer);
+        memset(buffer, 'x', size + 1);
+        assert_count(net_get(pair.client, "peer", size > 0 ? buffer : NULL, size),
+                     (long long)length);
+        assert_int_equal(buffer[size], 'x');
+        if (size > 0) {
+            size_t kept = size <= length ? size - 1 : length;
+
+            assert_memory_equal(buffer, whole, kept);
+            assert_int_equal(buffer[kept], '\0');
+        }
+        free(buffer);
+    }
+    close_pair(&pair);
+}
+
+static void what_is_wrong_is_told_and_changes_nothing(void **state)
+{
+    struct pair pair;
+    char text[64];
+
+    dial_pair(template_of(state), &pair);
+    for (int which = LISTENER; which <= DIALED; which *= 2) {
+        net_socket *each = end_of(&pair, which);
+
+        assert_code(net_get(each, "sndbuff", text, sizeof text), NET_ADDRESS);
+        assert_says("sndbuf");
+        assert_code(net_get(each, "", text, sizeof text), NET_ADDRESS);
+        assert_code(net_set(each, "sndbuff", "1"), NET_ADDRESS);
+        assert_code(net_set(each, "sndbuf", ""), NET_ADDRESS);
+        assert_code(net_set(each, "sndbuf", "many"), NET_ADDRESS);
+        assert_code(net_set(each, "sndbuf", "0"), NET_ADDRESS);
+        assert_code(net_set(each, "sndbuf", "1TiB"), NET_ADDRESS);
+        assert_code(net_get(each, NULL, text, sizeof text), NET_MISUSE);
+        assert_code(net_get(each, "port", NULL, sizeof text), NET_MISUSE);
+        assert_code(net_set(each, NULL, "1"), NET_MISUSE);
+        assert_code(net_set(each, "sndbuf", NULL), NET_MISUSE);
+    }
+    assert_code(net_get(NULL, "port", text, sizeof text), NET_MISUSE);
+    assert_code(net_set(NULL, "sndbuf", "1"), NET_MISUSE);
+    close_pair(&pair);
+}
+
+/* Contract 7: get, set and fd still work on what was cancelled. */
+static void a_cancelled_socket_still_tells(void **state)
+{
+    struct pair pair;
+    char text[64];
+
+    dial_pair(template_of(state), &pair);
+    for (int which = LISTENER; which <= DIALED; which *= 2) {
+        net_socket *each = end_of(&pair, which);
+
+        net_cancel(each);
+        assert_true(number_of(each, "port") > 0);
+        assert_ok(net_get(each, "local", text, sizeof text));
+        if (which != ACCEPTED || is_stream(template_of(state))) {
+            assert_ok(net_set(each, "sndbuf", "16KiB"));
+            assert_true(net_fd(each) >= 0);
+        } else {
+            assert_int_equal(net_fd(each), -1);
+        }
+    }
+    close_pair(&pair);
+}
+
+int main(void)
+{
+    const struct test tests[] = {
+        TEST(every_option_can_be_read_everywhere),
+        TEST(an_option_can_be_set_where_it_can_change),
+        TEST(options_of_the_address_take_effect_and_pass_on),
+        TEST(addresses_can_be_dialed_and_agree),
+        TEST(counters_are_exact),
+        TEST(net_get_counts_like_snprintf),
+        TEST(what_is_wrong_is_told_and_changes_nothing),
+        TEST(a_cancelled_socket_still_tells),
+    };
+
+    return run_over(all_templates, tests);
+}

@@ -1,0 +1,68 @@
+/* wrap: eventfd */
+/* In a forked child a cancel came to nobody between an accept's look at the flag and the making of
+ * the child's own bell: the accept slept on until its deadline. */
+#include "support.h"
+
+#include <stdatomic.h>
+#include <sys/eventfd.h>
+
+static _Atomic bool armed;
+static _Atomic bool making; /* the child makes its bell */
+static _Atomic bool canceled;
+
+int __real_eventfd(unsigned count, int flags);
+int __wrap_eventfd(unsigned count, int flags);
+int __wrap_eventfd(unsigned count, int flags)
+{
+    if (atomic_exchange(&armed, false)) {
+        making = true;
+        while (!canceled) {
+            nap(1);
+        }
+    }
+    return __real_eventfd(count, flags);
+}
+
+static int cancel_in_time(void *argument)
+{
+    net_socket *listener = argument;
+    struct caller acceptor;
+
+    armed = true;
+    caller_launch(&acceptor, call_accept, listener, net_after(2000 * (int64_t)slowness()));
+    while (!making && !acceptor.done) {
+        nap(1);
+    }
+    if (!making) {
+        return 1;
+    }
+    net_cancel(listener);
+    canceled = true;
+    caller_join(&acceptor);
+    if (acceptor.result != NET_CANCELED) {
+        return 2;
+    }
+    if (acceptor.ms > 1000.0 * slowness()) {
+        return 3;
+    }
+    return net_close(listener, NET_NOW) == 0 ? 0 : 4;
+}
+
+static void a_cancel_is_heard_by_who_is_about_to_wait(void **state)
+{
+    net_socket *listener = assert_socket(net_listen(template_of(state)));
+
+    making = false;
+    canceled = false;
+    int result = in_child(cancel_in_time, listener);
+
+    net_close(listener, NET_NOW);
+    assert_int_equal(result, 0);
+}
+
+int main(void)
+{
+    static const struct test tests[] = {TEST(a_cancel_is_heard_by_who_is_about_to_wait)};
+
+    return run_over(all_templates, tests);
+}

@@ -1,0 +1,119 @@
+/* The system rounds the timeout of a socket up, by an eighth of it, so a receive, a send and a dial
+ * with a long deadline came back up to an eighth late. */
+#include "support.h"
+
+#include <sys/socket.h>
+#include <sys/time.h>
+
+/* ms; about powers of two of the shortest timeout, where the rounding did the most harm */
+static const int deadlines[] = {40,   75,   140,  270,  525,   1036,  1152,    2062,
+                                2090, 2304, 4108, 8204, 16400, 65600, 1048600, 100000000};
+
+/* The timeout in force, in ms. */
+static double timeout_of(net_socket *socket, int option)
+{
+    struct timeval value = {0};
+    socklen_t size = sizeof value;
+
+    assert_int_equal(getsockopt(net_fd(socket), SOL_SOCKET, option, &value, &size), 0);
+    return (double)value.tv_sec * 1e3 + (double)value.tv_usec / 1e3;
+}
+
+static void expect_bound(double timeout, int deadline, const char *call)
+{
+    double longest = timeout + timeout / 8;
+
+    if (longest > deadline) {
+        print_error("%s with %d ms left may wait %.0f ms\n", call, deadline, longest);
+    }
+    assert_true(longest <= deadline);
+}
+
+/* Two calls each, for the first sets what the second finds. */
+static void no_timeout_with_its_rounding_exceeds_the_time_left(void **state)
+{
+    enum { MUCH = 100 * 1024 };
+    static char much[MUCH];
+
+    for (size_t i = 0; i < COUNT(deadlines); i++) {
+        struct pair pair;
+        char byte;
+
+        dial_pair(template_of(state), &pair);
+        assert_count(net_send(pair.server, "xyz", 3, soon()), 3);
+        for (int j = 0; j < 2; j++) {
+            assert_count(net_recv(pair.client, &byte, 1, net_after(deadlines[i])), 1);
+            expect_bound(timeout_of(pair.client, SO_RCVTIMEO), deadlines[i], "recv");
+            assert_count(net_send(pair.client, much, MUCH, net_after(deadlines[i])), MUCH);
+            expect_bound(timeout_of(pair.client, SO_SNDTIMEO), deadlines[i], "send");
+        }
+        assert_count(net_recv_all(pair.client, &byte, 1, net_after(deadlines[i])), 1);
+        expect_bound(timeout_of(pair.client, SO_RCVTIMEO), deadlines[i], "recv_all");
+        close_pair(&pair);
+    }
+}
+
+/* A timeout that a longer deadline left behind is no bound for a shorter one. */
+static void a_shorter_deadline_shortens_the_timeout(void **state)
+{
+    struct pair pair;
+    char byte;
+
+    dial_pair(template_of(state), &pair);
+    for (size_t i = COUNT(deadlines); i > 0; i--) {
+        assert_count(net_send(pair.server, "x", 1, soon()), 1);
+        assert_count(net_recv(pair.client, &byte, 1, net_after(deadlines[i - 1])), 1);
+        expect_bound(timeout_of(pair.client, SO_RCVTIMEO), deadlines[i - 1], "recv");
+    }
+    close_pair(&pair);
+}
+
+static void a_dial_is_bounded_alike(void **state)
+{
+    net_socket *listener = assert_socket(net_listen(template_of(state)));
+    char address[ADDRESS_MAX];
+
+    dial_address(listener, address);
+    for (size_t i = 0; i < COUNT(deadlines); i++) {
+        net_socket *client = assert_socket(net_connect(address, net_after(deadlines[i])));
+
+        expect_bound(timeout_of(client, SO_SNDTIMEO), deadlines[i], "connect");
+        net_close(client, NET_NOW);
+    }
+    net_close(listener, NET_NOW);
+}
+
+/* And by the clock, all at once. */
+static void what_never_comes_is_waited_for_until_the_deadline(void **state)
+{
+    enum { CALLS = 3, FIRST = 1040, STEP = 525 };
+    struct pair pairs[CALLS];
+    struct caller callers[CALLS];
+
+    for (int i = 0; i < CALLS; i++) {
+        dial_pair(template_of(state), &pairs[i]);
+        caller_launch(&callers[i], i == 2 ? call_send : call_recv, pairs[i].client,
+                      net_after(FIRST + i * STEP));
+    }
+    for (int i = 0; i < CALLS; i++) {
+        caller_join(&callers[i]);
+        close_pair(&pairs[i]);
+    }
+    for (int i = 0; i < CALLS; i++) {
+        assert_true(callers[i].ended >= callers[i].deadline);
+        assert_took((double)(callers[i].ended - callers[i].deadline) / 1e6, 0, 400);
+    }
+}
+
+int main(void)
+{
+    static const char *const templates[] = {"tcp://127.0.0.1:0", NULL};
+    static const struct test tests[] = {
+        TEST(no_timeout_with_its_rounding_exceeds_the_time_left),
+        TEST(a_shorter_deadline_shortens_the_timeout),
+        TEST(a_dial_is_bounded_alike),
+        TEST(what_never_comes_is_waited_for_until_the_deadline),
+    };
+
+    return run_over(templates, tests);
+}

@@ -1,0 +1,87 @@
+/* The sentence of a dial that had failed in an earlier call quoted whatever had failed last but one
+ * in the calling thread, and of several attempts only the last one's words were kept. */
+#include "support.h"
+
+#include <string.h>
+
+/* Two, for the record of a thread has two places. */
+static void fail_otherwise(void)
+{
+    assert_no_socket(net_listen("tcp://127.0.0.1:0?nodelay=perhaps"), NET_ADDRESS);
+    assert_no_socket(net_listen("udp://127.0.0.1:0?idle=7"), NET_ADDRESS);
+}
+
+static void assert_silent_about(const char *words)
+{
+    if (strstr(net_error_text(), words) != NULL) {
+        print_error("\"%s\" says \"%s\"\n", net_error_text(), words);
+        fail();
+    }
+}
+
+static void expect_own_words(net_socket *socket, int code)
+{
+    char byte;
+
+    fail_otherwise();
+    assert_code(net_recv(socket, &byte, 1, soon()), code);
+    assert_silent_about("perhaps");
+    assert_silent_about("idle");
+    assert_silent_about("nodelay");
+}
+
+static void a_refusal_quotes_nobody_else(void **state)
+{
+    net_socket *listener = assert_socket(net_listen("tcp://127.0.0.1:0"));
+    char address[ADDRESS_MAX];
+
+    (void)state;
+    dial_address(listener, address);
+    net_close(listener, NET_NOW);
+    fail_otherwise();
+    net_socket *call = assert_socket(net_connect(address, NET_NOW));
+
+    expect_own_words(call, NET_REFUSED);
+    assert_says("connect tcp://127.0.0.1:");
+    assert_says("(127.0.0.1: refused");
+    expect_own_words(call, NET_REFUSED);
+    net_close(call, NET_NOW);
+}
+
+static void an_attempt_keeps_the_words_of_its_failure(void **state)
+{
+    net_socket *call;
+
+    (void)state;
+    fail_otherwise();
+    call = assert_socket(net_connect("tcp://[::1]:9?source=127.0.0.1", NET_NOW));
+    expect_own_words(call, NET_UNREACHABLE);
+    assert_says("[::1]: unreachable (the source address is of the other family)");
+    expect_own_words(call, NET_UNREACHABLE);
+    net_close(call, NET_NOW);
+}
+
+/* Both families of localhost are tried: one has words, the other none. */
+static void each_of_several_attempts_keeps_its_own(void **state)
+{
+    net_socket *call;
+
+    (void)state;
+    fail_otherwise();
+    call = assert_socket(net_connect("udp://localhost:9?source=192.0.2.1", NET_NOW));
+    expect_own_words(call, NET_UNREACHABLE);
+    assert_says("127.0.0.1: bad address (no interface of this system has it)");
+    assert_says("[::1]: unreachable (the source address is of the other family)");
+    net_close(call, NET_NOW);
+}
+
+int main(void)
+{
+    static const struct test tests[] = {
+        TEST(a_refusal_quotes_nobody_else),
+        TEST(an_attempt_keeps_the_words_of_its_failure),
+        TEST(each_of_several_attempts_keeps_its_own),
+    };
+
+    return run_once(tests);
+}

@@ -1,0 +1,85 @@
+/* wrap: accept4 */
+/* A caller who has hung up before he was picked up ended an accept with NET_NOW in a timeout, while
+ * the next caller waited behind him. */
+#include "support.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+static int leaving; /* callers who have hung up */
+static int error;   /* what the system says of each */
+
+int __real_accept4(int fd, struct sockaddr *name, socklen_t *length, int flags);
+int __wrap_accept4(int fd, struct sockaddr *name, socklen_t *length, int flags);
+int __wrap_accept4(int fd, struct sockaddr *name, socklen_t *length, int flags)
+{
+    if (leaving > 0) {
+        leaving--;
+        errno = error;
+        return -1;
+    }
+    return __real_accept4(fd, name, length, flags);
+}
+
+static void dial_and_wait(net_socket *listener, net_socket **client)
+{
+    struct pollfd set = {.fd = net_fd(listener), .events = POLLIN};
+    char address[ADDRESS_MAX];
+
+    dial_address(listener, address);
+    *client = assert_socket(net_connect(address, soon()));
+    assert_int_equal(poll(&set, 1, 10000), 1);
+}
+
+static void the_second_caller_is_picked_up_at_once(void **state)
+{
+    static const int errors[] = {ECONNABORTED, EPROTO, ENETDOWN, EHOSTUNREACH, EPERM};
+    net_socket *listener = assert_socket(net_listen(template_of(state)));
+
+    for (size_t i = 0; i < COUNT(errors); i++) {
+        for (int gone = 1; gone <= 3; gone++) {
+            net_socket *client;
+
+            dial_and_wait(listener, &client);
+            leaving = gone;
+            error = errors[i];
+            net_socket *server = assert_socket(net_accept(listener, NET_NOW));
+
+            assert_int_equal(leaving, 0);
+            net_close(server, NET_NOW);
+            net_close(client, NET_NOW);
+        }
+    }
+    net_close(listener, NET_NOW);
+}
+
+/* Were there ever more, an accept must not spin for ever, nor lose the one who stays. */
+static void a_crowd_that_leaves_is_waited_out(void **state)
+{
+    net_socket *listener = assert_socket(net_listen(template_of(state)));
+    net_socket *client;
+
+    leaving = 1000000;
+    error = ECONNABORTED;
+    assert_no_socket(net_accept(listener, NET_NOW), NET_TIMEOUT);
+    assert_no_socket(net_accept(listener, net_after(30)), NET_TIMEOUT);
+    dial_and_wait(listener, &client);
+    leaving = 60;
+    net_socket *server = assert_socket(net_accept(listener, soon()));
+
+    assert_int_equal(leaving, 0);
+    net_close(server, NET_NOW);
+    net_close(client, NET_NOW);
+    net_close(listener, NET_NOW);
+}
+
+int main(void)
+{
+    static const struct test tests[] = {
+        TEST(the_second_caller_is_picked_up_at_once),
+        TEST(a_crowd_that_leaves_is_waited_out),
+    };
+
+    return run_over(stream_templates, tests);
+}

@@ -1,0 +1,83 @@
+/* wrap: recvmsg */
+/* Silence is sure once the descriptor has been read empty. While strangers' datagrams came faster
+ * than they were read it never was, and a peer who had long been silent did not end. */
+#include "support.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum { FIRST_PORT = 1024, PORTS = 1000, LOST_AFTER = 20000000 };
+
+static _Atomic bool flooded;
+static _Atomic unsigned floods;
+
+/* Where there is nothing to read, there is a stranger's datagram all the same. */
+static ssize_t read_stranger(struct msghdr *message)
+{
+    struct sockaddr_in name = {.sin_family = AF_INET};
+
+    name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    name.sin_port = htons((uint16_t)(FIRST_PORT + floods++ % PORTS));
+    memcpy(message->msg_name, &name, sizeof name);
+    message->msg_namelen = sizeof name;
+    message->msg_controllen = 0;
+    memset(message->msg_iov[0].iov_base, 'x', 1);
+    return 1;
+}
+
+ssize_t __real_recvmsg(int fd, struct msghdr *message, int flags);
+ssize_t __wrap_recvmsg(int fd, struct msghdr *message, int flags);
+ssize_t __wrap_recvmsg(int fd, struct msghdr *message, int flags)
+{
+    ssize_t n = __real_recvmsg(fd, message, flags);
+
+    return n < 0 && flooded && floods < LOST_AFTER ? read_stranger(message) : n;
+}
+
+static void a_silent_peer_ends_though_strangers_never_stop(void **state)
+{
+    struct pair pair;
+    char word[8];
+
+    dial_pair_with(template_of(state), "idle=100ms&strangers=4KiB", NULL, &pair);
+    floods = 0;
+    flooded = true;
+    ssize_t n = net_recv(pair.server, word, sizeof word, net_after(3000 * (int64_t)slowness()));
+    unsigned read = floods;
+
+    flooded = false;
+    assert_int_equal(n, NET_EOF);
+    assert_true(read > 0);
+    close_pair(&pair);
+}
+
+/* And his own words, if they came in time behind the strangers', keep him. */
+static void a_peer_who_speaks_is_kept_under_a_flood(void **state)
+{
+    struct pair pair;
+    char word[8];
+
+    dial_pair_with(template_of(state), "idle=100ms&strangers=4KiB", NULL, &pair);
+    assert_count(net_send(pair.client, "in time", 7, soon()), 7);
+    nap(200);
+    flooded = true;
+    ssize_t n = net_recv(pair.server, word, sizeof word, soon());
+
+    flooded = false;
+    assert_int_equal(n, 7);
+    close_pair(&pair);
+}
+
+int main(void)
+{
+    static const char *const templates[] = {"udp://127.0.0.1:0", NULL};
+    static const struct test tests[] = {
+        TEST(a_silent_peer_ends_though_strangers_never_stop),
+        TEST(a_peer_who_speaks_is_kept_under_a_flood),
+    };
+
+    return run_over(templates, tests);
+}

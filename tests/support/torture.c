@@ -1,0 +1,101 @@
+/* Faults, one by one. */
+#include "torture.h"
+#include "conversation.h"
+#include "support.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+
+/* What is to fail now; a resolver's thread may ask too. */
+static struct {
+    atomic_bool armed;
+    int id;
+    int error;
+    int which; /* the first to fail, from 1 */
+    bool for_ever;
+    atomic_int seen; /* of the call so far */
+} plan;
+
+bool torture_runs(void)
+{
+    return atomic_load(&plan.armed);
+}
+
+bool torture_strikes(int id)
+{
+    if (!torture_runs() || id != plan.id) {
+        return false;
+    }
+    int seen = atomic_fetch_add(&plan.seen, 1) + 1;
+
+    if (seen == plan.which || (plan.for_ever && seen > plan.which)) {
+        errno = plan.error;
+        return true;
+    }
+    return false;
+}
+
+static const char *const conversations[] = {"tcp://127.0.0.1:0", "udp://*:0"};
+
+enum { WAYS = 4 };
+
+static bool run(int way)
+{
+    return converse(conversations[way / 2], way % 2 == 1);
+}
+
+static void describe(const struct victim *victim, int way)
+{
+    print_error("%s number %d with errno %d %s, over %s%s\n", victim->name, plan.which, plan.error,
+                plan.for_ever ? "for ever" : "once", conversations[way / 2],
+                way % 2 == 1 ? ", dialing" : "");
+}
+
+/* One conversation with one fault in it; whether the fault was met. */
+static bool torture(const struct victim *victim, int way, bool (*check)(void))
+{
+    int before = open_descriptors();
+
+    plan.id = victim->id;
+    plan.seen = 0;
+    plan.armed = true;
+    bool worked = run(way);
+
+    plan.armed = false;
+    bool met = plan.seen >= plan.which;
+    bool clean = open_descriptors() == before && (check == NULL || check());
+
+    if (!clean || (!worked && !met && slowness() == 1)) {
+        describe(victim, way);
+    }
+    assert_true(clean);
+    assert_true(worked || met || slowness() > 1);
+    return met;
+}
+
+/* The first to fail, the second, ... until the conversation has no more of them. */
+static void torture_each(const struct victim *victim, bool (*check)(void))
+{
+    for (int way = 0; way < WAYS; way++) {
+        bool met = true;
+
+        for (plan.which = 1; met; plan.which++) {
+            met = torture(victim, way, check);
+        }
+    }
+}
+
+void torture_all(const struct victim *victims, size_t count, bool for_ever, bool errors,
+                 bool (*check)(void))
+{
+    plan.for_ever = for_ever;
+    for (size_t i = 0; i < count; i++) {
+        for (int j = 0; victims[i].errors[j] != 0 && (j == 0 || errors); j++) {
+            plan.error = victims[i].errors[j];
+            torture_each(&victims[i], check);
+        }
+    }
+    for (int way = 0; way < WAYS; way++) {
+        assert_true(run(way) || slowness() > 1);
+    }
+}

@@ -1,0 +1,36 @@
+/* The conversation of conversation.h with one fault in it, for every place where the fault can be.
+ */
+#ifndef TORTURE_H
+#define TORTURE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* A call that can fail, and the errors that it may give, 0 after the last. `id` is the test's. */
+struct victim {
+    const char *name;
+    int id;
+    int errors[8];
+};
+
+/* For the replacement of a call: whether this one is to fail; then errno is set. Counts only while
+ * a conversation runs. */
+bool torture_strikes(int id);
+/* Whether a conversation runs. */
+bool torture_runs(void);
+
+/* Each victim fails with each of its errors (`errors` false: with the first), the first time, the
+ * second, ... once or from then on; over tcp and udp, connecting and dialing. After each
+ * conversation `check`, which may be NULL, is asked whether all is as before. */
+void torture_all(const struct victim *victims, size_t count, bool for_ever, bool errors,
+                 bool (*check)(void));
+
+#define TORTURE_WRAP(id, type, name, parameters, arguments)                                        \
+    type __real_##name parameters;                                                                 \
+    type __wrap_##name parameters;                                                                 \
+    type __wrap_##name parameters                                                                  \
+    {                                                                                              \
+        return torture_strikes(id) ? (type)-1 : __real_##name arguments;                           \
+    }
+
+#endif

@@ -1,0 +1,182 @@
+/* wrap: malloc calloc free pthread_create getaddrinfo */
+/* P1, RES-01, RES-09: each allocation and each thread fails, once or from then on, and what was
+ * allocated before is given back; counted here, so that it holds without a sanitizer too. */
+#include "support.h"
+#include "torture.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+enum { MEMORY };
+
+static const struct victim victims[] = {{"an allocation", MEMORY, {ENOMEM}}};
+
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void __real_free(void *memory);
+void __wrap_free(void *memory);
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*body)(void *), void *argument);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*body)(void *), void *argument);
+int __wrap_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **found);
+
+static atomic_int alive; /* allocations not freed */
+static atomic_int allocations_left = -1;
+static atomic_int threads_left = -1; /* -1: no end of them */
+
+static bool is_used_up(atomic_int *left)
+{
+    int now = atomic_load(left);
+
+    if (now > 0) {
+        atomic_fetch_sub(left, 1);
+    }
+    return now == 0;
+}
+
+static void *count_in(void *memory)
+{
+    atomic_fetch_add(&alive, memory != NULL ? 1 : 0);
+    return memory;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    bool fails = torture_strikes(MEMORY) || is_used_up(&allocations_left);
+
+    return fails ? NULL : count_in(__real_malloc(size));
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    bool fails = torture_strikes(MEMORY) || is_used_up(&allocations_left);
+
+    return fails ? NULL : count_in(__real_calloc(count, size));
+}
+
+void __wrap_free(void *memory)
+{
+    atomic_fetch_sub(&alive, memory != NULL ? 1 : 0);
+    __real_free(memory);
+}
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*body)(void *), void *argument)
+{
+    return is_used_up(&threads_left) ? EAGAIN
+                                     : __real_pthread_create(thread, attributes, body, argument);
+}
+
+int __wrap_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **found)
+{
+    (void)host;
+    (void)service;
+    (void)hints;
+    (void)found;
+    return EAI_NONAME;
+}
+
+static int alive_before;
+
+/* A thread that was left behind gives back in its own time. */
+static bool nothing_is_lost(void)
+{
+    double since = now_ms();
+
+    while (alive != alive_before && elapsed_ms(since) < 1000.0 * slowness()) {
+        nap(1);
+    }
+    if (alive != alive_before) {
+        print_error("%d allocations before, %d after\n", alive_before, (int)alive);
+    }
+    return alive == alive_before;
+}
+
+static void each_allocation_fails_once(void **state)
+{
+    (void)state;
+    alive_before = alive;
+    torture_all(victims, COUNT(victims), false, true, nothing_is_lost);
+}
+
+static void allocations_fail_from_some_moment_on(void **state)
+{
+    (void)state;
+    alive_before = alive;
+    torture_all(victims, COUNT(victims), true, true, nothing_is_lost);
+}
+
+static int dial_name(bool dialing)
+{
+    char byte;
+    net_socket *call = net_connect("tcp://host.example:80", dialing ? NET_NOW : soon());
+
+    if (call == NULL) {
+        return net_error();
+    }
+    int code = (int)net_recv(call, &byte, 1, soon());
+
+    net_close(call, NET_NOW);
+    return code;
+}
+
+/* With means for so many allocations and threads a dial by name is at its limit, or has learnt that
+ * nobody has the name. */
+static void a_look_up_needs_memory_and_threads(void **state)
+{
+    (void)state;
+    alive_before = alive;
+    for (int means = 0; means < 12; means++) {
+        for (int what = 0; what < 4; what++) {
+            net_endpoint endpoint;
+
+            *(what % 2 == 0 ? &allocations_left : &threads_left) = means;
+            int code = dial_name(what / 2 == 1);
+            int resolved = net_resolve("udp://host.example:80", &endpoint, 1, soon());
+
+            allocations_left = -1;
+            threads_left = -1;
+            assert_true(code == NET_LIMIT || code == NET_NAME);
+            assert_true(resolved == NET_LIMIT || resolved == NET_NAME);
+            assert_true(means > 0 || code == NET_LIMIT);
+            assert_true(nothing_is_lost());
+        }
+    }
+}
+
+/* A datagram for which there is no memory is dropped and counted, and the socket goes on. */
+static void a_datagram_without_memory_is_dropped_and_counted(void **state)
+{
+    struct pair pair;
+    char buffer[8];
+
+    (void)state;
+    dial_pair("udp://127.0.0.1:0", &pair);
+    assert_count(net_send(pair.client, "lost", 4, soon()), 4);
+    allocations_left = 0;
+    assert_code(net_recv(pair.server, buffer, sizeof buffer, net_after(50)), NET_TIMEOUT);
+    allocations_left = -1;
+    assert_int_equal(number_of(pair.server, "dropped-queue"), 1);
+    assert_count(net_send(pair.client, "heard", 5, soon()), 5);
+    assert_count(net_recv(pair.server, buffer, sizeof buffer, soon()), 5);
+    close_pair(&pair);
+}
+
+int main(void)
+{
+    const struct test tests[] = {
+        TEST(each_allocation_fails_once),
+        TEST(allocations_fail_from_some_moment_on),
+        TEST(a_look_up_needs_memory_and_threads),
+        TEST(a_datagram_without_memory_is_dropped_and_counted),
+    };
+
+    return run_once(tests);
+}

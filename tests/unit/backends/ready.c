@@ -1,0 +1,195 @@
+/* The slot `ready`: what a poller will ask of each kind of socket, and the notices that ring when
+ * user space makes one ready. */
+#include "backends/backend.h"
+#include "os/poll.h"
+#include "support.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+struct bell {
+    struct nf_notice notice;
+    atomic_int rings;
+};
+
+static void ring(struct nf_notice *notice)
+{
+    atomic_fetch_add(&((struct bell *)notice)->rings, 1);
+}
+
+static struct nf_readiness ask(net_socket *socket, unsigned interest, struct bell *bell)
+{
+    struct nf_readiness readiness = {.fd = -2};
+
+    nf_backend_of(socket)->ready(socket, interest, bell != NULL ? &bell->notice : NULL, &readiness);
+    return readiness;
+}
+
+/* What a poller would find: ask, watch the descriptor, ask again. */
+static bool becomes_ready(net_socket *socket, unsigned interest, int64_t ms)
+{
+    net_deadline deadline = net_after(ms);
+    struct nf_readiness readiness = ask(socket, interest, NULL);
+
+    while (readiness.ready == 0) {
+        struct nf_poll poll = {.fd = readiness.fd, .want = readiness.want};
+        net_deadline until = readiness.again < deadline ? readiness.again : deadline;
+
+        if (net_after(0) >= deadline) {
+            return false;
+        }
+        if (nf_poll(&poll, 1, until) > 0 && net_fd(socket) >= 0 &&
+
+            nf_backend_of(socket) == socket->kind) {
+            return true;
+        }
+        readiness = ask(socket, interest, NULL);
+    }
+    return true;
+}
+
+static void a_line_leaves_all_to_its_descriptor(void **state)
+{
+    struct pair pair;
+
+    dial_pair(template_of(state), &pair);
+    struct nf_readiness readiness = ask(pair.client, NF_IN | NF_OUT, NULL);
+
+    assert_int_equal(readiness.ready, 0);
+    assert_int_equal(readiness.fd, net_fd(pair.client));
+    assert_int_equal(readiness.want, NF_IN | NF_OUT);
+    assert_true(readiness.again == NET_FOREVER);
+    net_cancel(pair.client);
+    assert_int_equal(ask(pair.client, NF_IN | NF_OUT, NULL).ready, NF_IN | NF_OUT);
+    assert_int_equal(ask(pair.client, NF_IN, NULL).ready, NF_IN);
+    net_cancel(pair.listener);
+    assert_int_equal(ask(pair.listener, NF_IN, NULL).ready, NF_IN);
+    close_pair(&pair);
+}
+
+/* Contract 1, issue: readiness that lives in user space. */
+static void mail_that_another_fetched_makes_a_peer_ready_and_rings(void **state)
+{
+    struct pair pair;
+    struct bell bell = {.notice = {ring}};
+    net_socket *client;
+    net_socket *other;
+    char byte;
+
+    dial_pair(template_of(state), &pair);
+    dial_again(pair.listener, &client, &other);
+    struct nf_readiness readiness = ask(pair.server, NF_IN, &bell);
+
+    assert_int_equal(readiness.ready, 0);
+    assert_int_equal(readiness.want, NF_IN);
+    assert_true(readiness.fd >= 0);
+    assert_count(net_send(pair.client, "x", 1, soon()), 1);
+    assert_int_equal(bell.rings, 0);
+    assert_code(net_recv(other, &byte, 1, NET_NOW), NET_TIMEOUT);
+    assert_int_equal(bell.rings, 1);
+    assert_int_equal(ask(pair.server, NF_IN | NF_OUT, &bell).ready, NF_IN | NF_OUT);
+    assert_count(net_recv(pair.server, &byte, 1, NET_NOW), 1);
+    assert_int_equal(ask(pair.server, NF_IN, NULL).ready, 0);
+    int rings = bell.rings;
+
+    assert_count(net_send(pair.client, "y", 1, soon()), 1);
+    assert_code(net_recv(other, &byte, 1, NET_NOW), NET_TIMEOUT);
+    assert_int_equal(bell.rings, rings);
+    assert_int_equal(ask(pair.server, NF_IN, NULL).ready, NF_IN);
+    net_close(client, NET_NOW);
+    net_close(other, NET_NOW);
+    close_pair(&pair);
+}
+
+/* One who asks is postman for a moment: what he brings to another rings the other's notice. */
+static void asking_brings_mail_to_others(void **state)
+{
+    struct pair pair;
+    struct bell bell = {.notice = {ring}};
+    struct bell stranger_bell = {.notice = {ring}};
+    net_socket *client;
+    net_socket *other;
+
+    dial_pair(template_of(state), &pair);
+    dial_again(pair.listener, &client, &other);
+    assert_int_equal(ask(pair.server, NF_IN, &bell).ready, 0);
+    assert_int_equal(ask(pair.listener, NF_IN, &stranger_bell).ready, 0);
+    assert_count(net_send(pair.client, "x", 1, soon()), 1);
+    assert_int_equal(ask(other, NF_IN, NULL).ready, 0);
+    assert_int_equal(bell.rings, 1);
+    assert_int_equal(stranger_bell.rings, 0);
+    net_close(other, NET_NOW);
+    assert_count(net_send(client, "again", 5, soon()), 5);
+    ask(pair.server, 0, NULL);
+    assert_int_equal(ask(pair.listener, NF_IN, NULL).ready, NF_IN);
+    net_close(client, NET_NOW);
+    close_pair(&pair);
+}
+
+static void a_peer_that_ends_rings_and_is_ready(void **state)
+{
+    struct pair pair;
+    struct bell bell = {.notice = {ring}};
+
+    dial_pair_with(template_of(state), "idle=40ms", NULL, &pair);
+    struct nf_readiness readiness = ask(pair.server, NF_IN, &bell);
+
+    assert_true(readiness.ready == NF_IN || readiness.again <= net_after(40));
+    nap(60);
+    assert_no_socket(net_accept(pair.listener, NET_NOW), NET_TIMEOUT);
+    assert_true(bell.rings == 1 || readiness.ready == NF_IN);
+    assert_int_equal(ask(pair.server, NF_IN, NULL).ready, NF_IN);
+    close_pair(&pair);
+}
+
+static void a_cancelled_member_is_ready(void **state)
+{
+    struct pair pair;
+
+    dial_pair(template_of(state), &pair);
+    net_cancel(pair.server);
+    assert_int_equal(ask(pair.server, NF_IN | NF_OUT, NULL).ready, NF_IN | NF_OUT);
+    net_cancel(pair.listener);
+    assert_int_equal(ask(pair.listener, NF_IN, NULL).ready, NF_IN);
+    close_pair(&pair);
+}
+
+/* The dial is driven by being asked about. */
+static void a_dial_becomes_ready_once_it_is_decided(void **state)
+{
+    net_socket *listener = assert_socket(net_listen(template_of(state)));
+    char address[ADDRESS_MAX];
+
+    dial_address(listener, address);
+    net_socket *call = assert_socket(net_connect(address, NET_NOW));
+
+    assert_true(becomes_ready(call, NF_OUT, 20000));
+    assert_count(net_send(call, "x", 1, NET_NOW), 1);
+    net_close(call, NET_NOW);
+    net_close(listener, NET_NOW);
+    call = assert_socket(net_connect(address, NET_NOW));
+    if (is_stream(address)) {
+        char byte;
+
+        assert_true(becomes_ready(call, NF_OUT, 20000));
+        assert_code(net_recv(call, &byte, 1, NET_NOW), NET_REFUSED);
+        assert_int_equal(ask(call, NF_IN | NF_OUT, NULL).ready, NF_IN | NF_OUT);
+    }
+    net_close(call, NET_NOW);
+}
+
+int main(void)
+{
+    static const char *const lines[] = {"tcp://127.0.0.1:0", NULL};
+    const struct test line[] = {TEST(a_line_leaves_all_to_its_descriptor)};
+    const struct test members[] = {
+        TEST(mail_that_another_fetched_makes_a_peer_ready_and_rings),
+        TEST(asking_brings_mail_to_others),
+        TEST(a_peer_that_ends_rings_and_is_ready),
+        TEST(a_cancelled_member_is_ready),
+    };
+    const struct test dials[] = {TEST(a_dial_becomes_ready_once_it_is_decided)};
+
+    return run_over(lines, line) + run_over(datagram_templates, members) +
+           run_over(all_templates, dials);
+}

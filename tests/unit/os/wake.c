@@ -1,0 +1,146 @@
+/* wrap: eventfd */
+/* A bell: rung from anywhere, heard by a poll, and each process has its own. */
+#include "netfacade.h"
+#include "os/poll.h"
+#include "os/wake.h"
+#include "support.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+int __real_eventfd(unsigned count, int flags);
+int __wrap_eventfd(unsigned count, int flags);
+
+static int eventfds_left = -1;
+
+int __wrap_eventfd(unsigned count, int flags)
+{
+    if (eventfds_left == 0) {
+        errno = EMFILE;
+        return -1;
+    }
+    return __real_eventfd(count, flags);
+}
+
+static bool is_rung(struct nf_wake *wake)
+{
+    struct nf_poll poll = {.fd = nf_wake_fd(wake), .want = NF_IN};
+
+    return nf_poll(&poll, 1, NET_NOW) == 1;
+}
+
+static void a_ring_is_heard_until_it_is_forgotten(void **state)
+{
+    struct nf_wake wake;
+
+    (void)state;
+    assert_int_equal(nf_wake_open(&wake), 0);
+    assert_false(is_rung(&wake));
+    nf_wake_drain(&wake);
+    for (int i = 0; i < 1000; i++) {
+        nf_wake_post(&wake);
+    }
+    assert_true(is_rung(&wake));
+    assert_true(is_rung(&wake));
+    nf_wake_drain(&wake);
+    assert_false(is_rung(&wake));
+    nf_wake_post(&wake);
+    assert_true(is_rung(&wake));
+    nf_wake_close(&wake);
+    nf_wake_close(&wake);
+}
+
+static struct nf_wake *rung_by_signal;
+
+static void ring(int number)
+{
+    (void)number;
+    nf_wake_post(rung_by_signal);
+}
+
+/* CAN-04 */
+static void a_signal_handler_may_ring_and_errno_is_kept(void **state)
+{
+    struct nf_wake wake;
+    struct sigaction action = {.sa_handler = ring};
+
+    (void)state;
+    assert_int_equal(nf_wake_open(&wake), 0);
+    rung_by_signal = &wake;
+    assert_int_equal(sigaction(SIGUSR2, &action, NULL), 0);
+    errno = 4321;
+    raise(SIGUSR2);
+    assert_int_equal(errno, 4321);
+    assert_true(is_rung(&wake));
+    signal(SIGUSR2, SIG_DFL);
+    nf_wake_close(&wake);
+}
+
+static int ring_in_child(void *argument)
+{
+    struct nf_wake *wake = argument;
+    int inherited = nf_wake_fd(wake);
+
+    nf_wake_post(wake);
+    nf_wake_drain(wake);
+    if (is_rung(wake)) {
+        return 1;
+    }
+    nf_wake_post(wake);
+    if (!is_rung(wake)) {
+        return 2;
+    }
+    nf_wake_close(wake);
+    return inherited >= 0 ? 0 : 3;
+}
+
+/* FES-02: neither hears the other's. */
+static void a_forked_child_has_a_bell_of_its_own(void **state)
+{
+    struct nf_wake wake;
+
+    (void)state;
+    assert_int_equal(nf_wake_open(&wake), 0);
+    assert_int_equal(in_child(ring_in_child, &wake), 0);
+    assert_false(is_rung(&wake));
+    nf_wake_post(&wake);
+    assert_int_equal(in_child(ring_in_child, &wake), 0);
+    assert_true(is_rung(&wake));
+    nf_wake_close(&wake);
+}
+
+static int ask_without_means(void *argument)
+{
+    eventfds_left = 0;
+    return nf_wake_fd(argument) == NET_LIMIT ? 0 : 1;
+}
+
+/* RES-04 */
+static void without_descriptors_it_is_a_limit(void **state)
+{
+    struct nf_wake wake;
+
+    (void)state;
+    eventfds_left = 0;
+    assert_int_equal(nf_wake_open(&wake), NET_LIMIT);
+    nf_wake_post(&wake);
+    nf_wake_close(&wake);
+    eventfds_left = -1;
+    assert_int_equal(nf_wake_open(&wake), 0);
+    assert_int_equal(in_child(ask_without_means, &wake), 0);
+    nf_wake_close(&wake);
+}
+
+int main(void)
+{
+    const struct test tests[] = {
+        TEST(a_ring_is_heard_until_it_is_forgotten),
+        TEST(a_signal_handler_may_ring_and_errno_is_kept),
+        TEST(a_forked_child_has_a_bell_of_its_own),
+        TEST(without_descriptors_it_is_a_limit),
+    };
+
+    return run_once(tests);
+}
