@@ -160,7 +160,7 @@ static void a_deadline_ends_a_dial_that_hangs(void **state)
     double since = now_ms();
 
     assert_no_socket(net_connect(hole.address, net_after(200)), NET_TIMEOUT);
-    assert_took(elapsed_ms(since), 200, 600);
+    assert_took(elapsed_ms(since), 200, 2000);
     assert_says("127.0.0.1: no answer after 2");
     close_black_hole(&hole);
 }

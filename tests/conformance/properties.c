@@ -179,7 +179,7 @@ static void counters_are_exact(void **state)
 {
     bool stream = is_stream(template_of(state));
     struct pair pair;
-    char buffer[4096];
+    char buffer[4096] = {0};
     long long before[2];
 
     dial_pair(template_of(state), &pair);

@@ -189,7 +189,7 @@ static void a_silent_peer_ends(void **state)
     double since = now_ms();
 
     assert_code(net_recv(pair.server, in, sizeof in, NET_FOREVER), NET_EOF);
-    assert_took(elapsed_ms(since), 100, 500);
+    assert_took(elapsed_ms(since), 100, 2000);
     assert_code(net_recv(pair.server, in, sizeof in, NET_NOW), NET_EOF);
     net_close(pair.server, NET_NOW);
     say(pair.client, "back");
@@ -242,7 +242,7 @@ static void a_shorter_idle_wakes_who_waits_for_the_end(void **state)
 
     assert_ok(net_set(pair.listener, "idle", "50ms"));
     caller_join(&waiting);
-    assert_took(elapsed_ms(since), 0, 500);
+    assert_took(elapsed_ms(since), 0, 2000);
     assert_int_equal(waiting.result, NET_EOF);
     close_pair(&pair);
 }
@@ -308,7 +308,7 @@ static void with_all_places_taken_an_accept_is_at_its_limit(void **state)
     assert_no_socket(net_accept(pair.listener, NET_NOW), NET_LIMIT);
     assert_no_socket(net_accept(pair.listener, net_after(10)), NET_LIMIT);
     assert_no_socket(net_accept(pair.listener, NET_FOREVER), NET_LIMIT);
-    assert_took(elapsed_ms(since), 0, 300);
+    assert_took(elapsed_ms(since), 0, 2000);
     assert_says("2 peers");
     net_close(peer, NET_NOW);
     peer = assert_socket(net_accept(pair.listener, soon()));

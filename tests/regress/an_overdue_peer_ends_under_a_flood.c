@@ -12,6 +12,7 @@
 enum { FIRST_PORT = 1024, PORTS = 1000, LOST_AFTER = 20000000 };
 
 static _Atomic bool flooded;
+static _Atomic int ahead; /* strangers' datagrams that came before all others */
 static _Atomic unsigned floods;
 
 /* Where there is nothing to read, there is a stranger's datagram all the same. */
@@ -32,6 +33,10 @@ ssize_t __real_recvmsg(int fd, struct msghdr *message, int flags);
 ssize_t __wrap_recvmsg(int fd, struct msghdr *message, int flags);
 ssize_t __wrap_recvmsg(int fd, struct msghdr *message, int flags)
 {
+    if (ahead > 0) {
+        ahead--;
+        return read_stranger(message);
+    }
     ssize_t n = __real_recvmsg(fd, message, flags);
 
     return n < 0 && flooded && floods < LOST_AFTER ? read_stranger(message) : n;
@@ -63,6 +68,7 @@ static void a_peer_who_speaks_is_kept_under_a_flood(void **state)
     dial_pair_with(template_of(state), "idle=100ms&strangers=4KiB", NULL, &pair);
     assert_count(net_send(pair.client, "in time", 7, soon()), 7);
     nap(200);
+    ahead = 100;
     flooded = true;
     ssize_t n = net_recv(pair.server, word, sizeof word, soon());
 

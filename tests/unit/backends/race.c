@@ -11,7 +11,7 @@
 
 static void add(struct nf_race *race, enum nf_family family, uint8_t number)
 {
-    struct nf_addr addr = {.family = family, .ip = {number}};
+    struct nf_addr addr = {.family = (uint16_t)family, .ip = {number}};
 
     nf_race_add(race, &addr);
 }
@@ -106,6 +106,21 @@ static void a_failure_starts_the_next_at_once(void **state)
     assert_waits_until(&race, 4, 253);
     nf_race_failed(&race, 1, NET_REFUSED, AT(5));
     assert_starts(&race, 2, 5);
+}
+
+/* Also beside one that is still on its way. */
+static void a_failure_of_one_starts_the_next_beside_another(void **state)
+{
+    struct nf_race race;
+
+    (void)state;
+    begin(&race, "646");
+    assert_starts(&race, 0, 0);
+    assert_starts(&race, 1, 250);
+    assert_waits_until(&race, 251, 500);
+    nf_race_failed(&race, 1, NET_REFUSED, AT(251));
+    assert_int_equal(nf_race_next(&race, AT(251)), AT(251));
+    assert_starts(&race, 2, 251);
 }
 
 /* T5: all that are on their way can still win. */
@@ -322,6 +337,7 @@ int main(void)
         cmocka_unit_test(the_family_that_is_asked_for_starts_first),
         cmocka_unit_test(the_stagger_is_250_ms),
         cmocka_unit_test(a_failure_starts_the_next_at_once),
+        cmocka_unit_test(a_failure_of_one_starts_the_next_beside_another),
         cmocka_unit_test(a_later_attempt_does_not_end_an_earlier_one),
         cmocka_unit_test(a_win_decides_whatever_waits),
         cmocka_unit_test(with_nothing_left_the_race_is_lost),

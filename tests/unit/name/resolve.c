@@ -203,6 +203,7 @@ static void a_name_that_nobody_has_is_said_so(void **state)
     assert_int_equal(hear(resolve, NF_IPV4, addrs), NET_NAME);
     assert_non_null(strstr(nf_cause_pending()->detail, "nobody"));
     assert_non_null(strstr(nf_cause_pending()->detail, gai_strerror(EAI_NONAME)));
+    assert_int_equal(hear(resolve, NF_IPV6, addrs), NET_NAME);
     nf_resolve_forget(resolve);
     resolve = begin("v4only");
     assert_int_equal(hear(resolve, NF_IPV6, addrs), NET_NAME);
@@ -324,6 +325,7 @@ static void without_a_thread_a_lookup_is_at_its_limit(void **state)
     nf_resolve_forget(resolve);
     resolve = begin("host.example");
     assert_int_equal(hear(resolve, NF_IPV6, addrs), 2);
+    assert_int_equal(hear(resolve, NF_IPV4, addrs), 2);
     nf_resolve_forget(resolve);
 }
 

@@ -201,8 +201,7 @@ static void malformed_targets_are_refused_with_a_sentence(void **state)
                                       "host/:80",
                                       "host%:80",
                                       "host%eth0:80",
-                                      "b\xc3\xbc"
-                                      "cher:80",
+                                      "b\xc3\xbcrse:80",
                                       ":\xc2\xb2",
                                       "\x80:80",
                                       "\x7f:80",
