@@ -11,6 +11,13 @@ enum { TEXT_MAX = 512 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static const char *const names[NF_OPTIONS] = {
+    [NF_NODELAY] = "nodelay",     [NF_KEEPALIVE] = "keepalive", [NF_USER_TIMEOUT] = "user-timeout",
+    [NF_REUSEPORT] = "reuseport", [NF_V6ONLY] = "v6only",       [NF_SNDBUF] = "sndbuf",
+    [NF_RCVBUF] = "rcvbuf",       [NF_BROADCAST] = "broadcast", [NF_BACKLOG] = "backlog",
+    [NF_SOURCE] = "source",       [NF_PEERS] = "peers",         [NF_QUEUE] = "queue",
+    [NF_TOTAL] = "total",         [NF_STRANGERS] = "strangers", [NF_IDLE] = "idle"};
+
 static void expect(bool holds)
 {
     if (!holds) {
@@ -54,7 +61,7 @@ static void print_target(struct nf_text *text, const struct nf_target *target)
                                  .has_port = options->source_has_port};
 
         if ((options->given & NF_WORD(i)) != 0) {
-            nf_text_add(text, "%c%s=", sign, nf_word_name((enum nf_word)i));
+            nf_text_add(text, "%c%s=", sign, names[i]);
             nf_value_print(text, (enum nf_word)i, &value);
             sign = '&';
         }
