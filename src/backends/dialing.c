@@ -61,6 +61,7 @@ static int settle(struct nf_line *line, net_deadline deadline)
             return 0;
         }
         if (code == NET_CANCELED) {
+            nf_dial_end(&dialing->dial);
             return nf_fail(code);
         }
         if (code == NET_TIMEOUT && !dialing->dial.lost) {
@@ -71,13 +72,25 @@ static int settle(struct nf_line *line, net_deadline deadline)
     return nf_fail_sentence(dialing->code, "%s", dialing->sentence);
 }
 
+/* A call on a cancelled dial. Attempts may have reached the peer: let it see the end. */
+static int give_up(struct nf_line *line)
+{
+    if (nf_turn_try(&line->driver)) {
+        if (line->dialing != NULL) {
+            nf_dial_end(&line->dialing->dial);
+        }
+        nf_turn_leave(&line->driver);
+    }
+    return nf_fail(NET_CANCELED);
+}
+
 static int decide(net_socket *socket, net_deadline deadline)
 {
     struct nf_line *line = (struct nf_line *)socket;
     int code = 0;
 
     if (nf_is_canceled(socket)) {
-        return nf_fail(NET_CANCELED);
+        return give_up(line);
     }
     if (!nf_turn_take(&line->driver, deadline)) {
         return nf_is_canceled(socket) ? nf_fail(NET_CANCELED)

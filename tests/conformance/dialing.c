@@ -229,6 +229,26 @@ static void a_dial_can_be_closed_at_once(void **state)
     close_black_hole(&hole);
 }
 
+/* CAN-02: the handshake is over in the kernel, and nobody drove the dial to its decision. */
+static void the_peer_of_a_cancelled_dial_sees_an_end(void **state)
+{
+    net_socket *listener = assert_socket(net_listen("tcp://127.0.0.1:0"));
+    char address[ADDRESS_MAX];
+    char byte;
+
+    (void)state;
+    dial_address(listener, address);
+    net_socket *call = assert_socket(net_connect(address, NET_NOW));
+    net_socket *server = assert_socket(net_accept(listener, soon()));
+
+    net_cancel(call);
+    assert_code(net_send(call, "x", 1, soon()), NET_CANCELED);
+    assert_code(net_recv(server, &byte, 1, soon()), NET_EOF);
+    net_close(server, NET_NOW);
+    net_close(call, NET_NOW);
+    net_close(listener, NET_NOW);
+}
+
 static long long send_byte(struct caller *caller)
 {
     return net_send(caller->socket, "x", 1, caller->deadline);
@@ -330,6 +350,7 @@ int main(void)
         TEST(an_unknown_service_is_an_unknown_name),
         TEST(a_dial_on_its_way_can_be_cancelled),
         TEST(a_dial_can_be_closed_at_once),
+        TEST(the_peer_of_a_cancelled_dial_sees_an_end),
         TEST(a_cancel_that_races_with_success_has_one_outcome),
         TEST(a_dial_serves_all_who_wait_for_it),
         TEST(a_long_address_is_visibly_cut),
