@@ -2,9 +2,7 @@
  *
  *     netcat -l tcp://:7000 > file         wait for one call and keep what it says
  *     netcat tcp://there:7000 < file       make that call
- *     echo | netcat udp://[::1]:7037       ask, and listen until it is quiet for a second
- *
- * Two directions, two threads: one socket may be sent to and received from at the same time. */
+ *     echo | netcat udp://[::1]:7037       ask, and listen until it is quiet for a second */
 #include <netfacade.h>
 
 #include <pthread.h>
@@ -31,10 +29,11 @@ static atomic_llong carried; /* bytes, both directions */
 static void fail(const char *sentence)
 {
     fprintf(stderr, "netcat: %s\n", sentence);
-    atomic_store(&failed, true);
+    failed = true;
 }
 
-/* Standard input to the socket, and then the half-close: the peer reads an end, and we go on. */
+/* A thread of its own, for one socket may be sent to and received from at the same time: standard
+ * input to the socket, and then the half-close, at which the peer reads an end. */
 static void *speak(void *unused)
 {
     static char buffer[BUFFER_SIZE];
@@ -42,7 +41,7 @@ static void *speak(void *unused)
     ssize_t got = read(STDIN_FILENO, buffer, size);
 
     while (got > 0 && net_send(call, buffer, (size_t)got, NET_FOREVER) == got) {
-        atomic_fetch_add(&carried, got);
+        carried += got;
         got = read(STDIN_FILENO, buffer, size);
     }
     if (got < 0) {
@@ -51,7 +50,7 @@ static void *speak(void *unused)
     } else if (got > 0 || (!datagrams && net_shutdown(call) != 0)) {
         fail(net_error_text()); /* what the peer has said is heard all the same */
     }
-    atomic_store(&spoken, true);
+    spoken = true;
     return unused;
 }
 
@@ -59,14 +58,13 @@ static void *speak(void *unused)
 static void show_progress(net_deadline begun, bool last)
 {
     static net_deadline shown;
-    net_deadline now = net_after(0);
-    double seconds = (double)(now - begun) / 1e9;
-    double mebibytes = (double)atomic_load(&carried) / (1024 * 1024);
+    double seconds = (double)(net_after(0) - begun) / 1e9;
+    double mebibytes = (double)carried / (1024 * 1024);
 
     if (isatty(STDERR_FILENO) && seconds >= 1 && (last || shown < net_after(-TICK_MS))) {
-        fprintf(stderr, "\r%.1f MiB, %.1f MiB/s%s", mebibytes, mebibytes / seconds,
-                last ? "\n" : " ");
-        shown = now;
+        fprintf(stderr, "\r%.1f MiB, %.1f MiB/s%c", mebibytes, mebibytes / seconds,
+                last ? '\n' : ' ');
+        shown = net_after(0);
     }
 }
 
@@ -76,20 +74,16 @@ static void hear(void)
     static char buffer[BUFFER_SIZE];
     net_deadline begun = net_after(0);
     ssize_t got = 0;
+    int quiet = 0;
 
-    for (int quiet = 0; !(datagrams && spoken && quiet >= QUIET_TICKS); quiet++) {
+    while ((got >= 0 || got == NET_TIMEOUT) && !(datagrams && spoken && quiet >= QUIET_TICKS)) {
         got = net_recv(call, buffer, sizeof buffer, net_after(TICK_MS));
-        if (got < 0 && got != NET_TIMEOUT) {
-            break;
+        quiet = got < 0 ? quiet + 1 : 0;
+        if (got > 0 && fwrite(buffer, 1, (size_t)got, stdout) != (size_t)got) {
+            fail("standard output cannot be written");
+            return;
         }
-        if (got >= 0) {
-            quiet = 0;
-            atomic_fetch_add(&carried, got);
-            if (fwrite(buffer, 1, (size_t)got, stdout) != (size_t)got) {
-                fail("standard output cannot be written");
-                return;
-            }
-        }
+        carried += got > 0 ? got : 0;
         show_progress(begun, false);
     }
     show_progress(begun, true);
@@ -125,7 +119,6 @@ int main(int argc, char **argv)
     datagrams = strcmp(text, "udp") == 0;
     setvbuf(stdout, NULL, _IONBF, 0); /* what is heard is written at once */
     if (pthread_create(&speaker, NULL, speak, NULL) != 0) {
-        fail("no thread");
         return EXIT_FAILURE;
     }
     hear();

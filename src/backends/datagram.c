@@ -10,7 +10,7 @@
 enum {
     CANCEL_SLICE = 50,    /* ms: half of what a cancel may take */
     CONGESTION_PAUSE = 1, /* ms before the kernel is asked for buffers again */
-    KEPT_SHIFT = 32       /* of the code in nf_datagram_kept, above the errno */
+    KEPT_SHIFT = 32       /* of the code in nf_datagram_kept, above the system error */
 };
 
 ssize_t nf_datagram_recv(net_socket *socket, void *buffer, size_t size, int until,

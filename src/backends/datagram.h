@@ -17,7 +17,7 @@ typedef ssize_t nf_datagram_give(net_socket *socket, const net_slice *slices, in
 /* A failure that stopped a batch part way and that the system tells but once: it waits for the next
  * call. NULL for sockets whose failures come again by themselves. */
 struct nf_datagram_kept {
-    _Atomic uint64_t failure; /* code and errno in one word; 0: none */
+    _Atomic uint64_t failure; /* code and system error in one word; 0: none */
 };
 
 /* Record and return the failure that waits; 0: none. */

@@ -22,7 +22,7 @@ struct nf_attempt {
     struct nf_addr addr;
     enum nf_attempt_state state;
     int code;  /* of a failed one */
-    int error; /* its errno, and what else there is to say; the driver's */
+    int error; /* the system's error, and what else to say; the driver's */
     char why[48];
     int fd;               /* of one trying or won; the driver's */
     net_deadline started; /* the moment of the start */
