@@ -96,7 +96,15 @@ static void expect_timely(caller_call *call, net_socket *socket)
     double since = now_ms();
 
     caller.deadline = net_after(SHORT);
-    assert_code(call(&caller), NET_TIMEOUT);
+    long long result = call(&caller);
+
+    if (call == call_send && result > 0) { /* the peer's window grew after all */
+        fill(socket);
+        since = now_ms();
+        caller.deadline = net_after(SHORT);
+        result = call(&caller);
+    }
+    assert_code(result, NET_TIMEOUT);
     assert_took(elapsed_ms(since), SHORT, MUCH_LATER);
 }
 

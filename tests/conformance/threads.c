@@ -171,8 +171,8 @@ struct crowd {
 
 struct visitor {
     struct crowd *crowd;
-    unsigned seed;
     long calls;
+    unsigned seed;
     int bad; /* the first code that does not belong */
     pthread_t thread;
 };
