@@ -2,6 +2,7 @@
  * from. */
 #include "backends/datagram.h"
 #include "name/endpoint.h"
+#include "os/transfer.h"
 #include "wait/wait.h"
 
 #include <stdlib.h>
@@ -12,6 +13,50 @@ enum {
     CONGESTION_PAUSE = 1, /* ms before the kernel is asked for buffers again */
     KEPT_SHIFT = 32       /* of the code in nf_datagram_kept, above the system error */
 };
+
+/* Many slices as one, which the caller frees; NULL: NET_LIMIT. */
+static void *join(const net_slice *slices, int count, net_slice *joined)
+{
+    size_t size = 0;
+    size_t at = 0;
+
+    for (int i = 0; i < count; i++) {
+        size += slices[i].size;
+    }
+    char *bytes = malloc(size > 0 ? size : 1);
+
+    if (bytes == NULL) {
+        nf_fail_because(NET_LIMIT, "no memory");
+        return NULL;
+    }
+    for (int i = 0; i < count; i++) {
+        if (slices[i].size > 0) {
+            memcpy(bytes + at, slices[i].data, slices[i].size);
+        }
+        at += slices[i].size;
+    }
+    *joined = (net_slice){.data = bytes, .size = size};
+    return bytes;
+}
+
+ssize_t nf_datagram_send(net_socket *socket, const net_slice *slices, int count,
+                         net_deadline deadline, nf_datagram_give *give)
+{
+    net_slice joined;
+
+    if (count <= NF_SLICES_MAX) {
+        return give(socket, slices, count, NULL, deadline);
+    }
+    void *bytes = join(slices, count, &joined);
+
+    if (bytes == NULL) {
+        return NET_LIMIT;
+    }
+    ssize_t n = give(socket, &joined, 1, NULL, deadline);
+
+    free(bytes);
+    return n;
+}
 
 ssize_t nf_datagram_recv(net_socket *socket, void *buffer, size_t size, int until,
                          net_deadline deadline, nf_datagram_take *take)
@@ -88,30 +133,6 @@ int nf_datagram_send_messages(net_socket *socket, const net_message *messages, i
         }
     }
     return count;
-}
-
-void *nf_datagram_join(const net_slice *slices, int count, net_slice *joined)
-{
-    size_t size = 0;
-    size_t at = 0;
-
-    for (int i = 0; i < count; i++) {
-        size += slices[i].size;
-    }
-    char *bytes = malloc(size > 0 ? size : 1);
-
-    if (bytes == NULL) {
-        nf_fail_because(NET_LIMIT, "no memory");
-        return NULL;
-    }
-    for (int i = 0; i < count; i++) {
-        if (slices[i].size > 0) {
-            memcpy(bytes + at, slices[i].data, slices[i].size);
-        }
-        at += slices[i].size;
-    }
-    *joined = (net_slice){.data = bytes, .size = size};
-    return bytes;
 }
 
 /* A full queue is waited out in slices: no cancel wakes this wait, because the bell of a shared

@@ -9,8 +9,8 @@
 typedef ssize_t nf_datagram_take(net_socket *socket, void *buffer, size_t size,
                                  net_endpoint *endpoint, net_deadline deadline);
 
-/* Send one datagram to an endpoint; NULL or one of zeros: to the socket's peer. Its length or a
- * code. */
+/* Send one datagram of at most NF_SLICES_MAX slices to an endpoint; NULL or one of zeros: to the
+ * socket's peer. Its length or a code. */
 typedef ssize_t nf_datagram_give(net_socket *socket, const net_slice *slices, int count,
                                  const net_endpoint *endpoint, net_deadline deadline);
 
@@ -24,6 +24,8 @@ struct nf_datagram_kept {
 int nf_datagram_kept(struct nf_datagram_kept *kept);
 
 /* The bodies of the slots, over a socket's own take and give. */
+ssize_t nf_datagram_send(net_socket *socket, const net_slice *slices, int count,
+                         net_deadline deadline, nf_datagram_give *give);
 ssize_t nf_datagram_recv(net_socket *socket, void *buffer, size_t size, int until,
                          net_deadline deadline, nf_datagram_take *take);
 int nf_datagram_recv_messages(net_socket *socket, net_message *messages, int count,
@@ -32,10 +34,6 @@ int nf_datagram_recv_messages(net_socket *socket, net_message *messages, int cou
 int nf_datagram_send_messages(net_socket *socket, const net_message *messages, int count,
                               net_deadline deadline, nf_datagram_give *give,
                               struct nf_datagram_kept *kept);
-
-/* Give a datagram of more slices than one system call takes as one slice: `joined`, which the
- * caller frees, or NULL (NET_LIMIT). */
-void *nf_datagram_join(const net_slice *slices, int count, net_slice *joined);
 
 /* A send moved nothing, and `code` says why: 0 when it may be tried again, having waited if need
  * be; or a code. `denied` starts as false. */

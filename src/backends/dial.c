@@ -68,10 +68,7 @@ static void take_answers(struct nf_dial *dial, enum nf_family family, const bool
         nf_race_add(&dial->race, &addrs[i]);
     }
     if (count < 0) {
-        struct nf_text words;
-
-        nf_text_begin(&words, dial->resolver_words, sizeof dial->resolver_words);
-        nf_text_add(&words, "%s", nf_cause_pending()->detail);
+        nf_text_copy(dial->resolver_words, sizeof dial->resolver_words, nf_cause_pending()->detail);
         dial->code = count;
     }
     nf_race_answered(&dial->race, family, nf_now());
@@ -177,11 +174,9 @@ static int open_attempt(struct nf_dial *dial, struct nf_line *line, const struct
 static void fail(struct nf_race *race, int which, int code)
 {
     struct nf_attempt *attempt = &race->attempt[which];
-    struct nf_text why;
 
     attempt->error = nf_cause_pending()->error;
-    nf_text_begin(&why, attempt->why, sizeof attempt->why);
-    nf_text_add(&why, "%s", nf_cause_pending()->detail);
+    nf_text_copy(attempt->why, sizeof attempt->why, nf_cause_pending()->detail);
     nf_race_failed(race, which, code, nf_now());
 }
 

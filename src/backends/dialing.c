@@ -277,10 +277,8 @@ static int dial_on(struct nf_line *line, const struct nf_target *target,
     }
     dialing->dial.target = *target;
     if (code == NET_NAME) {
-        struct nf_text words;
-
-        nf_text_begin(&words, dialing->dial.resolver_words, sizeof dialing->dial.resolver_words);
-        nf_text_add(&words, "%s", nf_cause_pending()->detail);
+        nf_text_copy(dialing->dial.resolver_words, sizeof dialing->dial.resolver_words,
+                     nf_cause_pending()->detail);
         fail(dialing, code);
     } else {
         nf_dial_advance(&dialing->dial, line, NET_NOW);

@@ -146,8 +146,7 @@ static bool is_gone(struct nf_line *line)
         nf_poll(&poll, 1, NET_NOW);
         sending = atomic_load(&line->out.end);
     }
-    return (poll.got & NF_GONE) != 0 ? sending != NET_MISUSE
-                                     : sending != 0 && sending != NET_MISUSE;
+    return sending != NET_MISUSE && (sending != 0 || (poll.got & NF_GONE) != 0);
 }
 
 /* The peer has finished, or so it looks. */

@@ -7,7 +7,6 @@
 #include "name/endpoint.h"
 #include "os/socket.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 struct connection {
@@ -60,7 +59,6 @@ static ssize_t give(net_socket *socket, const net_slice *slices, int count,
 {
     struct connection *self = (struct connection *)socket;
     int code = nf_datagram_check_peer(socket, endpoint);
-    net_slice joined;
 
     if (code == 0 && !nf_is_canceled(socket)) {
         code = nf_datagram_kept(&self->kept_out);
@@ -68,18 +66,7 @@ static ssize_t give(net_socket *socket, const net_slice *slices, int count,
     if (code < 0) {
         return code;
     }
-    if (count <= NF_SLICES_MAX) {
-        return send_slices(self, slices, count, deadline);
-    }
-    void *bytes = nf_datagram_join(slices, count, &joined);
-
-    if (bytes == NULL) {
-        return NET_LIMIT;
-    }
-    ssize_t n = send_slices(self, &joined, 1, deadline);
-
-    free(bytes);
-    return n;
+    return send_slices(self, slices, count, deadline);
 }
 
 /* The turn being ours. A refusal is passed on and not remembered: the peer may be there the next
@@ -150,7 +137,7 @@ static ssize_t take(net_socket *socket, void *buffer, size_t size, net_endpoint 
 static ssize_t udp_send(net_socket *socket, const net_slice *slices, int count,
                         net_deadline deadline)
 {
-    return give(socket, slices, count, NULL, deadline);
+    return nf_datagram_send(socket, slices, count, deadline, give);
 }
 
 static ssize_t udp_recv(net_socket *socket, void *buffer, size_t size, int until,

@@ -69,9 +69,8 @@ ssize_t nf_member_open_letter(struct nf_member *member, struct nf_letter *letter
     return (ssize_t)length;
 }
 
-static ssize_t send_slices(struct nf_member *self, const net_slice *slices, int count,
-                           const struct nf_addr *to, const struct nf_addr *from,
-                           net_deadline deadline)
+ssize_t nf_member_send(struct nf_member *self, const net_slice *slices, int count,
+                       const struct nf_addr *to, const struct nf_addr *from, net_deadline deadline)
 {
     struct nf_hub *hub = self->hub;
     bool says_from = hub->wildcard && from->family == to->family;
@@ -95,25 +94,6 @@ static ssize_t send_slices(struct nf_member *self, const net_slice *slices, int 
             return code;
         }
     }
-}
-
-ssize_t nf_member_send(struct nf_member *self, const net_slice *slices, int count,
-                       const struct nf_addr *to, const struct nf_addr *from, net_deadline deadline)
-{
-    net_slice joined;
-
-    if (count <= NF_SLICES_MAX) {
-        return send_slices(self, slices, count, to, from, deadline);
-    }
-    void *bytes = nf_datagram_join(slices, count, &joined);
-
-    if (bytes == NULL) {
-        return NET_LIMIT;
-    }
-    ssize_t n = send_slices(self, &joined, 1, to, from, deadline);
-
-    free(bytes);
-    return n;
 }
 
 /* Sleepers hear the bell of their socket; the postman, if it is one of ours, hears the hub's. */

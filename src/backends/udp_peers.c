@@ -67,7 +67,7 @@ static ssize_t give_to_peer(net_socket *socket, const net_slice *slices, int cou
 static ssize_t peer_send(net_socket *socket, const net_slice *slices, int count,
                          net_deadline deadline)
 {
-    return give_to_peer(socket, slices, count, NULL, deadline);
+    return nf_datagram_send(socket, slices, count, deadline, give_to_peer);
 }
 
 static int peer_send_messages(net_socket *socket, const net_message *messages, int count,

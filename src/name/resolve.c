@@ -95,10 +95,7 @@ static void remember_words(struct job *job, int code)
     if (cause->error != 0) {
         nf_errno_text(cause->error, job->words, sizeof job->words);
     } else if (code < 0) {
-        struct nf_text words;
-
-        nf_text_begin(&words, job->words, sizeof job->words);
-        nf_text_add(&words, "%s", cause->detail);
+        nf_text_copy(job->words, sizeof job->words, cause->detail);
     }
 }
 
@@ -162,10 +159,7 @@ int nf_resolve_begin(const char *host, struct nf_resolve **out)
         free(request);
         return code;
     }
-    struct nf_text name;
-
-    nf_text_begin(&name, request->host, sizeof request->host);
-    nf_text_add(&name, "%s", host);
+    nf_text_copy(request->host, sizeof request->host, host);
     request->users = 1 + FAMILIES;
     enter();
     for (int i = FAMILIES - 1; i >= 0; i--) {

@@ -25,3 +25,11 @@ void nf_text_add(struct nf_text *text, const char *format, ...)
         text->length += (size_t)length;
     }
 }
+
+void nf_text_copy(char *buffer, size_t size, const char *string)
+{
+    struct nf_text text;
+
+    nf_text_begin(&text, buffer, size);
+    nf_text_add(&text, "%s", string);
+}

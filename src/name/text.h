@@ -11,6 +11,9 @@ struct nf_text {
     size_t length; /* of the whole text, also of what did not fit */
 };
 
+/* A whole string, cut where it does not fit. */
+void nf_text_copy(char *buffer, size_t size, const char *string);
+
 void nf_text_begin(struct nf_text *text, char *buffer, size_t size);
 void nf_text_add(struct nf_text *text, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
