@@ -1,6 +1,7 @@
 /* Batches of datagrams over whatever gives and takes one; nothing here knows where a datagram comes
  * from. */
 #include "backends/datagram.h"
+#include "backends/counter.h"
 #include "name/endpoint.h"
 #include "os/transfer.h"
 #include "wait/wait.h"
@@ -11,7 +12,8 @@
 enum {
     CANCEL_SLICE = 50,    /* ms: half of what a cancel may take */
     CONGESTION_PAUSE = 1, /* ms before the kernel is asked for buffers again */
-    KEPT_SHIFT = 32       /* of the code in nf_datagram_kept, above the system error */
+    KEPT_SHIFT = 32,      /* of the code in nf_datagram_kept, above the system error */
+    SEGMENT_BITS = 16     /* of a refusal; no datagram has more bytes than they can say */
 };
 
 /* Many slices as one, which the caller frees; NULL: NET_LIMIT. */
@@ -45,14 +47,14 @@ ssize_t nf_datagram_send(net_socket *socket, const net_slice *slices, int count,
     net_slice joined;
 
     if (count <= NF_SLICES_MAX) {
-        return give(socket, slices, count, NULL, deadline);
+        return give(socket, slices, count, deadline);
     }
     void *bytes = join(slices, count, &joined);
 
     if (bytes == NULL) {
         return NET_LIMIT;
     }
-    ssize_t n = give(socket, &joined, 1, NULL, deadline);
+    ssize_t n = give(socket, &joined, 1, deadline);
 
     free(bytes);
     return n;
@@ -64,7 +66,7 @@ ssize_t nf_datagram_recv(net_socket *socket, void *buffer, size_t size, int unti
     if (until != NF_SOME) {
         return nf_fail_because(NET_MISUSE, "datagrams are received whole, one by one");
     }
-    ssize_t length = take(socket, buffer, size, NULL, deadline);
+    ssize_t length = take(socket, buffer, size, deadline);
 
     if (length > 0 && (size_t)length > size) {
         return nf_fail_because(NET_TOOBIG, "a datagram of %zd bytes into a buffer of %zu, dropped",
@@ -90,8 +92,7 @@ static bool is_told_once(int code)
            code == NET_SYSTEM;
 }
 
-/* A batch of `i` stops for `code`: what the caller gets, and what waits for his next call. */
-static int stop(int i, int code, struct nf_datagram_kept *kept)
+int nf_datagram_stop(int i, int code, struct nf_datagram_kept *kept)
 {
     if (i == 0) {
         return code;
@@ -102,37 +103,6 @@ static int stop(int i, int code, struct nf_datagram_kept *kept)
         atomic_store(&kept->failure, (uint64_t)-code << KEPT_SHIFT | error);
     }
     return i;
-}
-
-int nf_datagram_recv_messages(net_socket *socket, net_message *messages, int count,
-                              net_deadline deadline, nf_datagram_take *take,
-                              struct nf_datagram_kept *kept)
-{
-    for (int i = 0; i < count; i++) {
-        ssize_t length = take(socket, messages[i].data, messages[i].capacity, &messages[i].endpoint,
-                              i == 0 ? deadline : NET_NOW);
-
-        if (length < 0) {
-            return stop(i, (int)length, kept);
-        }
-        messages[i].size = (size_t)length;
-    }
-    return count;
-}
-
-int nf_datagram_send_messages(net_socket *socket, const net_message *messages, int count,
-                              net_deadline deadline, nf_datagram_give *give,
-                              struct nf_datagram_kept *kept)
-{
-    for (int i = 0; i < count; i++) {
-        net_slice slice = {.data = messages[i].data, .size = messages[i].size};
-        ssize_t sent = give(socket, &slice, 1, &messages[i].endpoint, deadline);
-
-        if (sent < 0) {
-            return stop(i, (int)sent, kept);
-        }
-    }
-    return count;
 }
 
 /* A full queue is waited out in slices: no cancel wakes this wait, because the bell of a shared
@@ -157,6 +127,150 @@ int nf_datagram_retry(net_socket *socket, int fd, ssize_t code, bool *denied, ne
         return 0;
     }
     return (int)code;
+}
+
+/* ---- Sending many ---- */
+
+/* A refused train, in one word: whom it was for, well mixed, and the size of its datagrams. Two
+ * peers that look alike in it only go without trains. */
+static uint64_t refusal_of(const struct nf_addr *to, size_t segment)
+{
+    const uint64_t prime = 0x100000001b3; /* FNV-1a's */
+    uint64_t hash = 0xcbf29ce484222325;
+
+    for (size_t i = 0; i < sizeof to->ip; i++) {
+        hash = (hash ^ to->ip[i]) * prime;
+    }
+    return hash << SEGMENT_BITS | segment;
+}
+
+static bool is_refused(uint64_t refusal, const struct nf_addr *to, size_t segment)
+{
+    uint64_t asked = refusal_of(to, segment);
+    uint64_t size = ((uint64_t)1 << SEGMENT_BITS) - 1;
+
+    return (asked ^ refusal) <= size && (asked & size) >= (refusal & size);
+}
+
+/* The next messages, laid out as trains. */
+struct plan {
+    struct nf_train train[NF_TRAINS_MAX];
+    struct nf_route route[NF_TRAINS_MAX];
+    int trains;
+    int messages;
+};
+
+/* Whether message `i` may join the train that `first` opens and i - 1 ended. */
+static bool may_join(const net_message *messages, int first, int i, size_t bytes)
+{
+    size_t size = messages[i].size;
+
+    return size > 0 && size <= messages[first].size &&
+           messages[i - 1].size == messages[first].size && bytes + size <= NF_TRAIN_SIZE_MAX &&
+           memcmp(&messages[i].endpoint, &messages[first].endpoint, sizeof(net_endpoint)) == 0;
+}
+
+static int open_train(const struct nf_datagram_sender *sender, const net_message *message,
+                      struct plan *plan)
+{
+    struct nf_route *route = &plan->route[plan->trains];
+    int code = sender->aim(sender->socket, &message->endpoint, route);
+
+    if (code == 0) {
+        plan->train[plan->trains++] =
+            (struct nf_train){.to = route->is_open ? &route->to : NULL,
+                              .from = route->says_from ? &route->from : NULL,
+                              .count = 1};
+    }
+    return code;
+}
+
+/* Lay out as many as fit one system call. 0, or why not even the first can go. */
+static int draw(const struct nf_datagram_sender *sender, const net_message *messages, int count,
+                uint64_t refusal, struct plan *plan)
+{
+    int most = count < NF_TRAIN_MESSAGES_MAX ? count : NF_TRAIN_MESSAGES_MAX;
+    bool single = false;
+    size_t bytes = 0;
+    int first = 0;
+    int i = 0;
+
+    plan->trains = 0;
+    for (; i < most; i++) {
+        if (i > 0 && !single && may_join(messages, first, i, bytes)) {
+            plan->train[plan->trains - 1].count++;
+        } else {
+            int code = plan->trains < NF_TRAINS_MAX ? open_train(sender, &messages[i], plan) : 1;
+
+            if (code != 0 && i == 0) {
+                return code;
+            }
+            if (code != 0) {
+                break;
+            }
+            single = is_refused(refusal, &plan->route[plan->trains - 1].to, messages[i].size);
+            first = i;
+            bytes = 0;
+        }
+        bytes += messages[i].size;
+    }
+    plan->messages = i;
+    return 0;
+}
+
+/* The first trains of a plan have left; how many messages those were. */
+static int account(const struct nf_datagram_sender *sender, const net_message *messages,
+                   const struct plan *plan, int trains)
+{
+    int64_t bytes = 0;
+    int count = 0;
+
+    for (int i = 0; i < trains; i++) {
+        count += plan->train[i].count;
+    }
+    for (int i = 0; i < count; i++) {
+        bytes += (int64_t)messages[i].size;
+    }
+    nf_add(sender->bytes, bytes);
+    nf_add(sender->messages, count);
+    return count;
+}
+
+int nf_datagram_send_messages(const struct nf_datagram_sender *sender, const net_message *messages,
+                              int count, net_deadline deadline)
+{
+    uint64_t refusal = atomic_load_explicit(sender->refusal, memory_order_relaxed);
+    bool denied = false;
+    int done = 0;
+    int code = sender->kept != NULL && !nf_is_canceled(sender->socket)
+                   ? nf_datagram_kept(sender->kept)
+                   : 0;
+
+    while (code == 0 && done < count) {
+        struct plan plan;
+
+        if (nf_is_canceled(sender->socket)) {
+            code = nf_fail(NET_CANCELED);
+            break;
+        }
+        code = draw(sender, messages + done, count - done, refusal, &plan);
+        if (code < 0) {
+            break;
+        }
+        int sent = nf_transfer_send_trains(sender->fd, sender->v6, messages + done, plan.train,
+                                           plan.trains);
+
+        if (sent > 0) {
+            done += account(sender, messages + done, &plan, sent);
+            denied = false;
+        } else if (sent == NF_NO_TRAIN) {
+            refusal = refusal_of(&plan.route[0].to, messages[done].size);
+            atomic_store_explicit(sender->refusal, refusal, memory_order_relaxed);
+        } else {
+            code = nf_datagram_retry(sender->socket, sender->fd, sent, &denied, deadline);
+        }
+    }
+    return code < 0 ? nf_datagram_stop(done, code, sender->kept) : done;
 }
 
 int nf_datagram_check_peer(net_socket *socket, const net_endpoint *endpoint)

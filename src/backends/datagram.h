@@ -4,15 +4,13 @@
 
 #include "backends/backend.h"
 
-/* Give out one datagram: its real length, which may be over `size`, or a code. `endpoint` may be
- * NULL. */
+/* Give out one datagram: its real length, which may be over `size`, or a code. */
 typedef ssize_t nf_datagram_take(net_socket *socket, void *buffer, size_t size,
-                                 net_endpoint *endpoint, net_deadline deadline);
+                                 net_deadline deadline);
 
-/* Send one datagram of at most NF_SLICES_MAX slices to an endpoint; NULL or one of zeros: to the
- * socket's peer. Its length or a code. */
+/* Send one datagram of at most NF_SLICES_MAX slices to the socket's peer. Its length or a code. */
 typedef ssize_t nf_datagram_give(net_socket *socket, const net_slice *slices, int count,
-                                 const net_endpoint *endpoint, net_deadline deadline);
+                                 net_deadline deadline);
 
 /* A failure that stopped a batch part way and that the system tells but once: it waits for the next
  * call. NULL for sockets whose failures come again by themselves. */
@@ -28,12 +26,38 @@ ssize_t nf_datagram_send(net_socket *socket, const net_slice *slices, int count,
                          net_deadline deadline, nf_datagram_give *give);
 ssize_t nf_datagram_recv(net_socket *socket, void *buffer, size_t size, int until,
                          net_deadline deadline, nf_datagram_take *take);
-int nf_datagram_recv_messages(net_socket *socket, net_message *messages, int count,
-                              net_deadline deadline, nf_datagram_take *take,
-                              struct nf_datagram_kept *kept);
-int nf_datagram_send_messages(net_socket *socket, const net_message *messages, int count,
-                              net_deadline deadline, nf_datagram_give *give,
-                              struct nf_datagram_kept *kept);
+
+/* A batch of which `i` messages are done stops for `code`: what the caller gets. `kept` may be
+ * NULL. */
+int nf_datagram_stop(int i, int code, struct nf_datagram_kept *kept);
+
+/* Where a message goes. */
+struct nf_route {
+    struct nf_addr to;
+    struct nf_addr from;
+    bool is_open; /* it needs `to`; else the descriptor has its peer */
+    bool says_from;
+};
+
+/* Find the way to an endpoint: 0, or why there is none. */
+typedef int nf_datagram_aim(net_socket *socket, const net_endpoint *endpoint,
+                            struct nf_route *route);
+
+/* Who sends batches. */
+struct nf_datagram_sender {
+    net_socket *socket;
+    int fd;
+    bool v6;
+    nf_datagram_aim *aim;
+    _Atomic int64_t *bytes;
+    _Atomic int64_t *messages;
+    struct nf_datagram_kept *kept; /* may be NULL */
+    _Atomic uint64_t *refusal;     /* the last peer whom no train reached, and of what size */
+};
+
+/* Send messages in order, runs of one size to one peer as trains. */
+int nf_datagram_send_messages(const struct nf_datagram_sender *sender, const net_message *messages,
+                              int count, net_deadline deadline);
 
 /* A send moved nothing, and `code` says why: 0 when it may be tried again, having waited if need
  * be; or a code. `denied` starts as false. */

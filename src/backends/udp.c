@@ -4,6 +4,7 @@
 #include "backends/dialing.h"
 #include "backends/inet.h"
 #include "backends/line.h"
+#include "backends/udp_burst.h"
 #include "name/endpoint.h"
 #include "os/socket.h"
 
@@ -17,6 +18,8 @@ struct connection {
     struct nf_addr local; /* without its port; asked for once, by who receives messages */
     struct nf_datagram_kept kept_in;
     struct nf_datagram_kept kept_out;
+    struct nf_burst burst;
+    _Atomic uint64_t refusal;   /* see nf_datagram_sender */
     int64_t option[NF_OPTIONS]; /* as the address had them */
 };
 
@@ -54,29 +57,32 @@ static ssize_t send_slices(struct connection *self, const net_slice *slices, int
     }
 }
 
-static ssize_t give(net_socket *socket, const net_slice *slices, int count,
-                    const net_endpoint *endpoint, net_deadline deadline)
+static ssize_t give(net_socket *socket, const net_slice *slices, int count, net_deadline deadline)
 {
     struct connection *self = (struct connection *)socket;
-    int code = nf_datagram_check_peer(socket, endpoint);
+    int code = nf_is_canceled(socket) ? 0 : nf_datagram_kept(&self->kept_out);
 
-    if (code == 0 && !nf_is_canceled(socket)) {
-        code = nf_datagram_kept(&self->kept_out);
-    }
-    if (code < 0) {
-        return code;
-    }
-    return send_slices(self, slices, count, deadline);
+    return code < 0 ? code : send_slices(self, slices, count, deadline);
+}
+
+static int aim(net_socket *socket, const net_endpoint *endpoint, struct nf_route *route)
+{
+    route->to = socket->name;
+    route->is_open = false;
+    route->says_from = false;
+    return nf_datagram_check_peer(socket, endpoint);
 }
 
 /* The turn being ours. A refusal is passed on and not remembered: the peer may be there the next
  * time. */
-static ssize_t receive(struct nf_line *line, void *buffer, size_t size, net_deadline deadline)
+static ssize_t receive(struct connection *self, void *buffer, size_t size, net_deadline deadline,
+                       bool many)
 {
+    struct nf_line *line = &self->line;
     int how = NF_LENGTH | nf_lane_patience(line->fd, &line->in, NF_SO_RCVTIMEO, deadline);
 
     for (;;) {
-        ssize_t n = nf_transfer_recv(line->fd, buffer, size, how);
+        ssize_t n = nf_burst_recv(&self->burst, line->fd, buffer, size, how, many);
 
         if (n > 0) {
             return n;
@@ -102,34 +108,33 @@ static ssize_t receive(struct nf_line *line, void *buffer, size_t size, net_dead
     }
 }
 
-static ssize_t take(net_socket *socket, void *buffer, size_t size, net_endpoint *endpoint,
-                    net_deadline deadline)
+/* The turn being ours. */
+static ssize_t take_one(struct connection *self, void *buffer, size_t size, net_deadline deadline,
+                        bool many)
+{
+    int code = nf_datagram_kept(&self->kept_in);
+
+    if (code < 0) {
+        return code;
+    }
+    ssize_t n = receive(self, buffer, size, deadline, many);
+
+    if (n >= 0) {
+        nf_count(&self->line.bytes_in, n);
+        nf_count(&self->messages_in, 1);
+        nf_count(&self->truncated, (size_t)n > size ? 1 : 0);
+    }
+    return n;
+}
+
+static ssize_t take(net_socket *socket, void *buffer, size_t size, net_deadline deadline)
 {
     struct connection *self = (struct connection *)socket;
     ssize_t n = nf_lane_enter(&self->line, &self->line.in, deadline);
 
-    if (n < 0) {
-        return n;
-    }
-    n = nf_datagram_kept(&self->kept_in);
-    if (endpoint != NULL && self->local.family == NF_NOWHERE) {
-        nf_socket_local(self->line.fd, &self->local);
-        self->local.port = 0;
-    }
     if (n == 0) {
-        n = receive(&self->line, buffer, size, deadline);
-    }
-    nf_lane_leave(&self->line.in);
-    if (n < 0) {
-        return n;
-    }
-    nf_add(&self->line.bytes_in, n);
-    nf_add(&self->messages_in, 1);
-    if ((size_t)n > size) {
-        nf_add(&self->truncated, 1);
-    }
-    if (endpoint != NULL) {
-        nf_endpoint_make(endpoint, &socket->name, &self->local);
+        n = take_one(self, buffer, size, deadline, false);
+        nf_lane_leave(&self->line.in);
     }
     return n;
 }
@@ -149,21 +154,59 @@ static ssize_t udp_recv(net_socket *socket, void *buffer, size_t size, int until
 static int udp_send_messages(net_socket *socket, const net_message *messages, int count,
                              net_deadline deadline)
 {
-    return nf_datagram_send_messages(socket, messages, count, deadline, give,
-                                     &((struct connection *)socket)->kept_out);
+    struct connection *self = (struct connection *)socket;
+    struct nf_datagram_sender sender = {.socket = socket,
+                                        .fd = self->line.fd,
+                                        .aim = aim,
+                                        .bytes = &self->line.bytes_out,
+                                        .messages = &self->messages_out,
+                                        .kept = &self->kept_out,
+                                        .refusal = &self->refusal};
+
+    return nf_datagram_send_messages(&sender, messages, count, deadline);
+}
+
+/* The turn being ours. The kernel is not asked again when it had no more a moment ago. */
+static int take_many(struct connection *self, net_message *messages, int count,
+                     net_deadline deadline)
+{
+    ssize_t n = 0;
+    int i = 0;
+
+    if (self->local.family == NF_NOWHERE) {
+        nf_socket_local(self->line.fd, &self->local);
+        self->local.port = 0;
+    }
+    while (i < count && (i == 0 || nf_burst_has_more(&self->burst))) {
+        n = take_one(self, messages[i].data, messages[i].capacity, i == 0 ? deadline : NET_NOW,
+                     true);
+        if (n < 0) {
+            break;
+        }
+        nf_endpoint_make(&messages[i].endpoint, &self->line.head.name, &self->local);
+        messages[i++].size = (size_t)n;
+    }
+    return n < 0 ? nf_datagram_stop(i, (int)n, &self->kept_in) : i;
 }
 
 static int udp_recv_messages(net_socket *socket, net_message *messages, int count,
                              net_deadline deadline)
 {
-    return nf_datagram_recv_messages(socket, messages, count, deadline, take,
-                                     &((struct connection *)socket)->kept_in);
+    struct connection *self = (struct connection *)socket;
+    int code = nf_lane_enter(&self->line, &self->line.in, deadline);
+
+    if (code == 0) {
+        code = take_many(self, messages, count, deadline);
+        nf_lane_leave(&self->line.in);
+    }
+    return code;
 }
 
 /* There is nothing to finish: what was sent is on its way. */
 static int udp_close(net_socket *socket, net_deadline deadline)
 {
     (void)deadline;
+    nf_burst_free(&((struct connection *)socket)->burst);
     nf_socket_close(((struct nf_line *)socket)->fd);
     return 0;
 }
@@ -197,6 +240,18 @@ static int udp_property(net_socket *socket, enum nf_word word, struct nf_value *
     }
 }
 
+/* What was received ahead is ready, whatever the descriptor says. */
+static void udp_ready(net_socket *socket, unsigned interest, struct nf_notice *notice,
+                      struct nf_readiness *out)
+{
+    const struct nf_burst *burst = &((struct connection *)socket)->burst;
+
+    nf_line_ready(socket, interest, notice, out);
+    if (atomic_load_explicit(&burst->waiting, memory_order_relaxed)) {
+        out->ready |= interest & NF_IN;
+    }
+}
+
 const struct nf_backend nf_udp = {
     .scheme = "udp",
     .size = sizeof(struct connection),
@@ -213,5 +268,5 @@ const struct nf_backend nf_udp = {
     .cancel = nf_line_cancel,
     .close = udp_close,
     .property = udp_property,
-    .ready = nf_line_ready,
+    .ready = udp_ready,
 };

@@ -10,17 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A bound counts payload. So that tiny datagrams cannot make what stands around them much larger
- * than what is bounded, their number has a bound too: one for so many bytes of the bound, and some
- * more. */
-enum { BYTES_A_LETTER = 64, LETTERS_MORE = 1024 };
-
 enum { HAUNTED_AFTER = 50 }; /* ms that no thread of ours holds the lock for */
-
-static bool has_room(int64_t bytes, int64_t letters, size_t size, int64_t bound)
-{
-    return (int64_t)size <= bound - bytes && letters < bound / BYTES_A_LETTER + LETTERS_MORE;
-}
 
 /* In a forked child the lock may be held by a thread that only the parent has. A thread of this
  * process would give it back soon. */
@@ -51,44 +41,6 @@ void nf_hub_ring(struct nf_member *member, int count)
     if (member->notice != NULL) {
         member->notice->ring(member->notice);
     }
-}
-
-/* ---- Mail ---- */
-
-static struct nf_letter *write_letter(const struct nf_addr *local, const void *data, size_t size)
-{
-    struct nf_letter *letter = malloc(sizeof *letter + size);
-
-    if (letter != NULL) {
-        *letter = (struct nf_letter){.local = *local, .size = size};
-        memcpy(letter->data, data, size);
-    }
-    return letter;
-}
-
-static void append(struct nf_mailbox *mail, struct nf_letter *letter)
-{
-    letter->next = NULL;
-    if (mail->first == NULL) {
-        mail->first = letter;
-    } else {
-        mail->last->next = letter;
-    }
-    mail->last = letter;
-    mail->bytes += (int64_t)letter->size;
-    mail->letters++;
-}
-
-static struct nf_letter *take_first(struct nf_mailbox *mail)
-{
-    struct nf_letter *letter = mail->first;
-
-    if (letter != NULL) {
-        mail->first = letter->next;
-        mail->bytes -= (int64_t)letter->size;
-        mail->letters--;
-    }
-    return letter;
 }
 
 /* ---- Accepted peers ---- */
@@ -143,77 +95,78 @@ void nf_hub_expire(struct nf_hub *hub, net_deadline now)
     }
 }
 
-static void put_in_queue(struct nf_peer *peer, struct nf_letter *letter)
-{
-    struct nf_hub *hub = peer->member.hub;
-
-    letter->sender = NULL;
-    append(&peer->mail, letter);
-    hub->queued_bytes += (int64_t)letter->size;
-    hub->queued_letters++;
-}
-
-static bool queue_has_room(const struct nf_peer *peer, size_t size)
+static int64_t room_for(const struct nf_peer *peer, const struct nf_letter *letter)
 {
     const struct nf_hub *hub = peer->member.hub;
+    int64_t alone = nf_letter_fit(letter, &peer->mail.load, hub->bound[NF_QUEUE]);
+    int64_t among = nf_letter_fit(letter, &hub->queued, hub->bound[NF_TOTAL]);
 
-    return has_room(peer->mail.bytes, peer->mail.letters, size, hub->bound[NF_QUEUE]) &&
-           has_room(hub->queued_bytes, hub->queued_letters, size, hub->bound[NF_TOTAL]);
+    return alone < among ? alone : among;
 }
 
-static void drop_queued(struct nf_peer *peer)
+static void drop_queued(struct nf_peer *peer, int64_t count)
 {
-    peer->dropped++;
-    peer->member.hub->dropped_queue++;
+    peer->dropped += count;
+    peer->member.hub->dropped_queue += count;
 }
 
-static void deliver_to_peer(struct nf_peer *peer, const struct nf_addr *local, const void *data,
-                            size_t size, net_deadline now)
+/* As many of the letter's datagrams as `fit`; returns that. */
+static int64_t put_in_queue(struct nf_peer *peer, struct nf_letter *letter, int64_t fit)
 {
-    struct nf_letter *letter = queue_has_room(peer, size) ? write_letter(local, data, size) : NULL;
+    drop_queued(peer, nf_letter_count(letter) - fit);
+    if (fit == 0) {
+        nf_letter_free(letter);
+        return 0;
+    }
+    nf_letter_cut(letter, fit);
+    nf_mail_append(&peer->mail, &peer->member.hub->queued, letter);
+    return fit;
+}
 
+static void deliver_to_peer(struct nf_peer *peer, struct nf_letter *letter, net_deadline now)
+{
     peer->heard = now;
-    peer->local = *local;
+    peer->local = letter->local;
     unlink_peer(peer);
     link_newest(peer);
-    if (letter == NULL) {
-        drop_queued(peer);
-        return;
+    int64_t count = put_in_queue(peer, letter, room_for(peer, letter));
+
+    if (count > 0) {
+        nf_hub_ring(&peer->member, count < INT_MAX ? (int)count : INT_MAX);
     }
-    put_in_queue(peer, letter);
-    nf_hub_ring(&peer->member, 1);
 }
 
-struct nf_letter *nf_hub_take_from(struct nf_peer *peer)
+size_t nf_hub_take_from(struct nf_peer *peer, void *buffer, size_t size, struct nf_addr *local)
 {
-    struct nf_hub *hub = peer->member.hub;
-    struct nf_letter *letter = take_first(&peer->mail);
+    struct nf_letter *letter = peer->mail.first;
 
-    if (letter != NULL) {
-        hub->queued_bytes -= (int64_t)letter->size;
-        hub->queued_letters--;
+    *local = letter->local;
+    size_t length = nf_mail_read(&peer->member.hub->queued, letter, buffer, size);
+
+    if (letter->box == NULL) {
+        nf_letter_free(letter);
     }
-    return letter;
+    return length;
 }
 
 /* ---- Strangers ---- */
 
-static void link_stranger_letter(struct nf_mailbox *all, struct nf_letter *letter)
+static void link_newest_letter(struct nf_hub *hub, struct nf_letter *letter)
 {
+    struct nf_mailbox *all = &hub->strangers;
+
     letter->newer = NULL;
     letter->older = all->last;
     *(all->last != NULL ? &all->last->newer : &all->first) = letter;
     all->last = letter;
-    all->bytes += (int64_t)letter->size;
-    all->letters++;
 }
 
-static void unlink_stranger_letter(struct nf_mailbox *all, struct nf_letter *letter)
+static void unlink_stranger_letter(struct nf_hub *hub, struct nf_letter *letter)
 {
+    struct nf_mailbox *all = &hub->strangers;
+
     *(letter->older != NULL ? &letter->older->newer : &all->first) = letter->newer;
     *(letter->newer != NULL ? &letter->newer->older : &all->last) = letter->older;
-    all->bytes -= (int64_t)letter->size;
-    all->letters--;
 }
 
 static struct nf_stranger *meet(struct nf_hub *hub, const struct nf_addr *from)
@@ -233,89 +186,127 @@ static void forget(struct nf_hub *hub, struct nf_stranger *stranger)
     free(stranger);
 }
 
-static void deliver_to_strangers(struct nf_hub *hub, struct nf_stranger *stranger,
-                                 const struct nf_addr *from, const struct nf_addr *local,
-                                 const void *data, size_t size)
+static struct nf_stranger *writer_of(struct nf_letter *letter)
 {
-    struct nf_mailbox *all = &hub->strangers;
+    return (struct nf_stranger *)(void *)((char *)letter->box - offsetof(struct nf_stranger, mail));
+}
 
+static void deliver_to_strangers(struct nf_hub *hub, struct nf_stranger *stranger,
+                                 const struct nf_addr *from, struct nf_letter *letter)
+{
     if (hub->listener == NULL) {
-        return; /* nobody is there to hear of strangers any more */
-    }
-    struct nf_letter *letter = has_room(all->bytes, all->letters, size, hub->bound[NF_STRANGERS])
-                                   ? write_letter(local, data, size)
-                                   : NULL;
-
-    if (letter != NULL && stranger == NULL) {
-        stranger = meet(hub, from);
-    }
-    if (letter == NULL || stranger == NULL) {
-        free(letter);
-        hub->dropped_strangers++;
+        nf_letter_free(letter); /* nobody is there to hear of strangers any more */
         return;
     }
-    letter->sender = stranger;
-    append(&stranger->mail, letter);
-    link_stranger_letter(all, letter);
+    struct nf_mailbox *all = &hub->strangers;
+    int64_t fit = nf_letter_fit(letter, &all->load, hub->bound[NF_STRANGERS]);
+
+    if (fit > 0 && stranger == NULL) {
+        stranger = meet(hub, from);
+    }
+    if (fit == 0 || stranger == NULL) {
+        hub->dropped_strangers += nf_letter_count(letter);
+        nf_letter_free(letter);
+        return;
+    }
+    hub->dropped_strangers += nf_letter_count(letter) - fit;
+    nf_letter_cut(letter, fit);
+    nf_mail_append(&stranger->mail, &all->load, letter);
+    link_newest_letter(hub, letter);
     nf_hub_ring(hub->listener, INT_MAX); /* one for whom there is no place might take the ring */
 }
 
 /* The oldest letter of all is the oldest of its sender's too. */
-struct nf_letter *nf_hub_take_stranger(struct nf_hub *hub, struct nf_addr *from)
+size_t nf_hub_take_stranger(struct nf_hub *hub, void *buffer, size_t size, struct nf_addr *from,
+                            struct nf_addr *local)
 {
     struct nf_letter *letter = hub->strangers.first;
+    struct nf_stranger *stranger = writer_of(letter);
 
-    if (letter != NULL) {
-        /* The analyzer misses that unlinking the oldest moves `first`, and sees it freed. */
-        struct nf_stranger *stranger = letter->sender; /* NOLINT(clang-analyzer-unix.Malloc) */
+    *from = stranger->entry.remote;
+    *local = letter->local;
+    size_t length = nf_mail_read(&hub->strangers.load, letter, buffer, size);
 
-        *from = stranger->entry.remote;
-        unlink_stranger_letter(&hub->strangers, letter);
-        take_first(&stranger->mail);
-        if (stranger->mail.first == NULL) {
-            forget(hub, stranger);
-        }
+    if (letter->box == NULL) {
+        unlink_stranger_letter(hub, letter);
+        nf_letter_free(letter);
     }
-    return letter;
+    if (stranger->mail.first == NULL) {
+        forget(hub, stranger);
+    }
+    return length;
 }
 
-void nf_hub_deliver(struct nf_hub *hub, const struct nf_addr *from, const struct nf_addr *local,
-                    const void *data, size_t size, net_deadline now)
+void nf_hub_deliver(struct nf_hub *hub, const struct nf_addr *from, struct nf_letter *letter,
+                    net_deadline now)
 {
     struct nf_entry *entry = nf_table_find(&hub->table, from);
 
     if (entry != NULL && entry->accepted) {
-        struct nf_peer *peer = (struct nf_peer *)((char *)entry - offsetof(struct nf_peer, entry));
+        struct nf_peer *peer =
+            (struct nf_peer *)(void *)((char *)entry - offsetof(struct nf_peer, entry));
 
-        deliver_to_peer(peer, local, data, size, now);
+        deliver_to_peer(peer, letter, now);
     } else {
-        deliver_to_strangers(hub, (struct nf_stranger *)entry, from, local, data, size);
+        deliver_to_strangers(hub, (struct nf_stranger *)entry, from, letter);
     }
+}
+
+/* Put a copy of the letter in its place, in all the lists that it is in. */
+static bool move_out(struct nf_hub *hub, struct nf_letter *letter)
+{
+    struct nf_mailbox *all = &hub->strangers;
+    bool is_strangers = letter->older != NULL || all->first == letter;
+    struct nf_letter *copy =
+        nf_letter_new(letter->data, letter->size, letter->segment, &letter->local);
+
+    if (copy == NULL) {
+        return false;
+    }
+    nf_mail_replace(letter, copy);
+    copy->older = letter->older;
+    copy->newer = letter->newer;
+    if (is_strangers) {
+        *(copy->older != NULL ? &copy->older->newer : &all->first) = copy;
+        *(copy->newer != NULL ? &copy->newer->older : &all->last) = copy;
+    }
+    nf_letter_free(letter);
+    return true;
+}
+
+int nf_hub_clear_tray(struct nf_hub *hub)
+{
+    for (int i = 0; i < NF_BATCH_MAX; i++) {
+        if (hub->tray[i].box != NULL && !move_out(hub, &hub->tray[i])) {
+            return nf_fail_because(NET_LIMIT, "no memory");
+        }
+    }
+    return 0;
 }
 
 /* ---- From stranger to peer, and away ---- */
 
-/* His first letter is in whatever the bounds say: it was let in among the strangers'. */
+/* His first datagram is in whatever the bounds say: it was let in among the strangers'. */
 void nf_hub_accept(struct nf_hub *hub, struct nf_peer *peer, net_deadline now)
 {
-    struct nf_stranger *stranger = hub->strangers.first->sender;
-    struct nf_letter *letter = take_first(&stranger->mail);
+    struct nf_stranger *stranger = writer_of(hub->strangers.first);
 
     peer->member.hub = hub;
     peer->member.head.name = stranger->entry.remote;
     peer->entry.remote = stranger->entry.remote;
     peer->entry.accepted = true;
     peer->heard = now;
-    for (bool first = true; letter != NULL; first = false) {
-        unlink_stranger_letter(&hub->strangers, letter);
+    for (bool first = true; stranger->mail.first != NULL; first = false) {
+        struct nf_letter *letter = stranger->mail.first;
+
+        unlink_stranger_letter(hub, letter);
+        nf_mail_remove(&hub->strangers.load, letter);
+        letter->older = NULL;
+        letter->newer = NULL;
         peer->local = letter->local;
-        if (first || queue_has_room(peer, letter->size)) {
-            put_in_queue(peer, letter);
-        } else {
-            free(letter);
-            drop_queued(peer);
-        }
-        letter = take_first(&stranger->mail);
+        int64_t fit = room_for(peer, letter);
+
+        put_in_queue(peer, letter, fit == 0 && first ? 1 : fit);
     }
     forget(hub, stranger);
     nf_table_add(&hub->table, &peer->entry);
@@ -326,11 +317,11 @@ void nf_hub_accept(struct nf_hub *hub, struct nf_peer *peer, net_deadline now)
 
 void nf_hub_remove_peer(struct nf_peer *peer)
 {
-    struct nf_letter *letter = nf_hub_take_from(peer);
+    while (peer->mail.first != NULL) {
+        struct nf_letter *letter = peer->mail.first;
 
-    while (letter != NULL) {
-        free(letter);
-        letter = nf_hub_take_from(peer);
+        nf_mail_remove(&peer->member.hub->queued, letter);
+        nf_letter_free(letter);
     }
     if (!peer->ended) {
         end(peer);
@@ -339,11 +330,15 @@ void nf_hub_remove_peer(struct nf_peer *peer)
 
 void nf_hub_remove_strangers(struct nf_hub *hub)
 {
-    struct nf_addr from;
-    struct nf_letter *letter = nf_hub_take_stranger(hub, &from);
+    while (hub->strangers.first != NULL) {
+        struct nf_letter *letter = hub->strangers.first;
+        struct nf_stranger *stranger = writer_of(letter);
 
-    while (letter != NULL) {
-        free(letter);
-        letter = nf_hub_take_stranger(hub, &from);
+        unlink_stranger_letter(hub, letter);
+        nf_mail_remove(&hub->strangers.load, letter);
+        nf_letter_free(letter);
+        if (stranger->mail.first == NULL) {
+            forget(hub, stranger);
+        }
     }
 }

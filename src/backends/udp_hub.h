@@ -11,27 +11,11 @@
 #define NF_BACKENDS_UDP_HUB_H
 
 #include "backends/backend.h"
+#include "backends/udp_mail.h"
 #include "backends/udp_table.h"
+#include "os/batch.h"
 #include "os/mutex.h"
 #include "os/wake.h"
-
-/* A datagram that waits. */
-struct nf_letter {
-    struct nf_letter *next;     /* of the same sender */
-    struct nf_letter *newer;    /* of all strangers' */
-    struct nf_letter *older;    /* of all strangers' */
-    struct nf_stranger *sender; /* NULL once the sender is accepted */
-    struct nf_addr local;       /* the address of ours it was sent to; NF_NOWHERE: unknown */
-    size_t size;
-    unsigned char data[];
-};
-
-struct nf_mailbox {
-    struct nf_letter *first;
-    struct nf_letter *last;
-    int64_t bytes;
-    int64_t letters;
-};
 
 /* Somebody who wrote, and whom nobody accepted. */
 struct nf_stranger {
@@ -86,32 +70,39 @@ struct nf_hub {
     struct nf_peer *newest;
     int64_t bound[NF_OPTIONS]; /* peers, queue, total, strangers, idle */
     int64_t accepted;
-    int64_t queued_bytes; /* of all accepted peers */
-    int64_t queued_letters;
+    struct nf_load queued;       /* what waits for all accepted peers together */
     struct nf_mailbox strangers; /* all their letters, in order of arrival by `newer` */
     int64_t dropped_queue;
     int64_t dropped_strangers;
-    unsigned char *scratch; /* the postman's; a datagram at a time */
+    struct nf_batch *batch;   /* the postman's, from the first need on */
+    struct nf_letter *tray;   /* the letters of what lies in it */
+    bool drained;             /* the last read took all that the kernel had */
+    _Atomic uint64_t refusal; /* see nf_datagram_sender */
 };
-
-enum { NF_DATAGRAM_MAX = 65536 }; /* more than UDP can carry */
 
 /* Lock a hub to close a member. False in a forked child whose parent held the lock at that moment:
  * then the member's memory is left as it is. */
 bool nf_hub_lock_to_close(struct nf_hub *hub);
 
-/* Sort one datagram: to its peer, or to the strangers; or drop and count it. */
-void nf_hub_deliver(struct nf_hub *hub, const struct nf_addr *from, const struct nf_addr *local,
-                    const void *data, size_t size, net_deadline now);
+/* Sort a letter, which is the hub's from now on: to its sender's box, or to the strangers'; what
+ * there is no room for is dropped and counted. */
+void nf_hub_deliver(struct nf_hub *hub, const struct nf_addr *from, struct nf_letter *letter,
+                    net_deadline now);
+
+/* Make the tray free for the next batch: what waits in it moves out. 0, or NET_LIMIT and some of it
+ * stays. */
+int nf_hub_clear_tray(struct nf_hub *hub);
 
 /* End the peers that were silent for `idle` at the moment `now`, up to which all that had come was
  * sorted; and when the next of them will have been. */
 void nf_hub_expire(struct nf_hub *hub, net_deadline now);
 net_deadline nf_hub_next_end(const struct nf_hub *hub);
 
-/* Take the oldest letter of a peer, or of all strangers; NULL: none. The caller frees it. */
-struct nf_letter *nf_hub_take_from(struct nf_peer *peer);
-struct nf_letter *nf_hub_take_stranger(struct nf_hub *hub, struct nf_addr *from);
+/* Take the oldest datagram of a peer, or of all strangers, which must have one: copy as much of it
+ * as fits, return its length. */
+size_t nf_hub_take_from(struct nf_peer *peer, void *buffer, size_t size, struct nf_addr *local);
+size_t nf_hub_take_stranger(struct nf_hub *hub, void *buffer, size_t size, struct nf_addr *from,
+                            struct nf_addr *local);
 
 /* Make `peer`, fresh, the socket of the stranger who wrote first of all: his letters become its
  * mail. */

@@ -34,8 +34,7 @@ static int open_hub(struct nf_hub *hub, const struct nf_target *target)
         code = nf_table_open(&hub->table);
     }
     if (code == 0) {
-        hub->scratch = malloc(NF_DATAGRAM_MAX);
-        code = hub->scratch != NULL ? 0 : nf_fail_because(NET_LIMIT, "no memory");
+        nf_sockopt_set(hub->fd, NF_SO_GRO, 1); /* a system without trains sends none */
     }
     return code;
 }
@@ -68,26 +67,13 @@ static bool has_strangers(const struct nf_member *member)
     return member->hub->strangers.first != NULL;
 }
 
-static ssize_t take_stranger(net_socket *socket, void *buffer, size_t size, net_endpoint *endpoint,
-                             net_deadline deadline)
+static ssize_t take_stranger(struct nf_member *member, void *buffer, size_t size,
+                             struct nf_addr *from, struct nf_addr *local)
 {
-    struct nf_hub *hub = nf_hub_of(socket);
-    struct nf_letter *letter = NULL;
-    struct nf_addr from;
-
-    nf_mutex_lock(&hub->lock);
-    int code = nf_hub_wait((struct nf_member *)socket, has_strangers, deadline);
-
-    if (code == 0) {
-        letter = nf_hub_take_stranger(hub, &from);
-    }
-    nf_mutex_unlock(&hub->lock);
-    if (letter == NULL) {
-        return code;
-    }
-    nf_member_endpoint((struct nf_member *)socket, &from, &letter->local, endpoint);
-    return nf_member_open_letter((struct nf_member *)socket, letter, buffer, size);
+    return (ssize_t)nf_hub_take_stranger(member->hub, buffer, size, from, local);
 }
+
+static const struct nf_reader reader = {.is_done = has_strangers, .take = take_stranger};
 
 static bool has_place(const struct nf_member *member)
 {
@@ -144,33 +130,33 @@ static net_socket *udp_accept(net_socket *socket, net_deadline deadline)
 static int listener_recv_messages(net_socket *socket, net_message *messages, int count,
                                   net_deadline deadline)
 {
-    return nf_datagram_recv_messages(socket, messages, count, deadline, take_stranger, NULL);
+    return nf_member_recv_messages((struct nf_member *)socket, &reader, messages, count, deadline);
 }
 
-static ssize_t give_to_anyone(net_socket *socket, const net_slice *slices, int count,
-                              const net_endpoint *endpoint, net_deadline deadline)
+static int aim(net_socket *socket, const net_endpoint *endpoint, struct nf_route *route)
 {
-    struct nf_addr to;
-    struct nf_addr from;
+    struct nf_hub *hub = nf_hub_of(socket);
 
     if (nf_endpoint_is_empty(endpoint)) {
         return nf_fail_because(NET_MISUSE, "the message has no endpoint, and a listener no peer");
     }
-    nf_endpoint_remote(endpoint, &to);
-    nf_endpoint_local(endpoint, &from);
-    if (to.port == 0) {
+    nf_endpoint_remote(endpoint, &route->to);
+    nf_endpoint_local(endpoint, &route->from);
+    if (route->to.port == 0) {
         return nf_fail_because(NET_MISUSE, "an endpoint with port 0 is nobody's");
     }
-    if (to.family == NF_IPV6 && !nf_hub_of(socket)->v6) {
+    if (route->to.family == NF_IPV6 && !hub->v6) {
         return nf_fail_because(NET_UNREACHABLE, "an IPv4 listener reaches no IPv6 peer");
     }
-    return nf_member_send((struct nf_member *)socket, slices, count, &to, &from, deadline);
+    route->is_open = true;
+    route->says_from = hub->wildcard && route->from.family == route->to.family;
+    return 0;
 }
 
 static int listener_send_messages(net_socket *socket, const net_message *messages, int count,
                                   net_deadline deadline)
 {
-    return nf_datagram_send_messages(socket, messages, count, deadline, give_to_anyone, NULL);
+    return nf_member_send_messages((struct nf_member *)socket, aim, messages, count, deadline);
 }
 
 static void remove_listener(net_socket *socket)

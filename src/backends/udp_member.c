@@ -5,6 +5,7 @@
 #include "name/endpoint.h"
 #include "os/futex.h"
 #include "os/poll.h"
+#include "backends/counter.h"
 #include "os/transfer.h"
 #include "wait/deadline.h"
 
@@ -18,7 +19,8 @@ void nf_hub_free(struct nf_hub *hub)
     nf_socket_close(hub->fd);
     nf_table_close(&hub->table);
     nf_mutex_destroy(&hub->lock);
-    free(hub->scratch);
+    nf_batch_free(hub->batch);
+    free(hub->tray);
     free(hub);
 }
 
@@ -42,8 +44,9 @@ int nf_member_close(net_socket *socket, void (*remove)(net_socket *socket))
     return locked ? 0 : NF_STAYS;
 }
 
-void nf_member_endpoint(const struct nf_member *member, const struct nf_addr *remote,
-                        const struct nf_addr *local, net_endpoint *endpoint)
+/* Where a datagram was sent to: as the kernel told, or else the one address that the hub has. */
+static void make_endpoint(const struct nf_member *member, const struct nf_addr *remote,
+                          const struct nf_addr *local, net_endpoint *endpoint)
 {
     struct nf_addr own = local->family != NF_NOWHERE ? *local : member->hub->name;
 
@@ -51,37 +54,79 @@ void nf_member_endpoint(const struct nf_member *member, const struct nf_addr *re
     nf_endpoint_make(endpoint, remote, &own);
 }
 
-ssize_t nf_member_open_letter(struct nf_member *member, struct nf_letter *letter, void *buffer,
-                              size_t size)
+/* The lock held. */
+static ssize_t take_one(struct nf_member *member, const struct nf_reader *reader, void *buffer,
+                        size_t size, net_endpoint *endpoint)
 {
-    size_t length = letter->size;
-    size_t fits = length < size ? length : size;
+    struct nf_addr from;
+    struct nf_addr local;
+    ssize_t length = reader->take(member, buffer, size, &from, &local);
 
-    if (fits > 0) {
-        memcpy(buffer, letter->data, fits);
+    if (length < 0) {
+        return length;
     }
-    nf_add(&member->bytes_in, (int64_t)length);
-    nf_add(&member->messages_in, 1);
-    if (length > size) {
-        nf_add(&member->truncated, 1);
+    nf_count(&member->bytes_in, length);
+    nf_count(&member->messages_in, 1);
+    if ((size_t)length > size) {
+        nf_count(&member->truncated, 1);
     }
-    free(letter);
-    return (ssize_t)length;
+    if (endpoint != NULL) {
+        make_endpoint(member, &from, &local, endpoint);
+    }
+    return length;
+}
+
+ssize_t nf_member_recv(struct nf_member *member, const struct nf_reader *reader, void *buffer,
+                       size_t size, net_deadline deadline)
+{
+    nf_mutex_lock(&member->hub->lock);
+    ssize_t n = nf_hub_wait(member, reader->is_done, deadline);
+
+    if (n == 0) {
+        n = take_one(member, reader, buffer, size, NULL);
+    }
+    nf_mutex_unlock(&member->hub->lock);
+    return n;
+}
+
+/* The lock held: whether there is more without waiting. The kernel is not asked again when it had
+ * no more a moment ago. */
+static bool has_more(struct nf_member *member, const struct nf_reader *reader)
+{
+    return reader->is_done(member) ||
+           (!member->hub->drained && nf_hub_wait(member, reader->is_done, NET_NOW) == 0);
+}
+
+int nf_member_recv_messages(struct nf_member *member, const struct nf_reader *reader,
+                            net_message *messages, int count, net_deadline deadline)
+{
+    int i = 0;
+
+    nf_mutex_lock(&member->hub->lock);
+    ssize_t n = nf_hub_wait(member, reader->is_done, deadline);
+
+    while (n >= 0 && i < count && (i == 0 || has_more(member, reader))) {
+        n = take_one(member, reader, messages[i].data, messages[i].capacity, &messages[i].endpoint);
+        if (n >= 0) {
+            messages[i++].size = (size_t)n;
+        }
+    }
+    nf_mutex_unlock(&member->hub->lock);
+    return i > 0 ? i : (int)n;
 }
 
 ssize_t nf_member_send(struct nf_member *self, const net_slice *slices, int count,
-                       const struct nf_addr *to, const struct nf_addr *from, net_deadline deadline)
+                       const struct nf_route *route, net_deadline deadline)
 {
     struct nf_hub *hub = self->hub;
-    bool says_from = hub->wildcard && from->family == to->family;
     bool denied = false;
 
     for (;;) {
         if (nf_is_canceled(&self->head)) {
             return nf_fail(NET_CANCELED);
         }
-        ssize_t n =
-            nf_transfer_send_to(hub->fd, hub->v6, slices, count, to, says_from ? from : NULL);
+        ssize_t n = nf_transfer_send_to(hub->fd, hub->v6, slices, count, &route->to,
+                                        route->says_from ? &route->from : NULL);
 
         if (n >= 0) {
             nf_add(&self->bytes_out, n);
@@ -94,6 +139,20 @@ ssize_t nf_member_send(struct nf_member *self, const net_slice *slices, int coun
             return code;
         }
     }
+}
+
+int nf_member_send_messages(struct nf_member *self, nf_datagram_aim *aim,
+                            const net_message *messages, int count, net_deadline deadline)
+{
+    struct nf_datagram_sender sender = {.socket = &self->head,
+                                        .fd = self->hub->fd,
+                                        .v6 = self->hub->v6,
+                                        .aim = aim,
+                                        .bytes = &self->bytes_out,
+                                        .messages = &self->messages_out,
+                                        .refusal = &self->hub->refusal};
+
+    return nf_datagram_send_messages(&sender, messages, count, deadline);
 }
 
 /* Sleepers hear the bell of their socket; the postman, if it is one of ours, hears the hub's. */

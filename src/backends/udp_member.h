@@ -3,6 +3,7 @@
 #define NF_BACKENDS_UDP_MEMBER_H
 
 #include "backends/counter.h"
+#include "backends/datagram.h"
 #include "backends/udp_hub.h"
 
 static inline struct nf_hub *nf_hub_of(net_socket *socket)
@@ -18,18 +19,25 @@ void nf_hub_free(struct nf_hub *hub);
  * back, and the memory stays. */
 int nf_member_close(net_socket *socket, void (*remove)(net_socket *socket));
 
-/* Where a letter was sent to: as the kernel told, or else the one address that the hub has. */
-void nf_member_endpoint(const struct nf_member *member, const struct nf_addr *remote,
-                        const struct nf_addr *local, net_endpoint *endpoint);
+/* What a listener and a peer do differently when they receive. */
+struct nf_reader {
+    nf_errand *is_done; /* something waits, be it the end */
+    /* The lock held: take the oldest datagram, or say why there is none. */
+    ssize_t (*take)(struct nf_member *member, void *buffer, size_t size, struct nf_addr *from,
+                    struct nf_addr *local);
+};
 
-/* Hand a letter out, as much as fits, and free it. Returns its real length. */
-ssize_t nf_member_open_letter(struct nf_member *member, struct nf_letter *letter, void *buffer,
-                              size_t size);
+/* Receive a datagram, or many: its real length, or how many; or a code. */
+ssize_t nf_member_recv(struct nf_member *member, const struct nf_reader *reader, void *buffer,
+                       size_t size, net_deadline deadline);
+int nf_member_recv_messages(struct nf_member *member, const struct nf_reader *reader,
+                            net_message *messages, int count, net_deadline deadline);
 
-/* Send one datagram to `to`; on a wildcard from our address `from`, if it has a family. Its length
- * or a code. */
+/* Send one datagram, or many. Its length, or how many; or a code. */
 ssize_t nf_member_send(struct nf_member *self, const net_slice *slices, int count,
-                       const struct nf_addr *to, const struct nf_addr *from, net_deadline deadline);
+                       const struct nf_route *route, net_deadline deadline);
+int nf_member_send_messages(struct nf_member *self, nf_datagram_aim *aim,
+                            const net_message *messages, int count, net_deadline deadline);
 
 /* Slots, or most of them. */
 void nf_member_cancel(net_socket *socket);

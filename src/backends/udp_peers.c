@@ -14,42 +14,40 @@ static bool has_mail_or_ended(const struct nf_member *member)
     return peer->mail.first != NULL || peer->ended;
 }
 
-static ssize_t take_mail(net_socket *socket, void *buffer, size_t size, net_endpoint *endpoint,
-                         net_deadline deadline)
+static ssize_t take_mail(struct nf_member *member, void *buffer, size_t size, struct nf_addr *from,
+                         struct nf_addr *local)
 {
-    struct nf_hub *hub = nf_hub_of(socket);
-    struct nf_letter *letter = NULL;
+    struct nf_peer *peer = (struct nf_peer *)member;
 
-    nf_mutex_lock(&hub->lock);
-    int code = nf_hub_wait((struct nf_member *)socket, has_mail_or_ended, deadline);
+    if (peer->mail.first == NULL) {
+        return nf_fail_because(NET_EOF, "the peer was silent too long");
+    }
+    *from = member->head.name;
+    return (ssize_t)nf_hub_take_from(peer, buffer, size, local);
+}
 
-    if (code == 0) {
-        letter = nf_hub_take_from((struct nf_peer *)socket);
-    }
-    nf_mutex_unlock(&hub->lock);
-    if (letter == NULL) {
-        return code < 0 ? code : nf_fail_because(NET_EOF, "the peer was silent too long");
-    }
-    if (endpoint != NULL) {
-        nf_member_endpoint((struct nf_member *)socket, &socket->name, &letter->local, endpoint);
-    }
-    return nf_member_open_letter((struct nf_member *)socket, letter, buffer, size);
+static const struct nf_reader reader = {.is_done = has_mail_or_ended, .take = take_mail};
+
+static ssize_t receive(net_socket *socket, void *buffer, size_t size, net_deadline deadline)
+{
+    return nf_member_recv((struct nf_member *)socket, &reader, buffer, size, deadline);
 }
 
 static ssize_t peer_recv(net_socket *socket, void *buffer, size_t size, int until,
                          net_deadline deadline)
 {
-    return nf_datagram_recv(socket, buffer, size, until, deadline, take_mail);
+    return nf_datagram_recv(socket, buffer, size, until, deadline, receive);
 }
 
 static int peer_recv_messages(net_socket *socket, net_message *messages, int count,
                               net_deadline deadline)
 {
-    return nf_datagram_recv_messages(socket, messages, count, deadline, take_mail, NULL);
+    return nf_member_recv_messages((struct nf_member *)socket, &reader, messages, count, deadline);
 }
 
-static ssize_t give_to_peer(net_socket *socket, const net_slice *slices, int count,
-                            const net_endpoint *endpoint, net_deadline deadline)
+/* Answers leave from where the peer's last datagram was sent to; where that can be only one
+ * address, nothing is asked. */
+static int aim(net_socket *socket, const net_endpoint *endpoint, struct nf_route *route)
 {
     struct nf_hub *hub = nf_hub_of(socket);
     int code = nf_datagram_check_peer(socket, endpoint);
@@ -57,23 +55,37 @@ static ssize_t give_to_peer(net_socket *socket, const net_slice *slices, int cou
     if (code < 0) {
         return code;
     }
-    nf_mutex_lock(&hub->lock);
-    struct nf_addr from = ((struct nf_peer *)socket)->local;
-    nf_mutex_unlock(&hub->lock);
-    return nf_member_send((struct nf_member *)socket, slices, count, &socket->name, &from,
-                          deadline);
+    route->to = socket->name;
+    route->is_open = true;
+    route->says_from = hub->wildcard;
+    if (hub->wildcard) {
+        nf_mutex_lock(&hub->lock);
+        route->from = ((struct nf_peer *)socket)->local;
+        nf_mutex_unlock(&hub->lock);
+        route->says_from = route->from.family == route->to.family;
+    }
+    return 0;
+}
+
+static ssize_t give(net_socket *socket, const net_slice *slices, int count, net_deadline deadline)
+{
+    struct nf_route route;
+    int code = aim(socket, NULL, &route);
+
+    return code < 0 ? code
+                    : nf_member_send((struct nf_member *)socket, slices, count, &route, deadline);
 }
 
 static ssize_t peer_send(net_socket *socket, const net_slice *slices, int count,
                          net_deadline deadline)
 {
-    return nf_datagram_send(socket, slices, count, deadline, give_to_peer);
+    return nf_datagram_send(socket, slices, count, deadline, give);
 }
 
 static int peer_send_messages(net_socket *socket, const net_message *messages, int count,
                               net_deadline deadline)
 {
-    return nf_datagram_send_messages(socket, messages, count, deadline, give_to_peer, NULL);
+    return nf_member_send_messages((struct nf_member *)socket, aim, messages, count, deadline);
 }
 
 static void remove_peer(net_socket *socket)

@@ -5,29 +5,67 @@
 #include "os/transfer.h"
 #include "wait/wait.h"
 
+#include <stdlib.h>
+
 enum {
     ROUND_AT_MOST = 4096, /* datagrams read past a deadline in search of one that came before it */
-    FETCH_AT_MOST = 64    /* datagrams that one look for readiness reads */
+    FETCH_AT_MOST = 4     /* batches that one look for readiness reads */
 };
 
-/* Read one datagram, the chair being ours; the lock is released meanwhile. What was read, or why
- * nothing. With nothing there, wait for it until `until` or the next end of a silent peer. Silence
- * is sure only now: a datagram may have waited in the kernel for somebody to read. */
-static ssize_t read_one(struct nf_hub *hub, net_deadline until)
+/* The lock held: room for a batch. 0 or NET_LIMIT. */
+static int make_room(struct nf_hub *hub)
 {
-    struct nf_addr from;
-    struct nf_addr local;
+    if (hub->tray == NULL) {
+        hub->tray = calloc(NF_BATCH_MAX, sizeof *hub->tray);
+    }
+    if (hub->batch == NULL) {
+        hub->batch = nf_batch_new(NF_BATCH_MAX, false);
+    }
+    return hub->tray != NULL && hub->batch != NULL ? nf_hub_clear_tray(hub)
+                                                   : nf_fail_because(NET_LIMIT, "no memory");
+}
+
+/* The lock held: hand out what arrived. How many datagrams. */
+static int64_t sort_batch(struct nf_hub *hub, int arrivals, net_deadline now)
+{
+    int64_t count = 0;
+
+    for (int i = 0; i < arrivals; i++) {
+        struct nf_letter *letter = &hub->tray[i];
+        struct nf_arrival arrival;
+        struct nf_addr from;
+
+        nf_batch_arrival(hub->batch, i, &arrival);
+        *letter = (struct nf_letter){.data = arrival.data,
+                                     .size = arrival.size,
+                                     .segment = arrival.segment,
+                                     .is_lodger = true};
+        nf_batch_addresses(hub->batch, i, &from, &letter->local);
+        count += nf_letter_count(letter);
+        nf_hub_deliver(hub, &from, letter, now);
+    }
+    return count;
+}
+
+/* Read a batch, the chair being ours; the lock is released meanwhile. How many datagrams were read,
+ * or why none. With nothing there, wait for it until `until` or the next end of a silent peer.
+ * Silence is sure only now: a datagram may have waited in the kernel for somebody to read. */
+static int64_t read_batch(struct nf_hub *hub, net_deadline until)
+{
     net_deadline asked = nf_now();
     net_deadline end = nf_hub_next_end(hub);
+    int code = make_room(hub);
 
+    if (code < 0) {
+        return code;
+    }
     hub->postman = true;
     nf_mutex_unlock(&hub->lock);
-    ssize_t n = nf_transfer_recv_from(hub->fd, hub->scratch, NF_DATAGRAM_MAX, &from, &local);
+    int n = nf_batch_recv(hub->batch, hub->fd, NULL, 0, NF_DONTWAIT);
 
     if (n == NF_WOULD_BLOCK && asked < end && !nf_deadline_passed(until)) {
         atomic_store(&hub->process, nf_process()); /* who waits here owns it */
-        int code = nf_wait(hub->fd, NF_IN, &hub->wake, nf_earlier(until, end));
-
+        code = nf_wait(hub->fd, NF_IN, &hub->wake, nf_earlier(until, end));
         n = code >= 0 || code == NET_TIMEOUT ? n : code;
         nf_wake_drain(&hub->wake);
     } else if (n == NF_CONGESTED) {
@@ -37,15 +75,17 @@ static ssize_t read_one(struct nf_hub *hub, net_deadline until)
 
     nf_mutex_lock(&hub->lock);
     hub->postman = false;
-    if (n >= 0) {
-        nf_hub_deliver(hub, &from, &local, hub->scratch, (size_t)n, now);
-        hub->overdue = asked < end ? 0 : hub->overdue + 1;
+    hub->drained = n < NF_BATCH_MAX;
+    int64_t count = n >= 0 ? sort_batch(hub, n, now) : n;
+
+    if (count > 0) {
+        hub->overdue = asked < end ? 0 : hub->overdue + (int)count;
     }
-    if (n == NF_WOULD_BLOCK || hub->overdue == ROUND_AT_MOST) {
+    if (n == NF_WOULD_BLOCK || hub->overdue >= ROUND_AT_MOST) {
         nf_hub_expire(hub, asked);
         hub->overdue = 0;
     }
-    return n;
+    return count;
 }
 
 static void sleep_for(struct nf_member *member, net_deadline until)
@@ -88,7 +128,7 @@ static void hand_over(struct nf_hub *hub)
 }
 
 /* One step towards the errand: read, or sleep while another reads. 0 to look again, or why not. */
-static int take_step(struct nf_member *member, nf_errand *is_done, int *reads,
+static int take_step(struct nf_member *member, nf_errand *is_done, int64_t *reads,
                      net_deadline deadline)
 {
     struct nf_hub *hub = member->hub;
@@ -101,13 +141,14 @@ static int take_step(struct nf_member *member, nf_errand *is_done, int *reads,
         sleep_for(member, deadline);
         return 0;
     }
-    ssize_t n = read_one(hub, deadline);
+    int64_t n = read_batch(hub, deadline);
     bool nothing = n == NF_WOULD_BLOCK || n == NF_CONGESTED;
 
     if (n < 0 && !nothing) {
         return (int)n;
     }
-    if (passed && (nothing || ++*reads == ROUND_AT_MOST) && !is_done(member)) {
+    *reads += nothing ? 0 : n;
+    if (passed && (nothing || *reads >= ROUND_AT_MOST) && !is_done(member)) {
         return nf_fail(NET_TIMEOUT);
     }
     return 0;
@@ -115,7 +156,7 @@ static int take_step(struct nf_member *member, nf_errand *is_done, int *reads,
 
 int nf_hub_wait(struct nf_member *member, nf_errand *is_done, net_deadline deadline)
 {
-    int reads = 0;
+    int64_t reads = 0;
     int code = 0;
 
     while (code == 0) {
@@ -133,10 +174,10 @@ int nf_hub_wait(struct nf_member *member, nf_errand *is_done, net_deadline deadl
 
 void nf_hub_fetch(struct nf_hub *hub)
 {
-    ssize_t n = 0;
+    int64_t n = 0;
 
-    for (int i = 0; i < FETCH_AT_MOST && n >= 0 && !hub->postman; i++) {
-        n = read_one(hub, NET_NOW);
+    for (int i = 0; i < FETCH_AT_MOST && n >= 0 && !hub->postman && !(i > 0 && hub->drained); i++) {
+        n = read_batch(hub, NET_NOW);
     }
     hand_over(hub);
 }

@@ -14,7 +14,8 @@
 enum {
     NF_WOULD_BLOCK = -100, /* not now: wait for readiness */
     NF_CONGESTED = -101,   /* no buffers for a moment, and readiness does not tell when */
-    NF_CALLER_GONE = -102  /* a caller left before he was picked up; there may be another */
+    NF_NO_TRAIN = -102,    /* as single datagrams, please */
+    NF_CALLER_GONE = -103  /* a caller left before he was picked up; there may be another */
 };
 
 enum { NF_DETAIL_MAX = 1200, NF_WHERE_MAX = 200 };

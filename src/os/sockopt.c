@@ -6,12 +6,17 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
 #ifndef IP_BIND_ADDRESS_NO_PORT
 #define IP_BIND_ADDRESS_NO_PORT 24
+#endif
+
+#ifndef UDP_GRO
+#define UDP_GRO 104
 #endif
 
 enum {
@@ -32,6 +37,7 @@ static const struct {
     [NF_SO_BROADCAST] = {SOL_SOCKET, SO_BROADCAST},
     [NF_SO_REUSEADDR] = {SOL_SOCKET, SO_REUSEADDR},
     [NF_SO_LATE_PORT] = {IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT},
+    [NF_SO_GRO] = {IPPROTO_UDP, UDP_GRO},
     [NF_SO_LOWAT] = {SOL_SOCKET, SO_RCVLOWAT},
 };
 

@@ -6,16 +6,23 @@
 #include "os/sockaddr.h"
 
 #include <errno.h>
+#include <netinet/udp.h>
 #include <string.h>
 #include <sys/uio.h>
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
 
 _Static_assert((int)NF_PEEK == (int)MSG_PEEK && (int)NF_LENGTH == (int)MSG_TRUNC &&
                    (int)NF_DONTWAIT == (int)MSG_DONTWAIT && (int)NF_WHOLE == (int)MSG_WAITALL,
                "this system numbers its flags as Linux does");
 
 /* A signal counts as nothing moved: the caller looks at its deadline and comes again. */
-static ssize_t failure(int error)
+int nf_transfer_failure(void)
 {
+    int error = errno;
+
     if (error == EAGAIN || error == EINTR) {
         return NF_WOULD_BLOCK;
     }
@@ -36,14 +43,14 @@ ssize_t nf_transfer_send(int fd, const void *data, size_t size, int how)
 {
     ssize_t sent = send(fd, data, size, MSG_NOSIGNAL | how);
 
-    return sent >= 0 ? sent : failure(errno);
+    return sent >= 0 ? sent : nf_transfer_failure();
 }
 
 ssize_t nf_transfer_recv(int fd, void *buffer, size_t size, int how)
 {
     ssize_t got = recv(fd, buffer, size, how);
 
-    return got >= 0 ? got : failure(errno);
+    return got >= 0 ? got : nf_transfer_failure();
 }
 
 /* The iovecs of what is left of `slices` after the first `skip` bytes; returns how many. */
@@ -73,39 +80,42 @@ ssize_t nf_transfer_send_slices(int fd, const net_slice *slices, int count, size
     message.msg_iovlen = gather(slices, count, skip, pieces);
     ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL | how);
 
-    return sent >= 0 ? sent : failure(errno);
+    return sent >= 0 ? sent : nf_transfer_failure();
 }
 
-union control {
-    char bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(struct in_pktinfo))];
-    struct cmsghdr align;
+struct control {
+    _Alignas(struct cmsghdr) char bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) +
+                                        CMSG_SPACE(sizeof(uint16_t))];
 };
 
-/* Ask for `from` as the source of a datagram (ip(7), ipv6(7)). */
-static void set_source(struct msghdr *message, union control *control, const struct nf_addr *from)
+/* Put one more control message at the end of those of `message`, which has the room for it. */
+static void add_control(struct msghdr *message, struct control *control, int level, int type,
+                        const void *data, size_t size)
 {
-    memset(control, 0, sizeof *control);
-    message->msg_control = control->bytes;
-    struct cmsghdr *header = &control->align;
+    struct cmsghdr *header = (struct cmsghdr *)(void *)(control->bytes + message->msg_controllen);
 
+    memset(header, 0, CMSG_SPACE(size));
+    header->cmsg_level = level;
+    header->cmsg_type = type;
+    header->cmsg_len = CMSG_LEN(size);
+    memcpy(CMSG_DATA(header), data, size);
+    message->msg_control = control->bytes;
+    message->msg_controllen += CMSG_SPACE(size);
+}
+
+/* Ask for `from` as the source of a datagram (ip(7), ipv6(7)). */
+static void set_source(struct msghdr *message, struct control *control, const struct nf_addr *from)
+{
     if (from->family == NF_IPV4) {
         struct in_pktinfo info = {0};
 
         memcpy(&info.ipi_spec_dst, from->ip, sizeof info.ipi_spec_dst);
-        header->cmsg_level = IPPROTO_IP;
-        header->cmsg_type = IP_PKTINFO;
-        header->cmsg_len = CMSG_LEN(sizeof info);
-        message->msg_controllen = CMSG_SPACE(sizeof info);
-        memcpy(CMSG_DATA(header), &info, sizeof info);
+        add_control(message, control, IPPROTO_IP, IP_PKTINFO, &info, sizeof info);
     } else {
         struct in6_pktinfo info = {.ipi6_ifindex = from->scope};
 
         memcpy(&info.ipi6_addr, from->ip, sizeof info.ipi6_addr);
-        header->cmsg_level = IPPROTO_IPV6;
-        header->cmsg_type = IPV6_PKTINFO;
-        header->cmsg_len = CMSG_LEN(sizeof info);
-        message->msg_controllen = CMSG_SPACE(sizeof info);
-        memcpy(CMSG_DATA(header), &info, sizeof info);
+        add_control(message, control, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof info);
     }
 }
 
@@ -113,63 +123,82 @@ ssize_t nf_transfer_send_to(int fd, bool v6, const net_slice *slices, int count,
                             const struct nf_addr *to, const struct nf_addr *from)
 {
     union nf_sockaddr name;
-    union control control;
+    struct control control;
     struct iovec pieces[NF_SLICES_MAX];
     struct msghdr message = {.msg_name = &name, .msg_iov = pieces};
+    ssize_t sent = 0;
 
     message.msg_namelen = nf_to_sockaddr(to, v6, &name);
-    message.msg_iovlen = gather(slices, count, 0, pieces);
-    if (from != NULL) {
-        set_source(&message, &control, from);
-    }
-    ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-
-    return sent >= 0 ? sent : failure(errno);
-}
-
-/* Where a datagram was sent to. A multicast group cannot answer, so it tells nothing. */
-static void read_destination(struct msghdr *message, struct nf_addr *to)
-{
-    memset(to, 0, sizeof *to);
-    for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header != NULL;
-         header = CMSG_NXTHDR(message, header)) {
-        if (header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_PKTINFO) {
-            struct in_pktinfo info;
-
-            memcpy(&info, CMSG_DATA(header), sizeof info);
-            memset(to, 0, sizeof *to);
-            to->family = NF_IPV4;
-            memcpy(to->ip, &info.ipi_spec_dst, sizeof info.ipi_spec_dst);
-        } else if (header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_PKTINFO &&
-                   to->family == NF_NOWHERE) {
-            struct in6_pktinfo info;
-
-            memcpy(&info, CMSG_DATA(header), sizeof info);
-            if (!IN6_IS_ADDR_MULTICAST(&info.ipi6_addr)) {
-                nf_from_in6(&info.ipi6_addr, (uint32_t)info.ipi6_ifindex, to);
-            }
+    if (count == 1 && from == NULL) {
+        sent = sendto(fd, slices->data, slices->size, MSG_NOSIGNAL | MSG_DONTWAIT, &name.any,
+                      message.msg_namelen);
+    } else {
+        message.msg_iovlen = gather(slices, count, 0, pieces);
+        if (from != NULL) {
+            set_source(&message, &control, from);
         }
+        sent = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
+    return sent >= 0 ? sent : nf_transfer_failure();
+}
+
+/* What sendmmsg takes, filled train by train. */
+struct fleet {
+    struct mmsghdr header[NF_TRAINS_MAX];
+    union nf_sockaddr name[NF_TRAINS_MAX];
+    struct control control[NF_TRAINS_MAX];
+    struct iovec piece[NF_TRAIN_MESSAGES_MAX];
+};
+
+/* Whether the system refused a train for being one: the size of its segments or the interface does
+ * not suit it. A lone datagram that fails so has failed for good. */
+static bool is_no_train(int error)
+{
+    return error == EINVAL || error == EIO || error == EMSGSIZE || error == EOPNOTSUPP;
+}
+
+static void fill_header(struct fleet *fleet, int i, bool v6, const struct nf_train *train,
+                        struct iovec *pieces)
+{
+    struct msghdr *header = &fleet->header[i].msg_hdr;
+
+    memset(header, 0, sizeof *header);
+    header->msg_iov = pieces;
+    header->msg_iovlen = (size_t)train->count;
+    if (train->to != NULL) {
+        header->msg_name = &fleet->name[i];
+        header->msg_namelen = nf_to_sockaddr(train->to, v6, &fleet->name[i]);
+    }
+    if (train->from != NULL) {
+        set_source(header, &fleet->control[i], train->from);
+    }
+    if (train->count > 1) {
+        uint16_t segment = (uint16_t)pieces->iov_len;
+
+        add_control(header, &fleet->control[i], IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof segment);
     }
 }
 
-ssize_t nf_transfer_recv_from(int fd, void *buffer, size_t size, struct nf_addr *from,
-                              struct nf_addr *to)
+int nf_transfer_send_trains(int fd, bool v6, const net_message *messages,
+                            const struct nf_train *trains, int count)
 {
-    union nf_sockaddr name = {0};
-    union control control;
-    struct iovec piece = {.iov_base = buffer, .iov_len = size};
-    struct msghdr message = {.msg_name = &name,
-                             .msg_namelen = sizeof name,
-                             .msg_iov = &piece,
-                             .msg_iovlen = 1,
-                             .msg_control = control.bytes,
-                             .msg_controllen = sizeof control.bytes};
-    ssize_t got = recvmsg(fd, &message, MSG_DONTWAIT | MSG_TRUNC);
+    struct fleet fleet;
+    int piece = 0;
 
-    if (got < 0) {
-        return failure(errno);
+    for (int i = 0; i < count; i++) {
+        for (int j = 0; j < trains[i].count; j++) {
+            const net_message *message = &messages[piece + j];
+
+            fleet.piece[piece + j] =
+                (struct iovec){.iov_base = message->data, .iov_len = message->size};
+        }
+        fill_header(&fleet, i, v6, &trains[i], &fleet.piece[piece]);
+        piece += trains[i].count;
     }
-    nf_from_sockaddr(&name, from);
-    read_destination(&message, to);
-    return got;
+    int sent = sendmmsg(fd, fleet.header, (unsigned)count, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+    if (sent >= 0) {
+        return sent;
+    }
+    return trains->count > 1 && is_no_train(errno) ? NF_NO_TRAIN : nf_transfer_failure();
 }

@@ -31,9 +31,26 @@ ssize_t nf_transfer_send_slices(int fd, const net_slice *slices, int count, size
 ssize_t nf_transfer_send_to(int fd, bool v6, const net_slice *slices, int count,
                             const struct nf_addr *to, const struct nf_addr *from);
 
-/* A datagram, who sent it, and the address of ours it was sent to (NF_NOWHERE when the system does
- * not tell). Never waits; returns the real length. */
-ssize_t nf_transfer_recv_from(int fd, void *buffer, size_t size, struct nf_addr *from,
-                              struct nf_addr *to);
+/* Messages that leave in one go, as the system may send them: datagrams of one size, the last
+ * perhaps shorter, to one peer. udp(7), UDP_SEGMENT */
+struct nf_train {
+    const struct nf_addr *to;   /* NULL: to the descriptor's peer */
+    const struct nf_addr *from; /* NULL: as the system likes */
+    int count;                  /* of messages */
+};
+
+enum {
+    NF_TRAINS_MAX = 32,         /* in one system call, of at most */
+    NF_TRAIN_MESSAGES_MAX = 64, /* messages */
+    NF_TRAIN_SIZE_MAX = 65000   /* bytes in a train, somewhat less than in a packet */
+};
+
+/* Send messages, one train after another. Never waits. How many trains were sent, at least 1; or
+ * why the first was not: NF_NO_TRAIN when it may go only as single datagrams. */
+int nf_transfer_send_trains(int fd, bool v6, const net_message *messages,
+                            const struct nf_train *trains, int count);
+
+/* What errno says, as all these functions return it. */
+int nf_transfer_failure(void);
 
 #endif

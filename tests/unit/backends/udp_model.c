@@ -92,19 +92,19 @@ static void send_one(struct model *model, int number)
     struct nf_addr local = {0};
     int data[SIZE / sizeof(int)] = {number, sender->sent};
 
-    nf_hub_deliver(&model->hub, &from, &local, data, sizeof data, NF_EPOCH);
+    struct nf_letter *letter = nf_letter_new(data, sizeof data, sizeof data, &local);
+
+    assert_non_null(letter);
+    nf_hub_deliver(&model->hub, &from, letter, NF_EPOCH);
     sender->letters[sender->waiting++] = sender->sent++;
 }
 
-/* The letter is the oldest that the model has for the sender. */
-static void check_letter(struct model *model, int number, struct nf_letter *letter)
+/* A datagram is the oldest that the model has for the sender. */
+static void check_datagram(struct model *model, int number, const int *data, size_t length)
 {
     struct sender *sender = &model->sender[number];
-    int data[2];
 
-    assert_int_equal(letter->size, SIZE);
-    memcpy(data, letter->data, sizeof data);
-    free(letter);
+    assert_int_equal(length, SIZE);
     assert_true(sender->waiting > 0);
     assert_int_equal(data[0], number);
     assert_int_equal(data[1], sender->letters[0]);
@@ -122,29 +122,32 @@ static void accept_one(struct model *model)
     struct sender *sender = &model->sender[number_of(&peer->member.head.name)];
 
     assert_null(sender->peer);
-    assert_int_equal(peer->mail.letters, sender->waiting);
+    assert_int_equal(peer->mail.load.datagrams, sender->waiting);
     sender->peer = peer;
 }
 
 static void receive_from_strangers(struct model *model)
 {
+    int data[SIZE / sizeof(int)];
     struct nf_addr from;
-    struct nf_letter *letter = nf_hub_take_stranger(&model->hub, &from);
+    struct nf_addr local;
+    size_t length = nf_hub_take_stranger(&model->hub, data, sizeof data, &from, &local);
 
-    assert_non_null(letter);
     assert_null(model->sender[number_of(&from)].peer);
-    check_letter(model, number_of(&from), letter);
+    check_datagram(model, number_of(&from), data, length);
 }
 
 static void receive(struct model *model, int number)
 {
-    struct nf_letter *letter = nf_hub_take_from(model->sender[number].peer);
+    int data[SIZE / sizeof(int)];
+    struct nf_peer *peer = model->sender[number].peer;
+    struct nf_addr local;
 
     if (model->sender[number].waiting == 0) {
-        assert_null(letter);
+        assert_null(peer->mail.first);
     } else {
-        assert_non_null(letter);
-        check_letter(model, number, letter);
+        assert_non_null(peer->mail.first);
+        check_datagram(model, number, data, nf_hub_take_from(peer, data, sizeof data, &local));
     }
 }
 
@@ -208,7 +211,7 @@ static void finish(struct model *model)
     assert_int_equal(model->hub.dropped_strangers, 0);
     assert_int_equal(model->hub.table.count, 0);
     assert_int_equal(model->hub.accepted, 0);
-    assert_int_equal(model->hub.queued_bytes, 0);
+    assert_int_equal(model->hub.queued.bytes, 0);
     nf_table_close(&model->hub.table);
     nf_mutex_destroy(&model->hub.lock);
     free(model);

@@ -1,0 +1,163 @@
+/* Receiving ahead, and only where it pays. */
+#include "backends/udp_burst.h"
+#include "os/cause.h"
+#include "os/sockopt.h"
+#include "os/transfer.h"
+
+#include <string.h>
+
+enum {
+    LONGEST_REST = 64, /* plain receives between two looks for more, when there never is */
+    LOOK = 2,          /* arrivals in a batch that only looks */
+    MANY = 8           /* arrivals at once that make trains worth asking for */
+};
+
+/* Make `arrival` the next of the batch, if there is one. */
+static void advance(struct nf_burst *burst)
+{
+    if (burst->next < burst->arrivals) {
+        nf_batch_arrival(burst->batch, burst->next++, &burst->arrival);
+    } else {
+        atomic_store_explicit(&burst->waiting, false, memory_order_relaxed);
+    }
+}
+
+/* Hand out one that is here. */
+static size_t take(struct nf_burst *burst, void *buffer, size_t size)
+{
+    struct nf_arrival *arrival = &burst->arrival;
+    size_t length = arrival->size < arrival->segment ? arrival->size : arrival->segment;
+    size_t fits = length < size ? length : size;
+
+    if (fits > 0) {
+        memcpy(buffer, arrival->data, fits);
+    }
+    arrival->data += length;
+    arrival->size -= length;
+    if (arrival->size == 0) {
+        advance(burst);
+    }
+    return length;
+}
+
+/* The first arrival began in the caller's buffer, `head` bytes of it. What of it is not the first
+ * datagram belongs in the batch, what of the datagram is not in the buffer there. */
+static size_t finish_first(struct nf_burst *burst, unsigned char *buffer, size_t size, size_t head)
+{
+    struct nf_arrival *arrival = &burst->arrival;
+
+    nf_batch_arrival(burst->batch, 0, arrival);
+    size_t length = arrival->size < arrival->segment ? arrival->size : arrival->segment;
+    size_t here = arrival->size < head ? arrival->size : head; /* bytes in the buffer */
+
+    if (length < here) {
+        arrival->data -= here - length;
+        memcpy(arrival->data, buffer + length, here - length);
+    } else if (length > here && size > here) {
+        memcpy(buffer + here, arrival->data, (length < size ? length : size) - here);
+    }
+    if (length > here) {
+        arrival->data += length - here;
+    }
+    arrival->size -= length;
+    burst->head = length < NF_HEAD_MAX ? length : NF_HEAD_MAX;
+    return length;
+}
+
+/* Without trains the whole buffer is the first datagram's. With them only so much of it as the last
+ * one needed, so that little has to be moved out again. */
+static ssize_t receive(struct nf_burst *burst, int fd, void *buffer, size_t size, int how)
+{
+    size_t head = size;
+
+    if (burst->has_trains) {
+        head = burst->head < size ? burst->head : size;
+    }
+    int n = nf_batch_recv(burst->batch, fd, buffer, head, how);
+
+    if (n < 0) {
+        return n;
+    }
+    burst->next = 1;
+    burst->arrivals = n;
+    burst->drained = n < NF_BATCH_MAX;
+    size_t length = 0;
+
+    if (burst->has_trains) {
+        length = finish_first(burst, buffer, size, head);
+    } else {
+        nf_batch_arrival(burst->batch, 0, &burst->arrival);
+        length = burst->arrival.size;
+        burst->arrival.size = 0;
+    }
+    atomic_store_explicit(&burst->waiting, true, memory_order_relaxed);
+    if (burst->arrival.size == 0) {
+        advance(burst);
+    }
+    return (ssize_t)length;
+}
+
+/* After a batch of one or none, rest; twice as long as the last time. After a large one, ask for
+ * trains, for which the plain receive is no good any more. */
+static void learn(struct nf_burst *burst, int fd, int64_t arrivals)
+{
+    burst->is_busy = arrivals > 1;
+    if (arrivals >= MANY && !burst->has_trains) {
+        burst->has_trains = nf_sockopt_set(fd, NF_SO_GRO, 1) == 0;
+        burst->head = NF_HEAD_MAX;
+    }
+    burst->rested = 0;
+    if (burst->is_busy) {
+        burst->rest = 0;
+    } else if (burst->rest < LONGEST_REST) {
+        burst->rest = (uint8_t)(burst->rest * 2 + 1);
+    }
+}
+
+/* A batch for whom it pays; one that only looks is small, and does not stay unless it found
+ * something. */
+static bool make_room(struct nf_burst *burst, bool large)
+{
+    if (large && burst->batch != NULL && burst->is_small) {
+        nf_batch_free(burst->batch);
+        burst->batch = NULL;
+    }
+    if (burst->batch == NULL) {
+        burst->is_small = !large;
+        burst->batch = nf_batch_new(large ? NF_BATCH_MAX : LOOK, !large);
+    }
+    return burst->batch != NULL;
+}
+
+ssize_t nf_burst_recv(struct nf_burst *burst, int fd, void *buffer, size_t size, int how, bool many)
+{
+    bool large = burst->has_trains || burst->is_busy || many;
+
+    if (atomic_load_explicit(&burst->waiting, memory_order_relaxed)) {
+        return (ssize_t)take(burst, buffer, size);
+    }
+    burst->drained = false;
+    if (!large && burst->rested <= burst->rest) {
+        ssize_t plain = nf_transfer_recv(fd, buffer, size, how);
+
+        burst->rested = (uint8_t)(burst->rested + (plain >= 0 ? 1 : 0));
+        return plain;
+    }
+    if (!make_room(burst, large)) {
+        return burst->has_trains ? NET_LIMIT : nf_transfer_recv(fd, buffer, size, how);
+    }
+    unsigned char none;
+    ssize_t n = receive(burst, fd, buffer != NULL ? buffer : &none, size, how);
+
+    learn(burst, fd, n >= 0 ? burst->arrivals : 0);
+    if (burst->is_small && !atomic_load_explicit(&burst->waiting, memory_order_relaxed)) {
+        nf_burst_free(burst);
+    }
+    return n;
+}
+
+void nf_burst_free(struct nf_burst *burst)
+{
+    nf_batch_free(burst->batch);
+    burst->batch = NULL;
+}

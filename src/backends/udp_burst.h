@@ -1,0 +1,44 @@
+/* What a dialed socket has received ahead: the rest of the batch whose first datagram went straight
+ * to the caller. As long as datagrams come one at a time there is no batch and no memory, and each
+ * is one plain receive; now and then one looks whether more have come to wait.
+ *
+ * For one receiver at a time; only `waiting` may be read by others. */
+#ifndef NF_BACKENDS_UDP_BURST_H
+#define NF_BACKENDS_UDP_BURST_H
+
+#include "os/batch.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct nf_burst {
+    struct nf_batch *batch;    /* NULL: none is wanted now */
+    struct nf_arrival arrival; /* the rest of the one handed out at present */
+    int next;                  /* arrival after it */
+    int arrivals;
+    _Atomic bool waiting; /* datagrams are here, so the descriptor's readiness does not tell */
+    bool has_trains;      /* asked the kernel for them */
+    bool is_busy;         /* the last batch was more than one */
+    bool is_small;        /* of the batch: made to look */
+    bool drained;         /* the last receive took all that the kernel had */
+    uint8_t rest;         /* datagrams by plain receives between two looks */
+    uint8_t rested;       /* of these had */
+    size_t head;          /* bytes of a first datagram that go straight to the caller */
+};
+
+/* Receive a datagram, as nf_transfer_recv does: its real length, or NF_WOULD_BLOCK and so on. With
+ * `many`, more will be asked for at once. */
+ssize_t nf_burst_recv(struct nf_burst *burst, int fd, void *buffer, size_t size, int how,
+                      bool many);
+
+/* Whether more may be had without waiting. The kernel is not asked again when it had no more a
+ * moment ago. */
+static inline bool nf_burst_has_more(const struct nf_burst *burst)
+{
+    return atomic_load_explicit(&burst->waiting, memory_order_relaxed) || !burst->drained;
+}
+
+void nf_burst_free(struct nf_burst *burst);
+
+#endif

@@ -1,0 +1,131 @@
+/* Letters and boxes: lists and sums. */
+#include "backends/udp_mail.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A bound counts payload. So that tiny datagrams cannot make what stands around them much larger
+ * than what is bounded, their number has a bound too: one for so many bytes of the bound, and some
+ * more. */
+enum { BYTES_A_DATAGRAM = 64, DATAGRAMS_MORE = 1024 };
+
+struct nf_letter *nf_letter_new(const void *data, size_t size, size_t segment,
+                                const struct nf_addr *local)
+{
+    struct nf_letter *letter = malloc(sizeof *letter + size);
+
+    if (letter != NULL) {
+        *letter = (struct nf_letter){.local = *local,
+                                     .data = (unsigned char *)(letter + 1),
+                                     .size = size,
+                                     .segment = segment};
+        if (size > 0) {
+            memcpy(letter->data, data, size);
+        }
+    }
+    return letter;
+}
+
+void nf_letter_free(struct nf_letter *letter)
+{
+    if (letter->is_lodger) {
+        letter->box = NULL;
+    } else {
+        free(letter);
+    }
+}
+
+int64_t nf_letter_count(const struct nf_letter *letter)
+{
+    return letter->size <= letter->segment
+               ? 1
+               : (int64_t)((letter->size + letter->segment - 1) / letter->segment);
+}
+
+int64_t nf_letter_fit(const struct nf_letter *letter, const struct nf_load *load, int64_t bound)
+{
+    int64_t room = bound - load->bytes;
+    int64_t places = bound / BYTES_A_DATAGRAM + DATAGRAMS_MORE - load->datagrams;
+    int64_t fit = nf_letter_count(letter);
+
+    if (room < (int64_t)letter->size) {
+        fit = room > 0 ? room / (int64_t)letter->segment : 0;
+    }
+    fit = fit < places ? fit : places;
+    return fit > 0 ? fit : 0;
+}
+
+void nf_letter_cut(struct nf_letter *letter, int64_t count)
+{
+    if (count < nf_letter_count(letter)) {
+        letter->size = (size_t)count * letter->segment;
+    }
+}
+
+static void weigh(struct nf_load *load, int64_t bytes, int64_t datagrams)
+{
+    load->bytes += bytes;
+    load->datagrams += datagrams;
+}
+
+void nf_mail_append(struct nf_mailbox *box, struct nf_load *whole, struct nf_letter *letter)
+{
+    int64_t bytes = (int64_t)letter->size;
+    int64_t count = nf_letter_count(letter);
+
+    letter->box = box;
+    letter->next = NULL;
+    letter->previous = box->last;
+    *(box->last != NULL ? &box->last->next : &box->first) = letter;
+    box->last = letter;
+    weigh(&box->load, bytes, count);
+    weigh(whole, bytes, count);
+}
+
+static void unlink_letter(struct nf_letter *letter)
+{
+    struct nf_mailbox *box = letter->box;
+
+    *(letter->previous != NULL ? &letter->previous->next : &box->first) = letter->next;
+    *(letter->next != NULL ? &letter->next->previous : &box->last) = letter->previous;
+    letter->box = NULL;
+}
+
+void nf_mail_remove(struct nf_load *whole, struct nf_letter *letter)
+{
+    int64_t bytes = (int64_t)letter->size;
+    int64_t count = nf_letter_count(letter);
+
+    weigh(&letter->box->load, -bytes, -count);
+    weigh(whole, -bytes, -count);
+    unlink_letter(letter);
+}
+
+void nf_mail_replace(const struct nf_letter *letter, struct nf_letter *other)
+{
+    struct nf_mailbox *box = letter->box;
+
+    other->box = box;
+    other->previous = letter->previous;
+    other->next = letter->next;
+    *(other->previous != NULL ? &other->previous->next : &box->first) = other;
+    *(other->next != NULL ? &other->next->previous : &box->last) = other;
+}
+
+size_t nf_mail_read(struct nf_load *whole, struct nf_letter *letter, void *buffer, size_t size)
+{
+    size_t length = letter->size < letter->segment ? letter->size : letter->segment;
+    size_t fits = length < size ? length : size;
+
+    if (fits > 0) {
+        memcpy(buffer, letter->data, fits);
+    }
+    weigh(&letter->box->load, -(int64_t)length, -1);
+    weigh(whole, -(int64_t)length, -1);
+    letter->data += length;
+    letter->size -= length;
+    if (letter->size == 0) {
+        unlink_letter(letter);
+    }
+    return length;
+}

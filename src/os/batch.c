@@ -1,0 +1,154 @@
+/* recvmmsg with its arrays filled in beforehand: a receive touches only what was used. */
+#define _GNU_SOURCE
+#include "os/batch.h"
+#include "os/cause.h"
+#include "os/sockaddr.h"
+#include "os/transfer.h"
+
+#include <netinet/udp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#ifndef UDP_GRO
+#define UDP_GRO 104
+#endif
+
+/* So that the starts of datagrams do not fall on the same lines of a cache. */
+enum { STAGGER = 192, ROOM = NF_HEAD_MAX + NF_DATAGRAM_MAX + STAGGER };
+
+enum {
+    CONTROL = CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(struct in_pktinfo)) +
+              CMSG_SPACE(sizeof(int))
+};
+
+struct post {
+    struct iovec piece[2]; /* the head, and the room here */
+    union nf_sockaddr name;
+    _Alignas(struct cmsghdr) char control[CONTROL];
+};
+
+struct nf_batch {
+    int size; /* arrivals that fit */
+    int used; /* by the last receive */
+    bool bare;
+    struct mmsghdr header[NF_BATCH_MAX];
+    struct post post[NF_BATCH_MAX];
+    unsigned char room[];
+};
+
+static void prepare(struct nf_batch *batch, int i)
+{
+    struct msghdr *header = &batch->header[i].msg_hdr;
+
+    batch->post[i].name.any.sa_family = AF_UNSPEC;
+    header->msg_namelen = sizeof batch->post[i].name;
+    header->msg_controllen = CONTROL;
+}
+
+struct nf_batch *nf_batch_new(int arrivals, bool bare)
+{
+    int rooms = bare ? arrivals - 1 : arrivals;
+    struct nf_batch *batch = malloc(sizeof *batch + (size_t)rooms * ROOM);
+
+    if (batch == NULL) {
+        nf_fail_because(NET_LIMIT, "no memory");
+        return NULL;
+    }
+    batch->size = arrivals;
+    batch->used = 0;
+    batch->bare = bare;
+    for (int i = 0; i < arrivals; i++) {
+        struct msghdr *header = &batch->header[i].msg_hdr;
+        struct iovec *piece = &batch->post[i].piece[1];
+
+        memset(header, 0, sizeof *header);
+        header->msg_iov = piece;
+        header->msg_iovlen = 1;
+        header->msg_name = &batch->post[i].name;
+        header->msg_control = batch->post[i].control;
+        prepare(batch, i);
+        /* The first room is the last, so that a bare batch can do without it. */
+        size_t room = (size_t)(i > 0 ? i : arrivals) - 1;
+
+        piece->iov_base = batch->room + room * ROOM + NF_HEAD_MAX;
+        piece->iov_len = NF_DATAGRAM_MAX;
+    }
+    return batch;
+}
+
+void nf_batch_free(struct nf_batch *batch)
+{
+    free(batch);
+}
+
+int nf_batch_recv(struct nf_batch *batch, int fd, void *head, size_t size, int how)
+{
+    struct msghdr *first = &batch->header[0].msg_hdr;
+    struct post *post = &batch->post[0];
+
+    for (int i = 0; i < batch->used; i++) {
+        prepare(batch, i);
+    }
+    batch->used = 0;
+    if (head != NULL) {
+        post->piece[0] = (struct iovec){.iov_base = head, .iov_len = size};
+        first->msg_iov = post->piece;
+        first->msg_iovlen = batch->bare ? 1 : 2;
+    }
+    int got =
+        recvmmsg(fd, batch->header, (unsigned)batch->size, MSG_WAITFORONE | MSG_TRUNC | how, NULL);
+
+    if (got < 0) {
+        return nf_transfer_failure();
+    }
+    batch->used = got;
+    return got;
+}
+
+void nf_batch_arrival(const struct nf_batch *batch, int i, struct nf_arrival *arrival)
+{
+    struct msghdr header = batch->header[i].msg_hdr;
+
+    *arrival = (struct nf_arrival){.data = batch->post[i].piece[1].iov_base,
+                                   .size = batch->header[i].msg_len,
+                                   .segment = batch->header[i].msg_len};
+    for (struct cmsghdr *each = CMSG_FIRSTHDR(&header); each != NULL;
+         each = CMSG_NXTHDR(&header, each)) {
+        if (each->cmsg_level == IPPROTO_UDP && each->cmsg_type == UDP_GRO) {
+            int segment;
+
+            memcpy(&segment, CMSG_DATA(each), sizeof segment);
+            arrival->segment = segment > 0 ? (size_t)segment : arrival->segment;
+        }
+    }
+}
+
+/* A dual-stack socket tells an IPv4 destination twice: by its own message, which is the better one,
+ * and mapped. A multicast group cannot answer, so it tells nothing. */
+void nf_batch_addresses(struct nf_batch *batch, int i, struct nf_addr *from, struct nf_addr *to)
+{
+    struct msghdr *header = &batch->header[i].msg_hdr;
+
+    nf_from_sockaddr(&batch->post[i].name, from);
+    memset(to, 0, sizeof *to);
+    for (struct cmsghdr *each = CMSG_FIRSTHDR(header); each != NULL;
+         each = CMSG_NXTHDR(header, each)) {
+        if (each->cmsg_level == IPPROTO_IP && each->cmsg_type == IP_PKTINFO) {
+            struct in_pktinfo info;
+
+            memcpy(&info, CMSG_DATA(each), sizeof info);
+            memset(to, 0, sizeof *to);
+            to->family = NF_IPV4;
+            memcpy(to->ip, &info.ipi_spec_dst, sizeof info.ipi_spec_dst);
+        } else if (each->cmsg_level == IPPROTO_IPV6 && each->cmsg_type == IPV6_PKTINFO &&
+                   to->family == NF_NOWHERE) {
+            struct in6_pktinfo info;
+
+            memcpy(&info, CMSG_DATA(each), sizeof info);
+            if (!IN6_IS_ADDR_MULTICAST(&info.ipi6_addr)) {
+                nf_from_in6(&info.ipi6_addr, (uint32_t)info.ipi6_ifindex, to);
+            }
+        }
+    }
+}

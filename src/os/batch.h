@@ -1,0 +1,43 @@
+/* Datagrams received many at a time, by one system call, into memory that is made once. With
+ * NF_SO_GRO the kernel hands over what one sender sent in a row as a train: datagrams of one size,
+ * the last perhaps shorter, end to end. recvmmsg(2), udp(7) */
+#ifndef NF_OS_BATCH_H
+#define NF_OS_BATCH_H
+
+#include "os/address.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum {
+    NF_BATCH_MAX = 32,  /* arrivals */
+    NF_HEAD_MAX = 2048, /* bytes of the first arrival that may go elsewhere, with the rest here */
+    NF_DATAGRAM_MAX = 65536 /* more than UDP can carry, and than a train */
+};
+
+/* What arrived; the bytes stay until the next receive. */
+struct nf_arrival {
+    unsigned char *data; /* NF_HEAD_MAX bytes before it are free as well */
+    size_t size;         /* of the datagram, or of the whole train */
+    size_t segment;      /* of each datagram but the last; `size` for a lone one */
+};
+
+struct nf_batch;
+
+/* Memory for so many arrivals; when `bare`, none for the first. NULL and NET_LIMIT. */
+struct nf_batch *nf_batch_new(int arrivals, bool bare);
+void nf_batch_free(struct nf_batch *batch);
+
+/* How many arrived; NF_WOULD_BLOCK, NF_CONGESTED, or a code. Waits (unless NF_DONTWAIT) for the
+ * first only. When there is a `head`, the first arrival begins there, and what is beyond `size`
+ * goes to the batch; of a bare one it is gone. */
+int nf_batch_recv(struct nf_batch *batch, int fd, void *head, size_t size, int how);
+
+/* One of those that arrived. */
+void nf_batch_arrival(const struct nf_batch *batch, int i, struct nf_arrival *arrival);
+
+/* Who sent it, and the address of ours it was sent to (NF_NOWHERE when the system does not tell).
+ */
+void nf_batch_addresses(struct nf_batch *batch, int i, struct nf_addr *from, struct nf_addr *to);
+
+#endif
