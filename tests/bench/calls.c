@@ -4,6 +4,8 @@
  *     bench_calls raw|facade ready|wait|connect|heap COUNT
  *
  * Both sides make a deadline for each call, so that reading the clock for it counts for neither. */
+#include "contest.h"
+
 #include <netfacade.h>
 
 #include <arpa/inet.h>
@@ -17,8 +19,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { PATIENCE = 5000, SMALL = 64 };
-
 static bool raw;
 static int raw_listener;
 static struct sockaddr_in raw_name = {.sin_family = AF_INET};
@@ -29,14 +29,6 @@ struct call {
     int fd;
     net_socket *socket;
 };
-
-static void need(bool good, const char *what)
-{
-    if (!good) {
-        fprintf(stderr, "bench_calls: %s: %s\n", what, net_error_text());
-        exit(1);
-    }
-}
 
 static void start(void)
 {
