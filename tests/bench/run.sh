@@ -49,3 +49,5 @@ echo "heap of a TCP socket: $("$bin/bench_calls" facade heap 1000) bytes, overhe
 library=$(find "$NETFACADE_BUILD_DIR" -maxdepth 1 -name 'libnetfacade.so.*.*' -type f)
 strip -o "$work/stripped.so" "$library"
 echo "libnetfacade.so, stripped: $(stat -c %s "$work/stripped.so") bytes"
+
+"$bin/bench_datagrams" "${1:-40}"

@@ -15,13 +15,11 @@ static int rounds = ROUNDS;
 static double round_seconds;
 static double rate[MAX_ENTRIES][MAX_ROUNDS];
 
-void need(bool good, const char *what)
+void fail(const char *what)
 {
-    if (!good) {
-        fprintf(stderr, "%s: %s failed (last errno: %s; last failure: %s)\n",
-                program_invocation_short_name, what, strerror(errno), net_error_text());
-        exit(1);
-    }
+    fprintf(stderr, "%s: %s failed (last errno: %s; last failure: %s)\n",
+            program_invocation_short_name, what, strerror(errno), net_error_text());
+    exit(1);
 }
 
 void contest_open(const char *text, double seconds)
@@ -29,7 +27,10 @@ void contest_open(const char *text, double seconds)
     cpu_set_t one;
 
     rounds = text != NULL ? atoi(text) : ROUNDS;
-    need(rounds > 0 && rounds <= MAX_ROUNDS, "a number of rounds up to 1000");
+    if (rounds < 1 || rounds > MAX_ROUNDS) {
+        fprintf(stderr, "%s: ROUNDS is from 1 to %d\n", program_invocation_short_name, MAX_ROUNDS);
+        exit(2);
+    }
     round_seconds = seconds;
     CPU_ZERO(&one);
     CPU_SET((size_t)sched_getcpu(), &one); /* where it runs already, it may run */
