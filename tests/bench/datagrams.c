@@ -1,6 +1,6 @@
 /* What datagrams cost through the facade, next to raw calls in the same run:
  *
- *     bench_datagrams [ROUNDS [PART...]]      receive send
+ *     bench_datagrams [ROUNDS [PART...]]      receive send echo strangers memory
  *
  * A rate is of the processor time of the thread in question; what the other side spends is left
  * out. The closing table sets what was measured beside what is wanted. It judges nothing. */
@@ -16,7 +16,11 @@ enum { MAX_TARGETS = 32 };
 static const struct {
     const char *name;
     void (*run)(void);
-} parts[] = {{"receive", receive_run}, {"send", send_run}};
+} parts[] = {{"receive", receive_run},
+             {"send", send_run},
+             {"echo", echo_run},
+             {"strangers", strangers_run},
+             {"memory", memory_run}};
 
 enum { PARTS = sizeof parts / sizeof parts[0] };
 

@@ -6,6 +6,9 @@ enum { BURST = 64 }; /* datagrams that one call may carry, and that are on their
 
 void receive_run(void);
 void send_run(void);
+void echo_run(void);
+void strangers_run(void);
+void memory_run(void);
 
 /* A line of the closing table: what was measured, and what is wanted of it (">= 8"). */
 void target(const char *what, double measured, const char *wanted);
