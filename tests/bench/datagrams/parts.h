@@ -9,6 +9,7 @@ void send_run(void);
 void echo_run(void);
 void strangers_run(void);
 void memory_run(void);
+void ping_pong_run(void);
 
 /* A line of the closing table: what was measured, and what is wanted of it (">= 8"). */
 void target(const char *what, double measured, const char *wanted);
