@@ -1,9 +1,12 @@
 /* A counted number of operations and nothing else, for tools that count instructions and system
  * calls:
  *
- *     bench_calls raw|facade ready|wait|connect|heap COUNT
+ *     bench_calls raw|facade ready|wait|connect|heap|udp-ready|udp-wait COUNT
  *
  * Both sides make a deadline for each call, so that reading the clock for it counts for neither. */
+#include "contest.h"
+#include "udp.h"
+
 #include <netfacade.h>
 
 #include <arpa/inet.h>
@@ -17,9 +20,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { PATIENCE = 5000, SMALL = 64 };
-
 static bool raw;
+static bool udp;
 static int raw_listener;
 static struct sockaddr_in raw_name = {.sin_family = AF_INET};
 static net_socket *listener;
@@ -29,14 +31,6 @@ struct call {
     int fd;
     net_socket *socket;
 };
-
-static void need(bool good, const char *what)
-{
-    if (!good) {
-        fprintf(stderr, "bench_calls: %s: %s\n", what, net_error_text());
-        exit(1);
-    }
-}
 
 static void start(void)
 {
@@ -115,12 +109,48 @@ static bool hear(struct call call, char *buffer)
     return n == SMALL;
 }
 
+/* Both ends of a connection, or two datagram sockets dialed to each other. */
+static void join(struct call *near, struct call *far)
+{
+    int fds[2] = {-1, -1};
+    net_socket *sockets[2] = {NULL, NULL};
+
+    if (!udp) {
+        *near = dial();
+        *far = pick_up();
+        return;
+    }
+    if (raw) {
+        udp_raw_pair(fds);
+    } else {
+        udp_facade_pair(sockets);
+    }
+    *near = (struct call){.fd = fds[0], .socket = sockets[0]};
+    *far = (struct call){.fd = fds[1], .socket = sockets[1]};
+}
+
+/* Where there is no end, a datagram of another size stands for it. */
+static void say_the_end(struct call call)
+{
+    if (udp) {
+        need((raw ? send(call.fd, "", 1, 0) : net_send(call.socket, "", 1, net_after(PATIENCE))) ==
+                 1,
+             "send");
+    } else if (raw) {
+        shutdown(call.fd, SHUT_WR);
+    } else {
+        net_shutdown(call.socket);
+    }
+}
+
 /* What is received is there already: one thread does both sides. */
 static void ready(long count)
 {
-    struct call near = dial();
-    struct call far = pick_up();
+    struct call near;
+    struct call far;
     char data[SMALL] = {0};
+
+    join(&near, &far);
 
     for (long i = 0; i < count; i++) {
         say(near, data);
@@ -144,9 +174,11 @@ static void *echo(void *argument)
 /* What is received has to be waited for. */
 static void wait_for_it(long count)
 {
-    struct call near = dial();
-    struct call far = pick_up();
+    struct call near;
+    struct call far;
     char data[SMALL] = {0};
+
+    join(&near, &far);
     pthread_t thread;
 
     pthread_create(&thread, NULL, echo, &far);
@@ -154,8 +186,9 @@ static void wait_for_it(long count)
         say(near, data);
         need(hear(near, data), "recv");
     }
-    hang_up(near);
+    say_the_end(near);
     pthread_join(thread, NULL);
+    hang_up(near);
     hang_up(far);
 }
 
@@ -192,19 +225,20 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void (*run)(long count);
-    } modes[] = {
-        {"ready", ready}, {"wait", wait_for_it}, {"connect", connect_and_close}, {"heap", heap}};
+    } modes[] = {{"ready", ready}, {"wait", wait_for_it}, {"connect", connect_and_close},
+                 {"heap", heap},   {"udp-ready", ready},  {"udp-wait", wait_for_it}};
 
-    need(argc == 4, "bench_calls raw|facade ready|wait|connect|heap COUNT");
+    need(argc == 4, "bench_calls raw|facade ready|wait|connect|heap|udp-ready|udp-wait COUNT");
     raw = strcmp(argv[1], "raw") == 0;
-    start();
+    udp = strncmp(argv[2], "udp-", strlen("udp-")) == 0;
+    if (!udp) {
+        start();
+    }
     for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
         if (strcmp(modes[i].name, argv[2]) == 0) {
             modes[i].run(atol(argv[3]));
         }
     }
-    if (!raw) {
-        net_close(listener, NET_NOW);
-    }
+    net_close(listener, NET_NOW);
     return 0;
 }

@@ -1,19 +1,14 @@
-/* The same work by raw calls, by netfacade and, where they are installed, by its peers: many short
- * rounds in turn on one processor, and of each contestant the median ratio to the raw calls of the
- * same round. */
+/* The same work over TCP by raw calls, by netfacade and, where they are installed, by its peers. */
+#include "contest.h"
+
 #include <netfacade.h>
 
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
-#include <sched.h>
-#include <stdatomic.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #ifdef HAVE_APR
@@ -24,12 +19,8 @@
 #endif
 
 enum {
-    PATIENCE = 5000,
-    SMALL = 64,
     LARGE = 64 * 1024,
-    PAGE = 4096,
-    ROUNDS = 40,
-    LINGER_COUNT = 16
+    LOOKS_APART = 16 /* operations between two looks at the clock */
 };
 
 /* How somebody does it. Connections are blocking, with TCP_NODELAY, and every call has a deadline
@@ -43,14 +34,6 @@ struct contestant {
     long (*recv)(void *call, void *buffer, size_t size);
     void (*close)(void *call);
 };
-
-static void need(bool good, const char *what)
-{
-    if (!good) {
-        fprintf(stderr, "bench: %s failed\n", what);
-        exit(1);
-    }
-}
 
 /* ---- Raw calls ---- */
 
@@ -288,7 +271,7 @@ static void nspr_close(void *call)
 #endif
 
 /* The first is what the others are compared with; the second shows what a difference is worth. */
-static const struct contestant contestants[] = {
+static struct contestant contestants[] = {
     {"raw", raw_listen, raw_dial, raw_pick_up, raw_send, raw_recv, raw_close},
     {"raw again", raw_listen, raw_dial, raw_pick_up, raw_send, raw_recv, raw_close},
     {"netfacade", facade_listen, facade_dial, facade_pick_up, facade_send, facade_recv,
@@ -310,20 +293,10 @@ struct match {
     void *near;
     void *far;
     size_t size;
-    atomic_bool over;
 };
 
 static _Alignas(PAGE) char near_buffer[LARGE];
 static _Alignas(PAGE) char far_buffer[LARGE];
-static double round_seconds = 0.1;
-
-static double now(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
 
 static void *echo(void *argument)
 {
@@ -340,19 +313,18 @@ static void *echo(void *argument)
 
 static double ping_pong(struct match *match)
 {
-    double begun = now();
-    double ended = begun;
+    double begun = contest_now();
     long count = 0;
 
-    for (; ended - begun < round_seconds; ended = now()) {
-        for (int i = 0; i < LINGER_COUNT; i++) {
+    while (contest_goes_on(begun)) {
+        for (int i = 0; i < LOOKS_APART; i++) {
             need(match->by->send(match->near, near_buffer, match->size) == (long)match->size &&
                      match->by->recv(match->near, near_buffer, match->size) == (long)match->size,
                  "ping-pong");
             count++;
         }
     }
-    return (double)count / (ended - begun);
+    return (double)count / (contest_now() - begun);
 }
 
 static void *swallow(void *argument)
@@ -366,15 +338,14 @@ static void *swallow(void *argument)
 
 static double one_way(struct match *match)
 {
-    double begun = now();
-    double ended = begun;
+    double begun = contest_now();
     long count = 0;
 
-    for (; ended - begun < round_seconds; ended = now()) {
+    while (contest_goes_on(begun)) {
         need(match->by->send(match->near, near_buffer, match->size) == (long)match->size, "send");
         count++;
     }
-    return (double)count / (ended - begun);
+    return (double)count / (contest_now() - begun);
 }
 
 static double talk(const struct contestant *by, size_t size, void *(*far_side)(void *),
@@ -398,25 +369,25 @@ static double talk(const struct contestant *by, size_t size, void *(*far_side)(v
     return rate;
 }
 
-static double small_ping_pong(const struct contestant *by)
+static double small_ping_pong(void *by)
 {
     return talk(by, SMALL, echo, ping_pong);
 }
 
-static double large_one_way(const struct contestant *by)
+static double large_one_way(void *by)
 {
     return talk(by, LARGE, swallow, one_way);
 }
 
-static double connects(const struct contestant *by)
+static double connects(void *contestant)
 {
+    const struct contestant *by = contestant;
     int port;
     void *listener = by->listen(&port);
-    double begun = now();
-    double ended = begun;
+    double begun = contest_now();
     long count = 0;
 
-    for (; ended - begun < round_seconds; ended = now()) {
+    while (contest_goes_on(begun)) {
         void *near = by->dial(port);
         void *far = by->pick_up(listener);
 
@@ -425,66 +396,32 @@ static double connects(const struct contestant *by)
         count++;
     }
     by->close(listener);
-    return (double)count / (ended - begun);
+    return (double)count / (contest_now() - begun);
 }
 
 static const struct {
     const char *name;
-    double (*run)(const struct contestant *by);
+    double (*run)(void *by);
 } disciplines[] = {{"TCP ping-pong, 64 B", small_ping_pong},
                    {"TCP one way, 64 KiB", large_one_way},
                    {"connect, accept, close", connects}};
 
 enum { DISCIPLINES = sizeof disciplines / sizeof disciplines[0] };
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a;
-    double y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static void compete(int discipline, int rounds)
-{
-    static double ratio[CONTESTANTS][1000];
-    static double rate[CONTESTANTS][1000];
-
-    for (int round = 0; round < rounds; round++) {
-        for (int i = 0; i < CONTESTANTS; i++) {
-            int who = (i + round) % CONTESTANTS;
-
-            rate[who][round] = disciplines[discipline].run(&contestants[who]);
-        }
-        for (int i = 0; i < CONTESTANTS; i++) {
-            ratio[i][round] = rate[i][round] / rate[0][round];
-        }
-    }
-    printf("%s, median of %d rounds of %.2f s:\n", disciplines[discipline].name, rounds,
-           round_seconds);
-    for (int i = 0; i < CONTESTANTS; i++) {
-        qsort(ratio[i], (size_t)rounds, sizeof(double), by_value);
-        qsort(rate[i], (size_t)rounds, sizeof(double), by_value);
-        printf("  %-10s %10.0f /s   %.3f of raw (quartiles %.3f to %.3f)\n", contestants[i].name,
-               rate[i][rounds / 2], ratio[i][rounds / 2], ratio[i][rounds / 4],
-               ratio[i][rounds * 3 / 4]);
-    }
-}
-
 int main(int argc, char **argv)
 {
-    int rounds = argc > 1 ? atoi(argv[1]) : ROUNDS;
-    cpu_set_t one;
-
-    need(rounds > 0 && rounds <= 1000, "bench_compare [ROUNDS up to 1000]");
-    CPU_ZERO(&one);
-    CPU_SET(0, &one);
-    sched_setaffinity(0, sizeof one, &one);
+    contest_open(argc > 1 ? argv[1] : NULL, 0.1);
 #ifdef HAVE_APR
     apr_initialize();
 #endif
     for (int i = 0; i < DISCIPLINES; i++) {
-        compete(i, rounds);
+        struct entry entries[CONTESTANTS];
+
+        for (int j = 0; j < CONTESTANTS; j++) {
+            entries[j] =
+                (struct entry){contestants[j].name, disciplines[i].run, &contestants[j], 0};
+        }
+        contest_run(disciplines[i].name, entries, CONTESTANTS);
     }
     return 0;
 }

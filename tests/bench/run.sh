@@ -38,14 +38,19 @@ bench_row() {
 echo "user instructions (callgrind), net of start-up and of net_after:"
 bench_row "a send and a recv, ready" instructions ready 2000
 bench_row "connect, accept, close" instructions connect 500
+bench_row "a UDP send and a recv, ready" instructions udp-ready 2000
 
 echo "system calls (strace -c), net of start-up:"
 bench_row "a send and a recv, ready" system_calls ready 500
 bench_row "a ping and a pong, both sides" system_calls wait 500
 bench_row "connect, accept, close" system_calls connect 200
+bench_row "a UDP send and a recv, ready" system_calls udp-ready 500
+bench_row "a UDP ping and a pong, both sides" system_calls udp-wait 500
 
 echo "heap of a TCP socket: $("$bin/bench_calls" facade heap 1000) bytes, overhead included"
 
 library=$(find "$NETFACADE_BUILD_DIR" -maxdepth 1 -name 'libnetfacade.so.*.*' -type f)
 strip -o "$work/stripped.so" "$library"
 echo "libnetfacade.so, stripped: $(stat -c %s "$work/stripped.so") bytes"
+
+"$bin/bench_datagrams" "${1:-40}"

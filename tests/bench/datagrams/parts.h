@@ -1,0 +1,17 @@
+/* The parts of bench_datagrams, and the table that they fill. */
+#ifndef BENCH_PARTS_H
+#define BENCH_PARTS_H
+
+enum { BURST = 64 }; /* datagrams that one call may carry, and that are on their way at once */
+
+void receive_run(void);
+void send_run(void);
+void echo_run(void);
+void strangers_run(void);
+void memory_run(void);
+void ping_pong_run(void);
+
+/* A line of the closing table: what was measured, and what is wanted of it (">= 8"). */
+void target(const char *what, double measured, const char *wanted);
+
+#endif
