@@ -45,6 +45,7 @@ static void check(net_socket *listener, net_socket **accepted, uint32_t count)
 /* Accept so many; the bytes of heap for each, the caller's own pointer left out. */
 static double accept_many(uint32_t count)
 {
+    malloc_trim(0); /* or what was freed before would count for nothing now */
     double heap_before = heap();
     double resident_before = resident();
     double begun = contest_now();

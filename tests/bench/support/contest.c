@@ -100,7 +100,8 @@ void contest_run(const char *title, const struct entry *entries, int count)
     need(count <= MAX_ENTRIES, "a contest of so many");
     for (int round = 0; round < rounds; round++) {
         for (int i = 0; i < count; i++) {
-            int who = (i + round) % count;
+            int place = (i + round) % count;
+            int who = round % 2 == 0 ? place : count - 1 - place; /* nobody always after the same */
 
             rate[who][round] = entries[who].run(entries[who].by);
         }
