@@ -60,28 +60,21 @@ ssize_t nf_datagram_send(net_socket *socket, const net_slice *slices, int count,
     return n;
 }
 
-ssize_t nf_datagram_recv(net_socket *socket, void *buffer, size_t size, int until,
-                         net_deadline deadline, nf_datagram_take *take)
+int nf_datagram_refuse_until(void)
 {
-    if (until != NF_SOME) {
-        return nf_fail_because(NET_MISUSE, "datagrams are received whole, one by one");
-    }
-    ssize_t length = take(socket, buffer, size, deadline);
-
-    if (length > 0 && (size_t)length > size) {
-        return nf_fail_because(NET_TOOBIG, "a datagram of %zd bytes into a buffer of %zu, dropped",
-                               length, size);
-    }
-    return length;
+    return nf_fail_because(NET_MISUSE, "datagrams are received whole, one by one");
 }
 
-int nf_datagram_kept(struct nf_datagram_kept *kept)
+int nf_datagram_refuse_large(ssize_t length, size_t size)
 {
-    uint64_t failure = 0;
+    return nf_fail_because(NET_TOOBIG, "a datagram of %zd bytes into a buffer of %zu, dropped",
+                           length, size);
+}
 
-    if (atomic_load_explicit(&kept->failure, memory_order_relaxed) != 0) {
-        failure = atomic_exchange(&kept->failure, 0);
-    }
+int nf_datagram_kept_failure(struct nf_datagram_kept *kept)
+{
+    uint64_t failure = atomic_exchange(&kept->failure, 0);
+
     return failure != 0 ? nf_fail_as(-(int)(failure >> KEPT_SHIFT), (int)(uint32_t)failure) : 0;
 }
 
@@ -156,18 +149,16 @@ static bool is_refused(uint64_t refusal, const struct nf_addr *to, size_t segmen
 struct plan {
     struct nf_train train[NF_TRAINS_MAX];
     struct nf_route route[NF_TRAINS_MAX];
+    size_t bytes[NF_TRAINS_MAX];
     int trains;
-    int messages;
 };
 
-/* Whether message `i` may join the train that `first` opens and i - 1 ended. */
-static bool may_join(const net_message *messages, int first, int i, size_t bytes)
+/* Whether `next` may join the train that `first` opened and the message before `next` ended. */
+static bool may_join(const net_message *first, const net_message *next, size_t bytes)
 {
-    size_t size = messages[i].size;
-
-    return size > 0 && size <= messages[first].size &&
-           messages[i - 1].size == messages[first].size && bytes + size <= NF_TRAIN_SIZE_MAX &&
-           memcmp(&messages[i].endpoint, &messages[first].endpoint, sizeof(net_endpoint)) == 0;
+    return next->size > 0 && next->size <= first->size && next[-1].size == first->size &&
+           bytes + next->size <= NF_TRAIN_SIZE_MAX &&
+           memcmp(&next->endpoint, &first->endpoint, sizeof(net_endpoint)) == 0;
 }
 
 static int open_train(const struct nf_datagram_sender *sender, const net_message *message,
@@ -177,10 +168,11 @@ static int open_train(const struct nf_datagram_sender *sender, const net_message
     int code = sender->aim(sender->socket, &message->endpoint, route);
 
     if (code == 0) {
-        plan->train[plan->trains++] =
-            (struct nf_train){.to = route->is_open ? &route->to : NULL,
-                              .from = route->says_from ? &route->from : NULL,
-                              .count = 1};
+        plan->bytes[plan->trains] = 0;
+        plan->train[plan->trains++] = (struct nf_train){
+            .to = route->is_open ? &route->to : NULL,
+            .from = route->says_from ? &route->from : NULL,
+        };
     }
     return code;
 }
@@ -189,47 +181,37 @@ static int open_train(const struct nf_datagram_sender *sender, const net_message
 static int draw(const struct nf_datagram_sender *sender, const net_message *messages, int count,
                 uint64_t refusal, struct plan *plan)
 {
-    int most = count < NF_TRAIN_MESSAGES_MAX ? count : NF_TRAIN_MESSAGES_MAX;
-    bool single = false;
-    size_t bytes = 0;
-    int first = 0;
-    int i = 0;
+    const net_message *first = NULL;
+    bool alone = true; /* what goes to whom `first` goes to, at its size */
+    int last = -1;
 
     plan->trains = 0;
-    for (; i < most; i++) {
-        if (i > 0 && !single && may_join(messages, first, i, bytes)) {
-            plan->train[plan->trains - 1].count++;
-        } else {
+    for (int i = 0; i < count && i < NF_TRAIN_MESSAGES_MAX; i++) {
+        if (alone || !may_join(first, &messages[i], plan->bytes[last])) {
             int code = plan->trains < NF_TRAINS_MAX ? open_train(sender, &messages[i], plan) : 1;
 
-            if (code != 0 && i == 0) {
-                return code;
-            }
             if (code != 0) {
-                break;
+                return i == 0 ? code : 0;
             }
-            single = is_refused(refusal, &plan->route[plan->trains - 1].to, messages[i].size);
-            first = i;
-            bytes = 0;
+            first = &messages[i];
+            last = plan->trains - 1;
+            alone = is_refused(refusal, &plan->route[last].to, first->size);
         }
-        bytes += messages[i].size;
+        plan->train[last].count++;
+        plan->bytes[last] += messages[i].size;
     }
-    plan->messages = i;
     return 0;
 }
 
 /* The first trains of a plan have left; how many messages those were. */
-static int account(const struct nf_datagram_sender *sender, const net_message *messages,
-                   const struct plan *plan, int trains)
+static int account(const struct nf_datagram_sender *sender, const struct plan *plan, int trains)
 {
     int64_t bytes = 0;
     int count = 0;
 
     for (int i = 0; i < trains; i++) {
+        bytes += (int64_t)plan->bytes[i];
         count += plan->train[i].count;
-    }
-    for (int i = 0; i < count; i++) {
-        bytes += (int64_t)messages[i].size;
     }
     nf_add(sender->bytes, bytes);
     nf_add(sender->messages, count);
@@ -261,7 +243,7 @@ int nf_datagram_send_messages(const struct nf_datagram_sender *sender, const net
                                            plan.trains);
 
         if (sent > 0) {
-            done += account(sender, messages + done, &plan, sent);
+            done += account(sender, &plan, sent);
             denied = false;
         } else if (sent == NF_NO_TRAIN) {
             refusal = refusal_of(&plan.route[0].to, messages[done].size);

@@ -4,10 +4,6 @@
 
 #include "backends/backend.h"
 
-/* Give out one datagram: its real length, which may be over `size`, or a code. */
-typedef ssize_t nf_datagram_take(net_socket *socket, void *buffer, size_t size,
-                                 net_deadline deadline);
-
 /* Send one datagram of at most NF_SLICES_MAX slices to the socket's peer. Its length or a code. */
 typedef ssize_t nf_datagram_give(net_socket *socket, const net_slice *slices, int count,
                                  net_deadline deadline);
@@ -19,13 +15,29 @@ struct nf_datagram_kept {
 };
 
 /* Record and return the failure that waits; 0: none. */
-int nf_datagram_kept(struct nf_datagram_kept *kept);
+int nf_datagram_kept_failure(struct nf_datagram_kept *kept);
 
-/* The bodies of the slots, over a socket's own take and give. */
+static inline int nf_datagram_kept(struct nf_datagram_kept *kept)
+{
+    return atomic_load_explicit(&kept->failure, memory_order_relaxed) != 0
+               ? nf_datagram_kept_failure(kept)
+               : 0;
+}
+
+/* Refuse to receive datagrams otherwise than one by one, and one that was larger than the buffer.
+ */
+int nf_datagram_refuse_until(void);
+int nf_datagram_refuse_large(ssize_t length, size_t size);
+
+/* What a receive returns that took a datagram of `length`, or failed with that code. */
+static inline ssize_t nf_datagram_received(ssize_t length, size_t size)
+{
+    return length > 0 && (size_t)length > size ? nf_datagram_refuse_large(length, size) : length;
+}
+
+/* The body of the send slot, over a socket's own give. */
 ssize_t nf_datagram_send(net_socket *socket, const net_slice *slices, int count,
                          net_deadline deadline, nf_datagram_give *give);
-ssize_t nf_datagram_recv(net_socket *socket, void *buffer, size_t size, int until,
-                         net_deadline deadline, nf_datagram_take *take);
 
 /* A batch of which `i` messages are done stops for `code`: what the caller gets. `kept` may be
  * NULL. */

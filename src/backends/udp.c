@@ -117,24 +117,15 @@ static ssize_t take_one(struct connection *self, void *buffer, size_t size, net_
     if (code < 0) {
         return code;
     }
-    ssize_t n = receive(self, buffer, size, deadline, many);
+    ssize_t n = nf_burst_is_waiting(&self->burst) ? nf_burst_take(&self->burst, buffer, size)
+                                                  : receive(self, buffer, size, deadline, many);
 
     if (n >= 0) {
         nf_count(&self->line.bytes_in, n);
         nf_count(&self->messages_in, 1);
-        nf_count(&self->truncated, (size_t)n > size ? 1 : 0);
-    }
-    return n;
-}
-
-static ssize_t take(net_socket *socket, void *buffer, size_t size, net_deadline deadline)
-{
-    struct connection *self = (struct connection *)socket;
-    ssize_t n = nf_lane_enter(&self->line, &self->line.in, deadline);
-
-    if (n == 0) {
-        n = take_one(self, buffer, size, deadline, false);
-        nf_lane_leave(&self->line.in);
+        if ((size_t)n > size) {
+            nf_count(&self->truncated, 1);
+        }
     }
     return n;
 }
@@ -148,7 +139,23 @@ static ssize_t udp_send(net_socket *socket, const net_slice *slices, int count,
 static ssize_t udp_recv(net_socket *socket, void *buffer, size_t size, int until,
                         net_deadline deadline)
 {
-    return nf_datagram_recv(socket, buffer, size, until, deadline, take);
+    struct connection *self = (struct connection *)socket;
+    struct nf_lane *lane = &self->line.in;
+
+    if (until != NF_SOME) {
+        return nf_datagram_refuse_until();
+    }
+    if (!nf_lane_is_clear(&self->line, lane)) {
+        int code = nf_lane_enter(&self->line, lane, deadline);
+
+        if (code < 0) {
+            return code;
+        }
+    }
+    ssize_t n = take_one(self, buffer, size, deadline, false);
+
+    nf_lane_leave(lane);
+    return nf_datagram_received(n, size);
 }
 
 static int udp_send_messages(net_socket *socket, const net_message *messages, int count,
@@ -247,7 +254,7 @@ static void udp_ready(net_socket *socket, unsigned interest, struct nf_notice *n
     const struct nf_burst *burst = &((struct connection *)socket)->burst;
 
     nf_line_ready(socket, interest, notice, out);
-    if (atomic_load_explicit(&burst->waiting, memory_order_relaxed)) {
+    if (nf_burst_is_waiting(burst)) {
         out->ready |= interest & NF_IN;
     }
 }

@@ -22,8 +22,7 @@ static void advance(struct nf_burst *burst)
     }
 }
 
-/* Hand out one that is here. */
-static size_t take(struct nf_burst *burst, void *buffer, size_t size)
+ssize_t nf_burst_take(struct nf_burst *burst, void *buffer, size_t size)
 {
     struct nf_arrival *arrival = &burst->arrival;
     size_t length = arrival->size < arrival->segment ? arrival->size : arrival->segment;
@@ -37,7 +36,7 @@ static size_t take(struct nf_burst *burst, void *buffer, size_t size)
     if (arrival->size == 0) {
         advance(burst);
     }
-    return length;
+    return (ssize_t)length;
 }
 
 /* The first arrival began in the caller's buffer, `head` bytes of it. What of it is not the first
@@ -124,7 +123,8 @@ static bool make_room(struct nf_burst *burst, bool large)
     }
     if (burst->batch == NULL) {
         burst->is_small = !large;
-        burst->batch = nf_batch_new(large ? NF_BATCH_MAX : LOOK, !large);
+        burst->batch = large ? nf_batch_new(NF_BATCH_MAX, NF_BATCH_FROM_PEER)
+                             : nf_batch_new(LOOK, NF_BATCH_BESIDE_A_HEAD);
     }
     return burst->batch != NULL;
 }
@@ -133,9 +133,6 @@ ssize_t nf_burst_recv(struct nf_burst *burst, int fd, void *buffer, size_t size,
 {
     bool large = burst->has_trains || burst->is_busy || many;
 
-    if (atomic_load_explicit(&burst->waiting, memory_order_relaxed)) {
-        return (ssize_t)take(burst, buffer, size);
-    }
     burst->drained = false;
     if (!large && burst->rested <= burst->rest) {
         ssize_t plain = nf_transfer_recv(fd, buffer, size, how);
@@ -150,7 +147,7 @@ ssize_t nf_burst_recv(struct nf_burst *burst, int fd, void *buffer, size_t size,
     ssize_t n = receive(burst, fd, buffer != NULL ? buffer : &none, size, how);
 
     learn(burst, fd, n >= 0 ? burst->arrivals : 0);
-    if (burst->is_small && !atomic_load_explicit(&burst->waiting, memory_order_relaxed)) {
+    if (burst->is_small && !nf_burst_is_waiting(burst)) {
         nf_burst_free(burst);
     }
     return n;

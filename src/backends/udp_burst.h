@@ -27,8 +27,16 @@ struct nf_burst {
     size_t head;          /* bytes of a first datagram that go straight to the caller */
 };
 
-/* Receive a datagram, as nf_transfer_recv does: its real length, or NF_WOULD_BLOCK and so on. With
- * `many`, more will be asked for at once. */
+/* Whether datagrams are here already; take the first: its real length. */
+static inline bool nf_burst_is_waiting(const struct nf_burst *burst)
+{
+    return atomic_load_explicit(&burst->waiting, memory_order_relaxed);
+}
+
+ssize_t nf_burst_take(struct nf_burst *burst, void *buffer, size_t size);
+
+/* With none here: receive one as nf_transfer_recv does, its real length, or NF_WOULD_BLOCK and so
+ * on. With `many`, more will be asked for at once. */
 ssize_t nf_burst_recv(struct nf_burst *burst, int fd, void *buffer, size_t size, int how,
                       bool many);
 
@@ -36,7 +44,7 @@ ssize_t nf_burst_recv(struct nf_burst *burst, int fd, void *buffer, size_t size,
  * moment ago. */
 static inline bool nf_burst_has_more(const struct nf_burst *burst)
 {
-    return atomic_load_explicit(&burst->waiting, memory_order_relaxed) || !burst->drained;
+    return nf_burst_is_waiting(burst) || !burst->drained;
 }
 
 void nf_burst_free(struct nf_burst *burst);

@@ -71,7 +71,7 @@ static void end(struct nf_peer *peer)
     nf_table_remove(&hub->table, &peer->entry);
     unlink_peer(peer);
     hub->accepted--;
-    peer->ended = true;
+    peer->entry.accepted = false;
     if (hub->listener != NULL) {
         nf_hub_ring(hub->listener, INT_MAX); /* a stranger may wait for the place */
     }
@@ -174,7 +174,8 @@ static struct nf_stranger *meet(struct nf_hub *hub, const struct nf_addr *from)
     struct nf_stranger *stranger = calloc(1, sizeof *stranger);
 
     if (stranger != NULL) {
-        stranger->entry.remote = *from;
+        stranger->remote = *from;
+        stranger->entry.remote = &stranger->remote;
         nf_table_add(&hub->table, &stranger->entry);
     }
     return stranger;
@@ -223,7 +224,7 @@ size_t nf_hub_take_stranger(struct nf_hub *hub, void *buffer, size_t size, struc
     struct nf_letter *letter = hub->strangers.first;
     struct nf_stranger *stranger = writer_of(letter);
 
-    *from = stranger->entry.remote;
+    *from = stranger->remote;
     *local = letter->local;
     size_t length = nf_mail_read(&hub->strangers.load, letter, buffer, size);
 
@@ -237,10 +238,10 @@ size_t nf_hub_take_stranger(struct nf_hub *hub, void *buffer, size_t size, struc
     return length;
 }
 
-void nf_hub_deliver(struct nf_hub *hub, const struct nf_addr *from, struct nf_letter *letter,
-                    net_deadline now)
+void nf_hub_deliver(struct nf_hub *hub, const struct nf_addr *from, uint32_t hash,
+                    struct nf_letter *letter, net_deadline now)
 {
-    struct nf_entry *entry = nf_table_find(&hub->table, from);
+    struct nf_entry *entry = nf_table_find(&hub->table, from, hash);
 
     if (entry != NULL && entry->accepted) {
         struct nf_peer *peer =
@@ -292,8 +293,8 @@ void nf_hub_accept(struct nf_hub *hub, struct nf_peer *peer, net_deadline now)
     struct nf_stranger *stranger = writer_of(hub->strangers.first);
 
     peer->member.hub = hub;
-    peer->member.head.name = stranger->entry.remote;
-    peer->entry.remote = stranger->entry.remote;
+    peer->member.head.name = stranger->remote;
+    peer->entry.remote = &peer->member.head.name;
     peer->entry.accepted = true;
     peer->heard = now;
     for (bool first = true; stranger->mail.first != NULL; first = false) {
@@ -323,7 +324,7 @@ void nf_hub_remove_peer(struct nf_peer *peer)
         nf_mail_remove(&peer->member.hub->queued, letter);
         nf_letter_free(letter);
     }
-    if (!peer->ended) {
+    if (peer->entry.accepted) {
         end(peer);
     }
 }

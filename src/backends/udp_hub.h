@@ -21,6 +21,7 @@
 struct nf_stranger {
     struct nf_entry entry;
     struct nf_mailbox mail;
+    struct nf_addr remote;
 };
 
 /* A socket on a hub: the listener or an accepted peer. */
@@ -29,8 +30,6 @@ struct nf_member {
     struct nf_hub *hub;
     _Atomic uint32_t bell; /* changes with whatever its sleepers should know */
     uint32_t sleepers;
-    struct nf_member *next_asleep;
-    struct nf_member *previous_asleep;
     struct nf_notice *notice;
     _Atomic int64_t bytes_in;
     _Atomic int64_t bytes_out;
@@ -39,16 +38,23 @@ struct nf_member {
     _Atomic int64_t truncated;
 };
 
+/* Somebody who was accepted; once he was silent for `idle`, his entry is so no more. */
 struct nf_peer {
     struct nf_member member;
-    struct nf_entry entry;
+    struct nf_entry entry; /* its remote is the name of the head */
     struct nf_mailbox mail;
-    struct nf_addr local; /* where his last datagram was sent to */
-    net_deadline heard;   /* when it came */
+    net_deadline heard; /* when his last datagram came */
     struct nf_peer *newer;
     struct nf_peer *older;
-    bool ended; /* silent for `idle`: no longer in the table */
+    struct nf_addr local; /* where it was sent to */
     int64_t dropped;
+};
+
+/* Somebody who sleeps until the bell of a member changes. */
+struct nf_sleeper {
+    struct nf_member *member;
+    struct nf_sleeper *next;
+    struct nf_sleeper *previous;
 };
 
 struct nf_hub {
@@ -64,9 +70,9 @@ struct nf_hub {
     _Atomic bool haunted; /* a forked child's: the lock is held by nobody who will give it back */
     _Atomic int members;  /* sockets not closed yet */
     struct nf_member *listener; /* NULL once closed */
-    struct nf_member *asleep;   /* the sockets that somebody sleeps for */
-    struct nf_table table;      /* strangers and accepted peers */
-    struct nf_peer *oldest;     /* accepted peers by when they were heard */
+    struct nf_sleeper *asleep;
+    struct nf_table table;  /* strangers and accepted peers */
+    struct nf_peer *oldest; /* accepted peers by when they were heard */
     struct nf_peer *newest;
     int64_t bound[NF_OPTIONS]; /* peers, queue, total, strangers, idle */
     int64_t accepted;
@@ -85,9 +91,9 @@ struct nf_hub {
 bool nf_hub_lock_to_close(struct nf_hub *hub);
 
 /* Sort a letter, which is the hub's from now on: to its sender's box, or to the strangers'; what
- * there is no room for is dropped and counted. */
-void nf_hub_deliver(struct nf_hub *hub, const struct nf_addr *from, struct nf_letter *letter,
-                    net_deadline now);
+ * there is no room for is dropped and counted. `hash` is that of the sender in the table. */
+void nf_hub_deliver(struct nf_hub *hub, const struct nf_addr *from, uint32_t hash,
+                    struct nf_letter *letter, net_deadline now);
 
 /* Make the tray free for the next batch: what waits in it moves out. 0, or NET_LIMIT and some of it
  * stays. */

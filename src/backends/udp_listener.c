@@ -175,8 +175,8 @@ static int listener_close(net_socket *socket, net_deadline deadline)
 static void wake_all(struct nf_hub *hub)
 {
     nf_mutex_lock(&hub->lock);
-    for (struct nf_member *each = hub->asleep; each != NULL; each = each->next_asleep) {
-        nf_hub_ring(each, INT_MAX);
+    for (struct nf_sleeper *each = hub->asleep; each != NULL; each = each->next) {
+        nf_hub_ring(each->member, INT_MAX);
     }
     nf_mutex_unlock(&hub->lock);
     nf_wake_post(&hub->wake);

@@ -11,7 +11,7 @@ static bool has_mail_or_ended(const struct nf_member *member)
 {
     const struct nf_peer *peer = (const struct nf_peer *)member;
 
-    return peer->mail.first != NULL || peer->ended;
+    return peer->mail.first != NULL || !peer->entry.accepted;
 }
 
 static ssize_t take_mail(struct nf_member *member, void *buffer, size_t size, struct nf_addr *from,
@@ -28,15 +28,14 @@ static ssize_t take_mail(struct nf_member *member, void *buffer, size_t size, st
 
 static const struct nf_reader reader = {.is_done = has_mail_or_ended, .take = take_mail};
 
-static ssize_t receive(net_socket *socket, void *buffer, size_t size, net_deadline deadline)
-{
-    return nf_member_recv((struct nf_member *)socket, &reader, buffer, size, deadline);
-}
-
 static ssize_t peer_recv(net_socket *socket, void *buffer, size_t size, int until,
                          net_deadline deadline)
 {
-    return nf_datagram_recv(socket, buffer, size, until, deadline, receive);
+    if (until != NF_SOME) {
+        return nf_datagram_refuse_until();
+    }
+    return nf_datagram_received(
+        nf_member_recv((struct nf_member *)socket, &reader, buffer, size, deadline), size);
 }
 
 static int peer_recv_messages(net_socket *socket, net_message *messages, int count,

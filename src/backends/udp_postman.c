@@ -9,7 +9,10 @@
 
 enum {
     ROUND_AT_MOST = 4096, /* datagrams read past a deadline in search of one that came before it */
-    FETCH_AT_MOST = 4     /* batches that one look for readiness reads */
+    FETCH_AT_MOST = 4,    /* batches that one look for readiness reads */
+    LINE = 64,            /* bytes that a cache fetches at once */
+    BEFORE_ENTRY = offsetof(struct nf_peer, entry),
+    AFTER_ENTRY = sizeof(struct nf_peer) - BEFORE_ENTRY - 1
 };
 
 /* The lock held: room for a batch. 0 or NET_LIMIT. */
@@ -19,30 +22,57 @@ static int make_room(struct nf_hub *hub)
         hub->tray = calloc(NF_BATCH_MAX, sizeof *hub->tray);
     }
     if (hub->batch == NULL) {
-        hub->batch = nf_batch_new(NF_BATCH_MAX, false);
+        hub->batch = nf_batch_new(NF_BATCH_MAX, NF_BATCH_FROM_ANYONE);
     }
     return hub->tray != NULL && hub->batch != NULL ? nf_hub_clear_tray(hub)
                                                    : nf_fail_because(NET_LIMIT, "no memory");
 }
 
-/* The lock held: hand out what arrived. How many datagrams. */
-static int64_t sort_batch(struct nf_hub *hub, int arrivals, net_deadline now)
-{
-    int64_t count = 0;
+/* Who sent each letter of the batch. With many peers all that is known of them is far from the
+ * processor: it is fetched for the whole batch at once, in two steps, as the table leads to it. */
+struct senders {
+    struct nf_addr addr[NF_BATCH_MAX];
+    uint32_t hash[NF_BATCH_MAX];
+};
 
+static void look_up(struct nf_hub *hub, int arrivals, struct senders *senders)
+{
     for (int i = 0; i < arrivals; i++) {
         struct nf_letter *letter = &hub->tray[i];
         struct nf_arrival arrival;
-        struct nf_addr from;
 
         nf_batch_arrival(hub->batch, i, &arrival);
         *letter = (struct nf_letter){.data = arrival.data,
                                      .size = arrival.size,
                                      .segment = arrival.segment,
                                      .is_lodger = true};
-        nf_batch_addresses(hub->batch, i, &from, &letter->local);
-        count += nf_letter_count(letter);
-        nf_hub_deliver(hub, &from, letter, now);
+        nf_batch_addresses(hub->batch, i, &senders->addr[i], &letter->local);
+        if (i > 0 && nf_addr_equal(&senders->addr[i], &senders->addr[i - 1])) {
+            senders->hash[i] = senders->hash[i - 1];
+            continue;
+        }
+        senders->hash[i] = nf_table_hash(&hub->table, &senders->addr[i]);
+        __builtin_prefetch(nf_table_chain(&hub->table, senders->hash[i]));
+    }
+    for (int i = 0; i < arrivals; i++) {
+        const char *entry = (const char *)*nf_table_chain(&hub->table, senders->hash[i]);
+
+        for (int line = -BEFORE_ENTRY; entry != NULL && line <= AFTER_ENTRY; line += LINE) {
+            __builtin_prefetch(entry + line, 1);
+        }
+    }
+}
+
+/* The lock held: hand out what arrived. How many datagrams. */
+static int64_t sort_batch(struct nf_hub *hub, int arrivals, net_deadline now)
+{
+    struct senders senders;
+    int64_t count = 0;
+
+    look_up(hub, arrivals, &senders);
+    for (int i = 0; i < arrivals; i++) {
+        count += nf_letter_count(&hub->tray[i]);
+        nf_hub_deliver(hub, &senders.addr[i], senders.hash[i], &hub->tray[i], now);
     }
     return count;
 }
@@ -91,16 +121,14 @@ static int64_t read_batch(struct nf_hub *hub, net_deadline until)
 static void sleep_for(struct nf_member *member, net_deadline until)
 {
     struct nf_hub *hub = member->hub;
+    struct nf_sleeper self = {.member = member, .next = hub->asleep};
     uint32_t seen = atomic_load(&member->bell);
 
-    if (member->sleepers++ == 0) {
-        member->previous_asleep = NULL;
-        member->next_asleep = hub->asleep;
-        if (hub->asleep != NULL) {
-            hub->asleep->previous_asleep = member;
-        }
-        hub->asleep = member;
+    if (self.next != NULL) {
+        self.next->previous = &self;
     }
+    hub->asleep = &self;
+    member->sleepers++;
     /* A cancel that rang before the bell was read left its flag. */
     bool may_sleep = !nf_is_canceled(&member->head);
 
@@ -110,12 +138,9 @@ static void sleep_for(struct nf_member *member, net_deadline until)
     }
     nf_mutex_lock(&hub->lock);
     member->sleepers--;
-    if (member->sleepers == 0) {
-        *(member->previous_asleep != NULL ? &member->previous_asleep->next_asleep : &hub->asleep) =
-            member->next_asleep;
-        if (member->next_asleep != NULL) {
-            member->next_asleep->previous_asleep = member->previous_asleep;
-        }
+    *(self.previous != NULL ? &self.previous->next : &hub->asleep) = self.next;
+    if (self.next != NULL) {
+        self.next->previous = self.previous;
     }
 }
 
@@ -123,7 +148,7 @@ static void sleep_for(struct nf_member *member, net_deadline until)
 static void hand_over(struct nf_hub *hub)
 {
     if (!hub->postman && hub->asleep != NULL) {
-        nf_hub_ring(hub->asleep, 1);
+        nf_hub_ring(hub->asleep->member, 1);
     }
 }
 

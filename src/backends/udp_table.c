@@ -20,22 +20,21 @@ int nf_table_open(struct nf_table *table)
     return table->bucket != NULL ? 0 : nf_fail_because(NET_LIMIT, "no memory");
 }
 
-static uint32_t hash_of(const struct nf_table *table, const struct nf_addr *remote)
+/* Of an IPv4 address what follows its four bytes is zero. */
+uint32_t nf_table_hash(const struct nf_table *table, const struct nf_addr *remote)
 {
-    return (uint32_t)nf_siphash(&table->key, remote, sizeof *remote);
+    enum { IPV4 = offsetof(struct nf_addr, ip) + 4 };
+
+    return (uint32_t)nf_siphash(&table->key, remote,
+                                remote->family == NF_IPV4 ? IPV4 : sizeof *remote);
 }
 
-static struct nf_entry **chain(const struct nf_table *table, uint32_t hash)
+struct nf_entry *nf_table_find(const struct nf_table *table, const struct nf_addr *remote,
+                               uint32_t hash)
 {
-    return &table->bucket[hash & (table->buckets - 1)];
-}
+    struct nf_entry *entry = *nf_table_chain(table, hash);
 
-struct nf_entry *nf_table_find(const struct nf_table *table, const struct nf_addr *remote)
-{
-    uint32_t hash = hash_of(table, remote);
-    struct nf_entry *entry = *chain(table, hash);
-
-    while (entry != NULL && (entry->hash != hash || !nf_addr_equal(&entry->remote, remote))) {
+    while (entry != NULL && (entry->hash != hash || !nf_addr_equal(entry->remote, remote))) {
         entry = entry->next;
     }
     return entry;
@@ -43,7 +42,7 @@ struct nf_entry *nf_table_find(const struct nf_table *table, const struct nf_add
 
 static void put(struct nf_table *table, struct nf_entry *entry)
 {
-    struct nf_entry **first = chain(table, entry->hash);
+    struct nf_entry **first = nf_table_chain(table, entry->hash);
 
     entry->next = *first;
     *first = entry;
@@ -77,14 +76,14 @@ void nf_table_add(struct nf_table *table, struct nf_entry *entry)
     if (table->count >= table->buckets) {
         grow(table);
     }
-    entry->hash = hash_of(table, &entry->remote);
+    entry->hash = nf_table_hash(table, entry->remote);
     put(table, entry);
     table->count++;
 }
 
 void nf_table_remove(struct nf_table *table, struct nf_entry *entry)
 {
-    struct nf_entry **link = chain(table, entry->hash);
+    struct nf_entry **link = nf_table_chain(table, entry->hash);
 
     while (*link != entry) {
         link = &(*link)->next;

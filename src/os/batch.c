@@ -31,7 +31,7 @@ struct post {
 struct nf_batch {
     int size; /* arrivals that fit */
     int used; /* by the last receive */
-    bool bare;
+    enum nf_batch_kind kind;
     struct mmsghdr header[NF_BATCH_MAX];
     struct post post[NF_BATCH_MAX];
     unsigned char room[];
@@ -41,14 +41,17 @@ static void prepare(struct nf_batch *batch, int i)
 {
     struct msghdr *header = &batch->header[i].msg_hdr;
 
-    batch->post[i].name.any.sa_family = AF_UNSPEC;
-    header->msg_namelen = sizeof batch->post[i].name;
     header->msg_controllen = CONTROL;
+    if (batch->kind == NF_BATCH_FROM_ANYONE) {
+        batch->post[i].name.any.sa_family = AF_UNSPEC;
+        header->msg_name = &batch->post[i].name;
+        header->msg_namelen = sizeof batch->post[i].name;
+    }
 }
 
-struct nf_batch *nf_batch_new(int arrivals, bool bare)
+struct nf_batch *nf_batch_new(int arrivals, enum nf_batch_kind kind)
 {
-    int rooms = bare ? arrivals - 1 : arrivals;
+    int rooms = kind == NF_BATCH_BESIDE_A_HEAD ? arrivals - 1 : arrivals;
     struct nf_batch *batch = malloc(sizeof *batch + (size_t)rooms * ROOM);
 
     if (batch == NULL) {
@@ -57,7 +60,7 @@ struct nf_batch *nf_batch_new(int arrivals, bool bare)
     }
     batch->size = arrivals;
     batch->used = 0;
-    batch->bare = bare;
+    batch->kind = kind;
     for (int i = 0; i < arrivals; i++) {
         struct msghdr *header = &batch->header[i].msg_hdr;
         struct iovec *piece = &batch->post[i].piece[1];
@@ -65,10 +68,9 @@ struct nf_batch *nf_batch_new(int arrivals, bool bare)
         memset(header, 0, sizeof *header);
         header->msg_iov = piece;
         header->msg_iovlen = 1;
-        header->msg_name = &batch->post[i].name;
         header->msg_control = batch->post[i].control;
         prepare(batch, i);
-        /* The first room is the last, so that a bare batch can do without it. */
+        /* The room of the first is the last, so that it can be missing. */
         size_t room = (size_t)(i > 0 ? i : arrivals) - 1;
 
         piece->iov_base = batch->room + room * ROOM + NF_HEAD_MAX;
@@ -94,7 +96,7 @@ int nf_batch_recv(struct nf_batch *batch, int fd, void *head, size_t size, int h
     if (head != NULL) {
         post->piece[0] = (struct iovec){.iov_base = head, .iov_len = size};
         first->msg_iov = post->piece;
-        first->msg_iovlen = batch->bare ? 1 : 2;
+        first->msg_iovlen = batch->kind == NF_BATCH_BESIDE_A_HEAD ? 1 : 2;
     }
     int got =
         recvmmsg(fd, batch->header, (unsigned)batch->size, MSG_WAITFORONE | MSG_TRUNC | how, NULL);

@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 enum {
-    NF_BATCH_MAX = 32,  /* arrivals */
+    NF_BATCH_MAX = 64,  /* arrivals */
     NF_HEAD_MAX = 2048, /* bytes of the first arrival that may go elsewhere, with the rest here */
     NF_DATAGRAM_MAX = 65536 /* more than UDP can carry, and than a train */
 };
@@ -24,19 +24,26 @@ struct nf_arrival {
 
 struct nf_batch;
 
-/* Memory for so many arrivals; when `bare`, none for the first. NULL and NET_LIMIT. */
-struct nf_batch *nf_batch_new(int arrivals, bool bare);
+enum nf_batch_kind {
+    NF_BATCH_FROM_ANYONE,
+    NF_BATCH_FROM_PEER,     /* of a connected descriptor: who sent is not asked, which costs */
+    NF_BATCH_BESIDE_A_HEAD, /* the same, and no memory for the first arrival */
+};
+
+/* Memory for so many arrivals. NULL and NET_LIMIT. */
+struct nf_batch *nf_batch_new(int arrivals, enum nf_batch_kind kind);
 void nf_batch_free(struct nf_batch *batch);
 
 /* How many arrived; NF_WOULD_BLOCK, NF_CONGESTED, or a code. Waits (unless NF_DONTWAIT) for the
  * first only. When there is a `head`, the first arrival begins there, and what is beyond `size`
- * goes to the batch; of a bare one it is gone. */
+ * goes to the batch, or is gone. */
 int nf_batch_recv(struct nf_batch *batch, int fd, void *head, size_t size, int how);
 
 /* One of those that arrived. */
 void nf_batch_arrival(const struct nf_batch *batch, int i, struct nf_arrival *arrival);
 
-/* Who sent it, and the address of ours it was sent to (NF_NOWHERE when the system does not tell).
+/* Of those from anyone: who sent it, and the address of ours it was sent to (NF_NOWHERE when the
+ * system does not tell).
  */
 void nf_batch_addresses(struct nf_batch *batch, int i, struct nf_addr *from, struct nf_addr *to);
 

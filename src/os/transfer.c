@@ -158,13 +158,10 @@ static bool is_no_train(int error)
 }
 
 static void fill_header(struct fleet *fleet, int i, bool v6, const struct nf_train *train,
-                        struct iovec *pieces)
+                        size_t segment)
 {
     struct msghdr *header = &fleet->header[i].msg_hdr;
 
-    memset(header, 0, sizeof *header);
-    header->msg_iov = pieces;
-    header->msg_iovlen = (size_t)train->count;
     if (train->to != NULL) {
         header->msg_name = &fleet->name[i];
         header->msg_namelen = nf_to_sockaddr(train->to, v6, &fleet->name[i]);
@@ -173,27 +170,45 @@ static void fill_header(struct fleet *fleet, int i, bool v6, const struct nf_tra
         set_source(header, &fleet->control[i], train->from);
     }
     if (train->count > 1) {
-        uint16_t segment = (uint16_t)pieces->iov_len;
+        uint16_t size = (uint16_t)segment;
 
-        add_control(header, &fleet->control[i], IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof segment);
+        add_control(header, &fleet->control[i], IPPROTO_UDP, UDP_SEGMENT, &size, sizeof size);
     }
+}
+
+/* The bytes of a train; messages that lie end to end in memory are one piece. Returns how many
+ * pieces. */
+static size_t lay_out(const net_message *messages, int count, struct iovec *pieces)
+{
+    size_t n = 0;
+
+    for (int i = 0; i < count; i++) {
+        struct iovec *last = n > 0 ? &pieces[n - 1] : NULL;
+
+        if (last != NULL && (char *)last->iov_base + last->iov_len == messages[i].data) {
+            last->iov_len += messages[i].size;
+        } else {
+            pieces[n++] = (struct iovec){.iov_base = messages[i].data, .iov_len = messages[i].size};
+        }
+    }
+    return n;
 }
 
 int nf_transfer_send_trains(int fd, bool v6, const net_message *messages,
                             const struct nf_train *trains, int count)
 {
     struct fleet fleet;
-    int piece = 0;
+    struct iovec *pieces = fleet.piece;
 
     for (int i = 0; i < count; i++) {
-        for (int j = 0; j < trains[i].count; j++) {
-            const net_message *message = &messages[piece + j];
+        struct msghdr *header = &fleet.header[i].msg_hdr;
 
-            fleet.piece[piece + j] =
-                (struct iovec){.iov_base = message->data, .iov_len = message->size};
-        }
-        fill_header(&fleet, i, v6, &trains[i], &fleet.piece[piece]);
-        piece += trains[i].count;
+        memset(header, 0, sizeof *header);
+        header->msg_iov = pieces;
+        header->msg_iovlen = lay_out(messages, trains[i].count, pieces);
+        fill_header(&fleet, i, v6, &trains[i], messages->size);
+        pieces += header->msg_iovlen;
+        messages += trains[i].count;
     }
     int sent = sendmmsg(fd, fleet.header, (unsigned)count, MSG_NOSIGNAL | MSG_DONTWAIT);
 

@@ -95,7 +95,7 @@ static void send_one(struct model *model, int number)
     struct nf_letter *letter = nf_letter_new(data, sizeof data, sizeof data, &local);
 
     assert_non_null(letter);
-    nf_hub_deliver(&model->hub, &from, letter, NF_EPOCH);
+    nf_hub_deliver(&model->hub, &from, nf_table_hash(&model->hub.table, &from), letter, NF_EPOCH);
     sender->letters[sender->waiting++] = sender->sent++;
 }
 
