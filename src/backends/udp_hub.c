@@ -200,6 +200,16 @@ static void deliver_to_strangers(struct nf_hub *hub, struct nf_stranger *strange
         return;
     }
     struct nf_mailbox *all = &hub->strangers;
+    struct nf_sink *sink = hub->sink;
+
+    if (sink != NULL && sink->filled < sink->count && all->first == NULL &&
+        hub->listener->sleepers == 0) {
+        nf_hub_pour(sink, from, letter);
+        if (letter->size == 0) {
+            nf_letter_free(letter);
+            return;
+        }
+    }
     int64_t fit = nf_letter_fit(letter, &all->load, hub->bound[NF_STRANGERS]);
 
     if (fit > 0 && stranger == NULL) {

@@ -57,6 +57,15 @@ struct nf_sleeper {
     struct nf_sleeper *previous;
 };
 
+/* Where a postman who reads for strangers' datagrams takes them at once, when nobody else waits for
+ * them and none wait: they need no place in the hub then. */
+struct nf_sink {
+    struct nf_member *listener;
+    net_message *messages;
+    int count;
+    int filled;
+};
+
 struct nf_hub {
     struct nf_mutex lock;
     _Atomic int process; /* whose it is: that made it, or waited for its datagrams last */
@@ -76,6 +85,7 @@ struct nf_hub {
     struct nf_peer *newest;
     int64_t bound[NF_OPTIONS]; /* peers, queue, total, strangers, idle */
     int64_t accepted;
+    struct nf_sink *sink;        /* the postman's while he sorts */
     struct nf_load queued;       /* what waits for all accepted peers together */
     struct nf_mailbox strangers; /* all their letters, in order of arrival by `newer` */
     int64_t dropped_queue;
@@ -118,6 +128,9 @@ void nf_hub_accept(struct nf_hub *hub, struct nf_peer *peer, net_deadline now);
 void nf_hub_remove_peer(struct nf_peer *peer);
 void nf_hub_remove_strangers(struct nf_hub *hub);
 
+/* udp_member.c: put a letter's datagrams into the sink, as many as it takes. */
+void nf_hub_pour(struct nf_sink *sink, const struct nf_addr *from, struct nf_letter *letter);
+
 /* Tell whoever waits for the member; `count` of those who sleep wake. */
 void nf_hub_ring(struct nf_member *member, int count);
 
@@ -125,8 +138,9 @@ void nf_hub_ring(struct nf_member *member, int count);
 typedef bool nf_errand(const struct nf_member *member);
 
 /* udp_postman.c, the lock held: wait until the errand is done. 0, NET_CANCELED, NET_TIMEOUT or a
- * code. */
-int nf_hub_wait(struct nf_member *member, nf_errand *is_done, net_deadline deadline);
+ * code. `sink` may be NULL; something in it is an errand done. */
+int nf_hub_wait(struct nf_member *member, nf_errand *is_done, struct nf_sink *sink,
+                net_deadline deadline);
 
 /* udp_postman.c, the lock held: sort what the kernel has, within reason; nothing while another is
  * postman. */

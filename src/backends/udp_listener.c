@@ -73,7 +73,8 @@ static ssize_t take_stranger(struct nf_member *member, void *buffer, size_t size
     return (ssize_t)nf_hub_take_stranger(member->hub, buffer, size, from, local);
 }
 
-static const struct nf_reader reader = {.is_done = has_strangers, .take = take_stranger};
+static const struct nf_reader reader = {
+    .is_done = has_strangers, .take = take_stranger, .has_sink = true};
 
 static bool has_place(const struct nf_member *member)
 {
@@ -85,7 +86,7 @@ static int wait_for_place(struct nf_member *listener, net_deadline deadline)
 {
     net_deadline patience = nf_deadline_after(nf_now(), LIMIT_PATIENCE);
 
-    int code = nf_hub_wait(listener, has_place, nf_earlier(patience, deadline));
+    int code = nf_hub_wait(listener, has_place, NULL, nf_earlier(patience, deadline));
 
     return code == NET_TIMEOUT ? nf_fail_because(NET_LIMIT, "all %lld peers are taken",
                                                  (long long)listener->hub->bound[NF_PEERS])
@@ -114,7 +115,7 @@ static net_socket *udp_accept(net_socket *socket, net_deadline deadline)
     atomic_store(&hub->process, nf_process()); /* who accepts owns it */
     nf_mutex_lock(&hub->lock);
     while (code == 0 && call == NULL) {
-        code = nf_hub_wait(self, has_strangers, deadline);
+        code = nf_hub_wait(self, has_strangers, NULL, deadline);
         if (code == 0) {
             code = wait_for_place(self, deadline);
         }

@@ -112,7 +112,7 @@ void nf_mail_replace(const struct nf_letter *letter, struct nf_letter *other)
     *(other->next != NULL ? &other->next->previous : &box->last) = other;
 }
 
-size_t nf_mail_read(struct nf_load *whole, struct nf_letter *letter, void *buffer, size_t size)
+size_t nf_letter_read(struct nf_letter *letter, void *buffer, size_t size)
 {
     size_t length = letter->size < letter->segment ? letter->size : letter->segment;
     size_t fits = length < size ? length : size;
@@ -120,10 +120,17 @@ size_t nf_mail_read(struct nf_load *whole, struct nf_letter *letter, void *buffe
     if (fits > 0) {
         memcpy(buffer, letter->data, fits);
     }
-    weigh(&letter->box->load, -(int64_t)length, -1);
-    weigh(whole, -(int64_t)length, -1);
     letter->data += length;
     letter->size -= length;
+    return length;
+}
+
+size_t nf_mail_read(struct nf_load *whole, struct nf_letter *letter, void *buffer, size_t size)
+{
+    size_t length = nf_letter_read(letter, buffer, size);
+
+    weigh(&letter->box->load, -(int64_t)length, -1);
+    weigh(whole, -(int64_t)length, -1);
     if (letter->size == 0) {
         unlink_letter(letter);
     }

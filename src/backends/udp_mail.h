@@ -48,14 +48,17 @@ int64_t nf_letter_fit(const struct nf_letter *letter, const struct nf_load *load
 /* Keep the first `count` datagrams of it, at least 1. */
 void nf_letter_cut(struct nf_letter *letter, int64_t count);
 
+/* Take the first datagram out of a letter: copy as much of it as fits, return its length. Nothing
+ * is left in it when its size is 0 then. */
+size_t nf_letter_read(struct nf_letter *letter, void *buffer, size_t size);
+
 /* Put a letter last into a box, take it out, and let another take its place. Each weighs on the
  * box's load and on `whole`. */
 void nf_mail_append(struct nf_mailbox *box, struct nf_load *whole, struct nf_letter *letter);
 void nf_mail_remove(struct nf_load *whole, struct nf_letter *letter);
 void nf_mail_replace(const struct nf_letter *letter, struct nf_letter *other);
 
-/* Take the first datagram out of a letter in a box: copy as much of it as fits, return its length.
- * After the last one the letter is out of the box. */
+/* nf_letter_read for one in a box. After the last datagram it is out of the box. */
 size_t nf_mail_read(struct nf_load *whole, struct nf_letter *letter, void *buffer, size_t size);
 
 #endif

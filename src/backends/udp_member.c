@@ -44,6 +44,16 @@ int nf_member_close(net_socket *socket, void (*remove)(net_socket *socket))
     return locked ? 0 : NF_STAYS;
 }
 
+/* The lock held: a datagram of `length` bytes went into a buffer of `size`. */
+static void count_one(struct nf_member *member, size_t length, size_t size)
+{
+    nf_count(&member->bytes_in, (int64_t)length);
+    nf_count(&member->messages_in, 1);
+    if (length > size) {
+        nf_count(&member->truncated, 1);
+    }
+}
+
 /* Where a datagram was sent to: as the kernel told, or else the one address that the hub has. */
 static void make_endpoint(const struct nf_member *member, const struct nf_addr *remote,
                           const struct nf_addr *local, net_endpoint *endpoint)
@@ -54,36 +64,39 @@ static void make_endpoint(const struct nf_member *member, const struct nf_addr *
     nf_endpoint_make(endpoint, remote, &own);
 }
 
-/* The lock held. */
-static ssize_t take_one(struct nf_member *member, const struct nf_reader *reader, void *buffer,
-                        size_t size, net_endpoint *endpoint)
+/* The lock held: a datagram has been read into `message`. */
+static void finish(struct nf_member *member, net_message *message, size_t length,
+                   const struct nf_addr *from, const struct nf_addr *local)
 {
-    struct nf_addr from;
-    struct nf_addr local;
-    ssize_t length = reader->take(member, buffer, size, &from, &local);
+    message->size = length;
+    count_one(member, length, message->capacity);
+    make_endpoint(member, from, local, &message->endpoint);
+}
 
-    if (length < 0) {
-        return length;
-    }
-    nf_count(&member->bytes_in, length);
-    nf_count(&member->messages_in, 1);
-    if ((size_t)length > size) {
-        nf_count(&member->truncated, 1);
-    }
-    if (endpoint != NULL) {
-        make_endpoint(member, &from, &local, endpoint);
-    }
-    return length;
+void nf_hub_pour(struct nf_sink *sink, const struct nf_addr *from, struct nf_letter *letter)
+{
+    do {
+        net_message *message = &sink->messages[sink->filled++];
+        size_t length = nf_letter_read(letter, message->data, message->capacity);
+
+        finish(sink->listener, message, length, from, &letter->local);
+    } while (letter->size > 0 && sink->filled < sink->count);
 }
 
 ssize_t nf_member_recv(struct nf_member *member, const struct nf_reader *reader, void *buffer,
                        size_t size, net_deadline deadline)
 {
+    struct nf_addr from;
+    struct nf_addr local;
+
     nf_mutex_lock(&member->hub->lock);
-    ssize_t n = nf_hub_wait(member, reader->is_done, deadline);
+    ssize_t n = nf_hub_wait(member, reader->is_done, NULL, deadline);
 
     if (n == 0) {
-        n = take_one(member, reader, buffer, size, NULL);
+        n = reader->take(member, buffer, size, &from, &local);
+    }
+    if (n >= 0) {
+        count_one(member, (size_t)n, size);
     }
     nf_mutex_unlock(&member->hub->lock);
     return n;
@@ -94,21 +107,25 @@ ssize_t nf_member_recv(struct nf_member *member, const struct nf_reader *reader,
 static bool has_more(struct nf_member *member, const struct nf_reader *reader)
 {
     return reader->is_done(member) ||
-           (!member->hub->drained && nf_hub_wait(member, reader->is_done, NET_NOW) == 0);
+           (!member->hub->drained && nf_hub_wait(member, reader->is_done, NULL, NET_NOW) == 0);
 }
 
 int nf_member_recv_messages(struct nf_member *member, const struct nf_reader *reader,
                             net_message *messages, int count, net_deadline deadline)
 {
-    int i = 0;
+    struct nf_sink sink = {.listener = member, .messages = messages, .count = count};
 
     nf_mutex_lock(&member->hub->lock);
-    ssize_t n = nf_hub_wait(member, reader->is_done, deadline);
+    ssize_t n = nf_hub_wait(member, reader->is_done, reader->has_sink ? &sink : NULL, deadline);
+    int i = sink.filled;
 
-    while (n >= 0 && i < count && (i == 0 || has_more(member, reader))) {
-        n = take_one(member, reader, messages[i].data, messages[i].capacity, &messages[i].endpoint);
+    while (n >= 0 && i < count && has_more(member, reader)) {
+        struct nf_addr from;
+        struct nf_addr local;
+
+        n = reader->take(member, messages[i].data, messages[i].capacity, &from, &local);
         if (n >= 0) {
-            messages[i++].size = (size_t)n;
+            finish(member, &messages[i++], (size_t)n, &from, &local);
         }
     }
     nf_mutex_unlock(&member->hub->lock);

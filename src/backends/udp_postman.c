@@ -64,23 +64,25 @@ static void look_up(struct nf_hub *hub, int arrivals, struct senders *senders)
 }
 
 /* The lock held: hand out what arrived. How many datagrams. */
-static int64_t sort_batch(struct nf_hub *hub, int arrivals, net_deadline now)
+static int64_t sort_batch(struct nf_hub *hub, int arrivals, struct nf_sink *sink, net_deadline now)
 {
     struct senders senders;
     int64_t count = 0;
 
     look_up(hub, arrivals, &senders);
+    hub->sink = sink;
     for (int i = 0; i < arrivals; i++) {
         count += nf_letter_count(&hub->tray[i]);
         nf_hub_deliver(hub, &senders.addr[i], senders.hash[i], &hub->tray[i], now);
     }
+    hub->sink = NULL;
     return count;
 }
 
 /* Read a batch, the chair being ours; the lock is released meanwhile. How many datagrams were read,
  * or why none. With nothing there, wait for it until `until` or the next end of a silent peer.
  * Silence is sure only now: a datagram may have waited in the kernel for somebody to read. */
-static int64_t read_batch(struct nf_hub *hub, net_deadline until)
+static int64_t read_batch(struct nf_hub *hub, struct nf_sink *sink, net_deadline until)
 {
     net_deadline asked = nf_now();
     net_deadline end = nf_hub_next_end(hub);
@@ -106,7 +108,7 @@ static int64_t read_batch(struct nf_hub *hub, net_deadline until)
     nf_mutex_lock(&hub->lock);
     hub->postman = false;
     hub->drained = n < NF_BATCH_MAX;
-    int64_t count = n >= 0 ? sort_batch(hub, n, now) : n;
+    int64_t count = n >= 0 ? sort_batch(hub, n, sink, now) : n;
 
     if (count > 0) {
         hub->overdue = asked < end ? 0 : hub->overdue + (int)count;
@@ -153,8 +155,8 @@ static void hand_over(struct nf_hub *hub)
 }
 
 /* One step towards the errand: read, or sleep while another reads. 0 to look again, or why not. */
-static int take_step(struct nf_member *member, nf_errand *is_done, int64_t *reads,
-                     net_deadline deadline)
+static int take_step(struct nf_member *member, nf_errand *is_done, struct nf_sink *sink,
+                     int64_t *reads, net_deadline deadline)
 {
     struct nf_hub *hub = member->hub;
     bool passed = nf_deadline_passed(deadline);
@@ -166,20 +168,22 @@ static int take_step(struct nf_member *member, nf_errand *is_done, int64_t *read
         sleep_for(member, deadline);
         return 0;
     }
-    int64_t n = read_batch(hub, deadline);
+    int64_t n = read_batch(hub, sink, deadline);
     bool nothing = n == NF_WOULD_BLOCK || n == NF_CONGESTED;
 
     if (n < 0 && !nothing) {
         return (int)n;
     }
     *reads += nothing ? 0 : n;
-    if (passed && (nothing || *reads >= ROUND_AT_MOST) && !is_done(member)) {
+    if (passed && (nothing || *reads >= ROUND_AT_MOST) && !is_done(member) &&
+        (sink == NULL || sink->filled == 0)) {
         return nf_fail(NET_TIMEOUT);
     }
     return 0;
 }
 
-int nf_hub_wait(struct nf_member *member, nf_errand *is_done, net_deadline deadline)
+int nf_hub_wait(struct nf_member *member, nf_errand *is_done, struct nf_sink *sink,
+                net_deadline deadline)
 {
     int64_t reads = 0;
     int code = 0;
@@ -187,10 +191,10 @@ int nf_hub_wait(struct nf_member *member, nf_errand *is_done, net_deadline deadl
     while (code == 0) {
         if (nf_is_canceled(&member->head)) {
             code = nf_fail(NET_CANCELED);
-        } else if (is_done(member)) {
+        } else if (is_done(member) || (sink != NULL && sink->filled > 0)) {
             break;
         } else {
-            code = take_step(member, is_done, &reads, deadline);
+            code = take_step(member, is_done, sink, &reads, deadline);
         }
     }
     hand_over(member->hub);
@@ -202,7 +206,7 @@ void nf_hub_fetch(struct nf_hub *hub)
     int64_t n = 0;
 
     for (int i = 0; i < FETCH_AT_MOST && n >= 0 && !hub->postman && !(i > 0 && hub->drained); i++) {
-        n = read_batch(hub, NET_NOW);
+        n = read_batch(hub, NULL, NET_NOW);
     }
     hand_over(hub);
 }

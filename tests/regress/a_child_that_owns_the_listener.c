@@ -14,15 +14,18 @@ static _Atomic bool armed;
 static _Atomic bool held;
 
 /* Looked up with the lock held. */
-struct nf_entry *__real_nf_table_find(const struct nf_table *table, const struct nf_addr *remote);
-struct nf_entry *__wrap_nf_table_find(const struct nf_table *table, const struct nf_addr *remote);
-struct nf_entry *__wrap_nf_table_find(const struct nf_table *table, const struct nf_addr *remote)
+struct nf_entry *__real_nf_table_find(const struct nf_table *table, const struct nf_addr *remote,
+                                      uint32_t hash);
+struct nf_entry *__wrap_nf_table_find(const struct nf_table *table, const struct nf_addr *remote,
+                                      uint32_t hash);
+struct nf_entry *__wrap_nf_table_find(const struct nf_table *table, const struct nf_addr *remote,
+                                      uint32_t hash)
 {
     if (atomic_exchange(&armed, false)) {
         held = true;
         nap(HOLD);
     }
-    return __real_nf_table_find(table, remote);
+    return __real_nf_table_find(table, remote, hash);
 }
 
 static bool pick_up(net_socket *listener, const char *address, net_socket **client,
