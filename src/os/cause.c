@@ -5,12 +5,13 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 static const struct {
-    int code;
-    const char *text;
+    int16_t code;
+    char text[14]; /* not a pointer, which would have to be relocated */
 } codes[] = {
     {NET_EOF, "end"},
     {NET_TIMEOUT, "timed out"},
