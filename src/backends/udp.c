@@ -192,6 +192,14 @@ static int udp_property(net_socket *socket, enum nf_word word, struct nf_value *
         }
         value->number = self->option[word];
         return 0;
+    case NF_INTERFACE:
+        value->number = nf_inet_interface(self->option, &socket->name);
+        return 0;
+    case NF_TTL:
+        if (!write && nf_addr_is_group(&socket->name)) {
+            return nf_sockopt_get(self->line.fd, NF_SO_GROUP_TTL, &value->number);
+        }
+        return nf_line_property(socket, word, value, write);
     default:
         return nf_line_property(socket, word, value, write);
     }

@@ -18,7 +18,7 @@ void nf_hub_free(struct nf_hub *hub);
  * back, and the memory stays. */
 int nf_member_close(net_socket *socket, void (*remove)(net_socket *socket));
 
-/* Where a letter was sent to: as the kernel told, or else the one address that the hub has. */
+/* Where a letter was sent to: the one address that the hub has, or else as the kernel told. */
 void nf_member_endpoint(const struct nf_member *member, const struct nf_addr *remote,
                         const struct nf_addr *local, net_endpoint *endpoint);
 
