@@ -100,7 +100,8 @@ int nf_datagram_stop(int i, int code, struct nf_datagram_kept *kept)
 
 /* A full queue is waited out in slices: no cancel wakes this wait, because the bell of a shared
  * descriptor may have been heard by another. Linux now and then denies a first datagram that it
- * lets pass the second time. */
+ * lets pass the second time; and what it calls too big may have been the one before, which the path
+ * has complained of since. */
 int nf_datagram_retry(net_socket *socket, int fd, ssize_t code, bool *denied, net_deadline deadline)
 {
     if (nf_is_canceled(socket)) {
@@ -115,7 +116,7 @@ int nf_datagram_retry(net_socket *socket, int fd, ssize_t code, bool *denied, ne
     if (code == NF_CONGESTED) {
         return nf_pause(NULL, CONGESTION_PAUSE, deadline);
     }
-    if (code == NET_DENIED && !*denied) {
+    if ((code == NET_DENIED || code == NET_TOOBIG) && !*denied) {
         *denied = true;
         return 0;
     }

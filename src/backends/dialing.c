@@ -169,11 +169,7 @@ static int read_option(struct nf_line *line, enum nf_word word, struct nf_value 
     bool dialing = line->dialing != NULL;
 
     if (dialing) {
-        const struct nf_options *options = &line->dialing->dial.target.options;
-
-        value->number = options->value[word];
-        value->addr = options->source;
-        value->has_port = options->source_has_port;
+        nf_options_value(&line->dialing->dial.target.options, word, value);
     }
     nf_turn_leave(&line->driver);
     return dialing ? 0 : nf_backend_of(&line->head)->property(&line->head, word, value, false);
@@ -184,8 +180,10 @@ static int read_option(struct nf_line *line, enum nf_word word, struct nf_value 
 static int dialing_property(net_socket *socket, enum nf_word word, struct nf_value *value,
                             bool write)
 {
-    bool needs_descriptor = write || word == NF_LOCAL || word == NF_PEER || word == NF_PORT ||
-                            word == NF_RTT || word == NF_RETRANSMITS;
+    const nf_words of_descriptors = NF_WORD(NF_LOCAL) | NF_WORD(NF_PEER) | NF_WORD(NF_PORT) |
+                                    NF_WORD(NF_RTT) | NF_WORD(NF_RETRANSMITS) | NF_WORD(NF_MTU) |
+                                    NF_WORD(NF_CONGESTION);
+    bool needs_descriptor = write || (of_descriptors & NF_WORD(word)) != 0;
     int code = nf_is_canceled(socket)
                    ? nf_fail_because(NET_TIMEOUT, "cancelled while it was still dialing")
                    : decide(socket, NET_NOW);

@@ -17,12 +17,90 @@ static const struct {
     {NF_SNDBUF, NF_SO_SNDBUF},
     {NF_RCVBUF, NF_SO_RCVBUF},
     {NF_BROADCAST, NF_SO_BROADCAST},
+    {NF_DEVICE, NF_SO_DEVICE},
+    {NF_DSCP, NF_SO_DSCP},
+    {NF_TTL, NF_SO_TTL},
+    {NF_FRAGMENT, NF_SO_FRAGMENT},
+    {NF_MULTICAST_LOOP, NF_SO_GROUP_LOOP},
+    {NF_INTERFACE, NF_SO_GROUP_INTERFACE},
     {NF_V6ONLY, NF_SO_V6ONLY},
     {NF_RTT, NF_SO_RTT},
     {NF_RETRANSMITS, NF_SO_RETRANSMITS},
+    {NF_MTU, NF_SO_MTU},
+    {NF_DROPPED_KERNEL, NF_SO_DROPPED},
 };
 
 enum { KEPT = sizeof kept / sizeof kept[0] };
+
+int64_t nf_inet_interface(const int64_t *values, const struct nf_addr *name)
+{
+    if (values[NF_INTERFACE] != 0 || !nf_addr_is_group(name)) {
+        return values[NF_INTERFACE];
+    }
+    return name->scope != 0 ? name->scope : values[NF_DEVICE];
+}
+
+/* What is wrong with a host to listen on, or to dial; NULL: nothing. */
+static const char *complaint(const struct nf_host *host, bool listening)
+{
+    if (listening) {
+        return host->kind == NF_HOST_NAME ? "a listener takes a numeric address, localhost or *"
+                                          : NULL;
+    }
+    if (host->kind == NF_HOST_WILDCARD ||
+        (host->kind == NF_HOST_LITERAL && nf_addr_is_wildcard(&host->addr))) {
+        return "a wildcard is no address to dial";
+    }
+    return host->addr.port == 0 ? "port 0 is no port to dial" : NULL;
+}
+
+/* And with what is said about multicast groups. */
+static const char *group_complaint(const struct nf_target *target, const struct nf_host *host,
+                                   bool listening)
+{
+    const struct nf_options *options = &target->options;
+    const struct nf_addr *only = &options->group_source;
+    bool group = nf_addr_is_group(&host->addr);
+    const nf_words sending = NF_WORD(NF_INTERFACE) | NF_WORD(NF_MULTICAST_LOOP);
+
+    if (group && (target->backend->words & sending) == 0) {
+        return "a multicast group is reached by datagrams alone";
+    }
+    if (nf_addr_is_group(&options->source)) {
+        return "a multicast group cannot be the source";
+    }
+    if (only->family != NF_NOWHERE && !(listening && group)) {
+        return "group-source is for listening to a multicast group";
+    }
+    if (only->family != NF_NOWHERE &&
+        (only->family != host->addr.family || only->port != 0 || nf_addr_is_group(only))) {
+        return "group-source is one host, of the group's family, without a port";
+    }
+    if ((options->given & sending) != 0 && !(listening || group || host->kind == NF_HOST_NAME)) {
+        return "interface and multicast-loop are for multicast groups; device is for any address";
+    }
+    return NULL;
+}
+
+/* The zone of the host, `interface` and `device` may each name the one interface there is to use;
+ * an address that means something on one link only needs one of them. */
+static const char *settle_interface(const struct nf_options *options, struct nf_addr *addr)
+{
+    const int64_t named[] = {addr->scope, options->value[NF_INTERFACE], options->value[NF_DEVICE]};
+    int64_t chosen = 0;
+
+    for (size_t i = 0; i < sizeof named / sizeof named[0]; i++) {
+        if (chosen != 0 && named[i] != 0 && named[i] != chosen) {
+            return "zone, interface and device must be the same one";
+        }
+        chosen = named[i] != 0 ? named[i] : chosen;
+    }
+    if (!nf_addr_is_link_local(addr)) {
+        return NULL;
+    }
+    addr->scope = (uint32_t)chosen;
+    return chosen != 0 ? NULL : "a link-local address needs its interface, as in [fe80::1%eth0]";
+}
 
 int nf_inet_host(const struct nf_target *target, bool listening, struct nf_host *host)
 {
@@ -42,17 +120,15 @@ int nf_inet_host(const struct nf_target *target, bool listening, struct nf_host 
         }
         host->addr.port = (uint16_t)port;
     }
-    if (listening && host->kind == NF_HOST_NAME) {
-        return nf_fail_because(NET_ADDRESS, "a listener takes a numeric address, localhost or *");
+    const char *wrong = complaint(host, listening);
+
+    if (wrong == NULL) {
+        wrong = group_complaint(target, host, listening);
     }
-    if (!listening && (host->kind == NF_HOST_WILDCARD ||
-                       (host->kind == NF_HOST_LITERAL && nf_addr_is_wildcard(&host->addr)))) {
-        return nf_fail_because(NET_ADDRESS, "a wildcard is no address to dial");
+    if (wrong == NULL) {
+        wrong = settle_interface(&target->options, &host->addr);
     }
-    if (!listening && host->addr.port == 0) {
-        return nf_fail_because(NET_ADDRESS, "port 0 is no port to dial");
-    }
-    return 0;
+    return wrong == NULL ? 0 : nf_fail_because(NET_ADDRESS, "%s", wrong);
 }
 
 int nf_inet_apply(int fd, const struct nf_target *target)
@@ -66,21 +142,30 @@ int nf_inet_apply(int fd, const struct nf_target *target)
             code = nf_sockopt_set(fd, kept[i].option, options->value[kept[i].word]);
         }
     }
+    if (code == 0 && (wanted & NF_WORD(NF_CONGESTION)) != 0) {
+        code = nf_congestion_set(fd, options->congestion);
+    }
     return code;
 }
 
-/* SO_REUSEADDR lets a stream listener come back over TIME_WAIT; on datagrams it would let another
- * steal the traffic. */
+/* SO_REUSEADDR lets a stream listener come back over TIME_WAIT, and several listeners of one host
+ * hear a group, each what it has joined itself; on datagrams to one host it would let another steal
+ * the traffic. */
 static int prepare(int fd, const struct nf_target *target, enum nf_transport transport,
                    const struct nf_addr *name)
 {
+    bool group = nf_addr_is_group(name);
     int code = nf_inet_apply(fd, target);
 
-    if (code == 0 && transport == NF_STREAM) {
+    if (code == 0 && (transport == NF_STREAM || group)) {
         code = nf_sockopt_set(fd, NF_SO_REUSEADDR, 1);
     }
     if (code == 0 && name->family != NF_IPV4) {
         code = nf_sockopt_set(fd, NF_SO_V6ONLY, target->options.value[NF_V6ONLY]);
+    }
+    if (code == 0 && group) {
+        code = nf_group_join(fd, name, nf_inet_interface(target->options.value, name),
+                             &target->options.group_source);
     }
     if (code == 0) {
         code = nf_socket_bind(fd, name);
@@ -143,6 +228,21 @@ int nf_inet_bind(const struct nf_target *target, enum nf_transport transport, st
     return fd;
 }
 
+int nf_inet_mtu(const struct nf_addr *peer, int64_t device, int64_t *mtu)
+{
+    int fd = nf_socket_open((enum nf_family)peer->family, NF_DATAGRAM, false);
+    int code = fd < 0 ? fd : nf_sockopt_set(fd, NF_SO_DEVICE, device);
+
+    if (code == 0) {
+        code = nf_socket_connect(fd, peer);
+    }
+    if (code == 0) {
+        code = nf_sockopt_get(fd, NF_SO_MTU, mtu);
+    }
+    nf_socket_close(fd);
+    return code;
+}
+
 int nf_inet_property(int fd, enum nf_word word, struct nf_value *value, bool write)
 {
     for (int i = 0; i < KEPT; i++) {
@@ -150,6 +250,9 @@ int nf_inet_property(int fd, enum nf_word word, struct nf_value *value, bool wri
             return write ? nf_sockopt_set(fd, kept[i].option, value->number)
                          : nf_sockopt_get(fd, kept[i].option, &value->number);
         }
+    }
+    if (word == NF_CONGESTION) {
+        return write ? nf_congestion_set(fd, value->text) : nf_congestion_get(fd, value->text);
     }
     if (word == NF_LOCAL) {
         return nf_socket_local(fd, &value->addr);

@@ -15,7 +15,7 @@ enum {
 
 static const nf_words words = NF_WORDS_COMMON | NF_WORD(NF_NODELAY) | NF_WORD(NF_KEEPALIVE) |
                               NF_WORD(NF_USER_TIMEOUT) | NF_WORD(NF_BACKLOG) | NF_WORD(NF_RTT) |
-                              NF_WORD(NF_RETRANSMITS);
+                              NF_WORD(NF_RETRANSMITS) | NF_WORD(NF_CONGESTION);
 
 struct connection {
     struct nf_line line;
@@ -178,6 +178,7 @@ static int tcp_listener_property(net_socket *socket, enum nf_word word, struct n
     case NF_PEER:
     case NF_RTT:
     case NF_RETRANSMITS:
+    case NF_MTU:
         return nf_fail_because(NET_MISUSE, "a listener has no peer");
     default:
         return nf_inet_property(self->fd, word, value, write);

@@ -10,6 +10,9 @@
 
 #include <string.h>
 
+/* About our sends, that a receive at its deadline passes over in search of a datagram. */
+enum { COMPLAINTS_AT_MOST = 16 };
+
 struct connection {
     struct nf_line line;
     _Atomic int64_t messages_in;
@@ -80,6 +83,7 @@ static ssize_t receive(struct connection *self, void *buffer, size_t size, net_d
 {
     struct nf_line *line = &self->line;
     int how = NF_LENGTH | nf_lane_patience(line->fd, &line->in, NF_SO_RCVTIMEO, deadline);
+    int complaints = 0;
 
     for (;;) {
         ssize_t n = nf_burst_recv(&self->burst, line->fd, buffer, size, how, many);
@@ -99,7 +103,9 @@ static ssize_t receive(struct connection *self, void *buffer, size_t size, net_d
         if (n != NF_WOULD_BLOCK && !of_a_send) {
             return n;
         }
-        int code = of_a_send ? 0 : nf_lane_wait(line, NF_IN, deadline);
+        bool goes_on =
+            of_a_send && (++complaints < COMPLAINTS_AT_MOST || !nf_deadline_passed(deadline));
+        int code = goes_on ? 0 : nf_lane_wait(line, NF_IN, deadline);
 
         if (code < 0) {
             return code;
@@ -242,6 +248,14 @@ static int udp_property(net_socket *socket, enum nf_word word, struct nf_value *
         }
         value->number = self->option[word];
         return 0;
+    case NF_INTERFACE:
+        value->number = nf_inet_interface(self->option, &socket->name);
+        return 0;
+    case NF_TTL:
+        if (!write && nf_addr_is_group(&socket->name)) {
+            return nf_sockopt_get(self->line.fd, NF_SO_GROUP_TTL, &value->number);
+        }
+        return nf_line_property(socket, word, value, write);
     default:
         return nf_line_property(socket, word, value, write);
     }

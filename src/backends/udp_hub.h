@@ -71,9 +71,10 @@ struct nf_hub {
     _Atomic int process; /* whose it is: that made it, or waited for its datagrams last */
     int fd;
     bool v6;
-    bool wildcard; /* answers must say where they come from */
+    bool wildcard; /* answers must say where they come from: of a wildcard, and of a group */
     struct nf_addr name;
-    struct nf_wake wake; /* for the postman */
+    struct nf_addr group_source; /* as the address had it */
+    struct nf_wake wake;         /* for the postman */
     bool postman;
     int overdue;          /* datagrams read since the oldest peer should have ended */
     _Atomic bool haunted; /* a forked child's: the lock is held by nobody who will give it back */

@@ -23,8 +23,9 @@ static int open_hub(struct nf_hub *hub, const struct nf_target *target)
     }
     atomic_store(&hub->process, nf_process());
     hub->v6 = nf_socket_is_v6(hub->fd);
-    hub->wildcard = nf_addr_is_wildcard(&hub->name);
     memcpy(hub->bound, target->options.value, sizeof hub->bound);
+    hub->group_source = target->options.group_source;
+    hub->wildcard = nf_addr_is_wildcard(&hub->name) || nf_addr_is_group(&hub->name);
     int code = hub->wildcard ? nf_sockopt_set(hub->fd, NF_SO_PKTINFO, 1) : 0;
 
     if (code == 0) {
@@ -197,6 +198,7 @@ static int listener_property(net_socket *socket, enum nf_word word, struct nf_va
         value->addr = hub->name;
         return 0;
     case NF_PEER:
+    case NF_MTU:
         return nf_fail_because(NET_MISUSE, "a listener has no peer");
     case NF_DROPPED_QUEUE:
     case NF_DROPPED_STRANGERS:

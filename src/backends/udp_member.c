@@ -58,7 +58,7 @@ static void count_one(struct nf_member *member, size_t length, size_t size)
 static void make_endpoint(const struct nf_member *member, const struct nf_addr *remote,
                           const struct nf_addr *local, net_endpoint *endpoint)
 {
-    struct nf_addr own = local->family != NF_NOWHERE ? *local : member->hub->name;
+    struct nf_addr own = member->hub->wildcard ? *local : member->hub->name;
 
     own.port = 0;
     nf_endpoint_make(endpoint, remote, &own);
@@ -198,6 +198,12 @@ int nf_member_property(net_socket *socket, enum nf_word word, struct nf_value *v
         value->number = hub->name.port;
         return 0;
     case NF_SOURCE:
+        return 0;
+    case NF_INTERFACE:
+        value->number = nf_inet_interface(hub->bound, &hub->name);
+        return 0;
+    case NF_GROUP_SOURCE:
+        value->addr = hub->group_source;
         return 0;
     case NF_BYTES_SENT:
         return read_counter(&member->bytes_out, value);

@@ -112,13 +112,15 @@ static int peer_property(net_socket *socket, enum nf_word word, struct nf_value 
         return 0;
     case NF_LOCAL:
         nf_mutex_lock(&hub->lock);
-        value->addr = self->local.family == NF_NOWHERE ? hub->name : self->local;
+        value->addr = nf_addr_is_wildcard(&self->local) ? hub->name : self->local;
         nf_mutex_unlock(&hub->lock);
         value->addr.port = hub->name.port;
         return 0;
     case NF_PEER:
         value->addr = socket->name;
         return 0;
+    case NF_MTU:
+        return nf_inet_mtu(&socket->name, hub->bound[NF_DEVICE], &value->number);
     case NF_DROPPED_QUEUE:
         nf_mutex_lock(&hub->lock);
         value->number = self->dropped;

@@ -7,7 +7,7 @@
 #include <limits.h>
 #include <string.h>
 
-enum kind { SWITCH, DURATION, SIZE, COUNT, ADDRESS, TEXT, MICROSECONDS };
+enum kind { SWITCH, DURATION, SIZE, COUNT, ADDRESS, TEXT, INTERFACE, MICROSECONDS, OFF };
 
 #define SECOND    ((int64_t)1000)
 #define KIB       ((int64_t)1024)
@@ -15,30 +15,39 @@ enum kind { SWITCH, DURATION, SIZE, COUNT, ADDRESS, TEXT, MICROSECONDS };
 #define GIB       (1024 * MIB)
 #define UNLIMITED ((int64_t)1 << 50) /* far more than a machine has, and far from overflow */
 
+/* The names stand in the table itself: pointers to them would have to be relocated. */
 static const struct rule {
-    const char *name;
-    enum kind kind;
+    char name[20];
+    uint8_t kind;
     bool settable;
-    int64_t step; /* a value is a multiple of it */
-    int64_t least;
+    int16_t step; /* a value is a multiple of it */
+    int32_t standard;
+    int32_t least;
     int64_t most;
-    int64_t standard;
 } rules[NF_WORDS] = {
-    [NF_NODELAY] = {"nodelay", SWITCH, true, 1, 0, 1, 1},
-    [NF_KEEPALIVE] = {"keepalive", DURATION, true, SECOND, SECOND, 32767 * SECOND, 0},
-    [NF_USER_TIMEOUT] = {"user-timeout", DURATION, true, 1, 1, INT_MAX, 0},
-    [NF_REUSEPORT] = {"reuseport", SWITCH, false, 1, 0, 1, 0},
-    [NF_V6ONLY] = {"v6only", SWITCH, false, 1, 0, 1, 0},
-    [NF_SNDBUF] = {"sndbuf", SIZE, true, 1, 1, GIB - 1, 0},
-    [NF_RCVBUF] = {"rcvbuf", SIZE, true, 1, 1, GIB - 1, 0},
-    [NF_BROADCAST] = {"broadcast", SWITCH, true, 1, 0, 1, 0},
-    [NF_BACKLOG] = {"backlog", COUNT, false, 1, 0, INT_MAX, INT_MAX},
+    [NF_NODELAY] = {"nodelay", SWITCH, true, 1, 1, 0, 1},
+    [NF_KEEPALIVE] = {"keepalive", DURATION, true, SECOND, 0, SECOND, 32767 * SECOND},
+    [NF_USER_TIMEOUT] = {"user-timeout", DURATION, true, 1, 0, 1, INT_MAX},
+    [NF_REUSEPORT] = {"reuseport", SWITCH, false, 1, 0, 0, 1},
+    [NF_V6ONLY] = {"v6only", SWITCH, false, 1, 0, 0, 1},
+    [NF_SNDBUF] = {"sndbuf", SIZE, true, 1, 0, 1, GIB - 1},
+    [NF_RCVBUF] = {"rcvbuf", SIZE, true, 1, 0, 1, GIB - 1},
+    [NF_BROADCAST] = {"broadcast", SWITCH, true, 1, 0, 0, 1},
+    [NF_DEVICE] = {"device", INTERFACE, false, 1, 0, 0, 0},
+    [NF_DSCP] = {"dscp", COUNT, true, 1, 0, 0, 63},
+    [NF_CONGESTION] = {"congestion", TEXT, true, 1, 0, 0, 0},
+    [NF_TTL] = {"ttl", COUNT, true, 1, 64, 1, 255},
+    [NF_FRAGMENT] = {"fragment", SWITCH, true, 1, 1, 0, 1},
+    [NF_MULTICAST_LOOP] = {"multicast-loop", SWITCH, true, 1, 1, 0, 1},
+    [NF_INTERFACE] = {"interface", INTERFACE, false, 1, 0, 0, 0},
+    [NF_BACKLOG] = {"backlog", COUNT, false, 1, INT_MAX, 0, INT_MAX},
     [NF_SOURCE] = {"source", ADDRESS, false, 1, 0, 0, 0},
-    [NF_PEERS] = {"peers", COUNT, true, 1, 1, UNLIMITED, 65536},
-    [NF_QUEUE] = {"queue", SIZE, true, 1, 1, UNLIMITED, 256 * KIB},
-    [NF_TOTAL] = {"total", SIZE, true, 1, 1, UNLIMITED, 64 * MIB},
-    [NF_STRANGERS] = {"strangers", SIZE, true, 1, 1, UNLIMITED, MIB},
-    [NF_IDLE] = {"idle", DURATION, true, 1, 1, UNLIMITED, 60 * SECOND},
+    [NF_GROUP_SOURCE] = {"group-source", ADDRESS, false, 1, 0, 0, 0},
+    [NF_PEERS] = {"peers", COUNT, true, 1, 65536, 1, UNLIMITED},
+    [NF_QUEUE] = {"queue", SIZE, true, 1, 256 * KIB, 1, UNLIMITED},
+    [NF_TOTAL] = {"total", SIZE, true, 1, 64 * MIB, 1, UNLIMITED},
+    [NF_STRANGERS] = {"strangers", SIZE, true, 1, MIB, 1, UNLIMITED},
+    [NF_IDLE] = {"idle", DURATION, true, 1, 60 * SECOND, 1, UNLIMITED},
     [NF_SCHEME] = {"scheme", TEXT, false, 0, 0, 0, 0},
     [NF_LOCAL] = {"local", ADDRESS, false, 0, 0, 0, 0},
     [NF_PEER] = {"peer", ADDRESS, false, 0, 0, 0, 0},
@@ -52,6 +61,8 @@ static const struct rule {
     [NF_TRUNCATED] = {"truncated", COUNT, false, 0, 0, 0, 0},
     [NF_RTT] = {"rtt", MICROSECONDS, false, 0, 0, 0, 0},
     [NF_RETRANSMITS] = {"retransmits", COUNT, false, 0, 0, 0, 0},
+    [NF_MTU] = {"mtu", COUNT, false, 0, 0, 0, 0},
+    [NF_DROPPED_KERNEL] = {"dropped-kernel", COUNT, false, 0, 0, 0, 0},
     [NF_FD] = {"", COUNT, false, 0, 0, 0, 0},
 };
 
@@ -62,7 +73,7 @@ static const struct unit {
 } durations[] = {{"ms", 1}, {"s", SECOND}, {NULL, 0}},
   sizes[] = {{"B", 1}, {"KiB", KIB}, {"MiB", MIB}, {"GiB", GIB}, {NULL, 0}};
 
-static const struct unit *units_of(enum kind kind)
+static const struct unit *units_of(int kind)
 {
     return kind == DURATION ? durations : sizes;
 }
@@ -168,16 +179,19 @@ static void print_units(struct nf_text *text, const struct unit *units, int64_t 
 
 void nf_value_print(struct nf_text *text, enum nf_word word, const struct nf_value *value)
 {
-    switch (rules[word].kind) {
+    int kind = rules[word].kind;
+    bool off = value->number == 0 && (kind == SWITCH || kind == DURATION || kind == INTERFACE);
+    char name[NF_ZONE_MAX];
+
+    switch (off ? OFF : kind) {
+    case OFF:
+        nf_text_add(text, "off");
+        break;
     case SWITCH:
-        nf_text_add(text, "%s", value->number != 0 ? "on" : "off");
+        nf_text_add(text, "on");
         break;
     case DURATION:
-        if (value->number == 0) {
-            nf_text_add(text, "off");
-        } else {
-            print_units(text, durations, value->number);
-        }
+        print_units(text, durations, value->number);
         break;
     case SIZE:
         print_units(text, sizes, value->number);
@@ -189,7 +203,11 @@ void nf_value_print(struct nf_text *text, enum nf_word word, const struct nf_val
         nf_text_add(text, "%lldus", (long long)value->number);
         break;
     case TEXT:
-        nf_text_add(text, "%s", value->scheme);
+        nf_text_add(text, "%s", value->scheme != NULL ? value->scheme : value->text);
+        break;
+    case INTERFACE:
+        nf_zone_name((uint32_t)value->number, name);
+        nf_text_add(text, "%s", name);
         break;
     case ADDRESS:
         if (value->scheme != NULL) {
@@ -239,7 +257,7 @@ static int parse_switch(enum nf_word word, const char *text, size_t length, int6
 }
 
 /* The factor of what stands after the digits; 0 when it is no unit of this kind. */
-static int64_t factor_of(enum kind kind, const char *text, size_t length)
+static int64_t factor_of(int kind, const char *text, size_t length)
 {
     if (length == 0) {
         return kind == DURATION ? 0 : 1;
@@ -305,6 +323,22 @@ static int parse_source(const char *text, size_t length, struct nf_value *value)
     return code;
 }
 
+/* A name; whether the system knows it is asked of an interface now, and of others when it is used.
+ */
+static int parse_name(enum nf_word word, const char *text, size_t length, struct nf_value *value)
+{
+    bool good = length > 0 && length < sizeof value->text;
+
+    if (good) {
+        memcpy(value->text, text, length);
+    }
+    if (good && rules[word].kind == INTERFACE) {
+        value->number = nf_zone_index(value->text);
+        good = value->number != 0;
+    }
+    return good ? 0 : refuse(word, text, length, "a name that this system knows");
+}
+
 int nf_value_parse(enum nf_word word, const char *text, size_t length, struct nf_value *value)
 {
     bool off = length == 3 && memcmp(text, "off", 3) == 0;
@@ -317,8 +351,36 @@ int nf_value_parse(enum nf_word word, const char *text, size_t length, struct nf
         return off ? 0 : parse_number(word, text, length, &value->number);
     case ADDRESS:
         return off ? 0 : parse_source(text, length, value);
+    case INTERFACE:
+        return off ? 0 : parse_name(word, text, length, value);
+    case TEXT:
+        return parse_name(word, text, length, value);
     default:
         return parse_number(word, text, length, &value->number);
+    }
+}
+
+void nf_options_value(const struct nf_options *options, enum nf_word word, struct nf_value *value)
+{
+    bool group = word == NF_GROUP_SOURCE;
+
+    value->number = options->value[word];
+    value->addr = group ? options->group_source : options->source;
+    value->has_port = group ? options->group_source.port != 0 : options->source_has_port;
+    memcpy(value->text, options->congestion, sizeof value->text);
+}
+
+static void keep(struct nf_options *options, enum nf_word word, const struct nf_value *value)
+{
+    options->given |= NF_WORD(word);
+    options->value[word] = value->number;
+    if (word == NF_SOURCE) {
+        options->source = value->addr;
+        options->source_has_port = value->has_port;
+    } else if (word == NF_GROUP_SOURCE) {
+        options->group_source = value->addr;
+    } else if (word == NF_CONGESTION) {
+        memcpy(options->congestion, value->text, sizeof options->congestion);
     }
 }
 
@@ -343,12 +405,7 @@ static int parse_one(nf_words words, const char *text, size_t length, struct nf_
     int code = nf_value_parse((enum nf_word)word, sign + 1, length - name - 1, &value);
 
     if (code == 0) {
-        options->given |= NF_WORD(word);
-        options->value[word] = value.number;
-    }
-    if (code == 0 && word == NF_SOURCE) {
-        options->source = value.addr;
-        options->source_has_port = value.has_port;
+        keep(options, (enum nf_word)word, &value);
     }
     return code;
 }

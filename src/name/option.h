@@ -21,9 +21,17 @@ enum nf_word {
     NF_SNDBUF,
     NF_RCVBUF,
     NF_BROADCAST,
+    NF_DEVICE,
+    NF_DSCP,
+    NF_CONGESTION,
+    NF_TTL,
+    NF_FRAGMENT,
+    NF_MULTICAST_LOOP,
+    NF_INTERFACE,
     /* options that we keep */
     NF_BACKLOG,
     NF_SOURCE,
+    NF_GROUP_SOURCE,
     NF_PEERS,
     NF_QUEUE,
     NF_TOTAL,
@@ -44,26 +52,33 @@ enum nf_word {
     NF_TRUNCATED,
     NF_RTT,
     NF_RETRANSMITS,
+    NF_MTU,
+    NF_DROPPED_KERNEL,
     NF_FD, /* has no name and is in no set: net_fd asks for it */
     NF_WORDS
 };
 
 /* A set of words. */
-typedef uint32_t nf_words;
+typedef uint64_t nf_words;
 #define NF_WORD(word) ((nf_words)1 << (word))
 #define NF_WORDS_COMMON                                                                            \
     (NF_WORD(NF_REUSEPORT) | NF_WORD(NF_V6ONLY) | NF_WORD(NF_SNDBUF) | NF_WORD(NF_RCVBUF) |        \
      NF_WORD(NF_SOURCE) | NF_WORD(NF_SCHEME) | NF_WORD(NF_LOCAL) | NF_WORD(NF_PEER) |              \
      NF_WORD(NF_PORT) | NF_WORD(NF_BYTES_SENT) | NF_WORD(NF_BYTES_RECEIVED) |                      \
      NF_WORD(NF_MESSAGES_SENT) | NF_WORD(NF_MESSAGES_RECEIVED) | NF_WORD(NF_DROPPED_QUEUE) |       \
-     NF_WORD(NF_DROPPED_STRANGERS) | NF_WORD(NF_TRUNCATED))
+     NF_WORD(NF_DROPPED_STRANGERS) | NF_WORD(NF_TRUNCATED) | NF_WORD(NF_DEVICE) |                  \
+     NF_WORD(NF_DSCP) | NF_WORD(NF_MTU))
+
+enum { NF_VALUE_TEXT_MAX = 16 }; /* a short name with its NUL, as the kernel has them */
 
 /* What a word stands for; which member counts is the word's affair. */
 struct nf_value {
-    int64_t number; /* milliseconds (0: off), bytes, a count, 0 or 1; of rtt microseconds */
+    int64_t number; /* milliseconds (0: off), bytes, a count, 0 or 1; of rtt microseconds; the
+                       number of an interface (0: off) */
     struct nf_addr addr;
     bool has_port; /* of a source: print the port too */
     const char *scheme;
+    char text[NF_VALUE_TEXT_MAX];
 };
 
 /* What an address asked for. */
@@ -72,6 +87,8 @@ struct nf_options {
     int64_t value[NF_OPTIONS]; /* in the units of nf_value */
     struct nf_addr source;     /* NF_NOWHERE: as the system likes */
     bool source_has_port;
+    struct nf_addr group_source; /* NF_NOWHERE: whoever sends to the group */
+    char congestion[NF_VALUE_TEXT_MAX];
 };
 
 /* The word called so, of those in `words`; or NET_ADDRESS, which names the nearest. */
@@ -90,6 +107,9 @@ void nf_value_print(struct nf_text *text, enum nf_word word, const struct nf_val
 /* A query, `name=value&name=value`, whose names are in `words`; defaults for the rest. 0 or
  * NET_ADDRESS. */
 int nf_options_parse(nf_words words, const char *query, size_t length, struct nf_options *options);
+
+/* What the options say of a word. */
+void nf_options_value(const struct nf_options *options, enum nf_word word, struct nf_value *value);
 
 /* Refuse a name that is none of those that `next` gives, one a number from 0 on, NULL after the
  * last and "" for a gap: NET_ADDRESS, with the one it was perhaps meant to be. */

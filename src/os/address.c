@@ -35,6 +35,11 @@ bool nf_addr_is_link_local(const struct nf_addr *addr)
     return unicast || multicast;
 }
 
+bool nf_addr_is_group(const struct nf_addr *addr)
+{
+    return addr->family == NF_IPV4 ? addr->ip[0] >> 4 == 0xe : addr->ip[0] == 0xff;
+}
+
 uint32_t nf_zone_index(const char *zone)
 {
     return if_nametoindex(zone);

@@ -32,6 +32,9 @@ bool nf_addr_is_wildcard(const struct nf_addr *addr);
 /* Whether an IPv6 address means something on one link only, so that it takes a zone (RFC 4007). */
 bool nf_addr_is_link_local(const struct nf_addr *addr);
 
+/* Whether it is a multicast group. */
+bool nf_addr_is_group(const struct nf_addr *addr);
+
 /* The number of the interface called `zone`; 0 when there is none. */
 uint32_t nf_zone_index(const char *zone);
 

@@ -5,12 +5,13 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 static const struct {
-    int code;
-    const char *text;
+    int16_t code;
+    char text[14]; /* not a pointer, which would have to be relocated */
 } codes[] = {
     {NET_EOF, "end"},
     {NET_TIMEOUT, "timed out"},
@@ -62,6 +63,11 @@ static const struct {
     {ENOSYS, NET_UNSUPPORTED},
 };
 
+/* What the system's words leave out. */
+static const char too_long[] =
+    "; the most is 65507 bytes over IPv4, and with fragment=off what mtu "
+    "tells less headers";
+
 /* Two causes take turns: the one being recorded, and the one of the last failure that reached the
  * caller. */
 struct record {
@@ -87,8 +93,8 @@ const char *nf_code_text(int code)
 
 void nf_errno_text(int error, char *buffer, size_t size)
 {
-    snprintf(buffer, size, "%s, errno %d", strerror(error),
-             error); /* per thread in glibc and musl */
+    snprintf(buffer, size, "%s, errno %d%s", strerror(error), error, /* per thread in glibc, musl */
+             error == EMSGSIZE ? too_long : "");
 }
 
 static struct nf_cause *begin(int code, int error)

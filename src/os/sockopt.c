@@ -2,17 +2,30 @@
 #define _GNU_SOURCE
 #include "os/sockopt.h"
 #include "os/cause.h"
+#include "os/sockaddr.h"
+#include "os/socket.h"
 
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
 #ifndef IP_BIND_ADDRESS_NO_PORT
 #define IP_BIND_ADDRESS_NO_PORT 24
+#endif
+#ifndef IPV6_MULTICAST_ALL
+#define IPV6_MULTICAST_ALL 29
+#endif
+#ifndef SO_MEMINFO
+#define SO_MEMINFO 55
+#endif
+#ifndef SO_BINDTOIFINDEX
+#define SO_BINDTOIFINDEX 62
 #endif
 
 #ifndef UDP_GRO
@@ -22,23 +35,36 @@
 enum {
     KEEPALIVE_PROBES = 3, /* unanswered ones after which the peer is given up */
     MILLISECONDS = 1000,
-    MICROSECONDS = 1000000
+    MICROSECONDS = 1000000,
+    ECN_BITS = 2,     /* below the DSCP (RFC 3168, 5) */
+    MEMINFO_DROPS = 8 /* SK_MEMINFO_DROPS, one of nine (linux/sock_diag.h) */
 };
 
-/* The options that are one int of the kernel's. */
+/* The options that are one int of the kernel's, or two: with a second for IPv6 sockets, which may
+ * carry both families. */
 static const struct {
-    int level;
-    int name;
+    uint16_t level;
+    uint16_t name;
+    uint16_t v6;    /* 0: none */
+    uint16_t shift; /* of the value, to the left */
 } plain[] = {
-    [NF_SO_NODELAY] = {IPPROTO_TCP, TCP_NODELAY},
-    [NF_SO_USER_TIMEOUT] = {IPPROTO_TCP, TCP_USER_TIMEOUT},
-    [NF_SO_REUSEPORT] = {SOL_SOCKET, SO_REUSEPORT},
-    [NF_SO_V6ONLY] = {IPPROTO_IPV6, IPV6_V6ONLY},
-    [NF_SO_BROADCAST] = {SOL_SOCKET, SO_BROADCAST},
-    [NF_SO_REUSEADDR] = {SOL_SOCKET, SO_REUSEADDR},
-    [NF_SO_LATE_PORT] = {IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT},
-    [NF_SO_GRO] = {IPPROTO_UDP, UDP_GRO},
-    [NF_SO_LOWAT] = {SOL_SOCKET, SO_RCVLOWAT},
+    [NF_SO_NODELAY] = {IPPROTO_TCP, TCP_NODELAY, 0, 0},
+    [NF_SO_USER_TIMEOUT] = {IPPROTO_TCP, TCP_USER_TIMEOUT, 0, 0},
+    [NF_SO_REUSEPORT] = {SOL_SOCKET, SO_REUSEPORT, 0, 0},
+    [NF_SO_V6ONLY] = {IPPROTO_IPV6, IPV6_V6ONLY, 0, 0},
+    [NF_SO_BROADCAST] = {SOL_SOCKET, SO_BROADCAST, 0, 0},
+    [NF_SO_DEVICE] = {SOL_SOCKET, SO_BINDTOIFINDEX, 0, 0},
+    [NF_SO_DSCP] = {IPPROTO_IP, IP_TOS, IPV6_TCLASS, ECN_BITS},
+    [NF_SO_TTL] = {IPPROTO_IP, IP_TTL, IPV6_UNICAST_HOPS, 0},
+    [NF_SO_GROUP_TTL] = {IPPROTO_IP, IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS, 0},
+    [NF_SO_GROUP_LOOP] = {IPPROTO_IP, IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP, 0},
+    [NF_SO_FRAGMENT] = {IPPROTO_IP, IP_MTU_DISCOVER, IPV6_MTU_DISCOVER, 0},
+    [NF_SO_MTU] = {IPPROTO_IP, IP_MTU, IPV6_MTU, 0},
+    [NF_SO_PKTINFO] = {IPPROTO_IP, IP_PKTINFO, IPV6_RECVPKTINFO, 0},
+    [NF_SO_REUSEADDR] = {SOL_SOCKET, SO_REUSEADDR, 0, 0},
+    [NF_SO_LATE_PORT] = {IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 0, 0},
+    [NF_SO_GRO] = {IPPROTO_UDP, UDP_GRO, 0, 0},
+    [NF_SO_LOWAT] = {SOL_SOCKET, SO_RCVLOWAT, 0, 0},
 };
 
 static int set_int(int fd, int level, int name, int value)
@@ -97,14 +123,43 @@ static int set_buffer(int fd, int forced, int name, int64_t value)
                : set_int(fd, SOL_SOCKET, name, (int)value);
 }
 
-/* A dual-stack socket tells IPv4 destinations by either message, so ask for both; an IPv4 socket
- * has only one. */
-static int set_pktinfo(int fd)
+/* An IPv6 socket takes both of a pair, and one of them is enough; an IPv4 socket has only its own.
+ */
+static int set_plain(int fd, enum nf_sockopt option, int64_t value)
 {
-    int v6 = set_int(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
-    int v4 = set_int(fd, IPPROTO_IP, IP_PKTINFO, 1);
+    int number = (int)value << plain[option].shift;
+    bool v6 = plain[option].v6 != 0 &&
+              setsockopt(fd, IPPROTO_IPV6, plain[option].v6, &number, sizeof number) == 0;
+    int code = set_int(fd, plain[option].level, plain[option].name, number);
 
-    return v6 == 0 || v4 == 0 ? 0 : v4;
+    return v6 ? 0 : code;
+}
+
+static int get_plain(int fd, enum nf_sockopt option, int64_t *value)
+{
+    bool v6 = plain[option].v6 != 0 && nf_socket_is_v6(fd);
+    int code = get_int(fd, v6 ? IPPROTO_IPV6 : plain[option].level,
+                       v6 ? plain[option].v6 : plain[option].name, value);
+
+    *value >>= plain[option].shift;
+    return code;
+}
+
+static int set_ttl(int fd, int64_t value)
+{
+    int code = set_plain(fd, NF_SO_TTL, value);
+
+    return code == 0 ? set_plain(fd, NF_SO_GROUP_TTL, value) : code;
+}
+
+/* IPv4 takes the number in a struct, an int would be an address (ip(7)). */
+static int set_group_interface(int fd, int value)
+{
+    struct ip_mreqn request = {.imr_ifindex = value};
+    bool v6 = setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &value, sizeof value) == 0;
+    bool v4 = setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &request, sizeof request) == 0;
+
+    return v6 || v4 ? 0 : nf_fail_errno(errno);
 }
 
 static int set_patience(int fd, int name, int64_t value)
@@ -124,8 +179,12 @@ int nf_sockopt_set(int fd, enum nf_sockopt option, int64_t value)
         return set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, value);
     case NF_SO_RCVBUF:
         return set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, value);
-    case NF_SO_PKTINFO:
-        return set_pktinfo(fd);
+    case NF_SO_TTL:
+        return set_ttl(fd, value);
+    case NF_SO_GROUP_INTERFACE:
+        return set_group_interface(fd, (int)value);
+    case NF_SO_FRAGMENT:
+        return set_plain(fd, option, value != 0 ? IP_PMTUDISC_WANT : IP_PMTUDISC_DO);
     case NF_SO_RCVTIMEO:
         return set_patience(fd, SO_RCVTIMEO, value);
     case NF_SO_SNDTIMEO:
@@ -133,9 +192,11 @@ int nf_sockopt_set(int fd, enum nf_sockopt option, int64_t value)
     case NF_SO_RTT:
     case NF_SO_RETRANSMITS:
     case NF_SO_BACKLOG:
+    case NF_SO_MTU:
+    case NF_SO_DROPPED:
         return nf_fail(NET_MISUSE);
     default:
-        return set_int(fd, plain[option].level, plain[option].name, (int)value);
+        return set_plain(fd, option, value);
     }
 }
 
@@ -151,6 +212,18 @@ static int get_tcp_info(int fd, size_t at, int64_t *value)
     return 0;
 }
 
+static int get_dropped(int fd, int64_t *value)
+{
+    uint32_t info[MEMINFO_DROPS + 1] = {0};
+    socklen_t size = sizeof info;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &size) != 0) {
+        return nf_fail_errno(errno);
+    }
+    *value = info[MEMINFO_DROPS];
+    return 0;
+}
+
 static int get_buffer(int fd, int name, int64_t *value)
 {
     int code = get_int(fd, SOL_SOCKET, name, value);
@@ -161,7 +234,7 @@ static int get_buffer(int fd, int name, int64_t *value)
 
 int nf_sockopt_get(int fd, enum nf_sockopt option, int64_t *value)
 {
-    int64_t domain = AF_INET;
+    int code = 0;
 
     *value = 0;
     switch (option) {
@@ -178,13 +251,72 @@ int nf_sockopt_get(int fd, enum nf_sockopt option, int64_t *value)
     case NF_SO_BACKLOG: /* where the kernel reports it for a listener */
         return get_tcp_info(fd, offsetof(struct tcp_info, tcpi_sacked), value);
     case NF_SO_V6ONLY:
-        get_int(fd, SOL_SOCKET, SO_DOMAIN, &domain);
-        return domain == AF_INET6 ? get_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, value) : 0;
-    case NF_SO_PKTINFO:
+        return nf_socket_is_v6(fd) ? get_plain(fd, option, value) : 0;
+    case NF_SO_FRAGMENT:
+        code = get_plain(fd, option, value);
+        *value = *value != IP_PMTUDISC_DO;
+        return code;
+    case NF_SO_DROPPED:
+        return get_dropped(fd, value);
+    case NF_SO_GROUP_INTERFACE:
     case NF_SO_RCVTIMEO:
     case NF_SO_SNDTIMEO:
         return nf_fail(NET_MISUSE);
     default:
-        return get_int(fd, plain[option].level, plain[option].name, value);
+        return get_plain(fd, option, value);
     }
+}
+
+/* The request for any source is the beginning of the one for a single source. Of an IPv6 group
+ * Linux hands out what any interface heard, so the descriptor is bound to ours, where that is
+ * allowed. */
+int nf_group_join(int fd, const struct nf_addr *group, int64_t interface,
+                  const struct nf_addr *source)
+{
+    bool v6 = group->family == NF_IPV6;
+    bool any = source->family == NF_NOWHERE;
+    int level = v6 ? IPPROTO_IPV6 : IPPROTO_IP;
+    struct group_source_req request = {.gsr_interface = (uint32_t)interface};
+    int code = set_int(fd, level, v6 ? IPV6_MULTICAST_ALL : IP_MULTICAST_ALL, 0);
+
+    if (code == 0) {
+        code = set_group_interface(fd, (int)interface);
+    }
+    if (v6 && interface != 0) {
+        set_int(fd, SOL_SOCKET, SO_BINDTOIFINDEX, (int)interface);
+    }
+    nf_to_sockaddr(group, v6, (void *)&request.gsr_group);
+    nf_to_sockaddr(source, v6, (void *)&request.gsr_source);
+    if (code < 0 || setsockopt(fd, level, any ? MCAST_JOIN_GROUP : MCAST_JOIN_SOURCE_GROUP,
+                               &request, any ? sizeof(struct group_req) : sizeof request) == 0) {
+        return code;
+    }
+    return errno == ENODEV || errno == EADDRNOTAVAIL
+               ? nf_fail_because(NET_ADDRESS, "no interface hears the group: name one, as in "
+                                              "interface=eth0")
+               : nf_fail_errno(errno);
+}
+
+int nf_congestion_set(int fd, const char *name)
+{
+    if (setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name)) == 0) {
+        return 0;
+    }
+    return errno == ENOENT ? nf_fail_because(NET_ADDRESS,
+                                             "this system has no congestion control '%s'; "
+                                             "/proc/sys/net/ipv4/tcp_available_congestion_control "
+                                             "lists those it has",
+                                             name)
+                           : nf_fail_errno(errno);
+}
+
+int nf_congestion_get(int fd, char name[NF_CONGESTION_MAX])
+{
+    socklen_t size = NF_CONGESTION_MAX;
+
+    if (getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &size) != 0) {
+        return nf_fail_errno(errno);
+    }
+    name[NF_CONGESTION_MAX - 1] = '\0';
+    return 0;
 }

@@ -1,6 +1,9 @@
-/* Options that the kernel keeps for a descriptor, each as one number. */
+/* Options that the kernel keeps for a descriptor, each as one number; on a dual-stack socket for
+ * both families. */
 #ifndef NF_OS_SOCKOPT_H
 #define NF_OS_SOCKOPT_H
+
+#include "os/address.h"
 
 #include <stdint.h>
 
@@ -14,9 +17,18 @@ enum nf_sockopt {
                      (socket(7)) */
     NF_SO_RCVBUF,
     NF_SO_BROADCAST,
-    NF_SO_RTT,         /* microseconds; only to be read */
-    NF_SO_RETRANSMITS, /* segments; only to be read */
-    NF_SO_BACKLOG,     /* of a listener, as the system granted it; only to be read */
+    NF_SO_DEVICE, /* the number of the interface it is bound to; 0: none */
+    NF_SO_DSCP,
+    NF_SO_TTL,             /* set: to single hosts and to groups; read: to single hosts */
+    NF_SO_GROUP_TTL,       /* to groups alone */
+    NF_SO_GROUP_LOOP,      /* whether this host hears what it sends to groups */
+    NF_SO_GROUP_INTERFACE, /* the number of the one they are sent through; only to be set */
+    NF_SO_FRAGMENT,        /* whether datagrams may be cut on their way */
+    NF_SO_MTU,             /* of the path to the peer, bytes; only to be read */
+    NF_SO_DROPPED,         /* datagrams that found no room; only to be read */
+    NF_SO_RTT,             /* microseconds; only to be read */
+    NF_SO_RETRANSMITS,     /* segments; only to be read */
+    NF_SO_BACKLOG,         /* of a listener, as the system granted it; only to be read */
     NF_SO_REUSEADDR,
     NF_SO_LATE_PORT, /* choose the local port at connect, by the whole pair of addresses (ip(7)) */
     NF_SO_PKTINFO,   /* tell the destination of each datagram, of either family */
@@ -29,5 +41,17 @@ enum nf_sockopt {
 /* 0 or a code. setsockopt(2), getsockopt(2) */
 int nf_sockopt_set(int fd, enum nf_sockopt option, int64_t value);
 int nf_sockopt_get(int fd, enum nf_sockopt option, int64_t *value);
+
+/* Hear a multicast group, and no other, through an interface (0: the one that leads to it), from
+ * everybody or from `source` alone; and send to groups through it. To be called before bind. 0;
+ * NET_ADDRESS when no interface fits; another code. RFC 3678 */
+int nf_group_join(int fd, const struct nf_addr *group, int64_t interface,
+                  const struct nf_addr *source);
+
+/* How a stream shares a crowded path, by its name, NUL and all. 0; NET_ADDRESS: the system has none
+ * of that name; another code. */
+enum { NF_CONGESTION_MAX = 16 };
+int nf_congestion_set(int fd, const char *name);
+int nf_congestion_get(int fd, char name[NF_CONGESTION_MAX]);
 
 #endif

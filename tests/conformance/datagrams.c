@@ -165,8 +165,34 @@ static void a_receiver_that_is_flooded_loses_datagrams_and_works_on(void **state
     assert_int_equal(net_error(), NET_TIMEOUT);
     assert_true(received > 0);
     assert_true(received < 1000);
+    assert_int_equal(number_of(pair.client, "dropped-kernel"), 1000 - received);
     assert_count(net_send(pair.server, "x", 1, soon()), 1);
     assert_count(net_recv(pair.client, in, sizeof in, soon()), 1);
+    close_pair(&pair);
+}
+
+/* DGR-08: what the kernel dropped is told at once, and what we dropped is not among it. */
+static void what_the_kernel_drops_of_a_listener_is_counted(void **state)
+{
+    enum { SENT = 500 };
+    struct pair pair;
+    int received = 0;
+
+    dial_pair_with(template_of(state), "rcvbuf=4KiB", NULL, &pair);
+    assert_int_equal(number_of(pair.listener, "dropped-kernel"), 0);
+    for (int i = 0; i < SENT; i++) {
+        assert_count(net_send(pair.client, out, 1000, soon()), 1000);
+    }
+    long long dropped = number_of(pair.listener, "dropped-kernel");
+
+    assert_true(dropped > 0);
+    assert_int_equal(number_of(pair.server, "dropped-kernel"), dropped);
+    while (net_recv(pair.server, in, sizeof in, NET_NOW) == 1000) {
+        received++;
+    }
+    assert_int_equal(received, SENT - dropped);
+    assert_int_equal(number_of(pair.listener, "dropped-kernel"), dropped);
+    assert_int_equal(number_of(pair.listener, "dropped-queue"), 0);
     close_pair(&pair);
 }
 
@@ -306,6 +332,7 @@ int main(void)
         TEST(a_refusal_is_told_once_and_the_socket_goes_on),
         TEST(a_dead_peer_does_not_disturb_the_live_ones),
         TEST(a_receiver_that_is_flooded_loses_datagrams_and_works_on),
+        TEST(what_the_kernel_drops_of_a_listener_is_counted),
         TEST(many_slices_are_one_datagram),
         TEST(with_nothing_to_hear_a_receive_ends_at_its_deadline),
         TEST(calls_of_streams_are_a_misuse),

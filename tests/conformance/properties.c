@@ -38,7 +38,15 @@ static const struct {
                {"source", NULL, "off", "127.0.0.1", 0},
                {"sndbuf", NULL, NULL, "16KiB", ALL},
                {"rcvbuf", NULL, NULL, "16KiB", ALL},
+               {"device", NULL, "off", "lo", 0},
+               {"dscp", NULL, "0", "46", ALL},
+               {"congestion", "tcp", NULL, "reno", ALL},
                {"broadcast", "udp", "off", "on", LISTENER | DIALED},
+               {"ttl", "udp", NULL, "9", LISTENER | DIALED},
+               {"fragment", "udp", "on", "off", LISTENER | DIALED},
+               {"multicast-loop", "udp", "on", "off", LISTENER | DIALED},
+               {"interface", "udp", "off", "lo", 0},
+               {"group-source", "udp", "off", "127.0.0.1", 0},
                {"peers", "udp", "65536", "7", LISTENER},
                {"queue", "udp", "256KiB", "1000B", LISTENER},
                {"total", "udp", "64MiB", "1MiB", LISTENER},
@@ -114,7 +122,7 @@ static void options_of_the_address_take_effect_and_pass_on(void **state)
 
     if (is_stream(template_of(state))) {
         static const char text[] = "nodelay=off&keepalive=30s&user-timeout=9s&backlog=5"
-                                   "&sndbuf=32KiB&rcvbuf=32KiB";
+                                   "&sndbuf=32KiB&rcvbuf=32KiB&device=lo&dscp=34&congestion=reno";
 
         dial_pair_with(template_of(state), text, text, &pair);
         for (int which = LISTENER; which <= DIALED; which *= 2) {
@@ -122,11 +130,15 @@ static void options_of_the_address_take_effect_and_pass_on(void **state)
             assert_reads(end_of(&pair, which), "keepalive", "30s");
             assert_reads(end_of(&pair, which), "user-timeout", "9s");
             assert_reads(end_of(&pair, which), "backlog", "5");
+            assert_reads(end_of(&pair, which), "device", "lo");
+            assert_reads(end_of(&pair, which), "dscp", "34");
+            assert_reads(end_of(&pair, which), "congestion", "reno");
             assert_reads(end_of(&pair, which), "rcvbuf", "32KiB");
         }
     } else {
         static const char text[] = "peers=9&queue=8KiB&total=9KiB&strangers=10KiB&idle=500s"
-                                   "&sndbuf=32KiB&rcvbuf=32KiB&broadcast=on";
+                                   "&sndbuf=32KiB&rcvbuf=32KiB&broadcast=on&device=lo&dscp=34"
+                                   "&ttl=200&fragment=off";
 
         dial_pair_with(template_of(state), text, text, &pair);
         for (int which = LISTENER; which <= DIALED; which *= 2) {
@@ -136,6 +148,10 @@ static void options_of_the_address_take_effect_and_pass_on(void **state)
             assert_reads(end_of(&pair, which), "strangers", "10KiB");
             assert_reads(end_of(&pair, which), "idle", "500s");
             assert_reads(end_of(&pair, which), "broadcast", "on");
+            assert_reads(end_of(&pair, which), "device", "lo");
+            assert_reads(end_of(&pair, which), "dscp", "34");
+            assert_reads(end_of(&pair, which), "ttl", "200");
+            assert_reads(end_of(&pair, which), "fragment", "off");
             assert_reads(end_of(&pair, which), "sndbuf", "32KiB");
         }
     }
@@ -171,6 +187,57 @@ static void addresses_can_be_dialed_and_agree(void **state)
         assert_code(net_set(end_of(&pair, which), "local", "x"), NET_MISUSE);
         assert_code(net_set(end_of(&pair, which), "port", "7"), NET_MISUSE);
         assert_code(net_set(end_of(&pair, which), "bytes-sent", "0"), NET_MISUSE);
+    }
+    close_pair(&pair);
+}
+
+/* Which of them there are is the system's affair; reno is always there. */
+static void a_congestion_control_is_one_that_the_system_has(void **state)
+{
+    struct pair pair;
+    char address[ADDRESS_MAX];
+    char before[64];
+
+    dial_pair_with(template_of(state), "congestion=reno", NULL, &pair);
+    assert_ok(net_get(pair.client, "congestion", before, sizeof before));
+    for (int which = LISTENER; which <= DIALED; which *= 2) {
+        net_socket *each = end_of(&pair, which);
+
+        assert_code(net_set(each, "congestion", "no-such-one"), NET_ADDRESS);
+        assert_says("no-such-one");
+        assert_code(net_set(each, "congestion", "longer-than-any-of-them"), NET_ADDRESS);
+        assert_code(net_set(each, "congestion", ""), NET_ADDRESS);
+        assert_reads(each, "congestion", which == DIALED ? before : "reno");
+    }
+    dial_address(pair.listener, address);
+    strcat(address, "?congestion=no-such-one");
+    assert_no_socket(net_connect(address, soon()), NET_ADDRESS);
+    assert_says("no-such-one");
+    assert_no_socket(net_listen("tcp://127.0.0.1:0?congestion=no-such-one"), NET_ADDRESS);
+    assert_says("no-such-one");
+    close_pair(&pair);
+}
+
+static void the_path_on_one_machine_is_large(void **state)
+{
+    struct pair pair;
+    char text[64];
+
+    dial_pair(template_of(state), &pair);
+    assert_true(number_of(pair.client, "mtu") >= 65535); /* all that an IP packet can have */
+    assert_int_equal(number_of(pair.server, "mtu"), number_of(pair.client, "mtu"));
+    assert_code(net_get(pair.listener, "mtu", text, sizeof text), NET_MISUSE);
+    for (int which = LISTENER; which <= DIALED; which *= 2) {
+        net_socket *each = end_of(&pair, which);
+
+        assert_code(net_set(each, "mtu", "1500"), NET_MISUSE);
+        assert_code(net_set(each, "dropped-kernel", "0"),
+                    is_stream(template_of(state)) ? NET_ADDRESS : NET_MISUSE);
+        assert_code(net_set(each, "dscp", "64"), NET_ADDRESS);
+        if (!is_stream(template_of(state))) {
+            assert_code(net_set(each, "ttl", "0"), NET_ADDRESS);
+            assert_code(net_set(each, "ttl", "256"), NET_ADDRESS);
+        }
     }
     close_pair(&pair);
 }
@@ -309,11 +376,13 @@ int main(void)
         TEST(an_option_can_be_set_where_it_can_change),
         TEST(options_of_the_address_take_effect_and_pass_on),
         TEST(addresses_can_be_dialed_and_agree),
+        TEST(the_path_on_one_machine_is_large),
         TEST(counters_are_exact),
         TEST(net_get_counts_like_snprintf),
         TEST(what_is_wrong_is_told_and_changes_nothing),
         TEST(a_cancelled_socket_still_tells),
     };
+    const struct test streams[] = {TEST(a_congestion_control_is_one_that_the_system_has)};
 
-    return run_over(all_templates, tests);
+    return run_over(all_templates, tests) + run_over(stream_templates, streams);
 }

@@ -11,12 +11,29 @@ enum { TEXT_MAX = 512 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const char *const names[NF_OPTIONS] = {
-    [NF_NODELAY] = "nodelay",     [NF_KEEPALIVE] = "keepalive", [NF_USER_TIMEOUT] = "user-timeout",
-    [NF_REUSEPORT] = "reuseport", [NF_V6ONLY] = "v6only",       [NF_SNDBUF] = "sndbuf",
-    [NF_RCVBUF] = "rcvbuf",       [NF_BROADCAST] = "broadcast", [NF_BACKLOG] = "backlog",
-    [NF_SOURCE] = "source",       [NF_PEERS] = "peers",         [NF_QUEUE] = "queue",
-    [NF_TOTAL] = "total",         [NF_STRANGERS] = "strangers", [NF_IDLE] = "idle"};
+static const char *const names[NF_OPTIONS] = {[NF_NODELAY] = "nodelay",
+                                              [NF_KEEPALIVE] = "keepalive",
+                                              [NF_USER_TIMEOUT] = "user-timeout",
+                                              [NF_REUSEPORT] = "reuseport",
+                                              [NF_V6ONLY] = "v6only",
+                                              [NF_SNDBUF] = "sndbuf",
+                                              [NF_RCVBUF] = "rcvbuf",
+                                              [NF_BROADCAST] = "broadcast",
+                                              [NF_BACKLOG] = "backlog",
+                                              [NF_SOURCE] = "source",
+                                              [NF_PEERS] = "peers",
+                                              [NF_QUEUE] = "queue",
+                                              [NF_TOTAL] = "total",
+                                              [NF_STRANGERS] = "strangers",
+                                              [NF_IDLE] = "idle",
+                                              [NF_DEVICE] = "device",
+                                              [NF_DSCP] = "dscp",
+                                              [NF_CONGESTION] = "congestion",
+                                              [NF_TTL] = "ttl",
+                                              [NF_FRAGMENT] = "fragment",
+                                              [NF_MULTICAST_LOOP] = "multicast-loop",
+                                              [NF_INTERFACE] = "interface",
+                                              [NF_GROUP_SOURCE] = "group-source"};
 
 static void expect(bool holds)
 {
@@ -56,10 +73,9 @@ static void print_target(struct nf_text *text, const struct nf_target *target)
     nf_text_add(text, "%s://%.*s", target->backend->scheme, (int)target->url.target_length,
                 target->url.target);
     for (int i = 0; i < NF_OPTIONS; i++) {
-        struct nf_value value = {.number = options->value[i],
-                                 .addr = options->source,
-                                 .has_port = options->source_has_port};
+        struct nf_value value = {0};
 
+        nf_options_value(options, (enum nf_word)i, &value);
         if ((options->given & NF_WORD(i)) != 0) {
             nf_text_add(text, "%c%s=", sign, names[i]);
             nf_value_print(text, (enum nf_word)i, &value);

@@ -14,19 +14,22 @@ static void expect(net_socket *socket, const char *name, const char *value)
 
 static void a_cancelled_dial_still_knows_what_it_knew(void **state)
 {
-    static const char *const unknown[] = {"local", "peer", "port", "rtt", "retransmits"};
+    static const char *const unknown[] = {"local",       "peer", "port",      "rtt",
+                                          "retransmits", "mtu",  "congestion"};
     net_socket *listener = assert_socket(net_listen("tcp://127.0.0.1:0"));
     char address[ADDRESS_MAX];
     char text[ADDRESS_MAX];
 
     (void)state;
-    snprintf(address, sizeof address, "tcp://127.0.0.1:%lld?nodelay=off",
+    snprintf(address, sizeof address, "tcp://127.0.0.1:%lld?nodelay=off&dscp=46&device=lo",
              number_of(listener, "port"));
     net_socket *call = assert_socket(net_connect(address, NET_NOW));
 
     net_cancel(call); /* before a call has driven the dial */
     expect(call, "scheme", "tcp");
     expect(call, "nodelay", "off");
+    expect(call, "dscp", "46");
+    expect(call, "device", "lo");
     expect(call, "bytes-sent", "0");
     expect(call, "bytes-received", "0");
     assert_int_equal(net_fd(call), -1);

@@ -62,10 +62,12 @@ static void assert_value(const char *name, const char *value, int64_t number, co
     assert_memory_equal(&again, &out, sizeof out);
 }
 
-static const char *const switches[] = {"nodelay", "reuseport", "v6only", "broadcast"};
+static const char *const switches[] = {"nodelay",   "reuseport", "v6only",
+                                       "broadcast", "fragment",  "multicast-loop"};
 static const char *const durations[] = {"keepalive", "user-timeout", "idle"};
 static const char *const sizes[] = {"sndbuf", "rcvbuf", "queue", "total", "strangers"};
 static const char *const counts[] = {"backlog", "peers"};
+static const char *const interfaces[] = {"device", "interface"};
 
 #define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
 
@@ -184,6 +186,9 @@ static void values_out_of_range_are_refused_and_the_nearest_is_named(void **stat
                  {"rcvbuf", "1073741823", "1073741824", "1073741823B"},
                  {"queue", "1048576GiB", "1048577GiB", "1048576GiB"},
                  {"idle", "1ms", "0ms", "1ms"},
+                 {"dscp", "63", "64", "63"},
+                 {"ttl", "255", "256", "255"},
+                 {"ttl", "1", "0", "1"},
                  {"peers", "1", "0", "1"}};
 
     (void)state;
@@ -196,6 +201,35 @@ static void values_out_of_range_are_refused_and_the_nearest_is_named(void **stat
         assert_value_refused(cases[i].name, cases[i].over);
         assert_non_null(strstr(nf_cause_pending()->detail, cases[i].advice));
     }
+}
+
+/* Every machine has a loopback, and its number is 1. */
+static void an_interface_is_one_of_this_system_or_off(void **state)
+{
+    static const char *const bad[] = {
+        "", "no-such-if", "1", "LO", "lo ", "on", "a-name-of-no-interface"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(interfaces); i++) {
+        assert_value(interfaces[i], "lo", 1, "lo");
+        assert_value(interfaces[i], "off", 0, "off");
+        for (size_t j = 0; j < COUNT_OF(bad); j++) {
+            assert_value_refused(interfaces[i], bad[j]);
+        }
+    }
+}
+
+static void a_congestion_control_is_a_short_name(void **state)
+{
+    struct nf_value out;
+    char buffer[64];
+
+    (void)state;
+    assert_int_equal(parse("congestion", "fifteen_letters", &out), 0);
+    print("congestion", &out, buffer, sizeof buffer);
+    assert_string_equal(buffer, "fifteen_letters");
+    assert_value_refused("congestion", "");
+    assert_value_refused("congestion", "sixteen__letters");
 }
 
 static void a_source_is_an_address_or_off(void **state)
@@ -217,6 +251,7 @@ static void a_source_is_an_address_or_off(void **state)
 
         assert_int_equal(parse("source", bad[i], &out), NET_ADDRESS);
         assert_string_not_equal(nf_cause_pending()->detail, "");
+        assert_int_equal(parse("group-source", bad[i], &out), NET_ADDRESS);
     }
 }
 
@@ -260,17 +295,44 @@ static void an_unknown_option_is_refused_and_the_nearest_named(void **state)
     assert_nearest(nf_udp.words, "broadcasts=on", "broadcast");
     assert_nearest(nf_udp.words, "sources=127.0.0.1", "source");
     assert_nearest(nf_udp.words, "reuse-port=on", "reuseport");
+    assert_nearest(nf_udp.words, "devices=lo", "device");
+    assert_nearest(nf_udp.words, "dcsp=1", "dscp");
+    assert_nearest(nf_tcp.words, "congestions=reno", "congestion");
+    assert_nearest(nf_udp.words, "tll=1", "ttl");
+    assert_nearest(nf_udp.words, "fragments=on", "fragment");
+    assert_nearest(nf_udp.words, "multicastloop=on", "multicast-loop");
+    assert_nearest(nf_udp.words, "interfaces=lo", "interface");
+    assert_nearest(nf_udp.words, "groupsource=::1", "group-source");
 }
 
 /* A word of the other scheme is as unknown here as any, and so is a property. */
 static void an_option_of_another_scheme_is_unknown(void **state)
 {
-    static const char *const not_tcp[] = {"peers=1",     "queue=1",      "total=1",  "strangers=1",
-                                          "idle=1s",     "broadcast=on", "local=a",  "peer=b",
-                                          "scheme=tcp",  "port=1",       "rtt=1",    "fd=1",
-                                          "truncated=1", "=1",           "nodelay ", " nodelay=on"};
-    static const char *const not_udp[] = {"nodelay=on", "keepalive=1s", "user-timeout=1s",
-                                          "backlog=1",  "rtt=1",        "retransmits=1"};
+    static const char *const not_tcp[] = {"peers=1",
+                                          "queue=1",
+                                          "total=1",
+                                          "strangers=1",
+                                          "idle=1s",
+                                          "broadcast=on",
+                                          "local=a",
+                                          "peer=b",
+                                          "scheme=tcp",
+                                          "port=1",
+                                          "rtt=1",
+                                          "fd=1",
+                                          "truncated=1",
+                                          "=1",
+                                          "nodelay ",
+                                          " nodelay=on",
+                                          "ttl=1",
+                                          "fragment=on",
+                                          "interface=lo",
+                                          "multicast-loop=on",
+                                          "group-source=::1",
+                                          "mtu=1"};
+    static const char *const not_udp[] = {"nodelay=on",      "keepalive=1s", "user-timeout=1s",
+                                          "backlog=1",       "rtt=1",        "retransmits=1",
+                                          "congestion=reno", "mtu=1",        "dropped-kernel=1"};
     struct nf_options options;
 
     (void)state;
@@ -334,6 +396,16 @@ static void a_query_gives_what_it_names_and_defaults_for_the_rest(void **state)
     assert_int_equal(options.source.family, NF_IPV4);
     assert_int_equal(options.source.port, 5);
     assert_true(options.source_has_port);
+    assert_int_equal(options.group_source.family, NF_NOWHERE);
+    assert_int_equal(options.value[NF_FRAGMENT], 1);
+    assert_int_equal(options.value[NF_MULTICAST_LOOP], 1);
+    assert_int_equal(parse_query(nf_udp.words, "group-source=10.0.0.1&device=lo", &options), 0);
+    assert_int_equal(options.given, NF_WORD(NF_GROUP_SOURCE) | NF_WORD(NF_DEVICE));
+    assert_int_equal(options.group_source.family, NF_IPV4);
+    assert_int_equal(options.source.family, NF_NOWHERE);
+    assert_int_equal(options.value[NF_DEVICE], 1);
+    assert_int_equal(parse_query(nf_tcp.words, "congestion=bbr", &options), 0);
+    assert_string_equal(options.congestion, "bbr");
 }
 
 static void a_long_query_costs_a_sentence_and_no_more(void **state)
@@ -363,6 +435,8 @@ int main(void)
         cmocka_unit_test(sizes_may_carry_a_unit_and_print_in_the_largest_exact_one),
         cmocka_unit_test(counts_are_plain_numbers),
         cmocka_unit_test(values_out_of_range_are_refused_and_the_nearest_is_named),
+        cmocka_unit_test(an_interface_is_one_of_this_system_or_off),
+        cmocka_unit_test(a_congestion_control_is_a_short_name),
         cmocka_unit_test(a_source_is_an_address_or_off),
         cmocka_unit_test(an_unknown_option_is_refused_and_the_nearest_named),
         cmocka_unit_test(an_option_of_another_scheme_is_unknown),

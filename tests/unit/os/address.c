@@ -123,6 +123,33 @@ static void wildcards_and_links_are_known(void **state)
     }
 }
 
+static void groups_are_known(void **state)
+{
+    static const char *const groups[] = {"ff00::", "ff02::1", "ff15::1", "ffff::1"};
+    static const char *const hosts[] = {"::", "::1", "fe80::1", "feff::1", "efff::1", "e000::1"};
+    struct nf_addr everywhere = {.family = NF_EVERYWHERE};
+    struct nf_addr name = {.family = NF_NOWHERE, .port = 80};
+
+    (void)state;
+    assert_false(nf_addr_is_group(&everywhere));
+    assert_false(nf_addr_is_group(&name));
+    for (unsigned i = 0; i < 256; i++) {
+        struct nf_addr addr = v4((uint8_t)i, 0, 0, 1, 80);
+
+        assert_int_equal(nf_addr_is_group(&addr), i >= 224 && i <= 239);
+    }
+    for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
+        struct nf_addr addr = v6(groups[i], 0, 0);
+
+        assert_true(nf_addr_is_group(&addr));
+    }
+    for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
+        struct nf_addr addr = v6(hosts[i], 0, 0);
+
+        assert_false(nf_addr_is_group(&addr));
+    }
+}
+
 static void zones_have_names_and_numbers(void **state)
 {
     char name[NF_ZONE_MAX];
@@ -145,6 +172,7 @@ int main(void)
         cmocka_unit_test(a_scope_that_means_nothing_is_dropped),
         cmocka_unit_test(an_unknown_family_is_nowhere),
         cmocka_unit_test(wildcards_and_links_are_known),
+        cmocka_unit_test(groups_are_known),
         cmocka_unit_test(zones_have_names_and_numbers),
     };
 
