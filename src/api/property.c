@@ -16,6 +16,9 @@ static int get(net_socket *socket, const char *name, struct nf_text *text)
     if (word < 0) {
         return word;
     }
+    if (!nf_word_is_readable((enum nf_word)word)) {
+        return nf_fail_because(NET_MISUSE, "%s can only be set", name);
+    }
     if (word == NF_SCHEME) {
         value.scheme = kind->scheme;
     } else {
@@ -53,11 +56,10 @@ static int set(net_socket *socket, const char *name, const char *text)
     if (word < 0) {
         return word;
     }
-    if (!nf_word_is_option((enum nf_word)word)) {
-        return nf_fail_because(NET_MISUSE, "%s can only be read", name);
-    }
     if (!nf_word_is_settable((enum nf_word)word)) {
-        return nf_fail_because(NET_MISUSE, "%s can only be given in the address", name);
+        return nf_fail_because(NET_MISUSE, "%s can only be %s", name,
+                               nf_word_is_option((enum nf_word)word) ? "given in the address"
+                                                                     : "read");
     }
     int code = nf_value_parse((enum nf_word)word, text, strlen(text), &value);
 

@@ -238,6 +238,8 @@ static int udp_property(net_socket *socket, enum nf_word word, struct nf_value *
     case NF_TRUNCATED:
         value->number = atomic_load_explicit(&self->truncated, memory_order_relaxed);
         return 0;
+    case NF_ADMIT:
+        return nf_fail_because(NET_MISUSE, "only a listener has peers to admit");
     case NF_PEERS:
     case NF_QUEUE:
     case NF_TOTAL:

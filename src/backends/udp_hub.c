@@ -181,8 +181,12 @@ static struct nf_stranger *meet(struct nf_hub *hub, const struct nf_addr *from)
     return stranger;
 }
 
+/* Once nothing of him waits. */
 static void forget(struct nf_hub *hub, struct nf_stranger *stranger)
 {
+    if (stranger->mail.first != NULL || stranger->is_admitted) {
+        return;
+    }
     nf_table_remove(&hub->table, &stranger->entry);
     free(stranger);
 }
@@ -202,7 +206,7 @@ static void deliver_to_strangers(struct nf_hub *hub, struct nf_stranger *strange
     struct nf_mailbox *all = &hub->strangers;
     struct nf_sink *sink = hub->sink;
 
-    if (sink != NULL && sink->filled < sink->count && all->first == NULL &&
+    if (sink != NULL && sink->filled < sink->count && all->first == NULL && stranger == NULL &&
         hub->listener->sleepers == 0) {
         nf_hub_pour(sink, from, letter);
         if (letter->size == 0) {
@@ -242,9 +246,7 @@ size_t nf_hub_take_stranger(struct nf_hub *hub, void *buffer, size_t size, struc
         unlink_stranger_letter(hub, letter);
         nf_letter_free(letter);
     }
-    if (stranger->mail.first == NULL) {
-        forget(hub, stranger);
-    }
+    forget(hub, stranger);
     return length;
 }
 
@@ -297,10 +299,48 @@ int nf_hub_clear_tray(struct nf_hub *hub)
 
 /* ---- From stranger to peer, and away ---- */
 
+int nf_hub_admit(struct nf_hub *hub, const struct nf_addr *remote)
+{
+    struct nf_entry *entry = nf_table_find(&hub->table, remote, nf_table_hash(&hub->table, remote));
+    struct nf_stranger *stranger = (struct nf_stranger *)entry;
+
+    if (entry != NULL && (entry->accepted || stranger->is_admitted)) {
+        return 0;
+    }
+    if (hub->accepted + hub->admitted >= hub->bound[NF_PEERS]) {
+        return nf_fail_because(NET_LIMIT, "all %lld peers are taken or admitted",
+                               (long long)hub->bound[NF_PEERS]);
+    }
+    stranger = stranger != NULL ? stranger : meet(hub, remote);
+    if (stranger == NULL) {
+        return nf_fail_because(NET_LIMIT, "no memory");
+    }
+    stranger->is_admitted = true;
+    *(hub->first_admitted != NULL ? &hub->last_admitted->next_admitted : &hub->first_admitted) =
+        stranger;
+    hub->last_admitted = stranger;
+    hub->admitted++;
+    nf_hub_ring(hub->listener, INT_MAX);
+    return 0;
+}
+
+static struct nf_stranger *next_caller(struct nf_hub *hub)
+{
+    struct nf_stranger *stranger = hub->first_admitted;
+
+    if (stranger == NULL) {
+        return writer_of(hub->strangers.first);
+    }
+    hub->first_admitted = stranger->next_admitted;
+    stranger->is_admitted = false;
+    hub->admitted--;
+    return stranger;
+}
+
 /* His first datagram is in whatever the bounds say: it was let in among the strangers'. */
 void nf_hub_accept(struct nf_hub *hub, struct nf_peer *peer, net_deadline now)
 {
-    struct nf_stranger *stranger = writer_of(hub->strangers.first);
+    struct nf_stranger *stranger = next_caller(hub);
 
     peer->member.hub = hub;
     peer->member.head.name = stranger->remote;
@@ -341,6 +381,9 @@ void nf_hub_remove_peer(struct nf_peer *peer)
 
 void nf_hub_remove_strangers(struct nf_hub *hub)
 {
+    while (hub->first_admitted != NULL) {
+        forget(hub, next_caller(hub));
+    }
     while (hub->strangers.first != NULL) {
         struct nf_letter *letter = hub->strangers.first;
         struct nf_stranger *stranger = writer_of(letter);
@@ -348,8 +391,6 @@ void nf_hub_remove_strangers(struct nf_hub *hub)
         unlink_stranger_letter(hub, letter);
         nf_mail_remove(&hub->strangers.load, letter);
         nf_letter_free(letter);
-        if (stranger->mail.first == NULL) {
-            forget(hub, stranger);
-        }
+        forget(hub, stranger);
     }
 }

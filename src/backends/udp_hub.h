@@ -22,6 +22,8 @@ struct nf_stranger {
     struct nf_entry entry;
     struct nf_mailbox mail;
     struct nf_addr remote;
+    bool is_admitted; /* whom the next accepts take, first of all, mail or no mail */
+    struct nf_stranger *next_admitted;
 };
 
 /* A socket on a hub: the listener or an accepted peer. */
@@ -86,6 +88,9 @@ struct nf_hub {
     struct nf_peer *newest;
     int64_t bound[NF_OPTIONS]; /* peers, queue, total, strangers, idle */
     int64_t accepted;
+    struct nf_stranger *first_admitted;
+    struct nf_stranger *last_admitted;
+    int64_t admitted;
     struct nf_sink *sink;        /* the postman's while he sorts */
     struct nf_load queued;       /* what waits for all accepted peers together */
     struct nf_mailbox strangers; /* all their letters, in order of arrival by `newer` */
@@ -121,8 +126,18 @@ size_t nf_hub_take_from(struct nf_peer *peer, void *buffer, size_t size, struct 
 size_t nf_hub_take_stranger(struct nf_hub *hub, void *buffer, size_t size, struct nf_addr *from,
                             struct nf_addr *local);
 
-/* Make `peer`, fresh, the socket of the stranger who wrote first of all: his letters become its
- * mail. */
+/* Let a stranger be accepted before all who are not admitted: 0, also when he is accepted already;
+ * NET_LIMIT. */
+int nf_hub_admit(struct nf_hub *hub, const struct nf_addr *remote);
+
+/* Whether somebody could be accepted. */
+static inline bool nf_hub_has_callers(const struct nf_hub *hub)
+{
+    return hub->first_admitted != NULL || hub->strangers.first != NULL;
+}
+
+/* Make `peer`, fresh, the socket of the stranger who was admitted first, or else of him who wrote
+ * first of all: his letters become its mail. */
 void nf_hub_accept(struct nf_hub *hub, struct nf_peer *peer, net_deadline now);
 
 /* Take a peer, or all strangers, out of the hub and free what waits. */

@@ -77,6 +77,11 @@ static ssize_t take_stranger(struct nf_member *member, void *buffer, size_t size
 static const struct nf_reader reader = {
     .is_done = has_strangers, .take = take_stranger, .has_sink = true};
 
+static bool has_callers(const struct nf_member *member)
+{
+    return nf_hub_has_callers(member->hub);
+}
+
 static bool has_place(const struct nf_member *member)
 {
     return member->hub->accepted < member->hub->bound[NF_PEERS];
@@ -116,11 +121,11 @@ static net_socket *udp_accept(net_socket *socket, net_deadline deadline)
     atomic_store(&hub->process, nf_process()); /* who accepts owns it */
     nf_mutex_lock(&hub->lock);
     while (code == 0 && call == NULL) {
-        code = nf_hub_wait(self, has_strangers, NULL, deadline);
+        code = nf_hub_wait(self, has_callers, NULL, deadline);
         if (code == 0) {
             code = wait_for_place(self, deadline);
         }
-        if (code == 0 && has_strangers(self)) {
+        if (code == 0 && has_callers(self)) {
             call = accept_first(hub);
             code = call != NULL ? 0 : NET_LIMIT;
         }
@@ -184,6 +189,22 @@ static void wake_all(struct nf_hub *hub)
     nf_wake_post(&hub->wake);
 }
 
+static int admit(struct nf_hub *hub, const struct nf_value *value)
+{
+    if (value->addr.family == NF_NOWHERE || value->addr.port == 0 ||
+        nf_addr_is_wildcard(&value->addr)) {
+        return nf_fail_because(NET_ADDRESS, "admit takes the address of a peer, HOST:PORT");
+    }
+    if (value->addr.family == NF_IPV6 && !hub->v6) {
+        return nf_fail_because(NET_ADDRESS, "an IPv4 listener has no IPv6 peers");
+    }
+    nf_mutex_lock(&hub->lock);
+    int code = nf_hub_admit(hub, &value->addr);
+
+    nf_mutex_unlock(&hub->lock);
+    return code;
+}
+
 static int listener_property(net_socket *socket, enum nf_word word, struct nf_value *value,
                              bool write)
 {
@@ -198,6 +219,8 @@ static int listener_property(net_socket *socket, enum nf_word word, struct nf_va
         value->addr = hub->name;
         return 0;
     case NF_PEER:
+    case NF_ADMIT:
+        return admit(hub, value);
     case NF_MTU:
         return nf_fail_because(NET_MISUSE, "a listener has no peer");
     case NF_DROPPED_QUEUE:
@@ -218,7 +241,7 @@ static int listener_property(net_socket *socket, enum nf_word word, struct nf_va
 static void listener_ready(net_socket *socket, unsigned interest, struct nf_notice *notice,
                            struct nf_readiness *out)
 {
-    nf_member_ready(socket, interest, notice, out, has_strangers);
+    nf_member_ready(socket, interest, notice, out, has_callers);
 }
 
 const struct nf_backend nf_udp_listener = {

@@ -61,6 +61,7 @@ static const struct rule {
     [NF_TRUNCATED] = {"truncated", COUNT, false, 0, 0, 0, 0},
     [NF_RTT] = {"rtt", MICROSECONDS, false, 0, 0, 0, 0},
     [NF_RETRANSMITS] = {"retransmits", COUNT, false, 0, 0, 0, 0},
+    [NF_ADMIT] = {"admit", ADDRESS, true, 0, 0, 0, 0},
     [NF_MTU] = {"mtu", COUNT, false, 0, 0, 0, 0},
     [NF_DROPPED_KERNEL] = {"dropped-kernel", COUNT, false, 0, 0, 0, 0},
     [NF_FD] = {"", COUNT, false, 0, 0, 0, 0},
@@ -81,6 +82,11 @@ static const struct unit *units_of(int kind)
 bool nf_word_is_settable(enum nf_word word)
 {
     return rules[word].settable;
+}
+
+bool nf_word_is_readable(enum nf_word word)
+{
+    return word != NF_ADMIT;
 }
 
 bool nf_word_is_option(enum nf_word word)

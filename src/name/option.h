@@ -53,6 +53,7 @@ enum nf_word {
     NF_RTT,
     NF_RETRANSMITS,
     NF_MTU,
+    NF_ADMIT, /* no property, but something to be done: it can only be set */
     NF_DROPPED_KERNEL,
     NF_FD, /* has no name and is in no set: net_fd asks for it */
     NF_WORDS
@@ -94,8 +95,9 @@ struct nf_options {
 /* The word called so, of those in `words`; or NET_ADDRESS, which names the nearest. */
 int nf_word_find(nf_words words, const char *name, size_t length);
 
-/* Whether net_set may change it. */
+/* Whether net_set may change it, and net_get read it. */
 bool nf_word_is_settable(enum nf_word word);
+bool nf_word_is_readable(enum nf_word word);
 bool nf_word_is_option(enum nf_word word);
 
 /* 0, or NET_ADDRESS with what is wrong and what would be right. */
