@@ -3,7 +3,6 @@
 #include "backends/datagram.h"
 #include "backends/counter.h"
 #include "name/endpoint.h"
-#include "os/transfer.h"
 #include "wait/wait.h"
 
 #include <stdlib.h>
@@ -41,14 +40,10 @@ static void *join(const net_slice *slices, int count, net_slice *joined)
     return bytes;
 }
 
-ssize_t nf_datagram_send(net_socket *socket, const net_slice *slices, int count,
-                         net_deadline deadline, nf_datagram_give *give)
+ssize_t nf_datagram_send_joined(net_socket *socket, const net_slice *slices, int count,
+                                net_deadline deadline, nf_datagram_give *give)
 {
     net_slice joined;
-
-    if (count <= NF_SLICES_MAX) {
-        return give(socket, slices, count, deadline);
-    }
     void *bytes = join(slices, count, &joined);
 
     if (bytes == NULL) {

@@ -3,6 +3,7 @@
 #define NF_BACKENDS_DATAGRAM_H
 
 #include "backends/backend.h"
+#include "os/transfer.h"
 
 /* Send one datagram of at most NF_SLICES_MAX slices to the socket's peer. Its length or a code. */
 typedef ssize_t nf_datagram_give(net_socket *socket, const net_slice *slices, int count,
@@ -35,9 +36,16 @@ static inline ssize_t nf_datagram_received(ssize_t length, size_t size)
     return length > 0 && (size_t)length > size ? nf_datagram_refuse_large(length, size) : length;
 }
 
-/* The body of the send slot, over a socket's own give. */
-ssize_t nf_datagram_send(net_socket *socket, const net_slice *slices, int count,
-                         net_deadline deadline, nf_datagram_give *give);
+/* Send one datagram of any number of slices, over a socket's own give. */
+ssize_t nf_datagram_send_joined(net_socket *socket, const net_slice *slices, int count,
+                                net_deadline deadline, nf_datagram_give *give);
+
+static inline ssize_t nf_datagram_send(net_socket *socket, const net_slice *slices, int count,
+                                       net_deadline deadline, nf_datagram_give *give)
+{
+    return count <= NF_SLICES_MAX ? give(socket, slices, count, deadline)
+                                  : nf_datagram_send_joined(socket, slices, count, deadline, give);
+}
 
 /* A batch of which `i` messages are done stops for `code`: what the caller gets. `kept` may be
  * NULL. */

@@ -82,12 +82,20 @@ static ssize_t receive(struct connection *self, void *buffer, size_t size, net_d
                        bool many)
 {
     struct nf_line *line = &self->line;
-    int how = NF_LENGTH | nf_lane_patience(line->fd, &line->in, NF_SO_RCVTIMEO, deadline);
     int complaints = 0;
+    int how = NF_LENGTH;
 
+    if (!nf_lane_has_patience(&line->in, deadline)) {
+        how |= nf_lane_patience(line->fd, &line->in, NF_SO_RCVTIMEO, deadline);
+    }
     for (;;) {
-        ssize_t n = nf_burst_recv(&self->burst, line->fd, buffer, size, how, many);
+        bool plain = !many && nf_burst_rests(&self->burst);
+        ssize_t n = plain ? nf_transfer_recv(line->fd, buffer, size, how)
+                          : nf_burst_recv(&self->burst, line->fd, buffer, size, how, many);
 
+        if (plain && n >= 0) {
+            nf_burst_had_one(&self->burst);
+        }
         if (n > 0) {
             return n;
         }

@@ -134,12 +134,6 @@ ssize_t nf_burst_recv(struct nf_burst *burst, int fd, void *buffer, size_t size,
     bool large = burst->has_trains || burst->is_busy || many;
 
     burst->drained = false;
-    if (!large && burst->rested <= burst->rest) {
-        ssize_t plain = nf_transfer_recv(fd, buffer, size, how);
-
-        burst->rested = (uint8_t)(burst->rested + (plain >= 0 ? 1 : 0));
-        return plain;
-    }
     if (!make_room(burst, large)) {
         return burst->has_trains ? NET_LIMIT : nf_transfer_recv(fd, buffer, size, how);
     }

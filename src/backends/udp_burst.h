@@ -35,8 +35,20 @@ static inline bool nf_burst_is_waiting(const struct nf_burst *burst)
 
 ssize_t nf_burst_take(struct nf_burst *burst, void *buffer, size_t size);
 
+/* Whether, with none here, it is time for a plain receive; one was had so. */
+static inline bool nf_burst_rests(const struct nf_burst *burst)
+{
+    return burst->rested <= burst->rest && !burst->is_busy && !burst->has_trains;
+}
+
+static inline void nf_burst_had_one(struct nf_burst *burst)
+{
+    burst->rested++;
+    burst->drained = false;
+}
+
 /* With none here: receive one as nf_transfer_recv does, its real length, or NF_WOULD_BLOCK and so
- * on. With `many`, more will be asked for at once. */
+ * on; and look for more. With `many` more is wanted. */
 ssize_t nf_burst_recv(struct nf_burst *burst, int fd, void *buffer, size_t size, int how,
                       bool many);
 
