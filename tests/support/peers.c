@@ -265,7 +265,7 @@ void caller_start(struct caller *caller, caller_call *call, net_socket *socket,
 
     caller_launch(caller, call, socket, deadline);
     since = now_ms();
-    while (asleep < LOOKS && !caller->done && elapsed_ms(since) < 2000.0 * slowness()) {
+    while (asleep < LOOKS && !caller->done && elapsed_ms(since) < 20000.0 * slowness()) {
         nap(LOOK_MS);
         asleep = caller->entered && is_asleep(caller->tid) ? asleep + 1 : 0;
     }
@@ -346,6 +346,18 @@ int in_child(int (*body)(void *argument), void *argument)
     return WIFEXITED(status) ? WEXITSTATUS(status) : SIGNALED + WTERMSIG(status);
 }
 
+void await_events(int fd, short events)
+{
+    enum { PATIENCE = 20000 };
+    struct pollfd set = {.fd = fd, .events = events};
+    int count;
+
+    do {
+        count = poll(&set, 1, PATIENCE * slowness());
+    } while (count < 0 && errno == EINTR);
+    assert_int_equal(count, 1);
+}
+
 union any_address {
     struct sockaddr any;
     struct sockaddr_in v4;
@@ -381,4 +393,33 @@ void raw_reset(int fd)
 
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none), 0);
     close(fd);
+}
+
+/* With no backlog there is room for one. He is in once the listener is readable. */
+void open_black_hole(const char *host, int port, struct black_hole *hole)
+{
+    union any_address name = {0};
+    socklen_t length = sizeof name;
+    bool v6 = strchr(host, ':') != NULL;
+
+    name.any.sa_family = v6 ? AF_INET6 : AF_INET;
+    assert_int_equal(inet_pton(name.any.sa_family, host,
+                               v6 ? (void *)&name.v6.sin6_addr : (void *)&name.v4.sin_addr),
+                     1);
+    name.v4.sin_port = htons((uint16_t)port); /* at the same place in both */
+    hole->listener = socket(name.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(hole->listener, &name.any, v6 ? sizeof name.v6 : sizeof name.v4), 0);
+    assert_int_equal(listen(hole->listener, 0), 0);
+    assert_int_equal(getsockname(hole->listener, &name.any, &length), 0);
+    hole->caller = socket(name.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(hole->caller, &name.any, length), 0);
+    await_events(hole->listener, POLLIN);
+    snprintf(hole->address, sizeof hole->address, v6 ? "tcp://[%s]:%d" : "tcp://%s:%d", host,
+             ntohs(name.v4.sin_port));
+}
+
+void close_black_hole(const struct black_hole *hole)
+{
+    close(hole->caller);
+    close(hole->listener);
 }
