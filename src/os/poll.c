@@ -1,12 +1,13 @@
-/* ppoll(2): the one place where a thread sleeps on descriptors. */
+/* poll(2): the one place where a thread sleeps on descriptors. */
 #define _GNU_SOURCE
 #include "os/poll.h"
 #include "os/clock.h"
 
+#include <limits.h>
 #include <poll.h>
 #include <time.h>
 
-enum { NANOSECONDS = 1000000000 };
+enum { MILLISECOND = 1000000 }; /* in nanoseconds */
 
 static short asked(unsigned want)
 {
@@ -25,24 +26,32 @@ static unsigned answered(short got, unsigned want)
            ((got & POLLRDHUP) != 0 ? (unsigned)NF_ENDING : 0);
 }
 
+/* Whole milliseconds by poll(2): a process that was stopped meanwhile goes on with the rest of
+ * them, where ppoll(2) begins anew with all. What is left after those, a fraction of one, by ppoll.
+ */
+static int wait_until(struct pollfd *set, nfds_t count, net_deadline deadline)
+{
+    int64_t left = deadline == NET_NOW ? 0 : deadline - nf_now();
+    struct timespec rest = {.tv_nsec = left > 0 ? (long)(left % MILLISECOND) : 0};
+
+    if (deadline == NET_FOREVER) {
+        return poll(set, count, -1);
+    }
+    if (left >= MILLISECOND) {
+        return poll(set, count, left / MILLISECOND < INT_MAX ? (int)(left / MILLISECOND) : INT_MAX);
+    }
+    return ppoll(set, count, &rest, NULL);
+}
+
 int nf_poll(struct nf_poll *polls, int count, net_deadline deadline)
 {
     struct pollfd set[NF_POLL_MAX];
-    struct timespec left = {0, 0};
 
     for (int i = 0; i < count; i++) {
         set[i] = (struct pollfd){.fd = polls[i].fd, .events = asked(polls[i].want)};
         polls[i].got = 0;
     }
-    if (deadline != NET_NOW && deadline != NET_FOREVER) {
-        net_deadline duration = deadline - nf_now();
-
-        if (duration > 0) {
-            left.tv_sec = (time_t)(duration / NANOSECONDS);
-            left.tv_nsec = (long)(duration % NANOSECONDS);
-        }
-    }
-    int ready = ppoll(set, (nfds_t)count, deadline == NET_FOREVER ? NULL : &left, NULL);
+    int ready = wait_until(set, (nfds_t)count, deadline);
 
     for (int i = 0; i < count && ready > 0; i++) {
         polls[i].got = answered(set[i].revents, polls[i].want);
