@@ -2,8 +2,9 @@
  * discover --serve NAME [INTERFACE]  - answers with NAME until it is killed
  *
  * The question goes to a multicast group, so nobody has to know an address: a server joins the
- * group by listening to it. Who asks listens on a port of his own and sends to the group's endpoint;
- * a socket dialed to the group would hear nothing, since the answers come from the hosts. */
+ * group by listening to it. Who asks listens on a port of his own and sends to the group's
+ * endpoint; a socket dialed to the group would hear nothing, since the answers come from the hosts.
+ */
 #include <netfacade.h>
 
 #include <pthread.h>

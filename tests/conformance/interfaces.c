@@ -1,5 +1,4 @@
 /* wrap: setsockopt */
-/* valgrind: skip, it knows no setns */
 /* What a wire shows: the interface taken, the marks of packets, the size of a path, broadcasts and
  * link-local peers. */
 #include "hosts.h"

@@ -1,4 +1,3 @@
-/* valgrind: skip, it knows no setns */
 /* Groups: who hears what, through which interface, and where the answers come from. DGR-15 */
 #include "hosts.h"
 
