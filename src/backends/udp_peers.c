@@ -112,7 +112,7 @@ static int peer_property(net_socket *socket, enum nf_word word, struct nf_value 
         return 0;
     case NF_LOCAL:
         nf_mutex_lock(&hub->lock);
-        value->addr = nf_addr_is_wildcard(&self->local) ? hub->name : self->local;
+        value->addr = self->local.family == NF_NOWHERE ? hub->name : self->local;
         nf_mutex_unlock(&hub->lock);
         value->addr.port = hub->name.port;
         return 0;

@@ -67,6 +67,8 @@ static const struct rule {
     [NF_FD] = {"", COUNT, false, 0, 0, 0, 0},
 };
 
+_Static_assert(NF_WORDS <= 8 * sizeof(nf_words), "a set holds every word");
+
 /* The units of a kind, the smallest first. */
 static const struct unit {
     const char *name;

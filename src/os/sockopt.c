@@ -279,9 +279,6 @@ int nf_group_join(int fd, const struct nf_addr *group, int64_t interface,
     struct group_source_req request = {.gsr_interface = (uint32_t)interface};
     int code = set_int(fd, level, v6 ? IPV6_MULTICAST_ALL : IP_MULTICAST_ALL, 0);
 
-    if (code == 0) {
-        code = set_group_interface(fd, (int)interface);
-    }
     if (v6 && interface != 0) {
         set_int(fd, SOL_SOCKET, SO_BINDTOIFINDEX, (int)interface);
     }

@@ -43,7 +43,7 @@ int nf_sockopt_set(int fd, enum nf_sockopt option, int64_t value);
 int nf_sockopt_get(int fd, enum nf_sockopt option, int64_t *value);
 
 /* Hear a multicast group, and no other, through an interface (0: the one that leads to it), from
- * everybody or from `source` alone; and send to groups through it. To be called before bind. 0;
+ * everybody or from `source` alone. To be called before bind. 0;
  * NET_ADDRESS when no interface fits; another code. RFC 3678 */
 int nf_group_join(int fd, const struct nf_addr *group, int64_t interface,
                   const struct nf_addr *source);

@@ -1,10 +1,10 @@
 /* wrap: setsockopt */
-/* valgrind: skip, it knows no setns */
 /* What a wire shows: the interface taken, the marks of packets, the size of a path, broadcasts and
  * link-local peers. */
 #include "hosts.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,7 +15,8 @@ enum { ANY_SIZE = 4000, IPV4_HEADERS = 28, IPV6_HEADERS = 48 };
 int __real_setsockopt(int fd, int level, int name, const void *value, unsigned size);
 int __wrap_setsockopt(int fd, int level, int name, const void *value, unsigned size);
 
-static int forbidden; /* an option of SOL_SOCKET that takes a privilege we lack */
+static int forbidden;     /* an option of SOL_SOCKET that takes a privilege we lack */
+static unsigned bound_to; /* the device set last */
 static char in[ANY_SIZE];
 static char out[ANY_SIZE];
 
@@ -24,6 +25,9 @@ int __wrap_setsockopt(int fd, int level, int name, const void *value, unsigned s
     if (level == SOL_SOCKET && name == forbidden) {
         errno = EPERM;
         return -1;
+    }
+    if (level == SOL_SOCKET && name == SO_BINDTOIFINDEX) {
+        memcpy(&bound_to, value, sizeof bound_to);
     }
     return __real_setsockopt(fd, level, name, value, size);
 }
@@ -86,6 +90,9 @@ static void a_listener_on_a_device_is_reached_through_it_alone(void **state)
     assert_count(net_recv(peer, in, sizeof in, soon()), 1);
     assert_int_equal(in[0], 'y');
     assert_reads(peer, "device", "eth0");
+    bound_to = 0;
+    assert_reads(peer, "mtu", "1500"); /* asked by a socket on the same device */
+    assert_int_equal(bound_to, if_nametoindex("eth0"));
     net_close(peer, NET_NOW);
     net_close(heard, NET_NOW);
     net_close(deaf, NET_NOW);

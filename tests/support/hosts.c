@@ -122,7 +122,7 @@ static bool all_come_up(void)
         {"eth0", "eth1"}, {"eth0", "eth1", "eth2"}, {"eth0"}};
     bool up = true;
 
-    for (int i = 0; i < HOSTS; i++) {
+    for (enum host i = NEAR; i < HOSTS; i++) {
         go_to(i);
         for (int j = 0; interfaces[i][j] != NULL; j++) {
             up = up && comes_up(interfaces[i][j]);
@@ -134,13 +134,13 @@ static bool all_come_up(void)
 /* From the first failure on: what it was. */
 static const char *make_hosts(void)
 {
-    for (int i = 0; i < HOSTS; i++) {
+    for (enum host i = NEAR; i < HOSTS; i++) {
         if (unshare(CLONE_NEWNET) != 0) {
             return "no network namespaces: not root, or not permitted here";
         }
         host_fd[i] = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
     }
-    for (int i = 0; i < HOSTS; i++) {
+    for (enum host i = NEAR; i < HOSTS; i++) {
         go_to(i);
         if (!lay_wires(i)) {
             return "ip(8) of iproute2 is missing, or may not make veth pairs";
@@ -165,7 +165,7 @@ int run_on_hosts(const struct test *tests, size_t count)
         go_to(NEAR);
         failures = run_list(NULL, tests, count);
     }
-    for (int i = 0; i < HOSTS; i++) {
+    for (enum host i = NEAR; i < HOSTS; i++) {
         close(host_fd[i]);
     }
     return failures;

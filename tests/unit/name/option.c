@@ -377,6 +377,7 @@ static void malformed_queries_are_refused(void **state)
 static void a_query_gives_what_it_names_and_defaults_for_the_rest(void **state)
 {
     struct nf_options options;
+    struct nf_value value;
 
     (void)state;
     assert_int_equal(parse_query(nf_tcp.words, "nodelay=off&keepalive=30s", &options), 0);
@@ -404,8 +405,16 @@ static void a_query_gives_what_it_names_and_defaults_for_the_rest(void **state)
     assert_int_equal(options.group_source.family, NF_IPV4);
     assert_int_equal(options.source.family, NF_NOWHERE);
     assert_int_equal(options.value[NF_DEVICE], 1);
+    nf_options_value(&options, NF_GROUP_SOURCE, &value);
+    assert_memory_equal(&value.addr, &options.group_source, sizeof value.addr);
+    nf_options_value(&options, NF_SOURCE, &value);
+    assert_int_equal(value.addr.family, NF_NOWHERE);
+    nf_options_value(&options, NF_DEVICE, &value);
+    assert_int_equal(value.number, 1);
     assert_int_equal(parse_query(nf_tcp.words, "congestion=bbr", &options), 0);
     assert_string_equal(options.congestion, "bbr");
+    nf_options_value(&options, NF_CONGESTION, &value);
+    assert_string_equal(value.text, "bbr");
 }
 
 static void a_long_query_costs_a_sentence_and_no_more(void **state)

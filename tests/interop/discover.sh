@@ -1,0 +1,141 @@
+#!/bin/sh
+# The example `discover` on a wire between two hosts, each a network namespace: every server is found
+# once in each family, by its own address, from either end.
+# shellcheck disable=SC2086 # $on_far is several words
+set -eu
+
+bin=${NETFACADE_BUILD_DIR:-build/gcc}/examples
+
+for program in ip nsenter timeout unshare; do
+    if ! command -v "$program" >/dev/null; then
+        echo "skipped: $program is missing"
+        exit 77
+    fi
+done
+if [ "${1:-}" != inside ]; then
+    unshare -n true 2>/dev/null || { echo "skipped: no network namespaces here" && exit 77; }
+    exec unshare -n sh "$0" inside
+fi
+
+work=$(mktemp -d)
+running=
+
+clean_up() {
+    for pid in $running; do
+        kill "$pid" 2>/dev/null || :
+    done
+    rm -rf "$work"
+}
+trap clean_up EXIT
+trap 'exit 1' HUP INT TERM
+
+fail() {
+    echo "FAILED: $*"
+    cat "$work"/*.err
+    exit 1
+}
+
+until_true() {
+    tries=100
+    until "$@"; do
+        [ $tries -gt 0 ] || fail "never came true: $*"
+        tries=$((tries - 1))
+        sleep 0.1
+    done
+}
+
+# ---- Two hosts: this one, and the far one, which lives as long as a process in it ----
+
+unshare -n sleep 100 &
+far=$!
+running=$far
+here=$(readlink /proc/self/ns/net)
+elsewhere() {
+    there=$(readlink "/proc/$far/ns/net") && [ "$there" != "$here" ]
+}
+until_true elsewhere
+
+on_near="nsenter -t $$ -n"
+on_far="nsenter -t $far -n" # in front of a program: words, not a function, whose shell would stay
+
+# set_up NUMBER RUN...: both addresses, at once and without asking whether another has them.
+set_up() {
+    number=$1
+    shift
+    "$@" ip link set lo up
+    "$@" ip link set dev wire addrgenmode none
+    "$@" ip addr add "10.9.0.$number/24" dev wire
+    "$@" ip addr add "fd09::$number/64" dev wire nodad
+    "$@" ip link set wire up
+}
+
+ip link add wire type veth peer name wire netns "$far"
+set_up 1 $on_near
+set_up 2 $on_far
+
+# The kernel adds the routes of groups when both ends of the wire are up.
+has_routes() {
+    ip -6 route show table all | grep -q '^multicast ff00::/8' &&
+        $on_far ip -6 route show table all | grep -q '^multicast ff00::/8'
+}
+until_true has_routes
+
+# ---- Servers on both hosts, two of them on one ----
+
+listens() {
+    [ "$(grep -c '^listening on ' "$work/$1.err" 2>/dev/null)" = 2 ]
+}
+
+# serve NAME RUN...
+serve() {
+    name=$1
+    shift
+    "$@" timeout 60 "$bin/discover" --serve "$name" wire >"$work/$name.out" 2>"$work/$name.err" &
+    running="$running $!"
+    until_true listens "$name"
+}
+
+serve kitchen $on_near
+serve cellar $on_far
+serve attic $on_far
+
+# discovered WORDS RUN...: what an asker hears, once each, in any order.
+discovered() {
+    words=$1
+    shift
+    "$@" timeout 60 "$bin/discover" wire >"$work/heard.out" 2>"$work/heard.err" ||
+        fail "discover ends with $?"
+    printf '%s\n' "$words" | sort >"$work/expected"
+    sort "$work/heard.out" | cmp -s - "$work/expected" || fail "heard: $(cat "$work/heard.out")"
+    echo "passed: all are found by $*"
+}
+
+everybody="10.9.0.1:7038 kitchen
+[fd09::1]:7038 kitchen
+10.9.0.2:7038 cellar
+[fd09::2]:7038 cellar
+10.9.0.2:7038 attic
+[fd09::2]:7038 attic"
+
+discovered "$everybody" $on_near
+discovered "$everybody" $on_far
+
+# Without an interface the system takes the one that leads to the groups.
+ip route add 239.0.0.0/8 dev wire
+$on_far ip route add 239.0.0.0/8 dev wire
+timeout 60 "$bin/discover" | grep -q '^10.9.0.2:7038 attic$' || fail "nothing without an interface"
+
+# Nobody there: it says so by its status.
+for pid in $running; do
+    [ "$pid" = "$far" ] && continue
+    kill "$pid"
+    wait "$pid" || :
+done
+running=$far
+status=0
+timeout 60 "$bin/discover" wire >"$work/heard.out" || status=$?
+[ "$status$(cat "$work/heard.out")" = 1 ] || fail "alone, it ends with $status: $(cat "$work/heard.out")"
+status=0
+timeout 60 "$bin/discover" no-such-if 2>"$work/none.err" || status=$?
+[ $status -eq 1 ] || fail "without such an interface, it ends with $status"
+grep -q no-such-if "$work/none.err" || fail "it does not say which interface is none"
