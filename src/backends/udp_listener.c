@@ -218,9 +218,9 @@ static int listener_property(net_socket *socket, enum nf_word word, struct nf_va
     case NF_LOCAL:
         value->addr = hub->name;
         return 0;
-    case NF_PEER:
     case NF_ADMIT:
         return admit(hub, value);
+    case NF_PEER:
     case NF_MTU:
         return nf_fail_because(NET_MISUSE, "a listener has no peer");
     case NF_DROPPED_QUEUE:
