@@ -89,13 +89,8 @@ static ssize_t receive(struct connection *self, void *buffer, size_t size, net_d
         how |= nf_lane_patience(line->fd, &line->in, NF_SO_RCVTIMEO, deadline);
     }
     for (;;) {
-        bool plain = !many && nf_burst_rests(&self->burst);
-        ssize_t n = plain ? nf_transfer_recv(line->fd, buffer, size, how)
-                          : nf_burst_recv(&self->burst, line->fd, buffer, size, how, many);
+        ssize_t n = nf_burst_recv(&self->burst, line->fd, buffer, size, how, many);
 
-        if (plain && n >= 0) {
-            nf_burst_had_one(&self->burst);
-        }
         if (n > 0) {
             return n;
         }

@@ -2,7 +2,6 @@
 #include "backends/udp_burst.h"
 #include "os/cause.h"
 #include "os/sockopt.h"
-#include "os/transfer.h"
 
 #include <string.h>
 
@@ -129,7 +128,8 @@ static bool make_room(struct nf_burst *burst, bool large)
     return burst->batch != NULL;
 }
 
-ssize_t nf_burst_recv(struct nf_burst *burst, int fd, void *buffer, size_t size, int how, bool many)
+ssize_t nf_burst_recv_ahead(struct nf_burst *burst, int fd, void *buffer, size_t size, int how,
+                            bool many)
 {
     bool large = burst->has_trains || burst->is_busy || many;
 

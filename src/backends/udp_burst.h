@@ -7,6 +7,7 @@
 #define NF_BACKENDS_UDP_BURST_H
 
 #include "os/batch.h"
+#include "os/transfer.h"
 
 #include <stdatomic.h>
 #include <stdint.h>
@@ -35,22 +36,24 @@ static inline bool nf_burst_is_waiting(const struct nf_burst *burst)
 
 ssize_t nf_burst_take(struct nf_burst *burst, void *buffer, size_t size);
 
-/* Whether, with none here, it is time for a plain receive; one was had so. */
-static inline bool nf_burst_rests(const struct nf_burst *burst)
-{
-    return burst->rested <= burst->rest && !burst->is_busy && !burst->has_trains;
-}
-
-static inline void nf_burst_had_one(struct nf_burst *burst)
-{
-    burst->rested++;
-    burst->drained = false;
-}
+/* The long way of nf_burst_recv: by the batch, or looking whether that would pay. */
+ssize_t nf_burst_recv_ahead(struct nf_burst *burst, int fd, void *buffer, size_t size, int how,
+                            bool many);
 
 /* With none here: receive one as nf_transfer_recv does, its real length, or NF_WOULD_BLOCK and so
- * on; and look for more. With `many` more is wanted. */
-ssize_t nf_burst_recv(struct nf_burst *burst, int fd, void *buffer, size_t size, int how,
-                      bool many);
+ * on. With `many` more is wanted. */
+static inline ssize_t nf_burst_recv(struct nf_burst *burst, int fd, void *buffer, size_t size,
+                                    int how, bool many)
+{
+    if (many || burst->rested > burst->rest || burst->is_busy || burst->has_trains) {
+        return nf_burst_recv_ahead(burst, fd, buffer, size, how, many);
+    }
+    ssize_t n = nf_transfer_recv(fd, buffer, size, how);
+
+    burst->drained = false;
+    burst->rested = (uint8_t)(burst->rested + (n >= 0 ? 1 : 0));
+    return n;
+}
 
 /* Whether more may be had without waiting. The kernel is not asked again when it had no more a
  * moment ago. */

@@ -1,4 +1,4 @@
-/* wrap: send recv sendmsg recvmsg poll ppoll __ppoll_chk setsockopt fcntl malloc calloc */
+/* wrap: send recv sendmsg recvmsg recvmmsg poll ppoll __ppoll_chk setsockopt fcntl malloc calloc */
 /* Section 6 of the contract: a blocking call on a connection costs one system call and no memory.
  */
 #include "support.h"
@@ -49,6 +49,17 @@ ssize_t __wrap_recvmsg(int fd, struct msghdr *message, int flags)
 {
     count(&receives);
     return __real_recvmsg(fd, message, flags);
+}
+
+int __real_recvmmsg(int fd, struct mmsghdr *messages, unsigned n, int flags,
+                    struct timespec *timeout);
+int __wrap_recvmmsg(int fd, struct mmsghdr *messages, unsigned n, int flags,
+                    struct timespec *timeout);
+int __wrap_recvmmsg(int fd, struct mmsghdr *messages, unsigned n, int flags,
+                    struct timespec *timeout)
+{
+    count(&receives);
+    return __real_recvmmsg(fd, messages, n, flags, timeout);
 }
 
 int __real_poll(struct pollfd *set, nfds_t n, int timeout);
@@ -135,7 +146,9 @@ static void *answer_slowly(void *argument)
     return NULL;
 }
 
-static void expect_costs(net_socket *socket, int rounds, net_deadline (*deadline)(void))
+/* On a connection; a dialed datagram socket now and then takes memory for a moment, to look whether
+ * more than one datagram waits, and ever more seldom. */
+static void expect_costs(net_socket *socket, int rounds, net_deadline (*deadline)(void), int most)
 {
     char buffer[64];
 
@@ -152,7 +165,7 @@ static void expect_costs(net_socket *socket, int rounds, net_deadline (*deadline
         }
     }
     counting = false;
-    assert_int_equal(allocations, 0);
+    assert_in_range(allocations, 0, most);
     in_time(sends == rounds && receives == rounds); /* a stop of the process ends a call, too */
     in_time(others == 0);                           /* and less time left is another timeout */
 }
@@ -177,14 +190,15 @@ static void a_blocking_call_is_one_system_call(void **state)
 {
     struct pair pair;
     struct echo echo;
+    int looks = is_stream(template_of(state)) ? 0 : 5; /* after 1, 3, 7, ... receives */
 
     dial_pair(template_of(state), &pair);
     echo.socket = pair.server;
     assert_int_equal(pthread_create(&echo.thread, NULL, answer_slowly, &echo), 0);
-    expect_costs(pair.client, 30, in_five_seconds);
-    expect_costs(pair.client, 30, never);
-    expect_costs(pair.client, 30, in_a_minute);
-    expect_costs(pair.client, 30, in_five_seconds);
+    expect_costs(pair.client, 30, in_five_seconds, looks);
+    expect_costs(pair.client, 30, never, looks);
+    expect_costs(pair.client, 30, in_a_minute, looks);
+    expect_costs(pair.client, 30, in_five_seconds, looks);
     net_cancel(pair.client);
     net_cancel(pair.server);
     pthread_join(echo.thread, NULL);
@@ -212,8 +226,10 @@ static void a_call_that_finds_nothing_allocates_nothing(void **state)
 
 int main(void)
 {
-    static const struct test streams[] = {TEST(a_blocking_call_is_one_system_call)};
-    static const struct test any[] = {TEST(a_call_that_finds_nothing_allocates_nothing)};
+    static const struct test any[] = {
+        TEST(a_blocking_call_is_one_system_call),
+        TEST(a_call_that_finds_nothing_allocates_nothing),
+    };
 
-    return run_over(stream_templates, streams) + run_over(all_templates, any);
+    return run_over(all_templates, any);
 }

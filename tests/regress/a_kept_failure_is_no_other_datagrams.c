@@ -5,17 +5,15 @@
 
 #include <string.h>
 
-enum { TOO_BIG = 70000 };
+enum { TOO_BIG = 70000, MANY = 200 /* more than one system call sends */ };
 
 static char big[TOO_BIG];
 
-static void prepare(net_message messages[2])
+static void prepare(net_message *messages, int count)
 {
-    memset(messages, 0, 2 * sizeof *messages);
-    messages[0].data = big;
-    messages[0].size = 1;
-    messages[1].data = big;
-    messages[1].size = TOO_BIG;
+    for (int i = 0; i < count; i++) {
+        messages[i] = (net_message){.data = big, .size = 1};
+    }
 }
 
 static void a_datagram_that_fits_goes_after_a_batch_that_did_not(void **state)
@@ -25,7 +23,8 @@ static void a_datagram_that_fits_goes_after_a_batch_that_did_not(void **state)
     char word[8];
 
     dial_pair(template_of(state), &pair);
-    prepare(messages);
+    prepare(messages, 2);
+    messages[1].size = TOO_BIG;
     assert_count(net_send_messages(pair.client, messages, 2, soon()), 1);
     assert_count(net_send(pair.client, "fits", 4, soon()), 4);
     assert_code(net_send_messages(pair.client, messages + 1, 1, soon()), NET_TOOBIG);
@@ -37,20 +36,20 @@ static void a_datagram_that_fits_goes_after_a_batch_that_did_not(void **state)
 static void a_cancel_comes_before_what_is_kept(void **state)
 {
     struct pair pair;
-    net_message messages[2];
-    int n = 2;
+    net_message messages[MANY];
+    int n = MANY;
 
     dial_pair(template_of(state), &pair);
     net_close(pair.server, NET_NOW);
     net_close(pair.listener, NET_NOW);
     pair.server = pair.listener = NULL;
-    prepare(messages);
-    messages[1].size = 1;
-    for (int i = 0; i < 1000 && n != 1; i++) { /* the refusal may come late, before the next call */
-        n = net_send_messages(pair.client, messages, 2, soon());
+    prepare(messages, MANY);
+    /* The refusal may come late, before the next call. */
+    for (int i = 0; i < 1000 && (n == MANY || n < 0); i++) {
+        n = net_send_messages(pair.client, messages, MANY, soon());
         nap(i % 10 == 9 ? 1 : 0);
     }
-    assert_int_equal(n, 1); /* refused: see a_refusal_in_a_batch */
+    assert_in_range(n, 1, MANY - 1); /* refused: see a_refusal_in_a_batch */
     net_cancel(pair.client);
     assert_code(net_send(pair.client, "x", 1, soon()), NET_CANCELED);
     assert_code(net_send_messages(pair.client, messages, 2, soon()), NET_CANCELED);

@@ -1,4 +1,4 @@
-/* wrap: recvmsg */
+/* wrap: recvmmsg */
 /* Silence is sure once the descriptor has been read empty. While strangers' datagrams came faster
  * than they were read it never was, and a peer who had long been silent did not end. */
 #include "support.h"
@@ -16,8 +16,9 @@ static _Atomic int ahead; /* strangers' datagrams that came before all others */
 static _Atomic unsigned floods;
 
 /* Where there is nothing to read, there is a stranger's datagram all the same. */
-static ssize_t read_stranger(struct msghdr *message)
+static void write_stranger(struct mmsghdr *header)
 {
+    struct msghdr *message = &header->msg_hdr;
     struct sockaddr_in name = {.sin_family = AF_INET};
 
     name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -26,20 +27,31 @@ static ssize_t read_stranger(struct msghdr *message)
     message->msg_namelen = sizeof name;
     message->msg_controllen = 0;
     memset(message->msg_iov[0].iov_base, 'x', 1);
-    return 1;
+    header->msg_len = 1;
 }
 
-ssize_t __real_recvmsg(int fd, struct msghdr *message, int flags);
-ssize_t __wrap_recvmsg(int fd, struct msghdr *message, int flags);
-ssize_t __wrap_recvmsg(int fd, struct msghdr *message, int flags)
+static int read_strangers(struct mmsghdr *messages, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        write_stranger(&messages[i]);
+    }
+    return (int)count;
+}
+
+int __real_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags,
+                    struct timespec *timeout);
+int __wrap_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags,
+                    struct timespec *timeout);
+int __wrap_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags,
+                    struct timespec *timeout)
 {
     if (ahead > 0) {
-        ahead--;
-        return read_stranger(message);
+        ahead -= (int)count;
+        return read_strangers(messages, count);
     }
-    ssize_t n = __real_recvmsg(fd, message, flags);
+    int n = __real_recvmmsg(fd, messages, count, flags, timeout);
 
-    return n < 0 && flooded && floods < LOST_AFTER ? read_stranger(message) : n;
+    return n < 0 && flooded && floods < LOST_AFTER ? read_strangers(messages, count) : n;
 }
 
 static void a_silent_peer_ends_though_strangers_never_stop(void **state)

@@ -78,7 +78,7 @@ static void talk_datagrams(struct talk *talk)
     static const net_slice slices[] = {{"he", 2}, {"re", 2}};
     struct pair *pair = &talk->pair;
     char buffer[64];
-    net_message message = {.data = buffer, .capacity = sizeof buffer};
+    net_message messages[3] = {{.data = buffer, .capacity = sizeof buffer}};
 
     note(talk, net_recv(pair->server, buffer, sizeof buffer, next(talk)), 2);
     if (talk->works) {
@@ -91,13 +91,23 @@ static void talk_datagrams(struct talk *talk)
         note(talk, net_send(pair->client, buffer, 4, next(talk)), 4);
     }
     if (talk->works) {
-        note(talk, net_recv_messages(pair->server, &message, 1, next(talk)), 1);
+        note(talk, net_recv_messages(pair->server, messages, 1, next(talk)), 1);
     }
+    messages[1] = messages[2] = messages[0];
     if (talk->works) {
-        note(talk, net_send_messages(pair->server, &message, 1, next(talk)), 1);
+        note(talk, net_send_messages(pair->server, messages, 3, next(talk)), 3);
     }
     if (talk->works) {
         note(talk, net_recv(pair->client, buffer, 1, next(talk)), NET_TOOBIG);
+    }
+    if (talk->works) {
+        note(talk, net_recv(pair->client, buffer, sizeof buffer, next(talk)), 4);
+    }
+    if (talk->works) {
+        note(talk, net_recv_messages(pair->client, messages, 1, next(talk)), 1);
+    }
+    if (talk->works) {
+        note(talk, net_send(pair->server, buffer, 4, next(talk)), 4);
     }
 }
 

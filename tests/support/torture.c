@@ -35,9 +35,9 @@ bool torture_strikes(int id)
     return false;
 }
 
-static const char *const conversations[] = {"tcp://127.0.0.1:0", "udp://*:0"};
+static const char *const conversations[] = {"tcp://127.0.0.1:0", "udp://127.0.0.1:0", "udp://*:0"};
 
-enum { WAYS = 4, TRIES = 20 /* as its deadlines are short, a machine that stalls cuts some off */ };
+enum { WAYS = 6, TRIES = 20 /* as its deadlines are short, a machine that stalls cuts some off */ };
 
 static bool run(int way)
 {

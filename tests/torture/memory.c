@@ -151,22 +151,85 @@ static void a_look_up_needs_memory_and_threads(void **state)
     }
 }
 
-/* A datagram for which there is no memory is dropped and counted, and the socket goes on. */
-static void a_datagram_without_memory_is_dropped_and_counted(void **state)
+/* What one call read for others stays where it lies until the next that reads. Without memory to
+ * move it out that one is at its limit, and nothing is lost. */
+static void datagrams_that_cannot_move_stay_and_nothing_is_lost(void **state)
+{
+    struct pair pair;
+    net_socket *client;
+    net_socket *other;
+    char buffer[8];
+
+    (void)state;
+    dial_pair("udp://127.0.0.1:0", &pair);
+    dial_again(pair.listener, &client, &other);
+    assert_count(net_send(pair.client, "first", 5, soon()), 5);
+    assert_count(net_send(pair.client, "second", 6, soon()), 6);
+    assert_count(net_send(client, "read", 4, soon()), 4);
+    assert_count(net_recv(other, buffer, sizeof buffer, soon()), 4);
+    assert_count(net_send(client, "unread", 6, soon()), 6);
+    for (int i = 0; i < 3; i++) {
+        allocations_left = 0;
+        ssize_t n = net_recv(other, buffer, sizeof buffer, i == 0 ? soon() : NET_NOW);
+
+        allocations_left = -1;
+        assert_code(n, NET_LIMIT);
+        assert_says("no memory");
+    }
+    assert_count(net_recv(pair.server, buffer, sizeof buffer, NET_NOW), 5);
+    assert_count(net_recv(other, buffer, sizeof buffer, NET_NOW), 6);
+    assert_memory_equal(buffer, "unread", 6);
+    assert_count(net_recv(pair.server, buffer, sizeof buffer, NET_NOW), 6);
+    assert_memory_equal(buffer, "second", 6);
+    assert_int_equal(number_of(pair.listener, "dropped-queue"), 0);
+    net_close(client, NET_NOW);
+    net_close(other, NET_NOW);
+    close_pair(&pair);
+}
+
+/* Once all has been read, the batch itself is all the memory that is needed. */
+static void an_accepted_peer_is_heard_without_memory(void **state)
 {
     struct pair pair;
     char buffer[8];
 
     (void)state;
     dial_pair("udp://127.0.0.1:0", &pair);
-    assert_count(net_send(pair.client, "lost", 4, soon()), 4);
+    allocations_left = 0;
+    for (int i = 0; i < 100; i++) {
+        assert_count(net_send(pair.client, "here", 4, soon()), 4);
+        assert_count(net_recv(pair.server, buffer, sizeof buffer, soon()), 4);
+    }
+    allocations_left = -1;
+    close_pair(&pair);
+}
+
+/* A stranger for whom there is no memory is dropped and counted, and the socket goes on; whoever
+ * reads his words straight into messages needs none. */
+static void a_stranger_without_memory_is_dropped_and_counted(void **state)
+{
+    struct pair pair;
+    char address[ADDRESS_MAX];
+    char buffer[8];
+    net_message message = {.data = buffer, .capacity = sizeof buffer};
+
+    (void)state;
+    dial_pair("udp://127.0.0.1:0", &pair);
+    dial_address(pair.listener, address);
+    net_socket *stranger = assert_socket(net_connect(address, soon()));
+
+    assert_count(net_send(stranger, "lost", 4, soon()), 4);
     await_events(net_fd(pair.listener), POLLIN);
     allocations_left = 0;
-    assert_code(net_recv(pair.server, buffer, sizeof buffer, net_after(50)), NET_TIMEOUT);
+    assert_no_socket(net_accept(pair.listener, net_after(50)), NET_TIMEOUT);
     allocations_left = -1;
-    assert_int_equal(number_of(pair.server, "dropped-queue"), 1);
-    assert_count(net_send(pair.client, "heard", 5, soon()), 5);
-    assert_count(net_recv(pair.server, buffer, sizeof buffer, soon()), 5);
+    assert_int_equal(number_of(pair.listener, "dropped-strangers"), 1);
+    assert_count(net_send(stranger, "heard", 5, soon()), 5);
+    allocations_left = 0;
+    assert_count(net_recv_messages(pair.listener, &message, 1, soon()), 1);
+    allocations_left = -1;
+    assert_memory_equal(buffer, "heard", 5);
+    net_close(stranger, NET_NOW);
     close_pair(&pair);
 }
 
@@ -176,7 +239,9 @@ int main(void)
         TEST(each_allocation_fails_once),
         TEST(allocations_fail_from_some_moment_on),
         TEST(a_look_up_needs_memory_and_threads),
-        TEST(a_datagram_without_memory_is_dropped_and_counted),
+        TEST(datagrams_that_cannot_move_stay_and_nothing_is_lost),
+        TEST(an_accepted_peer_is_heard_without_memory),
+        TEST(a_stranger_without_memory_is_dropped_and_counted),
     };
 
     return run_once(tests);

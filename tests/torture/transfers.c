@@ -1,4 +1,4 @@
-/* wrap: sendmsg recvmsg send recv ppoll getsockopt getpeername */
+/* wrap: sendmsg recvmsg send recv sendto sendmmsg recvmmsg ppoll getsockopt getpeername */
 /* P1, RES-02, STR-03: the calls that move bytes, wait and ask fail, one by one, with each error
  * that they may give. Nothing crashes, hangs or leaves a descriptor behind. */
 #include "support.h"
@@ -8,13 +8,16 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-enum { SENDMSG, RECVMSG, SEND, RECV, PPOLL, GETSOCKOPT, GETPEERNAME };
+enum { SENDMSG, RECVMSG, SEND, RECV, SENDTO, SENDMMSG, RECVMMSG, PPOLL, GETSOCKOPT, GETPEERNAME };
 
 static const struct victim victims[] = {
     {"sendmsg", SENDMSG, {EAGAIN, EINTR, ENOBUFS, EPIPE, ECONNRESET, EPERM, EMSGSIZE}},
     {"recvmsg", RECVMSG, {EAGAIN, EINTR, ENOMEM, ECONNREFUSED, ENETDOWN}},
     {"send", SEND, {EAGAIN, EINTR, ENOBUFS, EPIPE, ECONNRESET, EPERM, ECONNREFUSED}},
     {"recv", RECV, {EAGAIN, EINTR, ENOMEM, ECONNRESET, ETIMEDOUT, ECONNREFUSED}},
+    {"sendto", SENDTO, {EAGAIN, EINTR, ENOBUFS, EPERM, EINVAL, EMSGSIZE, ENETUNREACH}},
+    {"sendmmsg", SENDMMSG, {EAGAIN, EINTR, ENOBUFS, EPERM, EINVAL, EIO, ECONNREFUSED}},
+    {"recvmmsg", RECVMMSG, {EAGAIN, EINTR, ENOMEM, ECONNREFUSED, ENETDOWN}},
     {"ppoll", PPOLL, {EINTR, ENOMEM}},
     {"getsockopt", GETSOCKOPT, {ENOPROTOOPT, ENOBUFS}},
     {"getpeername", GETPEERNAME, {ENOTCONN, ENOBUFS}}};
@@ -27,6 +30,16 @@ TORTURE_WRAP(SEND, ssize_t, send, (int fd, const void *data, size_t size, int fl
              (fd, data, size, flags))
 TORTURE_WRAP(RECV, ssize_t, recv, (int fd, void *buffer, size_t size, int flags),
              (fd, buffer, size, flags))
+TORTURE_WRAP(SENDTO, ssize_t, sendto,
+             (int fd, const void *data, size_t size, int flags, const struct sockaddr *name,
+              socklen_t length),
+             (fd, data, size, flags, name, length))
+TORTURE_WRAP(SENDMMSG, int, sendmmsg, (int fd, struct mmsghdr *messages, unsigned count, int flags),
+             (fd, messages, count, flags))
+TORTURE_WRAP(RECVMMSG, int, recvmmsg,
+             (int fd, struct mmsghdr *messages, unsigned count, int flags,
+              struct timespec *timeout),
+             (fd, messages, count, flags, timeout))
 TORTURE_WRAP(PPOLL, int, ppoll,
              (struct pollfd * polls, nfds_t count, const struct timespec *left,
               const sigset_t *mask),

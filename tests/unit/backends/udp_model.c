@@ -1,5 +1,6 @@
 /* UPD-18: the hub against a model of it, a few counters for each sender: 10,000 senders, ten
- * datagrams each, in random order, with accepts, receives and closes between. */
+ * datagrams each, in random order and in trains, with accepts, receives and closes between. What
+ * comes lies in the tray, whose bytes are gone when the next batch comes. */
 #include "backends/udp.h"
 #include "backends/udp_hub.h"
 #include "wait/deadline.h"
@@ -11,23 +12,45 @@
 #include <string.h>
 #include <cmocka.h>
 
-enum { SENDERS = 10000, EACH = 10, DATAGRAMS = SENDERS * EACH, SIZE = 16 };
+enum { SENDERS = 10000, EACH = 10, DATAGRAMS = SENDERS * EACH };
+enum { SIZE = 16, SHORTEST = 8, TRAIN = 4 /* datagrams at most */ };
 
-/* What the model knows of one sender. A letter is its number in the order of sending. */
+/* So much may wait: bytes, and datagrams, of which small ones have a bound of their own. */
+struct account {
+    int64_t bytes;
+    int64_t datagrams;
+    int64_t bound;
+};
+
+struct datagram {
+    int number; /* in the order of sending */
+    int size;
+    int letter; /* with which it came */
+};
+
+/* What the model knows of one sender. */
 struct sender {
     struct nf_peer *peer; /* NULL: a stranger */
     int sent;
-    int letters[EACH]; /* that wait, the oldest first */
+    struct datagram mail[EACH]; /* the oldest first */
     int waiting;
+    struct account queue;
 };
 
 struct model {
     struct nf_hub hub;
     struct nf_member listener;
+    struct nf_letter tray[NF_BATCH_MAX];
+    unsigned char room[NF_BATCH_MAX][TRAIN * SIZE];
     struct sender sender[SENDERS];
+    struct account total;
+    struct account strangers;
     int schedule[DATAGRAMS]; /* who sends next */
     uint32_t seed;
+    int letters;
     int handed_out;
+    int dropped_queue;
+    int dropped_strangers;
 };
 
 static uint32_t dice(struct model *model, uint32_t sides)
@@ -67,7 +90,7 @@ static void shuffle(struct model *model)
     }
 }
 
-static struct model *open_model(uint32_t seed)
+static struct model *open_model(uint32_t seed, int64_t queue, int64_t total, int64_t strangers)
 {
     struct model *model = calloc(1, sizeof *model);
 
@@ -76,27 +99,101 @@ static struct model *open_model(uint32_t seed)
     assert_int_equal(nf_table_open(&model->hub.table), 0);
     model->hub.fd = -1;
     model->hub.listener = &model->listener;
+    model->hub.tray = model->tray;
     model->hub.bound[NF_PEERS] = SENDERS;
-    model->hub.bound[NF_QUEUE] = EACH * SIZE;
-    model->hub.bound[NF_TOTAL] = (int64_t)DATAGRAMS * 64;
-    model->hub.bound[NF_STRANGERS] = (int64_t)DATAGRAMS * 64;
+    model->hub.bound[NF_QUEUE] = queue;
+    model->hub.bound[NF_TOTAL] = total;
+    model->hub.bound[NF_STRANGERS] = strangers;
+    for (int i = 0; i < SENDERS; i++) {
+        model->sender[i].queue.bound = queue;
+    }
+    model->total.bound = total;
+    model->strangers.bound = strangers;
     model->seed = seed;
     shuffle(model);
     return model;
 }
 
-static void send_one(struct model *model, int number)
+static bool fits(const struct account *account, int size)
+{
+    return account->bytes + size <= account->bound &&
+           account->datagrams < account->bound / 64 + 1024;
+}
+
+static void weigh(struct account *account, int bytes, int datagrams)
+{
+    account->bytes += bytes;
+    account->datagrams += datagrams;
+}
+
+static bool fits_sender(const struct model *model, const struct sender *sender, int size)
+{
+    return sender->peer != NULL ? fits(&sender->queue, size) && fits(&model->total, size)
+                                : fits(&model->strangers, size);
+}
+
+static void weigh_sender(struct model *model, struct sender *sender, int bytes, int datagrams)
+{
+    if (sender->peer != NULL) {
+        weigh(&sender->queue, bytes, datagrams);
+        weigh(&model->total, bytes, datagrams);
+    } else {
+        weigh(&model->strangers, bytes, datagrams);
+    }
+}
+
+/* Of one letter goes in what fits, up to the first that does not. */
+static void expect_letter(struct model *model, struct sender *sender,
+                          const struct datagram *datagram, int count, bool is_let_in)
+{
+    bool in = true;
+
+    for (int i = 0; i < count; i++) {
+        in = in && (fits_sender(model, sender, datagram[i].size) || (i == 0 && is_let_in));
+        if (in) {
+            weigh_sender(model, sender, datagram[i].size, 1);
+            sender->mail[sender->waiting++] = datagram[i];
+        } else {
+            *(sender->peer != NULL ? &model->dropped_queue : &model->dropped_strangers) += 1;
+        }
+    }
+}
+
+/* A train of so many, the last perhaps shorter, arrives at a place of the tray. */
+static void send_train(struct model *model, int place, int number)
 {
     struct sender *sender = &model->sender[number];
+    int left = EACH - sender->sent;
+    int count = 1 + (int)dice(model, (uint32_t)(left < TRAIN ? left : TRAIN));
+    int last = SIZE - (int)dice(model, SIZE - SHORTEST + 1);
     struct nf_addr from = address(number);
-    struct nf_addr local = {0};
-    int data[SIZE / sizeof(int)] = {number, sender->sent};
+    struct nf_letter *letter = &model->tray[place];
+    struct datagram datagram[TRAIN];
 
-    struct nf_letter *letter = nf_letter_new(data, sizeof data, sizeof data, &local);
+    for (int i = 0; i < count; i++) {
+        int data[2] = {number, sender->sent};
 
-    assert_non_null(letter);
+        memcpy(model->room[place] + (size_t)i * SIZE, data, sizeof data);
+        datagram[i] = (struct datagram){.number = sender->sent++,
+                                        .size = i < count - 1 ? SIZE : last,
+                                        .letter = model->letters};
+    }
+    *letter = (struct nf_letter){.data = model->room[place],
+                                 .size = (size_t)((count - 1) * SIZE + last),
+                                 .segment = (size_t)(count > 1 ? SIZE : last),
+                                 .is_lodger = true};
+    model->letters++;
     nf_hub_deliver(&model->hub, &from, nf_table_hash(&model->hub.table, &from), letter, NF_EPOCH);
-    sender->letters[sender->waiting++] = sender->sent++;
+    expect_letter(model, sender, datagram, count, false);
+}
+
+static void clear_tray(struct model *model)
+{
+    assert_int_equal(nf_hub_clear_tray(&model->hub), 0);
+    for (int i = 0; i < NF_BATCH_MAX; i++) {
+        assert_null(model->tray[i].box);
+    }
+    memset(model->room, 0xff, sizeof model->room);
 }
 
 /* A datagram is the oldest that the model has for the sender. */
@@ -104,31 +201,49 @@ static void check_datagram(struct model *model, int number, const int *data, siz
 {
     struct sender *sender = &model->sender[number];
 
-    assert_int_equal(length, SIZE);
     assert_true(sender->waiting > 0);
+    assert_int_equal(length, sender->mail[0].size);
     assert_int_equal(data[0], number);
-    assert_int_equal(data[1], sender->letters[0]);
+    assert_int_equal(data[1], sender->mail[0].number);
+    weigh_sender(model, sender, -sender->mail[0].size, -1);
     sender->waiting--;
-    memmove(sender->letters, sender->letters + 1, (size_t)sender->waiting * sizeof(int));
+    memmove(sender->mail, sender->mail + 1, (size_t)sender->waiting * sizeof *sender->mail);
     model->handed_out++;
 }
 
+/* His letters go with him, as many of each as his bounds allow, and the first datagram whatever
+ * they say. */
 static void accept_one(struct model *model)
 {
     struct nf_peer *peer = (struct nf_peer *)nf_socket_new(&nf_udp_peer);
+    struct datagram mail[EACH];
 
     assert_non_null(peer);
     nf_hub_accept(&model->hub, peer, NF_EPOCH);
     struct sender *sender = &model->sender[number_of(&peer->member.head.name)];
+    int waiting = sender->waiting;
 
     assert_null(sender->peer);
-    assert_int_equal(peer->mail.load.datagrams, sender->waiting);
+    memcpy(mail, sender->mail, sizeof mail);
+    for (int i = 0; i < waiting; i++) {
+        weigh_sender(model, sender, -mail[i].size, -1);
+    }
     sender->peer = peer;
+    sender->waiting = 0;
+    for (int i = 0, count = 0; i < waiting; i += count) {
+        count = 1;
+        while (i + count < waiting && mail[i + count].letter == mail[i].letter) {
+            count++;
+        }
+        expect_letter(model, sender, mail + i, count, i == 0);
+    }
+    assert_int_equal(peer->mail.load.datagrams, sender->waiting);
+    assert_int_equal(peer->mail.load.bytes, sender->queue.bytes);
 }
 
 static void receive_from_strangers(struct model *model)
 {
-    int data[SIZE / sizeof(int)];
+    int data[SIZE / sizeof(int)] = {0};
     struct nf_addr from;
     struct nf_addr local;
     size_t length = nf_hub_take_stranger(&model->hub, data, sizeof data, &from, &local);
@@ -139,7 +254,7 @@ static void receive_from_strangers(struct model *model)
 
 static void receive(struct model *model, int number)
 {
-    int data[SIZE / sizeof(int)];
+    int data[SIZE / sizeof(int)] = {0};
     struct nf_peer *peer = model->sender[number].peer;
     struct nf_addr local;
 
@@ -158,6 +273,7 @@ static void close_peer(struct model *model, int number)
 
     nf_hub_remove_peer(sender->peer);
     nf_socket_free(&sender->peer->member.head);
+    weigh_sender(model, sender, -(int)sender->queue.bytes, -sender->waiting);
     sender->peer = NULL;
     model->handed_out += sender->waiting;
     sender->waiting = 0;
@@ -185,6 +301,11 @@ static void do_something(struct model *model)
             close_peer(model, number);
         }
         break;
+    case 4:
+        if (dice(model, 4) == 0) {
+            clear_tray(model);
+        }
+        break;
     default:
         if (model->sender[number].peer != NULL) {
             receive(model, number);
@@ -206,41 +327,81 @@ static void finish(struct model *model)
             close_peer(model, i);
         }
     }
-    assert_int_equal(model->handed_out, DATAGRAMS);
-    assert_int_equal(model->hub.dropped_queue, 0);
-    assert_int_equal(model->hub.dropped_strangers, 0);
+    clear_tray(model);
+    assert_int_equal(model->handed_out + model->dropped_queue + model->dropped_strangers,
+                     DATAGRAMS);
     assert_int_equal(model->hub.table.count, 0);
     assert_int_equal(model->hub.accepted, 0);
     assert_int_equal(model->hub.queued.bytes, 0);
+    assert_int_equal(model->hub.queued.datagrams, 0);
+    assert_int_equal(model->hub.strangers.load.datagrams, 0);
     nf_table_close(&model->hub.table);
     nf_mutex_destroy(&model->hub.lock);
     free(model);
 }
 
-static void run(uint32_t seed)
+static void check_accounts(const struct model *model)
 {
-    struct model *model = open_model(seed);
+    assert_int_equal(model->hub.dropped_queue, model->dropped_queue);
+    assert_int_equal(model->hub.dropped_strangers, model->dropped_strangers);
+    assert_int_equal(model->hub.queued.bytes, model->total.bytes);
+    assert_int_equal(model->hub.queued.datagrams, model->total.datagrams);
+    assert_int_equal(model->hub.strangers.load.bytes, model->strangers.bytes);
+    assert_int_equal(model->hub.strangers.load.datagrams, model->strangers.datagrams);
+}
 
-    print_message("seed %u\n", (unsigned)seed);
-    for (int i = 0; i < DATAGRAMS; i++) {
-        send_one(model, model->schedule[i]);
-        do_something(model);
+static void run(uint32_t seed, int64_t queue, int64_t total, int64_t strangers)
+{
+    struct model *model = open_model(seed, queue, total, strangers);
+    int next = 0;
+
+    while (next < DATAGRAMS) {
+        int batch = 1 + (int)dice(model, NF_BATCH_MAX);
+
+        clear_tray(model);
+        for (int place = 0; next < DATAGRAMS && place < batch; next++) {
+            if (model->sender[model->schedule[next]].sent < EACH) {
+                send_train(model, place++, model->schedule[next]);
+            }
+        }
+        check_accounts(model);
+        for (int i = 0; i < 2 * batch; i++) {
+            do_something(model);
+        }
+        check_accounts(model);
     }
+    print_message("seed %u: %d of %d dropped\n", (unsigned)seed,
+                  model->dropped_queue + model->dropped_strangers, DATAGRAMS);
     finish(model);
 }
 
 static void the_hub_does_what_the_model_does(void **state)
 {
+    const int64_t much = (int64_t)DATAGRAMS * 64;
+
     (void)state;
-    run(1);
-    run(20110412);
-    run(0xdeadbeef);
+    run(1, EACH * SIZE, much, much);
+    run(20110412, EACH * SIZE, much, much);
+}
+
+/* Of a train that does not fit whole, the first datagrams are kept: to the byte, and to the number
+ * where they are small. */
+static void its_bounds_cut_trains_as_the_model_does(void **state)
+{
+    const int64_t much = (int64_t)DATAGRAMS * 64;
+
+    (void)state;
+    run(0xdeadbeef, 50, much, much);
+    run(2, EACH * SIZE, 4001, much);
+    run(3, EACH * SIZE, 65537, 4003);
+    run(4, 33, 30000, 65539);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_hub_does_what_the_model_does),
+        cmocka_unit_test(its_bounds_cut_trains_as_the_model_does),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
