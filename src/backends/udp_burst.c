@@ -78,7 +78,7 @@ static ssize_t receive(struct nf_burst *burst, int fd, void *buffer, size_t size
     }
     burst->next = 1;
     burst->arrivals = n;
-    burst->drained = n < NF_BATCH_MAX;
+    burst->drained = n < (burst->is_small ? LOOK : NF_BATCH_MAX);
     size_t length = 0;
 
     if (burst->has_trains) {
