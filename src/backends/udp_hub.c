@@ -228,7 +228,8 @@ static void deliver_to_strangers(struct nf_hub *hub, struct nf_stranger *strange
     nf_letter_cut(letter, fit);
     nf_mail_append(&stranger->mail, &all->load, letter);
     link_newest_letter(hub, letter);
-    nf_hub_ring(hub->listener, INT_MAX); /* one for whom there is no place might take the ring */
+    /* Without a place to have, one who waits for a place might take the ring. */
+    nf_hub_ring(hub->listener, hub->accepted < hub->bound[NF_PEERS] ? 1 : INT_MAX);
 }
 
 /* The oldest letter of all is the oldest of its sender's too. */
@@ -289,11 +290,12 @@ static bool move_out(struct nf_hub *hub, struct nf_letter *letter)
 
 int nf_hub_clear_tray(struct nf_hub *hub)
 {
-    for (int i = 0; i < NF_BATCH_MAX; i++) {
+    for (int i = 0; i < hub->in_tray; i++) {
         if (hub->tray[i].box != NULL && !move_out(hub, &hub->tray[i])) {
             return nf_fail_because(NET_LIMIT, "no memory");
         }
     }
+    hub->in_tray = 0;
     return 0;
 }
 

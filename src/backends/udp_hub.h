@@ -98,6 +98,7 @@ struct nf_hub {
     int64_t dropped_strangers;
     struct nf_batch *batch;   /* the postman's, from the first need on */
     struct nf_letter *tray;   /* the letters of what lies in it */
+    int in_tray;              /* so many of them, or fewer by now */
     bool drained;             /* the last read took all that the kernel had */
     _Atomic uint64_t refusal; /* see nf_datagram_sender */
 };

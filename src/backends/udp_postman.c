@@ -70,6 +70,7 @@ static int64_t sort_batch(struct nf_hub *hub, int arrivals, struct nf_sink *sink
     int64_t count = 0;
 
     look_up(hub, arrivals, &senders);
+    hub->in_tray = arrivals;
     hub->sink = sink;
     for (int i = 0; i < arrivals; i++) {
         count += nf_letter_count(&hub->tray[i]);

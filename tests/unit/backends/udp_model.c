@@ -183,6 +183,7 @@ static void send_train(struct model *model, int place, int number)
                                  .segment = (size_t)(count > 1 ? SIZE : last),
                                  .is_lodger = true};
     model->letters++;
+    model->hub.in_tray = NF_BATCH_MAX;
     nf_hub_deliver(&model->hub, &from, nf_table_hash(&model->hub.table, &from), letter, NF_EPOCH);
     expect_letter(model, sender, datagram, count, false);
 }
