@@ -173,10 +173,15 @@ static int open_train(const struct nf_datagram_sender *sender, const net_message
     return code;
 }
 
-/* Lay out as many as fit one system call. 0, or why not even the first can go. */
+/* Lay out as many as fit one system call. 0, or why not even the first can go.
+ *
+ * When a train in the midst of others fails, the system says only how many went before, and takes
+ * that failure for told. Of a shared descriptor all failures come again; one with a peer has those
+ * that are told once, so there every train goes alone. */
 static int draw(const struct nf_datagram_sender *sender, const net_message *messages, int count,
                 uint64_t refusal, struct plan *plan)
 {
+    int most = sender->kept != NULL ? 1 : NF_TRAINS_MAX;
     const net_message *first = NULL;
     bool alone = true; /* what goes to whom `first` goes to, at its size */
     int last = -1;
@@ -184,7 +189,7 @@ static int draw(const struct nf_datagram_sender *sender, const net_message *mess
     plan->trains = 0;
     for (int i = 0; i < count && i < NF_TRAIN_MESSAGES_MAX; i++) {
         if (alone || !may_join(first, &messages[i], plan->bytes[last])) {
-            int code = plan->trains < NF_TRAINS_MAX ? open_train(sender, &messages[i], plan) : 1;
+            int code = plan->trains < most ? open_train(sender, &messages[i], plan) : 1;
 
             if (code != 0) {
                 return i == 0 ? code : 0;

@@ -100,8 +100,9 @@ static int64_t room_for(const struct nf_peer *peer, const struct nf_letter *lett
     const struct nf_hub *hub = peer->member.hub;
     int64_t alone = nf_letter_fit(letter, &peer->mail.load, hub->bound[NF_QUEUE]);
     int64_t among = nf_letter_fit(letter, &hub->queued, hub->bound[NF_TOTAL]);
+    int64_t fit = alone < among ? alone : among;
 
-    return alone < among ? alone : among;
+    return fit == 0 && letter->is_promised ? 1 : fit;
 }
 
 static void drop_queued(struct nf_peer *peer, int64_t count)
@@ -129,7 +130,9 @@ static void deliver_to_peer(struct nf_peer *peer, struct nf_letter *letter, net_
     peer->local = letter->local;
     unlink_peer(peer);
     link_newest(peer);
-    int64_t count = put_in_queue(peer, letter, room_for(peer, letter));
+    bool is_readers = peer->member.hub->reader == &peer->member;
+    int64_t count =
+        put_in_queue(peer, letter, is_readers ? nf_letter_count(letter) : room_for(peer, letter));
 
     if (count > 0) {
         nf_hub_ring(&peer->member, count < INT_MAX ? (int)count : INT_MAX);
@@ -159,6 +162,14 @@ static void link_newest_letter(struct nf_hub *hub, struct nf_letter *letter)
     letter->older = all->last;
     *(all->last != NULL ? &all->last->newer : &all->first) = letter;
     all->last = letter;
+}
+
+static void keep_strangers(struct nf_hub *hub, struct nf_stranger *stranger,
+                           struct nf_letter *letter)
+{
+    letter->is_strangers = true;
+    nf_mail_append(&stranger->mail, &hub->strangers.load, letter);
+    link_newest_letter(hub, letter);
 }
 
 static void unlink_stranger_letter(struct nf_hub *hub, struct nf_letter *letter)
@@ -191,9 +202,14 @@ static void forget(struct nf_hub *hub, struct nf_stranger *stranger)
     free(stranger);
 }
 
-static struct nf_stranger *writer_of(struct nf_letter *letter)
+static struct nf_stranger *stranger_of(struct nf_mailbox *box)
 {
-    return (struct nf_stranger *)(void *)((char *)letter->box - offsetof(struct nf_stranger, mail));
+    return (struct nf_stranger *)(void *)((char *)box - offsetof(struct nf_stranger, mail));
+}
+
+static struct nf_peer *peer_of(struct nf_mailbox *box)
+{
+    return (struct nf_peer *)(void *)((char *)box - offsetof(struct nf_peer, mail));
 }
 
 static void deliver_to_strangers(struct nf_hub *hub, struct nf_stranger *stranger,
@@ -214,7 +230,9 @@ static void deliver_to_strangers(struct nf_hub *hub, struct nf_stranger *strange
             return;
         }
     }
-    int64_t fit = nf_letter_fit(letter, &all->load, hub->bound[NF_STRANGERS]);
+    int64_t fit = hub->reader == hub->listener
+                      ? nf_letter_count(letter)
+                      : nf_letter_fit(letter, &all->load, hub->bound[NF_STRANGERS]);
 
     if (fit > 0 && stranger == NULL) {
         stranger = meet(hub, from);
@@ -226,8 +244,7 @@ static void deliver_to_strangers(struct nf_hub *hub, struct nf_stranger *strange
     }
     hub->dropped_strangers += nf_letter_count(letter) - fit;
     nf_letter_cut(letter, fit);
-    nf_mail_append(&stranger->mail, &all->load, letter);
-    link_newest_letter(hub, letter);
+    keep_strangers(hub, stranger, letter);
     /* Without a place to have, one who waits for a place might take the ring. */
     nf_hub_ring(hub->listener, hub->accepted < hub->bound[NF_PEERS] ? 1 : INT_MAX);
 }
@@ -237,7 +254,7 @@ size_t nf_hub_take_stranger(struct nf_hub *hub, void *buffer, size_t size, struc
                             struct nf_addr *local)
 {
     struct nf_letter *letter = hub->strangers.first;
-    struct nf_stranger *stranger = writer_of(letter);
+    struct nf_stranger *stranger = stranger_of(letter->box);
 
     *from = stranger->remote;
     *local = letter->local;
@@ -266,37 +283,76 @@ void nf_hub_deliver(struct nf_hub *hub, const struct nf_addr *from, uint32_t has
     }
 }
 
-/* Put a copy of the letter in its place, in all the lists that it is in. */
-static bool move_out(struct nf_hub *hub, struct nf_letter *letter)
-{
-    struct nf_mailbox *all = &hub->strangers;
-    bool is_strangers = letter->older != NULL || all->first == letter;
-    struct nf_letter *copy =
-        nf_letter_new(letter->data, letter->size, letter->segment, &letter->local);
+/* ---- The tray ---- */
 
-    if (copy == NULL) {
+static void take_out(struct nf_hub *hub, struct nf_letter *letter)
+{
+    if (letter->is_strangers) {
+        unlink_stranger_letter(hub, letter);
+    }
+    nf_mail_remove(letter->is_strangers ? &hub->strangers.load : &hub->queued, letter);
+}
+
+/* Whether a letter of the peer's has moved out, or was dropped. Without memory (`may_move` says so
+ * if it was lacking before) it stays where it is. */
+static bool move_to_queue(struct nf_peer *peer, struct nf_letter *letter, bool may_move)
+{
+    int64_t fit = room_for(peer, letter);
+    struct nf_letter *copy = may_move && fit > 0 ? nf_letter_copy(letter, fit) : NULL;
+
+    if (copy == NULL && fit > 0) {
+        put_in_queue(peer, letter, nf_letter_count(letter));
         return false;
     }
-    nf_mail_replace(letter, copy);
-    copy->older = letter->older;
-    copy->newer = letter->newer;
-    if (is_strangers) {
-        *(copy->older != NULL ? &copy->older->newer : &all->first) = copy;
-        *(copy->newer != NULL ? &copy->newer->older : &all->last) = copy;
+    drop_queued(peer, nf_letter_count(letter) - fit);
+    if (fit > 0) {
+        put_in_queue(peer, copy, fit);
     }
-    nf_letter_free(letter);
     return true;
 }
 
+static bool move_to_strangers(struct nf_hub *hub, struct nf_stranger *stranger,
+                              struct nf_letter *letter, bool may_move)
+{
+    int64_t fit = nf_letter_fit(letter, &hub->strangers.load, hub->bound[NF_STRANGERS]);
+    struct nf_letter *copy = may_move && fit > 0 ? nf_letter_copy(letter, fit) : NULL;
+
+    if (copy == NULL && fit > 0) {
+        keep_strangers(hub, stranger, letter);
+        return false;
+    }
+    hub->dropped_strangers += nf_letter_count(letter) - fit;
+    if (fit > 0) {
+        keep_strangers(hub, stranger, copy);
+    }
+    forget(hub, stranger);
+    return true;
+}
+
+/* In every box the letters of the tray are the last ones: taken out all and put back one by one,
+ * they keep their order. */
 int nf_hub_clear_tray(struct nf_hub *hub)
 {
+    struct nf_mailbox *box[NF_BATCH_MAX];
+    bool all = true;
+
     for (int i = 0; i < hub->in_tray; i++) {
-        if (hub->tray[i].box != NULL && !move_out(hub, &hub->tray[i])) {
-            return nf_fail_because(NET_LIMIT, "no memory");
+        box[i] = hub->tray[i].box;
+        if (box[i] != NULL) {
+            take_out(hub, &hub->tray[i]);
         }
     }
-    hub->in_tray = 0;
-    return 0;
+    for (int i = 0; i < hub->in_tray; i++) {
+        struct nf_letter *letter = &hub->tray[i];
+
+        if (box[i] != NULL && letter->is_strangers) {
+            all = move_to_strangers(hub, stranger_of(box[i]), letter, all) && all;
+        } else if (box[i] != NULL) {
+            all = move_to_queue(peer_of(box[i]), letter, all) && all;
+        }
+    }
+    hub->in_tray = all ? 0 : hub->in_tray;
+    return all ? 0 : nf_fail_because(NET_LIMIT, "no memory");
 }
 
 /* ---- From stranger to peer, and away ---- */
@@ -331,7 +387,7 @@ static struct nf_stranger *next_caller(struct nf_hub *hub)
     struct nf_stranger *stranger = hub->first_admitted;
 
     if (stranger == NULL) {
-        return writer_of(hub->strangers.first);
+        return stranger_of(hub->strangers.first->box);
     }
     hub->first_admitted = stranger->next_admitted;
     stranger->is_admitted = false;
@@ -354,12 +410,10 @@ void nf_hub_accept(struct nf_hub *hub, struct nf_peer *peer, net_deadline now)
 
         unlink_stranger_letter(hub, letter);
         nf_mail_remove(&hub->strangers.load, letter);
-        letter->older = NULL;
-        letter->newer = NULL;
+        letter->is_strangers = false;
+        letter->is_promised = first;
         peer->local = letter->local;
-        int64_t fit = room_for(peer, letter);
-
-        put_in_queue(peer, letter, fit == 0 && first ? 1 : fit);
+        put_in_queue(peer, letter, room_for(peer, letter));
     }
     forget(hub, stranger);
     nf_table_add(&hub->table, &peer->entry);
@@ -388,7 +442,7 @@ void nf_hub_remove_strangers(struct nf_hub *hub)
     }
     while (hub->strangers.first != NULL) {
         struct nf_letter *letter = hub->strangers.first;
-        struct nf_stranger *stranger = writer_of(letter);
+        struct nf_stranger *stranger = stranger_of(letter->box);
 
         unlink_stranger_letter(hub, letter);
         nf_mail_remove(&hub->strangers.load, letter);

@@ -91,9 +91,10 @@ struct nf_hub {
     struct nf_stranger *first_admitted;
     struct nf_stranger *last_admitted;
     int64_t admitted;
-    struct nf_sink *sink;        /* the postman's while he sorts */
-    struct nf_load queued;       /* what waits for all accepted peers together */
-    struct nf_mailbox strangers; /* all their letters, in order of arrival by `newer` */
+    const struct nf_member *reader; /* for whom the postman reads, while he sorts */
+    struct nf_sink *sink;           /* and his, or NULL */
+    struct nf_load queued;          /* what waits for all accepted peers together */
+    struct nf_mailbox strangers;    /* all their letters, in order of arrival by `newer` */
     int64_t dropped_queue;
     int64_t dropped_strangers;
     struct nf_batch *batch;   /* the postman's, from the first need on */
@@ -108,12 +109,14 @@ struct nf_hub {
 bool nf_hub_lock_to_close(struct nf_hub *hub);
 
 /* Sort a letter, which is the hub's from now on: to its sender's box, or to the strangers'; what
- * there is no room for is dropped and counted. `hash` is that of the sender in the table. */
+ * there is no room for is dropped and counted. What the reader himself is to have always has room,
+ * for he is there to take it, and in the tray it costs nothing. `hash` is that of the sender in the
+ * table. */
 void nf_hub_deliver(struct nf_hub *hub, const struct nf_addr *from, uint32_t hash,
                     struct nf_letter *letter, net_deadline now);
 
-/* Make the tray free for the next batch: what waits in it moves out. 0, or NET_LIMIT and some of it
- * stays. */
+/* Make the tray free for the next batch: what still waits in it moves out, as far as there is room
+ * for it; the rest is dropped and counted. 0, or NET_LIMIT and some of it stays. */
 int nf_hub_clear_tray(struct nf_hub *hub);
 
 /* End the peers that were silent for `idle` at the moment `now`, up to which all that had come was
@@ -159,8 +162,7 @@ typedef bool nf_errand(const struct nf_member *member);
 int nf_hub_wait(struct nf_member *member, nf_errand *is_done, struct nf_sink *sink,
                 net_deadline deadline);
 
-/* udp_postman.c, the lock held: sort what the kernel has, within reason; nothing while another is
- * postman. */
-void nf_hub_fetch(struct nf_hub *hub);
+/* udp_postman.c, the lock held: read a batch for the member; nothing while another is postman. */
+void nf_hub_fetch(struct nf_member *member);
 
 #endif

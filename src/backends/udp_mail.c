@@ -26,6 +26,17 @@ struct nf_letter *nf_letter_new(const void *data, size_t size, size_t segment,
     return letter;
 }
 
+struct nf_letter *nf_letter_copy(const struct nf_letter *letter, int64_t count)
+{
+    size_t size = count < nf_letter_count(letter) ? (size_t)count * letter->segment : letter->size;
+    struct nf_letter *copy = nf_letter_new(letter->data, size, letter->segment, &letter->local);
+
+    if (copy != NULL) {
+        copy->is_promised = letter->is_promised;
+    }
+    return copy;
+}
+
 void nf_letter_free(struct nf_letter *letter)
 {
     if (letter->is_lodger) {
@@ -101,17 +112,6 @@ void nf_mail_remove(struct nf_load *whole, struct nf_letter *letter)
     unlink_letter(letter);
 }
 
-void nf_mail_replace(const struct nf_letter *letter, struct nf_letter *other)
-{
-    struct nf_mailbox *box = letter->box;
-
-    other->box = box;
-    other->previous = letter->previous;
-    other->next = letter->next;
-    *(other->previous != NULL ? &other->previous->next : &box->first) = other;
-    *(other->next != NULL ? &other->next->previous : &box->last) = other;
-}
-
 size_t nf_letter_read(struct nf_letter *letter, void *buffer, size_t size)
 {
     size_t length = letter->size < letter->segment ? letter->size : letter->segment;
@@ -122,6 +122,7 @@ size_t nf_letter_read(struct nf_letter *letter, void *buffer, size_t size)
     }
     letter->data += length;
     letter->size -= length;
+    letter->is_promised = false;
     return length;
 }
 

@@ -21,6 +21,8 @@ struct nf_letter {
     size_t size;    /* of all that is left */
     size_t segment; /* of each datagram but the last */
     bool is_lodger; /* its bytes are a batch's, and it is not to be freed */
+    bool is_strangers;
+    bool is_promised; /* its first datagram is to be kept, whatever the bounds say */
 };
 
 /* What waits somewhere, or in several places together. */
@@ -40,6 +42,9 @@ struct nf_letter *nf_letter_new(const void *data, size_t size, size_t segment,
                                 const struct nf_addr *local);
 void nf_letter_free(struct nf_letter *letter);
 
+/* A copy, in memory of its own, of the first `count` datagrams, at least 1; NULL: no memory. */
+struct nf_letter *nf_letter_copy(const struct nf_letter *letter, int64_t count);
+
 /* How many datagrams it has, and how many of them fit where so much waits already and at most
  * `bound` bytes may. */
 int64_t nf_letter_count(const struct nf_letter *letter);
@@ -52,11 +57,9 @@ void nf_letter_cut(struct nf_letter *letter, int64_t count);
  * is left in it when its size is 0 then. */
 size_t nf_letter_read(struct nf_letter *letter, void *buffer, size_t size);
 
-/* Put a letter last into a box, take it out, and let another take its place. Each weighs on the
- * box's load and on `whole`. */
+/* Put a letter last into a box, and take it out. It weighs on the box's load and on `whole`. */
 void nf_mail_append(struct nf_mailbox *box, struct nf_load *whole, struct nf_letter *letter);
 void nf_mail_remove(struct nf_load *whole, struct nf_letter *letter);
-void nf_mail_replace(const struct nf_letter *letter, struct nf_letter *other);
 
 /* nf_letter_read for one in a box. After the last datagram it is out of the box. */
 size_t nf_mail_read(struct nf_load *whole, struct nf_letter *letter, void *buffer, size_t size);

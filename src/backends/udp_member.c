@@ -243,7 +243,7 @@ void nf_member_ready(net_socket *socket, unsigned interest, struct nf_notice *no
     nf_mutex_lock(&hub->lock);
     member->notice = NULL;
     if ((interest & NF_IN) != 0 && !is_done(member)) {
-        nf_hub_fetch(hub);
+        nf_hub_fetch(member);
     }
     bool done = canceled || is_done(member);
 

@@ -9,7 +9,6 @@
 
 enum {
     ROUND_AT_MOST = 4096, /* datagrams read past a deadline in search of one that came before it */
-    FETCH_AT_MOST = 4,    /* batches that one look for readiness reads */
     LINE = 64,            /* bytes that a cache fetches at once */
     BEFORE_ENTRY = offsetof(struct nf_peer, entry),
     AFTER_ENTRY = sizeof(struct nf_peer) - BEFORE_ENTRY - 1
@@ -64,18 +63,22 @@ static void look_up(struct nf_hub *hub, int arrivals, struct senders *senders)
 }
 
 /* The lock held: hand out what arrived. How many datagrams. */
-static int64_t sort_batch(struct nf_hub *hub, int arrivals, struct nf_sink *sink, net_deadline now)
+static int64_t sort_batch(struct nf_member *reader, int arrivals, struct nf_sink *sink,
+                          net_deadline now)
 {
+    struct nf_hub *hub = reader->hub;
     struct senders senders;
     int64_t count = 0;
 
     look_up(hub, arrivals, &senders);
     hub->in_tray = arrivals;
+    hub->reader = reader;
     hub->sink = sink;
     for (int i = 0; i < arrivals; i++) {
         count += nf_letter_count(&hub->tray[i]);
         nf_hub_deliver(hub, &senders.addr[i], senders.hash[i], &hub->tray[i], now);
     }
+    hub->reader = NULL;
     hub->sink = NULL;
     return count;
 }
@@ -83,8 +86,9 @@ static int64_t sort_batch(struct nf_hub *hub, int arrivals, struct nf_sink *sink
 /* Read a batch, the chair being ours; the lock is released meanwhile. How many datagrams were read,
  * or why none. With nothing there, wait for it until `until` or the next end of a silent peer.
  * Silence is sure only now: a datagram may have waited in the kernel for somebody to read. */
-static int64_t read_batch(struct nf_hub *hub, struct nf_sink *sink, net_deadline until)
+static int64_t read_batch(struct nf_member *reader, struct nf_sink *sink, net_deadline until)
 {
+    struct nf_hub *hub = reader->hub;
     net_deadline asked = nf_now();
     net_deadline end = nf_hub_next_end(hub);
     int code = make_room(hub);
@@ -109,7 +113,7 @@ static int64_t read_batch(struct nf_hub *hub, struct nf_sink *sink, net_deadline
     nf_mutex_lock(&hub->lock);
     hub->postman = false;
     hub->drained = n < NF_BATCH_MAX;
-    int64_t count = n >= 0 ? sort_batch(hub, n, sink, now) : n;
+    int64_t count = n >= 0 ? sort_batch(reader, n, sink, now) : n;
 
     if (count > 0) {
         hub->overdue = asked < end ? 0 : hub->overdue + (int)count;
@@ -169,7 +173,7 @@ static int take_step(struct nf_member *member, nf_errand *is_done, struct nf_sin
         sleep_for(member, deadline);
         return 0;
     }
-    int64_t n = read_batch(hub, sink, deadline);
+    int64_t n = read_batch(member, sink, deadline);
     bool nothing = n == NF_WOULD_BLOCK || n == NF_CONGESTED;
 
     if (n < 0 && !nothing) {
@@ -202,12 +206,10 @@ int nf_hub_wait(struct nf_member *member, nf_errand *is_done, struct nf_sink *si
     return code;
 }
 
-void nf_hub_fetch(struct nf_hub *hub)
+void nf_hub_fetch(struct nf_member *member)
 {
-    int64_t n = 0;
-
-    for (int i = 0; i < FETCH_AT_MOST && n >= 0 && !hub->postman && !(i > 0 && hub->drained); i++) {
-        n = read_batch(hub, NULL, NET_NOW);
+    if (!member->hub->postman) {
+        read_batch(member, NULL, NET_NOW);
     }
-    hand_over(hub);
+    hand_over(member->hub);
 }

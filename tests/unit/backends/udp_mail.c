@@ -268,7 +268,7 @@ static void take_step(struct model *model)
     struct nf_letter *letter = model->order[b][i];
     unsigned char buffer[MOST];
 
-    switch (model->count[b] > 0 ? dice(model, 5) : 0) {
+    switch (model->count[b] > 0 ? dice(model, 4) : 0) {
     case 0:
     case 1:
         if (model->count[b] < SLOTS) {
@@ -281,12 +281,6 @@ static void take_step(struct model *model)
         nf_mail_remove(&model->whole, letter);
         assert_null(letter->box);
         forget_letter(model, b, i);
-        break;
-    case 3:
-        model->order[b][i] = nf_letter_new(letter->data, letter->size, letter->segment, &local);
-        assert_non_null(model->order[b][i]);
-        nf_mail_replace(letter, model->order[b][i]);
-        nf_letter_free(letter);
         break;
     default:
         nf_mail_read(&model->whole, letter, buffer, sizeof buffer);
