@@ -100,9 +100,8 @@ static int64_t room_for(const struct nf_peer *peer, const struct nf_letter *lett
     const struct nf_hub *hub = peer->member.hub;
     int64_t alone = nf_letter_fit(letter, &peer->mail.load, hub->bound[NF_QUEUE]);
     int64_t among = nf_letter_fit(letter, &hub->queued, hub->bound[NF_TOTAL]);
-    int64_t fit = alone < among ? alone : among;
 
-    return fit == 0 && letter->is_promised ? 1 : fit;
+    return alone < among ? alone : among;
 }
 
 static void drop_queued(struct nf_peer *peer, int64_t count)
@@ -230,9 +229,9 @@ static void deliver_to_strangers(struct nf_hub *hub, struct nf_stranger *strange
             return;
         }
     }
-    int64_t fit = hub->reader == hub->listener
-                      ? nf_letter_count(letter)
-                      : nf_letter_fit(letter, &all->load, hub->bound[NF_STRANGERS]);
+    letter->is_unasked = hub->reader == hub->listener;
+    int64_t fit = letter->is_unasked ? nf_letter_count(letter)
+                                     : nf_letter_fit(letter, &all->load, hub->bound[NF_STRANGERS]);
 
     if (fit > 0 && stranger == NULL) {
         stranger = meet(hub, from);
@@ -285,74 +284,89 @@ void nf_hub_deliver(struct nf_hub *hub, const struct nf_addr *from, uint32_t has
 
 /* ---- The tray ---- */
 
-static void take_out(struct nf_hub *hub, struct nf_letter *letter)
+static void replace_in_line(struct nf_hub *hub, const struct nf_letter *letter,
+                            struct nf_letter *copy)
 {
-    if (letter->is_strangers) {
+    struct nf_mailbox *all = &hub->strangers;
+
+    copy->older = letter->older;
+    copy->newer = letter->newer;
+    *(copy->older != NULL ? &copy->older->newer : &all->first) = copy;
+    *(copy->newer != NULL ? &copy->newer->older : &all->last) = copy;
+}
+
+/* How many of a letter's datagrams may stay: all, if the bounds let them in. */
+static int64_t may_stay(struct nf_hub *hub, const struct nf_letter *letter)
+{
+    if (!letter->is_unasked) {
+        return nf_letter_count(letter);
+    }
+    return letter->is_strangers
+               ? nf_letter_fit(letter, &hub->strangers.load, hub->bound[NF_STRANGERS])
+               : room_for(peer_of(letter->box), letter);
+}
+
+static struct nf_load *load_with(struct nf_hub *hub, const struct nf_letter *letter)
+{
+    return letter->is_strangers ? &hub->strangers.load : &hub->queued;
+}
+
+/* Whether a letter has left the tray; without memory it stays. One that was not asked for weighs
+ * nothing before. */
+static bool move_out(struct nf_hub *hub, struct nf_letter *letter)
+{
+    struct nf_mailbox *box = letter->box;
+    struct nf_load *whole = load_with(hub, letter);
+    int64_t fit = may_stay(hub, letter);
+    int64_t lost = nf_letter_count(letter) - fit;
+    struct nf_letter *copy = fit > 0 ? nf_letter_copy(letter, fit) : NULL;
+
+    if (letter->is_unasked) {
+        nf_mail_weigh(whole, letter, 1);
+    }
+    if (copy == NULL && fit > 0) {
+        return false;
+    }
+    if (copy != NULL) {
+        nf_mail_replace(whole, letter, copy);
+    } else {
+        nf_mail_remove(whole, letter);
+    }
+    if (!letter->is_strangers) {
+        drop_queued(peer_of(box), lost);
+        return true;
+    }
+    if (copy != NULL) {
+        replace_in_line(hub, letter, copy);
+    } else {
         unlink_stranger_letter(hub, letter);
     }
-    nf_mail_remove(letter->is_strangers ? &hub->strangers.load : &hub->queued, letter);
-}
-
-/* Whether a letter of the peer's has moved out, or was dropped. Without memory (`may_move` says so
- * if it was lacking before) it stays where it is. */
-static bool move_to_queue(struct nf_peer *peer, struct nf_letter *letter, bool may_move)
-{
-    int64_t fit = room_for(peer, letter);
-    struct nf_letter *copy = may_move && fit > 0 ? nf_letter_copy(letter, fit) : NULL;
-
-    if (copy == NULL && fit > 0) {
-        put_in_queue(peer, letter, nf_letter_count(letter));
-        return false;
-    }
-    drop_queued(peer, nf_letter_count(letter) - fit);
-    if (fit > 0) {
-        put_in_queue(peer, copy, fit);
-    }
+    hub->dropped_strangers += lost;
+    forget(hub, stranger_of(box));
     return true;
 }
 
-static bool move_to_strangers(struct nf_hub *hub, struct nf_stranger *stranger,
-                              struct nf_letter *letter, bool may_move)
-{
-    int64_t fit = nf_letter_fit(letter, &hub->strangers.load, hub->bound[NF_STRANGERS]);
-    struct nf_letter *copy = may_move && fit > 0 ? nf_letter_copy(letter, fit) : NULL;
-
-    if (copy == NULL && fit > 0) {
-        keep_strangers(hub, stranger, letter);
-        return false;
-    }
-    hub->dropped_strangers += nf_letter_count(letter) - fit;
-    if (fit > 0) {
-        keep_strangers(hub, stranger, copy);
-    }
-    forget(hub, stranger);
-    return true;
-}
-
-/* In every box the letters of the tray are the last ones: taken out all and put back one by one,
- * they keep their order. */
+/* What was not asked for weighs nothing until its turn comes, so that all else has room before it.
+ */
 int nf_hub_clear_tray(struct nf_hub *hub)
 {
-    struct nf_mailbox *box[NF_BATCH_MAX];
-    bool all = true;
+    int count = hub->in_tray;
+    bool is_clear = true;
 
-    for (int i = 0; i < hub->in_tray; i++) {
-        box[i] = hub->tray[i].box;
-        if (box[i] != NULL) {
-            take_out(hub, &hub->tray[i]);
-        }
-    }
-    for (int i = 0; i < hub->in_tray; i++) {
+    for (int i = 0; i < count; i++) {
         struct nf_letter *letter = &hub->tray[i];
 
-        if (box[i] != NULL && letter->is_strangers) {
-            all = move_to_strangers(hub, stranger_of(box[i]), letter, all) && all;
-        } else if (box[i] != NULL) {
-            all = move_to_queue(peer_of(box[i]), letter, all) && all;
+        if (letter->box != NULL && letter->is_unasked) {
+            nf_mail_weigh(load_with(hub, letter), letter, -1);
         }
     }
-    hub->in_tray = all ? 0 : hub->in_tray;
-    return all ? 0 : nf_fail_because(NET_LIMIT, "no memory");
+    for (int i = 0; i < count; i++) {
+        if (hub->tray[i].box != NULL) {
+            is_clear = move_out(hub, &hub->tray[i]) && is_clear;
+        }
+    }
+    hub->in_tray = is_clear ? 0 : count;
+    return is_clear ? 0 : nf_fail_because(NET_LIMIT, "no memory");
 }
 
 /* ---- From stranger to peer, and away ---- */
@@ -411,9 +425,11 @@ void nf_hub_accept(struct nf_hub *hub, struct nf_peer *peer, net_deadline now)
         unlink_stranger_letter(hub, letter);
         nf_mail_remove(&hub->strangers.load, letter);
         letter->is_strangers = false;
-        letter->is_promised = first;
+        letter->is_unasked = false;
         peer->local = letter->local;
-        put_in_queue(peer, letter, room_for(peer, letter));
+        int64_t fit = room_for(peer, letter);
+
+        put_in_queue(peer, letter, fit == 0 && first ? 1 : fit);
     }
     forget(hub, stranger);
     nf_table_add(&hub->table, &peer->entry);

@@ -32,7 +32,7 @@ struct nf_letter *nf_letter_copy(const struct nf_letter *letter, int64_t count)
     struct nf_letter *copy = nf_letter_new(letter->data, size, letter->segment, &letter->local);
 
     if (copy != NULL) {
-        copy->is_promised = letter->is_promised;
+        copy->is_strangers = letter->is_strangers;
     }
     return copy;
 }
@@ -79,18 +79,23 @@ static void weigh(struct nf_load *load, int64_t bytes, int64_t datagrams)
     load->datagrams += datagrams;
 }
 
+void nf_mail_weigh(struct nf_load *whole, const struct nf_letter *letter, int sign)
+{
+    int64_t bytes = sign * (int64_t)letter->size;
+    int64_t count = sign * nf_letter_count(letter);
+
+    weigh(&letter->box->load, bytes, count);
+    weigh(whole, bytes, count);
+}
+
 void nf_mail_append(struct nf_mailbox *box, struct nf_load *whole, struct nf_letter *letter)
 {
-    int64_t bytes = (int64_t)letter->size;
-    int64_t count = nf_letter_count(letter);
-
     letter->box = box;
     letter->next = NULL;
     letter->previous = box->last;
     *(box->last != NULL ? &box->last->next : &box->first) = letter;
     box->last = letter;
-    weigh(&box->load, bytes, count);
-    weigh(whole, bytes, count);
+    nf_mail_weigh(whole, letter, 1);
 }
 
 static void unlink_letter(struct nf_letter *letter)
@@ -104,12 +109,22 @@ static void unlink_letter(struct nf_letter *letter)
 
 void nf_mail_remove(struct nf_load *whole, struct nf_letter *letter)
 {
-    int64_t bytes = (int64_t)letter->size;
-    int64_t count = nf_letter_count(letter);
-
-    weigh(&letter->box->load, -bytes, -count);
-    weigh(whole, -bytes, -count);
+    nf_mail_weigh(whole, letter, -1);
     unlink_letter(letter);
+}
+
+void nf_mail_replace(struct nf_load *whole, struct nf_letter *letter, struct nf_letter *other)
+{
+    struct nf_mailbox *box = letter->box;
+
+    nf_mail_weigh(whole, letter, -1);
+    other->box = box;
+    other->previous = letter->previous;
+    other->next = letter->next;
+    *(other->previous != NULL ? &other->previous->next : &box->first) = other;
+    *(other->next != NULL ? &other->next->previous : &box->last) = other;
+    letter->box = NULL;
+    nf_mail_weigh(whole, other, 1);
 }
 
 size_t nf_letter_read(struct nf_letter *letter, void *buffer, size_t size)
@@ -122,7 +137,6 @@ size_t nf_letter_read(struct nf_letter *letter, void *buffer, size_t size)
     }
     letter->data += length;
     letter->size -= length;
-    letter->is_promised = false;
     return length;
 }
 

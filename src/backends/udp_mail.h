@@ -22,7 +22,7 @@ struct nf_letter {
     size_t segment; /* of each datagram but the last */
     bool is_lodger; /* its bytes are a batch's, and it is not to be freed */
     bool is_strangers;
-    bool is_promised; /* its first datagram is to be kept, whatever the bounds say */
+    bool is_unasked; /* it was let in without asking the bounds */
 };
 
 /* What waits somewhere, or in several places together. */
@@ -57,9 +57,14 @@ void nf_letter_cut(struct nf_letter *letter, int64_t count);
  * is left in it when its size is 0 then. */
 size_t nf_letter_read(struct nf_letter *letter, void *buffer, size_t size);
 
-/* Put a letter last into a box, and take it out. It weighs on the box's load and on `whole`. */
+/* Put a letter last into a box, take it out, and let another take its place. Each weighs on the
+ * box's load and on `whole`. */
 void nf_mail_append(struct nf_mailbox *box, struct nf_load *whole, struct nf_letter *letter);
 void nf_mail_remove(struct nf_load *whole, struct nf_letter *letter);
+void nf_mail_replace(struct nf_load *whole, struct nf_letter *letter, struct nf_letter *other);
+
+/* Let a letter in a box weigh nothing for a while (-1), and again what it weighs (1). */
+void nf_mail_weigh(struct nf_load *whole, const struct nf_letter *letter, int sign);
 
 /* nf_letter_read for one in a box. After the last datagram it is out of the box. */
 size_t nf_mail_read(struct nf_load *whole, struct nf_letter *letter, void *buffer, size_t size);
