@@ -179,7 +179,7 @@ static int open_train(const struct nf_datagram_sender *sender, const net_message
  * that failure for told. Of a shared descriptor all failures come again; one with a peer has those
  * that are told once, so there every train goes alone. */
 static int draw(const struct nf_datagram_sender *sender, const net_message *messages, int count,
-                uint64_t refusal, struct plan *plan)
+                bool has_trains, uint64_t refusal, struct plan *plan)
 {
     int most = sender->kept != NULL ? 1 : NF_TRAINS_MAX;
     const net_message *first = NULL;
@@ -196,7 +196,7 @@ static int draw(const struct nf_datagram_sender *sender, const net_message *mess
             }
             first = &messages[i];
             last = plan->trains - 1;
-            alone = is_refused(refusal, &plan->route[last].to, first->size);
+            alone = !has_trains || is_refused(refusal, &plan->route[last].to, first->size);
         }
         plan->train[last].count++;
         plan->bytes[last] += messages[i].size;
@@ -223,6 +223,7 @@ int nf_datagram_send_messages(const struct nf_datagram_sender *sender, const net
                               int count, net_deadline deadline)
 {
     uint64_t refusal = atomic_load_explicit(sender->refusal, memory_order_relaxed);
+    bool has_trains = count > 1 && nf_transfer_knows_trains(sender->fd);
     bool denied = false;
     int done = 0;
     int code = sender->kept != NULL && !nf_is_canceled(sender->socket)
@@ -236,7 +237,7 @@ int nf_datagram_send_messages(const struct nf_datagram_sender *sender, const net
             code = nf_fail(NET_CANCELED);
             break;
         }
-        code = draw(sender, messages + done, count - done, refusal, &plan);
+        code = draw(sender, messages + done, count - done, has_trains, refusal, &plan);
         if (code < 0) {
             break;
         }

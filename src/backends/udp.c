@@ -182,7 +182,7 @@ static int udp_send_messages(net_socket *socket, const net_message *messages, in
     return nf_datagram_send_messages(&sender, messages, count, deadline);
 }
 
-/* The turn being ours. The kernel is not asked again when it had no more a moment ago. */
+/* The turn being ours. The kernel is not asked again once it had no more. */
 static int take_many(struct connection *self, net_message *messages, int count,
                      net_deadline deadline)
 {
@@ -193,6 +193,7 @@ static int take_many(struct connection *self, net_message *messages, int count,
         nf_socket_local(self->line.fd, &self->local);
         self->local.port = 0;
     }
+    self->burst.drained = false; /* who knows what came since */
     while (i < count && (i == 0 || nf_burst_has_more(&self->burst))) {
         n = take_one(self, messages[i].data, messages[i].capacity, i == 0 ? deadline : NET_NOW,
                      true);

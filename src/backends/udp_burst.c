@@ -78,7 +78,7 @@ static ssize_t receive(struct nf_burst *burst, int fd, void *buffer, size_t size
     }
     burst->next = 1;
     burst->arrivals = n;
-    burst->drained = n < (burst->is_small ? LOOK : NF_BATCH_MAX);
+    burst->drained = !nf_batch_was_full(burst->batch);
     size_t length = 0;
 
     if (burst->has_trains) {
@@ -112,36 +112,31 @@ static void learn(struct nf_burst *burst, int fd, int64_t arrivals)
     }
 }
 
-/* A batch for whom it pays; one that only looks is small, and does not stay unless it found
- * something. */
-static bool make_room(struct nf_burst *burst, bool large)
+/* A batch that receives, or a small one that only looks. */
+static bool make_room(struct nf_burst *burst, bool looks)
 {
-    if (large && burst->batch != NULL && burst->is_small) {
-        nf_batch_free(burst->batch);
-        burst->batch = NULL;
+    if (burst->looks && burst->batch != NULL) {
+        nf_burst_free(burst);
     }
-    if (burst->batch == NULL) {
-        burst->is_small = !large;
-        burst->batch = large ? nf_batch_new(NF_BATCH_MAX, NF_BATCH_FROM_PEER)
-                             : nf_batch_new(LOOK, NF_BATCH_BESIDE_A_HEAD);
-    }
+    burst->looks = looks;
+    burst->batch = looks ? nf_batch_new(LOOK, NF_BATCH_BESIDE_A_HEAD)
+                         : nf_batch_renew(burst->batch, NF_BATCH_FROM_PEER);
     return burst->batch != NULL;
 }
 
-ssize_t nf_burst_recv_ahead(struct nf_burst *burst, int fd, void *buffer, size_t size, int how,
-                            bool many)
+ssize_t nf_burst_recv_ahead(struct nf_burst *burst, int fd, void *buffer, size_t size, int how)
 {
-    bool large = burst->has_trains || burst->is_busy || many;
+    bool looks = !burst->has_trains && !burst->is_busy;
+    unsigned char none;
 
     burst->drained = false;
-    if (!make_room(burst, large)) {
+    if (!make_room(burst, looks)) {
         return burst->has_trains ? NET_LIMIT : nf_transfer_recv(fd, buffer, size, how);
     }
-    unsigned char none;
     ssize_t n = receive(burst, fd, buffer != NULL ? buffer : &none, size, how);
 
     learn(burst, fd, n >= 0 ? burst->arrivals : 0);
-    if (burst->is_small && !nf_burst_is_waiting(burst)) {
+    if (!burst->is_busy && !burst->has_trains) {
         nf_burst_free(burst);
     }
     return n;

@@ -21,7 +21,7 @@ struct nf_burst {
     _Atomic bool waiting; /* datagrams are here, so the descriptor's readiness does not tell */
     bool has_trains;      /* asked the kernel for them */
     bool is_busy;         /* the last batch was more than one */
-    bool is_small;        /* of the batch: made to look */
+    bool looks;           /* of the batch: made to look only */
     bool drained;         /* the last receive took all that the kernel had */
     uint8_t rest;         /* datagrams by plain receives between two looks */
     uint8_t rested;       /* of these had */
@@ -37,8 +37,7 @@ static inline bool nf_burst_is_waiting(const struct nf_burst *burst)
 ssize_t nf_burst_take(struct nf_burst *burst, void *buffer, size_t size);
 
 /* The long way of nf_burst_recv: by the batch, or looking whether that would pay. */
-ssize_t nf_burst_recv_ahead(struct nf_burst *burst, int fd, void *buffer, size_t size, int how,
-                            bool many);
+ssize_t nf_burst_recv_ahead(struct nf_burst *burst, int fd, void *buffer, size_t size, int how);
 
 /* With none here: receive one as nf_transfer_recv does, its real length, or NF_WOULD_BLOCK and so
  * on. With `many` more is wanted. */
@@ -46,7 +45,7 @@ static inline ssize_t nf_burst_recv(struct nf_burst *burst, int fd, void *buffer
                                     int how, bool many)
 {
     if (many || burst->rested > burst->rest || burst->is_busy || burst->has_trains) {
-        return nf_burst_recv_ahead(burst, fd, buffer, size, how, many);
+        return nf_burst_recv_ahead(burst, fd, buffer, size, how);
     }
     ssize_t n = nf_transfer_recv(fd, buffer, size, how);
 

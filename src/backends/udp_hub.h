@@ -78,7 +78,7 @@ struct nf_hub {
     struct nf_addr group_source; /* as the address had it */
     struct nf_wake wake;         /* for the postman */
     bool postman;
-    int overdue;          /* datagrams read since the oldest peer should have ended */
+    int overdue;          /* arrivals since the oldest peer should have ended */
     _Atomic bool haunted; /* a forked child's: the lock is held by nobody who will give it back */
     _Atomic int members;  /* sockets not closed yet */
     struct nf_member *listener; /* NULL once closed */

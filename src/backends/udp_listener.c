@@ -191,8 +191,10 @@ static void wake_all(struct nf_hub *hub)
 
 static int admit(struct nf_hub *hub, const struct nf_value *value)
 {
-    if (value->addr.family == NF_NOWHERE || value->addr.port == 0 ||
-        nf_addr_is_wildcard(&value->addr)) {
+    bool has_zone = value->addr.scope != 0 || !nf_addr_is_link_local(&value->addr);
+
+    if (value->addr.family == NF_NOWHERE || value->addr.port == 0 || !has_zone ||
+        nf_addr_is_wildcard(&value->addr) || nf_addr_is_group(&value->addr)) {
         return nf_fail_because(NET_ADDRESS, "admit takes the address of a peer, HOST:PORT");
     }
     if (value->addr.family == NF_IPV6 && !hub->v6) {

@@ -102,8 +102,8 @@ ssize_t nf_member_recv(struct nf_member *member, const struct nf_reader *reader,
     return n;
 }
 
-/* The lock held: whether there is more without waiting. The kernel is not asked again when it had
- * no more a moment ago. */
+/* The lock held: whether there is more without waiting. The kernel is not asked again once it had
+ * no more. */
 static bool has_more(struct nf_member *member, const struct nf_reader *reader)
 {
     return reader->is_done(member) ||
@@ -116,6 +116,7 @@ int nf_member_recv_messages(struct nf_member *member, const struct nf_reader *re
     struct nf_sink sink = {.listener = member, .messages = messages, .count = count};
 
     nf_mutex_lock(&member->hub->lock);
+    member->hub->drained = false; /* who knows what came since somebody looked */
     ssize_t n = nf_hub_wait(member, reader->is_done, reader->has_sink ? &sink : NULL, deadline);
     int i = sink.filled;
 

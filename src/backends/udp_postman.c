@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 enum {
-    ROUND_AT_MOST = 4096, /* datagrams read past a deadline in search of one that came before it */
+    ROUND_AT_MOST = 4096, /* arrivals read past a deadline in search of one that came before it */
     LINE = 64,            /* bytes that a cache fetches at once */
     BEFORE_ENTRY = offsetof(struct nf_peer, entry),
     AFTER_ENTRY = sizeof(struct nf_peer) - BEFORE_ENTRY - 1
@@ -20,11 +20,12 @@ static int make_room(struct nf_hub *hub)
     if (hub->tray == NULL) {
         hub->tray = calloc(NF_BATCH_MAX, sizeof *hub->tray);
     }
-    if (hub->batch == NULL) {
-        hub->batch = nf_batch_new(NF_BATCH_MAX, NF_BATCH_FROM_ANYONE);
+    int code = hub->tray != NULL ? nf_hub_clear_tray(hub) : nf_fail_because(NET_LIMIT, "no memory");
+
+    if (code == 0) {
+        hub->batch = nf_batch_renew(hub->batch, NF_BATCH_FROM_ANYONE);
     }
-    return hub->tray != NULL && hub->batch != NULL ? nf_hub_clear_tray(hub)
-                                                   : nf_fail_because(NET_LIMIT, "no memory");
+    return hub->batch != NULL ? code : NET_LIMIT;
 }
 
 /* Who sent each letter of the batch. With many peers all that is known of them is far from the
@@ -62,31 +63,28 @@ static void look_up(struct nf_hub *hub, int arrivals, struct senders *senders)
     }
 }
 
-/* The lock held: hand out what arrived. How many datagrams. */
-static int64_t sort_batch(struct nf_member *reader, int arrivals, struct nf_sink *sink,
-                          net_deadline now)
+/* The lock held: hand out what arrived. */
+static void sort_batch(struct nf_member *reader, int arrivals, struct nf_sink *sink,
+                       net_deadline now)
 {
     struct nf_hub *hub = reader->hub;
     struct senders senders;
-    int64_t count = 0;
 
     look_up(hub, arrivals, &senders);
     hub->in_tray = arrivals;
     hub->reader = reader;
     hub->sink = sink;
     for (int i = 0; i < arrivals; i++) {
-        count += nf_letter_count(&hub->tray[i]);
         nf_hub_deliver(hub, &senders.addr[i], senders.hash[i], &hub->tray[i], now);
     }
     hub->reader = NULL;
     hub->sink = NULL;
-    return count;
 }
 
-/* Read a batch, the chair being ours; the lock is released meanwhile. How many datagrams were read,
- * or why none. With nothing there, wait for it until `until` or the next end of a silent peer.
+/* Read a batch, the chair being ours; the lock is released meanwhile. How many arrived, or why none
+ * did. With nothing there, wait for it until `until` or the next end of a silent peer.
  * Silence is sure only now: a datagram may have waited in the kernel for somebody to read. */
-static int64_t read_batch(struct nf_member *reader, struct nf_sink *sink, net_deadline until)
+static int read_batch(struct nf_member *reader, struct nf_sink *sink, net_deadline until)
 {
     struct nf_hub *hub = reader->hub;
     net_deadline asked = nf_now();
@@ -112,17 +110,16 @@ static int64_t read_batch(struct nf_member *reader, struct nf_sink *sink, net_de
 
     nf_mutex_lock(&hub->lock);
     hub->postman = false;
-    hub->drained = n < NF_BATCH_MAX;
-    int64_t count = n >= 0 ? sort_batch(reader, n, sink, now) : n;
-
-    if (count > 0) {
-        hub->overdue = asked < end ? 0 : hub->overdue + (int)count;
+    hub->drained = n < 0 || !nf_batch_was_full(hub->batch);
+    if (n > 0) {
+        sort_batch(reader, n, sink, now);
+        hub->overdue = asked < end ? 0 : hub->overdue + n;
     }
     if (n == NF_WOULD_BLOCK || hub->overdue >= ROUND_AT_MOST) {
         nf_hub_expire(hub, asked);
         hub->overdue = 0;
     }
-    return count;
+    return n;
 }
 
 static void sleep_for(struct nf_member *member, net_deadline until)
@@ -160,8 +157,8 @@ static void hand_over(struct nf_hub *hub)
 }
 
 /* One step towards the errand: read, or sleep while another reads. 0 to look again, or why not. */
-static int take_step(struct nf_member *member, nf_errand *is_done, struct nf_sink *sink,
-                     int64_t *reads, net_deadline deadline)
+static int take_step(struct nf_member *member, nf_errand *is_done, struct nf_sink *sink, int *reads,
+                     net_deadline deadline)
 {
     struct nf_hub *hub = member->hub;
     bool passed = nf_deadline_passed(deadline);
@@ -173,11 +170,11 @@ static int take_step(struct nf_member *member, nf_errand *is_done, struct nf_sin
         sleep_for(member, deadline);
         return 0;
     }
-    int64_t n = read_batch(member, sink, deadline);
+    int n = read_batch(member, sink, deadline);
     bool nothing = n == NF_WOULD_BLOCK || n == NF_CONGESTED;
 
     if (n < 0 && !nothing) {
-        return (int)n;
+        return n;
     }
     *reads += nothing ? 0 : n;
     if (passed && (nothing || *reads >= ROUND_AT_MOST) && !is_done(member) &&
@@ -190,7 +187,7 @@ static int take_step(struct nf_member *member, nf_errand *is_done, struct nf_sin
 int nf_hub_wait(struct nf_member *member, nf_errand *is_done, struct nf_sink *sink,
                 net_deadline deadline)
 {
-    int64_t reads = 0;
+    int reads = 0;
     int code = 0;
 
     while (code == 0) {

@@ -14,8 +14,15 @@
 #define UDP_GRO 104
 #endif
 
-/* So that the starts of datagrams do not fall on the same lines of a cache. */
-enum { STAGGER = 192, ROOM = NF_HEAD_MAX + NF_DATAGRAM_MAX + STAGGER };
+enum {
+    STAGGER = 192, /* so that the starts of datagrams do not fall on the same lines of a cache */
+    ROOM = NF_HEAD_MAX + NF_DATAGRAM_MAX + STAGGER,
+    FIRST_SIZE = 2,    /* arrivals */
+    GROWTH = 8,        /* by how much a batch grows, and how little used it is too large */
+    LONG_CALM = 64,    /* receives that used so little */
+    BYTES = 512 * 1024 /* about as many as a receive asks for, by what the last one brought: touched
+                          memory stays */
+};
 
 enum {
     CONTROL = CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(struct in_pktinfo)) +
@@ -29,8 +36,12 @@ struct post {
 };
 
 struct nf_batch {
-    int size; /* arrivals that fit */
-    int used; /* by the last receive */
+    int size;    /* arrivals that fit */
+    int asked;   /* for so many by the last receive, */
+    int used;    /* which brought so many */
+    int calm;    /* receives that brought few, in a row */
+    size_t mean; /* bytes of an arrival, lately */
+    size_t most; /* bytes that any receive brought */
     enum nf_batch_kind kind;
     struct mmsghdr header[NF_BATCH_MAX];
     struct post post[NF_BATCH_MAX];
@@ -58,14 +69,15 @@ struct nf_batch *nf_batch_new(int arrivals, enum nf_batch_kind kind)
         nf_fail_because(NET_LIMIT, "no memory");
         return NULL;
     }
+    memset(batch, 0, offsetof(struct nf_batch, header));
     batch->size = arrivals;
-    batch->used = 0;
     batch->kind = kind;
     for (int i = 0; i < arrivals; i++) {
         struct msghdr *header = &batch->header[i].msg_hdr;
         struct iovec *piece = &batch->post[i].piece[1];
 
         memset(header, 0, sizeof *header);
+        memset(piece, 0, sizeof *piece);
         header->msg_iov = piece;
         header->msg_iovlen = 1;
         header->msg_control = batch->post[i].control;
@@ -73,8 +85,10 @@ struct nf_batch *nf_batch_new(int arrivals, enum nf_batch_kind kind)
         /* The room of the first is the last, so that it can be missing. */
         size_t room = (size_t)(i > 0 ? i : arrivals) - 1;
 
-        piece->iov_base = batch->room + room * ROOM + NF_HEAD_MAX;
-        piece->iov_len = NF_DATAGRAM_MAX;
+        if (room < (size_t)rooms) {
+            piece->iov_base = batch->room + room * ROOM + NF_HEAD_MAX;
+            piece->iov_len = NF_DATAGRAM_MAX;
+        }
     }
     return batch;
 }
@@ -82,6 +96,55 @@ struct nf_batch *nf_batch_new(int arrivals, enum nf_batch_kind kind)
 void nf_batch_free(struct nf_batch *batch)
 {
     free(batch);
+}
+
+bool nf_batch_was_full(const struct nf_batch *batch)
+{
+    return batch->used == batch->asked;
+}
+
+struct nf_batch *nf_batch_renew(struct nf_batch *batch, enum nf_batch_kind kind)
+{
+    if (batch == NULL) {
+        return nf_batch_new(FIRST_SIZE, kind);
+    }
+    int size = batch->size;
+
+    if (batch->used == size && size < NF_BATCH_MAX) {
+        size = size * GROWTH < NF_BATCH_MAX ? size * GROWTH : NF_BATCH_MAX;
+    } else if (batch->calm >= LONG_CALM && size > FIRST_SIZE) {
+        size = FIRST_SIZE;
+    } else if (batch->most <= 2 * (size_t)BYTES) {
+        return batch;
+    }
+    struct nf_batch *other = nf_batch_new(size, kind);
+
+    if (other == NULL) {
+        return batch;
+    }
+    other->mean = batch->mean;
+    nf_batch_free(batch);
+    return other;
+}
+
+/* What a receive brought tells how much the next one should ask for. */
+static void learn(struct nf_batch *batch)
+{
+    size_t bytes = 0;
+
+    for (int i = 0; i < batch->used; i++) {
+        bytes += batch->header[i].msg_len;
+    }
+    batch->calm = batch->used * GROWTH <= batch->size ? batch->calm + 1 : 0;
+    batch->mean = bytes / (size_t)batch->used;
+    batch->most = bytes > batch->most ? bytes : batch->most;
+}
+
+static int how_many(const struct nf_batch *batch)
+{
+    size_t count = batch->mean > 0 ? BYTES / batch->mean : NF_BATCH_MAX;
+
+    return count < (size_t)batch->size ? (int)count : batch->size;
 }
 
 int nf_batch_recv(struct nf_batch *batch, int fd, void *head, size_t size, int how)
@@ -98,13 +161,15 @@ int nf_batch_recv(struct nf_batch *batch, int fd, void *head, size_t size, int h
         first->msg_iov = post->piece;
         first->msg_iovlen = batch->kind == NF_BATCH_BESIDE_A_HEAD ? 1 : 2;
     }
+    batch->asked = how_many(batch);
     int got =
-        recvmmsg(fd, batch->header, (unsigned)batch->size, MSG_WAITFORONE | MSG_TRUNC | how, NULL);
+        recvmmsg(fd, batch->header, (unsigned)batch->asked, MSG_WAITFORONE | MSG_TRUNC | how, NULL);
 
     if (got < 0) {
         return nf_transfer_failure();
     }
     batch->used = got;
+    learn(batch);
     return got;
 }
 

@@ -34,6 +34,14 @@ enum nf_batch_kind {
 struct nf_batch *nf_batch_new(int arrivals, enum nf_batch_kind kind);
 void nf_batch_free(struct nf_batch *batch);
 
+/* As much as pays after what the last receives brought: little at first (`batch` is NULL), more
+ * after a full one, little again after a long calm. What is in `batch` must not be needed any more;
+ * without memory for another it stays. NULL and NET_LIMIT. */
+struct nf_batch *nf_batch_renew(struct nf_batch *batch, enum nf_batch_kind kind);
+
+/* Whether the last receive took as many as it asked for: there may be more. */
+bool nf_batch_was_full(const struct nf_batch *batch);
+
 /* How many arrived; NF_WOULD_BLOCK, NF_CONGESTED, or a code. Waits (unless NF_DONTWAIT) for the
  * first only. When there is a `head`, the first arrival begins there, and what is beyond `size`
  * goes to the batch, or is gone. */

@@ -6,6 +6,7 @@
 #include "os/socket.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
@@ -170,6 +171,17 @@ static int set_patience(int fd, int name, int64_t value)
     return setsockopt(fd, SOL_SOCKET, name, &time, sizeof time) == 0 ? 0 : nf_fail_errno(errno);
 }
 
+/* By a filter that lets nothing through. socket(7), SO_ATTACH_FILTER */
+static int set_deaf(int fd, bool deaf)
+{
+    struct sock_filter nothing = {.code = BPF_RET | BPF_K, .k = 0};
+    struct sock_fprog program = {.len = 1, .filter = &nothing};
+    int code = deaf ? setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program)
+                    : setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &program, sizeof program);
+
+    return code == 0 ? 0 : nf_fail_errno(errno);
+}
+
 int nf_sockopt_set(int fd, enum nf_sockopt option, int64_t value)
 {
     switch (option) {
@@ -185,6 +197,8 @@ int nf_sockopt_set(int fd, enum nf_sockopt option, int64_t value)
         return set_group_interface(fd, (int)value);
     case NF_SO_FRAGMENT:
         return set_plain(fd, option, value != 0 ? IP_PMTUDISC_WANT : IP_PMTUDISC_DO);
+    case NF_SO_DEAF:
+        return set_deaf(fd, value != 0);
     case NF_SO_RCVTIMEO:
         return set_patience(fd, SO_RCVTIMEO, value);
     case NF_SO_SNDTIMEO:

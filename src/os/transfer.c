@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <netinet/udp.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/uio.h>
 
@@ -155,6 +156,22 @@ struct fleet {
 static bool is_no_train(int error)
 {
     return error == EINVAL || error == EIO || error == EMSGSIZE || error == EOPNOTSUPP;
+}
+
+bool nf_transfer_knows_trains(int fd)
+{
+    enum { UNKNOWN, NO, YES };
+    static _Atomic int answer = UNKNOWN;
+    int known = atomic_load_explicit(&answer, memory_order_relaxed);
+
+    if (known == UNKNOWN) {
+        int segment = 0;
+        socklen_t size = sizeof segment;
+
+        known = getsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &segment, &size) == 0 ? YES : NO;
+        atomic_store_explicit(&answer, known, memory_order_relaxed);
+    }
+    return known == YES;
 }
 
 static void fill_header(struct fleet *fleet, int i, bool v6, const struct nf_train *train,

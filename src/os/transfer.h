@@ -45,6 +45,9 @@ enum {
     NF_TRAIN_SIZE_MAX = 65000   /* bytes in a train, somewhat less than in a packet */
 };
 
+/* Whether the system has heard of trains; one that has not would send them as single datagrams. */
+bool nf_transfer_knows_trains(int fd);
+
 /* Send messages, one train after another. Never waits. How many trains were sent, at least 1; or
  * why the first was not: NF_NO_TRAIN when it may go only as single datagrams. */
 int nf_transfer_send_trains(int fd, bool v6, const net_message *messages,
