@@ -265,7 +265,7 @@ void caller_start(struct caller *caller, caller_call *call, net_socket *socket,
 
     caller_launch(caller, call, socket, deadline);
     since = now_ms();
-    while (asleep < LOOKS && !caller->done && elapsed_ms(since) < 2000.0 * slowness()) {
+    while (asleep < LOOKS && !caller->done && elapsed_ms(since) < 20000.0 * slowness()) {
         nap(LOOK_MS);
         asleep = caller->entered && is_asleep(caller->tid) ? asleep + 1 : 0;
     }
@@ -344,6 +344,18 @@ int in_child(int (*body)(void *argument), void *argument)
         return result;
     }
     return WIFEXITED(status) ? WEXITSTATUS(status) : SIGNALED + WTERMSIG(status);
+}
+
+void await_events(int fd, short events)
+{
+    enum { PATIENCE = 20000 };
+    struct pollfd set = {.fd = fd, .events = events};
+    int count;
+
+    do {
+        count = poll(&set, 1, PATIENCE * slowness());
+    } while (count < 0 && errno == EINTR);
+    assert_int_equal(count, 1);
 }
 
 union any_address {

@@ -6,6 +6,7 @@
 #ifndef SUPPORT_H
 #define SUPPORT_H
 
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,6 +26,7 @@ long long check_ok(long long got, const char *call, const char *file, int line);
 net_socket *check_socket(net_socket *got, const char *call, const char *file, int line);
 void check_no_socket(net_socket *got, int expected, const char *call, const char *file, int line);
 void check_took(double ms, double least, double most, const char *file, int line);
+bool check_in_time(bool holds, const char *what, const char *file, int line);
 void check_says(const char *text, const char *words, const char *file, int line);
 
 /* The call returns this negative code, and net_error() says the same. */
@@ -36,8 +38,13 @@ void check_says(const char *text, const char *words, const char *file, int line)
 #define assert_socket(call) check_socket((call), #call, __FILE__, __LINE__)
 /* The call returns NULL, and net_error() is this code. */
 #define assert_no_socket(call, code) check_no_socket((call), (code), #call, __FILE__, __LINE__)
-/* So many milliseconds lie in [least, most]; `most` is stretched where programs run slowly. */
+/* So many milliseconds lie in [least, most]; `most` is stretched where programs run slowly, and
+ * held as in_time holds. */
 #define assert_took(ms, least, most) check_took((ms), (least), (most), __FILE__, __LINE__)
+/* Whether this holds, which is for a machine that does not stall. Where it does not, the test may
+ * go on or return, closing what it opened, and is run again from its beginning; it fails when it is
+ * late in every run. Only in tests that run_list runs. */
+#define in_time(condition) check_in_time((condition), #condition, __FILE__, __LINE__)
 /* The sentence contains these words. */
 #define assert_says(words) check_says(net_error_text(), (words), __FILE__, __LINE__)
 
@@ -71,7 +78,8 @@ struct test {
 #define run_once(list)            run_list(NULL, (list), COUNT(list))
 
 /* Runs each test over each template, which it gets by template_of(state), or once with a NULL
- * template; a test that leaves a descriptor open fails. Returns the number of failures. */
+ * template; a test that leaves a descriptor open or a thread running fails. Returns the number of
+ * failures. */
 int run_list(const char *const *templates, const struct test *tests, size_t count);
 const char *template_of(void **state);
 bool is_stream(const char *address);
@@ -159,6 +167,10 @@ void storm_stop(struct storm *storm);
 /* ---- Processes and descriptors ---- */
 
 int open_descriptors(void);
+int running_threads(void);
+/* Waits until poll(2) tells of one of these events, an error or a hang-up: what was sent has come
+ * when the system says so, not when the call that sent it is over. */
+void await_events(int fd, short events);
 /* Runs `body` in a forked child; returns what it returned (0 to 99), or 100 and more: the signal
  * that ended it. A child that hangs is ended by SIGALRM. */
 int in_child(int (*body)(void *argument), void *argument);
