@@ -32,7 +32,7 @@ int __wrap_getaddrinfo(const char *node, const char *service, const struct addri
                                .ai_flags = AI_NUMERICHOST};
 
     (void)node;
-    for (int i = 0; i < 1000 && name_server_is_slow; i++) {
+    while (name_server_is_slow) {
         nap(1);
     }
     int code = __real_getaddrinfo(hints->ai_family == AF_INET6 ? "::1" : "127.0.0.1", service,
@@ -40,38 +40,6 @@ int __wrap_getaddrinfo(const char *node, const char *service, const struct addri
 
     lookups--;
     return code;
-}
-
-/* ---- A port where a dial hangs: the queue of a listener with no backlog is full ---- */
-
-struct black_hole {
-    int listener;
-    int fillers[3];
-    char address[ADDRESS_MAX];
-};
-
-static void dig(struct black_hole *hole)
-{
-    struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof name;
-
-    hole->listener = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(bind(hole->listener, (struct sockaddr *)&name, length), 0);
-    assert_int_equal(listen(hole->listener, 0), 0);
-    assert_int_equal(getsockname(hole->listener, (struct sockaddr *)&name, &length), 0);
-    for (size_t i = 0; i < COUNT(hole->fillers); i++) {
-        hole->fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-        (void)connect(hole->fillers[i], (struct sockaddr *)&name, length);
-    }
-    snprintf(hole->address, sizeof hole->address, "tcp://127.0.0.1:%d", ntohs(name.sin_port));
-}
-
-static void fill_in(struct black_hole *hole)
-{
-    for (size_t i = 0; i < COUNT(hole->fillers); i++) {
-        close(hole->fillers[i]);
-    }
-    close(hole->listener);
 }
 
 /* ---- CAN-01 ---- */
@@ -85,9 +53,12 @@ static void expect_canceled(caller_call *call, net_socket *socket)
     since = now_ms();
     net_cancel(socket);
     caller_join(&caller);
+    assert_took(elapsed_ms(since), 0, AT_MOST);
+    if (call == call_send && !in_time(caller.result <= 0)) {
+        return; /* the peer's window grew after all */
+    }
     assert_int_equal(caller.result, NET_CANCELED);
     assert_int_equal(caller.code, NET_CANCELED);
-    assert_took(elapsed_ms(since), 0, AT_MOST);
 }
 
 static void a_cancel_ends_every_call_of_a_stream(void **state)
@@ -167,7 +138,7 @@ static void a_cancel_ends_a_dial(void **state)
     char buffer[8];
 
     (void)state;
-    dig(&hole);
+    open_black_hole("127.0.0.1", 0, &hole);
     for (size_t i = 0; i < COUNT(calls); i++) {
         net_socket *dialing = assert_socket(net_connect(hole.address, NET_NOW));
 
@@ -180,7 +151,7 @@ static void a_cancel_ends_a_dial(void **state)
     net_socket *dialing = assert_socket(net_connect(hole.address, NET_NOW));
 
     assert_count(net_close(dialing, NET_NOW), 0);
-    fill_in(&hole);
+    close_black_hole(&hole);
 }
 
 /* CAN-07, CON-11: the lookup ends later, by itself, and nobody waits for it. */
@@ -201,11 +172,11 @@ static void a_cancel_does_not_wait_for_the_resolver(void **state)
     assert_count(net_close(closed, NET_NOW), 0);
     assert_took(elapsed_ms(since), 0, 600);
     name_server_is_slow = false;
-    for (int i = 0; i < 1000 && lookups > 0; i++) {
+    since = now_ms();
+    while (lookups > 0 && elapsed_ms(since) < 20000.0 * slowness()) {
         nap(2);
     }
-    assert_int_equal(lookups, 0);
-    nap(20); /* they free what is theirs */
+    assert_int_equal(lookups, 0); /* and the runner waits for their threads */
 }
 
 /* ---- CAN-02, CAN-03, CAN-06 ---- */

@@ -96,38 +96,6 @@ static void closed_port(const char *template, char address[ADDRESS_MAX])
     net_close(listener, NET_NOW);
 }
 
-/* A listener with a full backlog: the next dial hangs. */
-struct black_hole {
-    int listener;
-    int filler[2];
-    char address[ADDRESS_MAX];
-};
-
-static void open_black_hole(struct black_hole *hole)
-{
-    struct sockaddr_in name = {.sin_family = AF_INET};
-    socklen_t length = sizeof name;
-
-    name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    hole->listener = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(bind(hole->listener, (struct sockaddr *)&name, sizeof name), 0);
-    assert_int_equal(listen(hole->listener, 0), 0);
-    assert_int_equal(getsockname(hole->listener, (struct sockaddr *)&name, &length), 0);
-    for (int i = 0; i < 2; i++) {
-        hole->filler[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-        __real_connect(hole->filler[i], (struct sockaddr *)&name, length);
-        nap(10);
-    }
-    snprintf(hole->address, sizeof hole->address, "tcp://127.0.0.1:%d", ntohs(name.sin_port));
-}
-
-static void close_black_hole(struct black_hole *hole)
-{
-    close(hole->filler[0]);
-    close(hole->filler[1]);
-    close(hole->listener);
-}
-
 /* ---- The tests ---- */
 
 /* CON-01 */
@@ -156,12 +124,12 @@ static void a_deadline_ends_a_dial_that_hangs(void **state)
     struct black_hole hole;
 
     (void)state;
-    open_black_hole(&hole);
+    open_black_hole("127.0.0.1", 0, &hole);
     double since = now_ms();
 
     assert_no_socket(net_connect(hole.address, net_after(200)), NET_TIMEOUT);
     assert_took(elapsed_ms(since), 200, 2000);
-    assert_says("127.0.0.1: no answer after 2");
+    in_time(strstr(net_error_text(), "127.0.0.1: no answer after 2") != NULL);
     close_black_hole(&hole);
 }
 
@@ -174,7 +142,7 @@ static void deadlines_at_the_ends_of_time_are_kept(void **state)
     double since = now_ms();
 
     (void)state;
-    open_black_hole(&hole);
+    open_black_hole("127.0.0.1", 0, &hole);
     assert_no_socket(net_connect(hole.address, net_after(-1)), NET_TIMEOUT);
     assert_no_socket(net_connect(hole.address, net_after(INT64_MIN)), NET_TIMEOUT);
     assert_no_socket(net_connect(hole.address, net_after(0)), NET_TIMEOUT);
@@ -196,7 +164,7 @@ static void many_dials_that_time_out_leave_nothing(void **state)
     struct black_hole hole;
 
     (void)state;
-    open_black_hole(&hole);
+    open_black_hole("127.0.0.1", 0, &hole);
     for (int i = 0; i < 300; i++) {
         assert_no_socket(net_connect(hole.address, net_after(i % 3)), NET_TIMEOUT);
     }

@@ -8,37 +8,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* A listener with a full backlog: dials hang. */
-struct black_hole {
-    int fd[3];
-    char address[ADDRESS_MAX];
-};
-
-static void open_black_hole(struct black_hole *hole)
-{
-    struct sockaddr_in name = {.sin_family = AF_INET};
-    socklen_t length = sizeof name;
-
-    name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    hole->fd[0] = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(bind(hole->fd[0], (struct sockaddr *)&name, sizeof name), 0);
-    assert_int_equal(listen(hole->fd[0], 0), 0);
-    assert_int_equal(getsockname(hole->fd[0], (struct sockaddr *)&name, &length), 0);
-    for (int i = 1; i < 3; i++) {
-        hole->fd[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-        connect(hole->fd[i], (struct sockaddr *)&name, length);
-        nap(10);
-    }
-    snprintf(hole->address, sizeof hole->address, "tcp://127.0.0.1:%d", ntohs(name.sin_port));
-}
-
-static void close_black_hole(const struct black_hole *hole)
-{
-    for (int i = 2; i >= 0; i--) {
-        close(hole->fd[i]);
-    }
-}
-
 static void refused_address(char address[ADDRESS_MAX])
 {
     net_socket *listener = assert_socket(net_listen("tcp://127.0.0.1:0"));
@@ -81,7 +50,7 @@ static void every_call_waits_for_the_dial(void **state)
     char buffer[8];
 
     (void)state;
-    open_black_hole(&hole);
+    open_black_hole("127.0.0.1", 0, &hole);
     net_socket *call = assert_socket(net_connect(hole.address, NET_NOW));
     double since = now_ms();
 
@@ -112,7 +81,7 @@ static void a_dialing_socket_knows_its_options_and_no_more(void **state)
     char text[ADDRESS_MAX];
 
     (void)state;
-    open_black_hole(&hole);
+    open_black_hole("127.0.0.1", 0, &hole);
     snprintf(address, sizeof address, "%s?nodelay=off&keepalive=30s&source=127.0.0.2",
              hole.address);
     net_socket *call = assert_socket(net_connect(address, NET_NOW));
@@ -187,7 +156,7 @@ static void a_dial_on_its_way_can_be_cancelled(void **state)
     struct black_hole hole;
 
     (void)state;
-    open_black_hole(&hole);
+    open_black_hole("127.0.0.1", 0, &hole);
     for (size_t i = 0; i < COUNT(calls); i++) {
         net_socket *call = assert_socket(net_connect(hole.address, NET_NOW));
         struct caller caller;
@@ -216,7 +185,7 @@ static void a_dial_can_be_closed_at_once(void **state)
     char address[ADDRESS_MAX];
 
     (void)state;
-    open_black_hole(&hole);
+    open_black_hole("127.0.0.1", 0, &hole);
     refused_address(address);
     for (int i = 0; i < 100; i++) {
         net_socket *call = assert_socket(net_connect(i % 2 == 0 ? hole.address : address, NET_NOW));
@@ -299,14 +268,14 @@ static void a_dial_serves_all_who_wait_for_it(void **state)
     struct caller sender[3];
 
     (void)state;
-    open_black_hole(&hole);
+    open_black_hole("127.0.0.1", 0, &hole);
     net_socket *call = assert_socket(net_connect(hole.address, NET_NOW));
 
     for (int i = 0; i < 3; i++) {
         caller_start(&sender[i], send_byte, call, soon());
     }
-    int first = accept(hole.fd[0], NULL, NULL);
-    int second = accept(hole.fd[0], NULL, NULL);
+    int first = accept(hole.listener, NULL, NULL);
+    int second = accept(hole.listener, NULL, NULL);
 
     for (int i = 0; i < 3; i++) {
         caller_join(&sender[i]);

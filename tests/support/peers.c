@@ -394,3 +394,32 @@ void raw_reset(int fd)
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none), 0);
     close(fd);
 }
+
+/* With no backlog there is room for one. He is in once the listener is readable. */
+void open_black_hole(const char *host, int port, struct black_hole *hole)
+{
+    union any_address name = {0};
+    socklen_t length = sizeof name;
+    bool v6 = strchr(host, ':') != NULL;
+
+    name.any.sa_family = v6 ? AF_INET6 : AF_INET;
+    assert_int_equal(inet_pton(name.any.sa_family, host,
+                               v6 ? (void *)&name.v6.sin6_addr : (void *)&name.v4.sin_addr),
+                     1);
+    name.v4.sin_port = htons((uint16_t)port); /* at the same place in both */
+    hole->listener = socket(name.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(hole->listener, &name.any, v6 ? sizeof name.v6 : sizeof name.v4), 0);
+    assert_int_equal(listen(hole->listener, 0), 0);
+    assert_int_equal(getsockname(hole->listener, &name.any, &length), 0);
+    hole->caller = socket(name.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(hole->caller, &name.any, length), 0);
+    await_events(hole->listener, POLLIN);
+    snprintf(hole->address, sizeof hole->address, v6 ? "tcp://[%s]:%d" : "tcp://%s:%d", host,
+             ntohs(name.v4.sin_port));
+}
+
+void close_black_hole(const struct black_hole *hole)
+{
+    close(hole->caller);
+    close(hole->listener);
+}

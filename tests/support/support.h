@@ -180,4 +180,15 @@ int raw_dial(net_socket *listener);
 /* Closes it so that the peer sees a reset. */
 void raw_reset(int fd);
 
+/* A listener whose queue is full: a dial hangs there until somebody accepts the caller. */
+struct black_hole {
+    int listener;
+    int caller;
+    char address[ADDRESS_MAX];
+};
+
+/* At an address in numbers; port 0: at any. */
+void open_black_hole(const char *host, int port, struct black_hole *hole);
+void close_black_hole(const struct black_hole *hole);
+
 #endif
