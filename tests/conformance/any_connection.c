@@ -174,7 +174,7 @@ static void *race_reading(void *argument)
 /* 3: racing readers; each byte goes to one of them. */
 static void many_readers_share_what_comes(void **state)
 {
-    enum { SENDS = 200, SIZE = 16 };
+    enum { SENDS = 100, SIZE = 16 };
     struct pair pair;
     struct talker readers[4];
     size_t read = 0;
@@ -190,7 +190,7 @@ static void many_readers_share_what_comes(void **state)
         assert_count(net_send(pair.client, "0123456789abcdef", SIZE, soon()), SIZE);
     }
     while (number_of(pair.server, "bytes-received") - heard < SENDS * SIZE &&
-           elapsed_ms(since) < 5000.0 * slowness()) {
+           elapsed_ms(since) < 20000.0 * slowness()) {
         nap(1);
     }
     net_cancel(pair.server);

@@ -117,7 +117,7 @@ static void a_close_at_once_with_unread_bytes_resets(void **state)
 
     dial_pair(template_of(state), &pair);
     assert_count(net_send(pair.client, "unread", 6, soon()), 6);
-    nap(5);
+    await_events(net_fd(pair.server), POLLIN);
     assert_count(net_close(pair.server, NET_NOW), 0);
     pair.server = NULL;
     assert_code(net_recv(pair.client, &byte, 1, soon()), NET_RESET);

@@ -18,14 +18,17 @@ static void moments_lie_between_now_and_forever(void **state)
     assert_true(NET_NOW < net_after(-1));
     assert_true(net_after(-1000) < a);
     assert_true(a < b);
-    assert_in_range(b - a, 100 * 1000000LL, 600 * 1000000LL * slowness());
+    assert_true(b - a >= 100 * 1000000LL);
+    assert_took((double)(b - a) / 1e6, 100, 600);
     assert_true(net_after(1000000) < NET_FOREVER);
     assert_true(net_after(INT64_MAX) == NET_FOREVER);
     assert_true(net_after(INT64_MAX / 1000000) == NET_FOREVER);
     for (int64_t ms = 1; ms < INT64_MAX / 4; ms *= 3) {
+        a = net_after(0);
         assert_true(net_after(ms) > a);
         assert_true(net_after(ms) <= net_after(ms * 2));
-        assert_true(net_after(-ms) < b);
+        a = net_after(-ms);
+        assert_true(a < net_after(0));
         assert_true(net_after(-ms) > NET_NOW);
     }
 }
@@ -71,17 +74,19 @@ static void what_is_there_is_handed_out_after_the_deadline(void **state)
     char buffer[8];
 
     dial_pair(template_of(state), &pair);
+    int fd = net_fd(is_stream(template_of(state)) ? pair.server : pair.listener);
+
     for (size_t i = 0; i < COUNT(passed); i++) {
         char target[ADDRESS_MAX];
 
         assert_count(net_send(pair.client, "data", 4, passed[i]), 4);
-        nap(2); /* nothing is said about bytes still on their way */
+        await_events(fd, POLLIN); /* nothing is said about bytes still on their way */
         assert_count(net_recv(pair.server, buffer, sizeof buffer, passed[i]), 4);
         dial_address(pair.listener, target);
         net_socket *client = assert_socket(net_connect(target, soon()));
 
         assert_count(net_send(client, "x", 1, soon()), 1);
-        nap(2);
+        await_events(net_fd(pair.listener), POLLIN);
         net_socket *server = assert_socket(net_accept(pair.listener, passed[i]));
 
         net_close(client, NET_NOW);
@@ -98,7 +103,7 @@ static void expect_timely(caller_call *call, net_socket *socket)
     caller.deadline = net_after(SHORT);
     long long result = call(&caller);
 
-    if (call == call_send && result > 0) { /* the peer's window grew after all */
+    while (call == call_send && result > 0) { /* the peer's window grew after all */
         fill(socket);
         since = now_ms();
         caller.deadline = net_after(SHORT);
@@ -148,7 +153,7 @@ static void a_storm_of_signals_does_not_move_a_deadline(void **state)
         expect_timely(call_send, pair.client);
     }
     storm_stop(&storm);
-    assert_true(storm.sent > 3);
+    in_time(storm.sent > 3);
     close_pair(&pair);
 }
 
@@ -190,7 +195,8 @@ static void a_trickle_does_not_stretch_a_deadline(void **state)
 
     trickle.stop = true;
     pthread_join(trickle.thread, NULL);
-    assert_true(all > 0);
+    in_time(all > 0);
+    assert_true(all > 0 || all == NET_TIMEOUT);
     assert_took(took_all, 100, MUCH_LATER);
     assert_code(until, NET_TIMEOUT);
     assert_took(took_until, 100, MUCH_LATER);

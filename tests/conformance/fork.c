@@ -285,7 +285,7 @@ static bool resets_without_a_signal(const char *address, bool vector)
 
     dial_pair(address, &pair);
     net_close(pair.server, NET_NOW);
-    for (int i = 0; i < 1000 && n > 0; i++) {
+    for (int i = 0; i < 20000 && n > 0; i++) {
         n = vector ? net_send_vector(pair.client, slices, 2, soon())
                    : net_send(pair.client, "x", 1, soon());
         nap(1);

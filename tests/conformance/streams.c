@@ -180,7 +180,7 @@ static void a_send_cut_off_by_its_deadline_says_how_much_went(void **state)
 
     assert_non_null(text);
     write_pattern(text, size, 0);
-    dial_pair(template_of(state), &pair);
+    dial_pair_with(template_of(state), "rcvbuf=256KiB", "sndbuf=256KiB", &pair);
     since = now_ms();
     size_t sent = (size_t)assert_ok(net_send(pair.client, text, size, net_after(50)));
 
@@ -210,10 +210,10 @@ static void a_buffer_is_the_callers_again_after_a_timeout(void **state)
 
     assert_non_null(text);
     write_pattern(text, size, 0);
-    dial_pair(template_of(state), &pair);
+    dial_pair_with(template_of(state), "rcvbuf=256KiB", "sndbuf=256KiB", &pair);
     assert_code(net_recv(pair.client, small, sizeof small, net_after(20)), NET_TIMEOUT);
     assert_count(net_send(pair.server, "XXXXXXXX", 8, soon()), 8);
-    nap(5);
+    await_events(net_fd(pair.client), POLLIN);
     assert_string_equal(small, "0123456789abcde");
     size_t sent = (size_t)assert_ok(net_send(pair.client, text, size, net_after(30)));
 
@@ -303,6 +303,7 @@ static void slices_arrive_as_one_text(void **state)
     assert_int_equal(sent, at);
     assert_int_equal(reader.moved, at);
     assert_true(reader.intact);
+    await_events(net_fd(pair.client), POLLOUT);
     long long part = assert_ok(net_send_vector(pair.client, slices, SLICES, NET_NOW));
 
     assert_int_equal(number_of(pair.client, "bytes-sent"), (long long)at + part);

@@ -84,6 +84,7 @@ static void mail_that_another_fetched_makes_a_peer_ready_and_rings(void **state)
     assert_int_equal(readiness.want, NF_IN);
     assert_true(readiness.fd >= 0);
     assert_count(net_send(pair.client, "x", 1, soon()), 1);
+    await_events(readiness.fd, POLLIN);
     assert_int_equal(bell.rings, 0);
     assert_code(net_recv(other, &byte, 1, NET_NOW), NET_TIMEOUT);
     assert_int_equal(bell.rings, 1);
@@ -93,6 +94,7 @@ static void mail_that_another_fetched_makes_a_peer_ready_and_rings(void **state)
     int rings = bell.rings;
 
     assert_count(net_send(pair.client, "y", 1, soon()), 1);
+    await_events(readiness.fd, POLLIN);
     assert_code(net_recv(other, &byte, 1, NET_NOW), NET_TIMEOUT);
     assert_int_equal(bell.rings, rings);
     assert_int_equal(ask(pair.server, NF_IN, NULL).ready, NF_IN);
@@ -115,11 +117,13 @@ static void asking_brings_mail_to_others(void **state)
     assert_int_equal(ask(pair.server, NF_IN, &bell).ready, 0);
     assert_int_equal(ask(pair.listener, NF_IN, &stranger_bell).ready, 0);
     assert_count(net_send(pair.client, "x", 1, soon()), 1);
+    await_events(net_fd(pair.listener), POLLIN);
     assert_int_equal(ask(other, NF_IN, NULL).ready, 0);
     assert_int_equal(bell.rings, 1);
     assert_int_equal(stranger_bell.rings, 0);
     net_close(other, NET_NOW);
     assert_count(net_send(client, "again", 5, soon()), 5);
+    await_events(net_fd(pair.listener), POLLIN);
     ask(pair.server, 0, NULL);
     assert_int_equal(ask(pair.listener, NF_IN, NULL).ready, NF_IN);
     net_close(client, NET_NOW);
