@@ -1,5 +1,6 @@
 /* wrap: accept4 */
-/* ACC: picking up, whatever callers do, however many threads, and when descriptors run out. */
+/* ACC: picking up, whatever callers do, and when descriptors run out. Many threads at it are
+ * accept_threads.c's. */
 #include "support.h"
 
 #include <errno.h>
@@ -68,7 +69,7 @@ static void a_call_is_picked_up_that_came_before_or_after_the_accept(void **stat
 
     listen_on(template_of(state), &call);
     ring(&call);
-    nap(5);
+    await_events(net_fd(call.listener), POLLIN);
     hang_up(&call, assert_socket(net_accept(call.listener, soon())));
     caller_start(&accepting, call_accept, call.listener, soon());
     ring(&call);
@@ -144,23 +145,31 @@ static void a_system_out_of_descriptors_is_a_limit_for_a_moment(void **state)
         accepts = 0;
         assert_no_socket(net_accept(call.listener, soon()), NET_LIMIT);
         assert_took(elapsed_ms(since), 90, 1000);
-        assert_in_range(accepts, 2, 100);
+        in_time(accepts >= 2);
+        assert_in_range(accepts, 1, 100);
         since = now_ms();
         assert_no_socket(net_accept(call.listener, net_after(20)), NET_LIMIT);
         assert_took(elapsed_ms(since), 0, 90);
         assert_no_socket(net_accept(call.listener, NET_NOW), NET_LIMIT);
         fail_times = 2;
-        hang_up(&call, assert_socket(net_accept(call.listener, soon())));
+        net_socket *server = net_accept(call.listener, soon());
+
+        fail_times = 0;
+        if (!in_time(server != NULL)) {
+            server = assert_socket(net_accept(call.listener, soon()));
+        }
+        hang_up(&call, server);
         ring(&call);
     }
-    fail_times = 0;
     hang_up(&call, assert_socket(net_accept(call.listener, soon())));
     net_close(call.listener, NET_NOW);
 }
 
 /* ---- ACC-04 with the true limit, in a child whose limit it is ---- */
 
-enum { MOST_DESCRIPTORS = 40, NO_LIMIT_HERE = 77 }; /* valgrind holds nobody to a limit */
+/* Valgrind holds nobody to a limit; and where a machine is short of time, it may count what it took
+ * from a process as used by it. */
+enum { MOST_DESCRIPTORS = 40, NO_LIMIT_HERE = 77, BUSY = 3 };
 
 static double cpu_ms(void)
 {
@@ -195,7 +204,7 @@ static int accept_without_descriptors(struct call *call)
         }
     }
     if (slowness() == 1 && cpu_ms() - cpu > 30) {
-        return 3;
+        return BUSY;
     }
     if (net_connect(call->address, soon()) != NULL || net_error() != NET_LIMIT) {
         return 4;
@@ -220,11 +229,17 @@ static int accept_with_a_listener_of_its_own(void *argument)
     return accept_without_descriptors(&call);
 }
 
+static void expect_recovery(int result)
+{
+    in_time(result != BUSY);
+    assert_true(result == 0 || result == NO_LIMIT_HERE || result == BUSY);
+}
+
 static void an_accept_without_descriptors_waits_and_recovers(void **state)
 {
-    int result = in_child(accept_with_a_listener_of_its_own, (char *)(uintptr_t)template_of(state));
+    char *address = (char *)(uintptr_t)template_of(state);
 
-    assert_true(result == 0 || result == NO_LIMIT_HERE);
+    expect_recovery(in_child(accept_with_a_listener_of_its_own, address));
 }
 
 /* The bell for a cancel is of each process's own, and there is no descriptor for it either. */
@@ -234,9 +249,7 @@ static void a_forked_worker_without_descriptors_waits_and_recovers(void **state)
 
     listen_on(template_of(state), &call);
     ring(&call);
-    int result = in_child(accept_with_an_inherited_listener, &call);
-
-    assert_true(result == 0 || result == NO_LIMIT_HERE);
+    expect_recovery(in_child(accept_with_an_inherited_listener, &call));
     net_close(call.client, NET_NOW);
     net_close(call.listener, NET_NOW);
 }
@@ -263,65 +276,8 @@ static void an_accept_ends_at_its_deadline_and_loses_no_call(void **state)
     caller_join(&accepting);
     hang_up(&call, accepting.made);
     ring(&call);
-    nap(5);
+    await_events(net_fd(call.listener), POLLIN);
     hang_up(&call, assert_socket(net_accept(call.listener, net_after(-1))));
-    net_close(call.listener, NET_NOW);
-}
-
-/* ---- ACC-07 ---- */
-
-struct worker {
-    net_socket *listener;
-    int picked_up;
-    pthread_t thread;
-};
-
-/* Each call tells its number, and is told that it was heard. */
-static void *pick_up_all(void *argument)
-{
-    struct worker *worker = argument;
-    net_socket *call = net_accept(worker->listener, soon());
-
-    while (call != NULL) {
-        char byte;
-
-        if (net_recv(call, &byte, 1, soon()) == 1 && net_send(call, &byte, 1, soon()) == 1) {
-            worker->picked_up++;
-        }
-        net_close(call, NET_NOW);
-        call = net_accept(worker->listener, soon());
-    }
-    return NULL;
-}
-
-static void each_call_is_picked_up_by_one_of_many_threads(void **state)
-{
-    enum { CALLS = 1000 };
-    struct call call;
-    struct worker workers[8] = {0};
-    int picked_up = 0;
-    int made = CALLS / slowness();
-
-    listen_on(template_of(state), &call);
-    for (size_t i = 0; i < COUNT(workers); i++) {
-        workers[i].listener = call.listener;
-        assert_int_equal(pthread_create(&workers[i].thread, NULL, pick_up_all, &workers[i]), 0);
-    }
-    for (int i = 0; i < made; i++) {
-        net_socket *client = assert_socket(net_connect(call.address, soon()));
-        char byte = (char)i;
-
-        assert_count(net_send(client, &byte, 1, soon()), 1);
-        assert_count(net_recv(client, &byte, 1, soon()), 1);
-        assert_int_equal(byte, (char)i);
-        net_close(client, NET_NOW);
-    }
-    net_cancel(call.listener);
-    for (size_t i = 0; i < COUNT(workers); i++) {
-        pthread_join(workers[i].thread, NULL);
-        picked_up += workers[i].picked_up;
-    }
-    assert_int_equal(picked_up, made);
     net_close(call.listener, NET_NOW);
 }
 
@@ -337,14 +293,16 @@ static void a_full_backlog_makes_the_next_caller_wait(void **state)
     listen_on(address, &call);
     assert_int_equal(number_of(call.listener, "backlog"), 1);
     while (connected < COUNT(clients)) {
-        clients[connected] = net_connect(call.address, net_after(100));
+        net_deadline deadline = connected == 0 ? soon() : net_after(100);
+
+        clients[connected] = net_connect(call.address, deadline);
         if (clients[connected] == NULL) {
             assert_int_equal(net_error(), NET_TIMEOUT);
             break;
         }
         connected++;
     }
-    assert_in_range(connected, 1, 3);
+    in_time(connected <= 3); /* several may be on their way while the first gets his place */
     for (size_t i = 0; i < connected; i++) {
         net_close(clients[i], NET_NOW);
         net_close(assert_socket(net_accept(call.listener, soon())), NET_NOW);
@@ -449,7 +407,6 @@ int main(void)
     static const struct test any[] = {
         TEST(a_call_is_picked_up_that_came_before_or_after_the_accept),
         TEST(an_accept_ends_at_its_deadline_and_loses_no_call),
-        TEST(each_call_is_picked_up_by_one_of_many_threads),
         TEST(each_side_names_the_other_by_its_own_address),
         TEST(an_address_is_known_at_once_and_nobody_elses),
     };
