@@ -37,7 +37,7 @@ bool torture_strikes(int id)
 
 static const char *const conversations[] = {"tcp://127.0.0.1:0", "udp://*:0"};
 
-enum { WAYS = 4 };
+enum { WAYS = 4, TRIES = 20 /* as its deadlines are short, a machine that stalls cuts some off */ };
 
 static bool run(int way)
 {
@@ -51,26 +51,40 @@ static void describe(const struct victim *victim, int way)
                 way % 2 == 1 ? ", dialing" : "");
 }
 
-/* One conversation with one fault in it; whether the fault was met. */
+/* One conversation with one fault in it; whether the fault was met. One without must work. */
 static bool torture(const struct victim *victim, int way, bool (*check)(void))
 {
-    int before = open_descriptors();
+    bool worked = false;
+    bool met = false;
 
     plan.id = victim->id;
-    plan.seen = 0;
-    plan.armed = true;
-    bool worked = run(way);
+    for (int i = 0; i < TRIES && !worked && !met; i++) {
+        int before = open_descriptors();
 
-    plan.armed = false;
-    bool met = plan.seen >= plan.which;
-    bool clean = open_descriptors() == before && (check == NULL || check());
+        plan.seen = 0;
+        plan.armed = true;
+        worked = run(way);
+        plan.armed = false;
+        met = plan.seen >= plan.which;
+        bool clean = open_descriptors() == before && (check == NULL || check());
 
-    if (!clean || (!worked && !met && slowness() == 1)) {
-        describe(victim, way);
+        if (!clean || (!worked && !met)) {
+            describe(victim, way);
+        }
+        assert_true(clean);
     }
-    assert_true(clean);
-    assert_true(worked || met || slowness() > 1);
+    assert_true(worked || met);
     return met;
+}
+
+static bool runs_without_a_fault(int way)
+{
+    bool worked = false;
+
+    for (int i = 0; i < TRIES && !worked; i++) {
+        worked = run(way);
+    }
+    return worked;
 }
 
 /* The first to fail, the second, ... until the conversation has no more of them. */
@@ -96,6 +110,6 @@ void torture_all(const struct victim *victims, size_t count, bool for_ever, bool
         }
     }
     for (int way = 0; way < WAYS; way++) {
-        assert_true(run(way) || slowness() > 1);
+        assert_true(runs_without_a_fault(way));
     }
 }
