@@ -215,7 +215,7 @@ static void thousands_of_calls_leave_nothing_behind(void **state)
     }
     assert_int_equal(open_descriptors(), descriptors);
     if (slowness() == 1) {
-        assert_in_range(resident_pages(), 0, pages + PAGES_MORE);
+        in_time(resident_pages() <= pages + PAGES_MORE); /* the system gives and takes pages too */
     }
     close_pair(&pair);
 }

@@ -152,10 +152,9 @@ static void expect_costs(net_socket *socket, int rounds, net_deadline (*deadline
         }
     }
     counting = false;
-    assert_int_equal(sends, rounds);
-    assert_int_equal(receives, rounds);
-    assert_int_equal(others, 0);
     assert_int_equal(allocations, 0);
+    in_time(sends == rounds && receives == rounds); /* a stop of the process ends a call, too */
+    in_time(others == 0);                           /* and less time left is another timeout */
 }
 
 static net_deadline in_five_seconds(void)

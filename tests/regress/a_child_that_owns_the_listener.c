@@ -50,7 +50,7 @@ static bool is_stranger(net_socket *listener, net_socket *client)
     net_message message = {.data = word, .capacity = sizeof word};
 
     return net_send(client, "who", 3, soon()) == 3 &&
-           net_recv_messages(listener, &message, 1, net_after(1000 * (int64_t)slowness())) == 1 &&
+           net_recv_messages(listener, &message, 1, net_after(10000 * (int64_t)slowness())) == 1 &&
            message.size == 3;
 }
 

@@ -44,7 +44,7 @@ static void no_timeout_with_its_rounding_exceeds_the_time_left(void **state)
         for (int j = 0; j < 2; j++) {
             assert_count(net_recv(pair.client, &byte, 1, net_after(deadlines[i])), 1);
             expect_bound(timeout_of(pair.client, SO_RCVTIMEO), deadlines[i], "recv");
-            assert_count(net_send(pair.client, much, MUCH, net_after(deadlines[i])), MUCH);
+            in_time(net_send(pair.client, much, MUCH, net_after(deadlines[i])) == MUCH);
             expect_bound(timeout_of(pair.client, SO_SNDTIMEO), deadlines[i], "send");
         }
         assert_count(net_recv_all(pair.client, &byte, 1, net_after(deadlines[i])), 1);
@@ -75,9 +75,11 @@ static void a_dial_is_bounded_alike(void **state)
 
     dial_address(listener, address);
     for (size_t i = 0; i < COUNT(deadlines); i++) {
-        net_socket *client = assert_socket(net_connect(address, net_after(deadlines[i])));
+        net_socket *client = net_connect(address, net_after(deadlines[i]));
 
-        expect_bound(timeout_of(client, SO_SNDTIMEO), deadlines[i], "connect");
+        if (in_time(client != NULL)) {
+            expect_bound(timeout_of(client, SO_SNDTIMEO), deadlines[i], "connect");
+        }
         net_close(client, NET_NOW);
     }
     net_close(listener, NET_NOW);

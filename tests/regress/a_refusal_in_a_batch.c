@@ -38,7 +38,7 @@ static void a_refusal_that_stops_a_batch_comes_with_the_next_call(void **state)
         refused += n == NET_REFUSED ? 1 : 0;
     }
     close_pair(&pair);
-    assert_in_range(refused, 2, 10);
+    in_time(refused >= 2 && refused <= 10);
 }
 
 static void a_single_send_says_why_the_batch_before_it_stopped(void **state)
@@ -52,8 +52,9 @@ static void a_single_send_says_why_the_batch_before_it_stopped(void **state)
     net_close(pair.server, NET_NOW);
     net_close(pair.listener, NET_NOW);
     pair.server = pair.listener = NULL;
-    for (int i = 0; i < 20 && n == 2; i++) {
+    for (int i = 0; i < 1000 && n != 1; i++) { /* the refusal may come late, before the next call */
         n = net_send_messages(pair.client, messages, 2, soon());
+        nap(i % 10 == 9 ? 1 : 0);
     }
     assert_int_equal(n, 1);
     assert_code(net_send(pair.client, "c", 1, soon()), NET_REFUSED);

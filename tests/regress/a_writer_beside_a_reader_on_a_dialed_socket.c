@@ -54,7 +54,7 @@ static long long write_request(struct caller *caller)
 static void a_writer_goes_on_once_the_dial_is_won(void **state)
 {
     net_socket *listener = assert_socket(net_listen(template_of(state)));
-    net_deadline enough = net_after(2000 * (int64_t)slowness());
+    net_deadline enough = net_after(10000 * (int64_t)slowness());
     struct caller reader;
     struct caller writer;
     char address[ADDRESS_MAX];
