@@ -37,22 +37,38 @@ milliseconds() {
     echo $(($(date +%s%N) / 1000000))
 }
 
-# expect STATUS WORDS LEAST MOST PROGRAM...: how it ends, what it says, and how long it may take.
+# expect STATUS WORDS LEAST MOST PROGRAM...: how it ends, what it says, and how long it may take. A
+# machine that stalls makes any time too long, so one in several must be in time.
 expect() {
     status=$1
     words=$2
     least=$3
     most=$4
     shift 4
-    begun=$(milliseconds)
-    timeout 60 "$@" >"$work/out" 2>"$work/out.err"
-    got=$?
-    took=$(($(milliseconds) - begun))
-    [ "$got" -eq "$status" ] || fail "$*: exit $got, not $status: $(cat "$work/out.err")"
-    cat "$work/out" "$work/out.err" | grep -q "$words" || fail "$*: does not say '$words'"
-    [ "$took" -ge "$least" ] || fail "$*: only $took ms"
-    [ "$took" -le "$most" ] || fail "$*: took $took ms"
+    runs=5
+    took=
+    until [ -n "$took" ] && [ "$took" -le "$most" ]; do
+        [ $runs -gt 0 ] || fail "$*: took $took ms"
+        runs=$((runs - 1))
+        begun=$(milliseconds)
+        timeout 60 "$@" >"$work/out" 2>"$work/out.err"
+        got=$?
+        took=$(($(milliseconds) - begun))
+        [ "$got" -eq "$status" ] || fail "$*: exit $got, not $status: $(cat "$work/out.err")"
+        cat "$work/out" "$work/out.err" | grep -q "$words" || fail "$*: does not say '$words'"
+        [ "$took" -ge "$least" ] || fail "$*: only $took ms"
+    done
     echo "passed in $took ms: $words"
+}
+
+# until_true COMMAND...: it succeeds within half a minute.
+until_true() {
+    tries=300
+    until "$@"; do
+        [ $tries -gt 0 ] || fail "never came true: $*"
+        tries=$((tries - 1))
+        sleep 0.1
+    done
 }
 
 ip link set lo up || exit 1
@@ -66,7 +82,7 @@ mount --bind "$work/nsswitch.conf" /etc/nsswitch.conf 2>/dev/null || :
 socat -u UDP-RECV:53,bind=127.0.0.53 OPEN:/dev/null 2>"$work/socat.err" &
 silent=$!
 started=$silent
-sleep 0.3
+until_true grep -q ' 3500007F:0035 ' /proc/net/udp # 127.0.0.53:53
 expect 1 'timed out' 4900 8000 "$bin/echo_client" tcp://silent.test:7000
 grep -q 'connect tcp://silent.test:7000' "$work/out.err" || fail "the sentence names no address"
 kill "$silent"
@@ -86,16 +102,12 @@ started=$!
 started="$started $!"
 "$bin/echo_server" udp://127.0.0.9:7000 >"$work/server2.out" 2>"$work/server2.err" &
 started="$started $!"
-tries=50
-until [ -s "$work/server.out" ] && [ -s "$work/server2.out" ] || [ $tries -eq 0 ]; do
-    sleep 0.1
-    tries=$((tries - 1))
-done
-tries=50
-until getent ahostsv4 v4.test >/dev/null || [ $tries -eq 0 ]; do
-    sleep 0.1
-    tries=$((tries - 1))
-done
+until_true test -s "$work/server.out"
+until_true test -s "$work/server2.out"
+name_server_answers() { # ahosts would look for no address where there is loopback only
+    getent hosts v4.test >/dev/null
+}
+until_true name_server_answers
 expect 0 'through the hole' 200 3000 "$bin/echo_client" tcp://both.test:7000 'through the hole'
 expect 0 'plain' 0 3000 "$bin/echo_client" tcp://v4.test:7000 plain
 expect 0 'datagram' 0 3000 "$bin/echo_client" udp://v4.test:7000 datagram
