@@ -129,9 +129,9 @@ static void deliver_to_peer(struct nf_peer *peer, struct nf_letter *letter, net_
     peer->local = letter->local;
     unlink_peer(peer);
     link_newest(peer);
-    bool is_readers = peer->member.hub->reader == &peer->member;
-    int64_t count =
-        put_in_queue(peer, letter, is_readers ? nf_letter_count(letter) : room_for(peer, letter));
+    letter->is_unasked = peer->member.hub->reader == &peer->member;
+    int64_t count = put_in_queue(
+        peer, letter, letter->is_unasked ? nf_letter_count(letter) : room_for(peer, letter));
 
     if (count > 0) {
         nf_hub_ring(&peer->member, count < INT_MAX ? (int)count : INT_MAX);
