@@ -12,6 +12,9 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+static char out[TRAIN_ROOM];
+static char in[TRAIN_ROOM];
+
 void raw_send_train(int fd, const void *data, size_t size, size_t segment)
 {
     union {
@@ -88,4 +91,51 @@ bool set_loopback_mtu(int bytes)
         close(fd);
     }
     return done;
+}
+
+void send_pattern(int fd, size_t size, size_t segment, size_t offset)
+{
+    write_pattern(out, size, offset);
+    raw_send_train(fd, out, size, segment);
+}
+
+size_t hear_pattern(net_socket *socket, size_t size, size_t segment, size_t offset)
+{
+    for (size_t at = 0; at < size; at += segment) {
+        size_t length = size - at < segment ? size - at : segment;
+
+        assert_count(net_recv(socket, in, sizeof in, soon()), (long long)length);
+        assert_true(is_pattern(in, length, offset + at));
+    }
+    return offset + size;
+}
+
+void hear_nothing(net_socket *socket)
+{
+    assert_code(net_recv(socket, in, sizeof in, NET_NOW), NET_TIMEOUT);
+}
+
+net_socket *accept_raw(net_socket *listener, int *fd)
+{
+    *fd = raw_dial(listener);
+    assert_int_equal(send(*fd, "hi", 2, 0), 2);
+    net_socket *peer = assert_socket(net_accept(listener, soon()));
+
+    assert_count(net_recv(peer, in, sizeof in, soon()), 2);
+    return peer;
+}
+
+net_socket *dial_raw(const char *template, int *fd)
+{
+    char address[ADDRESS_MAX];
+    struct sockaddr_storage name;
+    socklen_t length = sizeof name;
+
+    *fd = raw_bind(strstr(template, "[::1]") != NULL ? "::1" : "127.0.0.1", address);
+    net_socket *socket = assert_socket(net_connect(address, soon()));
+
+    assert_count(net_send(socket, "hi", 2, soon()), 2);
+    assert_int_equal(recvfrom(*fd, in, sizeof in, 0, (struct sockaddr *)&name, &length), 2);
+    assert_int_equal(connect(*fd, (struct sockaddr *)&name, length), 0);
+    return socket;
 }
