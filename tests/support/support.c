@@ -15,6 +15,13 @@
 
 /* ---- A network of our own ---- */
 
+static bool own_network;
+
+bool has_own_network(void)
+{
+    return own_network;
+}
+
 /* Tests run side by side, and each frees and guesses ports: where the system allows it, every test
  * program has a loopback that nobody else uses. */
 __attribute__((constructor)) static void leave_the_network_of_the_machine(void)
@@ -29,6 +36,7 @@ __attribute__((constructor)) static void leave_the_network_of_the_machine(void)
         abort(); /* a network without a loopback is worse than the machine's */
     }
     close(fd);
+    own_network = true;
 }
 
 /* ---- Assertions ---- */

@@ -48,6 +48,11 @@ void check_says(const char *text, const char *words, const char *file, int line)
 /* The sentence contains these words. */
 #define assert_says(words) check_says(net_error_text(), (words), __FILE__, __LINE__)
 
+/* ---- The network ---- */
+
+/* Whether the loopback is this program's alone. */
+bool has_own_network(void);
+
 /* ---- Time ---- */
 
 /* How many times slower than natively programs may run here: 1, more under a sanitizer or valgrind,

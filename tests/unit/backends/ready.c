@@ -39,7 +39,6 @@ static bool becomes_ready(net_socket *socket, unsigned interest, int64_t ms)
             return false;
         }
         if (nf_poll(&poll, 1, until) > 0 && net_fd(socket) >= 0 &&
-
             nf_backend_of(socket) == socket->kind) {
             return true;
         }
@@ -64,6 +63,33 @@ static void a_line_leaves_all_to_its_descriptor(void **state)
     assert_int_equal(ask(pair.client, NF_IN, NULL).ready, NF_IN);
     net_cancel(pair.listener);
     assert_int_equal(ask(pair.listener, NF_IN, NULL).ready, NF_IN);
+    close_pair(&pair);
+}
+
+/* What a dialed socket has received ahead is ready, though its descriptor is not. */
+static void datagrams_received_ahead_make_a_line_ready(void **state)
+{
+    enum { AHEAD = 10 };
+    struct pair pair;
+    char byte;
+    net_message message = {.data = &byte, .capacity = 1};
+
+    dial_pair(template_of(state), &pair);
+    for (int i = 0; i < AHEAD; i++) {
+        assert_count(net_send(pair.server, "x", 1, soon()), 1);
+    }
+    assert_int_equal(ask(pair.client, NF_IN, NULL).ready, 0); /* the descriptor tells */
+    assert_count(net_recv_messages(pair.client, &message, 1, soon()), 1);
+    for (int i = 1; i < AHEAD; i++) {
+        struct nf_poll poll = {.fd = net_fd(pair.client), .want = NF_IN};
+
+        assert_int_equal(nf_poll(&poll, 1, NET_NOW), 0);
+        assert_int_equal(ask(pair.client, NF_IN | NF_OUT, NULL).ready, NF_IN);
+        assert_int_equal(ask(pair.client, NF_OUT, NULL).ready, 0);
+        assert_count(net_recv(pair.client, &byte, 1, NET_NOW), 1);
+    }
+    assert_int_equal(ask(pair.client, NF_IN | NF_OUT, NULL).ready, 0);
+    assert_code(net_recv(pair.client, &byte, 1, NET_NOW), NET_TIMEOUT);
     close_pair(&pair);
 }
 
@@ -187,6 +213,7 @@ int main(void)
     static const char *const lines[] = {"tcp://127.0.0.1:0", NULL};
     const struct test line[] = {TEST(a_line_leaves_all_to_its_descriptor)};
     const struct test members[] = {
+        TEST(datagrams_received_ahead_make_a_line_ready),
         TEST(mail_that_another_fetched_makes_a_peer_ready_and_rings),
         TEST(asking_brings_mail_to_others),
         TEST(a_peer_that_ends_rings_and_is_ready),
