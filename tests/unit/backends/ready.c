@@ -69,7 +69,7 @@ static void a_line_leaves_all_to_its_descriptor(void **state)
 /* What a dialed socket has received ahead is ready, though its descriptor is not. */
 static void datagrams_received_ahead_make_a_line_ready(void **state)
 {
-    enum { AHEAD = 10 };
+    enum { AHEAD = 2 };
     struct pair pair;
     char byte;
     net_message message = {.data = &byte, .capacity = 1};
