@@ -1,13 +1,11 @@
 /* One socket for each remote peer over one descriptor: who gets what, what is bounded, and when a
  * peer ends. */
+#include "crowd.h"
 #include "support.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 static char out[65536];
@@ -354,39 +352,6 @@ static void strangers_are_for_accept_or_for_messages(void **state)
 
 /* ---- A sender of many faces ---- */
 
-/* One datagram from 127.16.x.y: ip(7), IP_PKTINFO. */
-static void send_as(int fd, int number, const void *data, size_t size)
-{
-    union {
-        char bytes[CMSG_SPACE(sizeof(struct in_pktinfo))];
-        struct cmsghdr align;
-    } control = {0};
-    struct in_pktinfo info = {.ipi_spec_dst = {htonl(0x7f100000U + (uint32_t)number)}};
-    struct iovec piece = {.iov_base = (void *)(uintptr_t)data, .iov_len = size};
-    struct msghdr message = {.msg_iov = &piece,
-                             .msg_iovlen = 1,
-                             .msg_control = control.bytes,
-                             .msg_controllen = sizeof control.bytes};
-
-    control.align.cmsg_level = IPPROTO_IP;
-    control.align.cmsg_type = IP_PKTINFO;
-    control.align.cmsg_len = CMSG_LEN(sizeof info);
-    memcpy(CMSG_DATA(&control.align), &info, sizeof info);
-    assert_int_equal(sendmsg(fd, &message, 0), (ssize_t)size);
-}
-
-static int dial_as_many(net_socket *listener)
-{
-    struct sockaddr_in name = {.sin_family = AF_INET,
-                               .sin_port = htons((uint16_t)number_of(listener, "port"))};
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-    name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    assert_true(fd >= 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&name, sizeof name), 0);
-    return fd;
-}
-
 /* UPD-05, P6: what a flood of made-up senders may use is `strangers`, exactly; those who were
  * accepted notice nothing, and the next to come is heard once there is room. */
 static void a_flood_of_strangers_is_bounded_and_disturbs_nobody(void **state)
@@ -396,10 +361,10 @@ static void a_flood_of_strangers_is_bounded_and_disturbs_nobody(void **state)
 
     (void)state;
     dial_pair_with("udp://127.0.0.1:0", "strangers=64KiB", NULL, &pair);
-    int fd = dial_as_many(pair.listener);
+    int fd = crowd_dial(pair.listener);
 
     for (int i = 0; i < SENDERS; i++) {
-        send_as(fd, i, out, SIZE);
+        crowd_send(fd, (unsigned)i, out, SIZE, 0);
         if (i % STEP == STEP - 1) {
             say(pair.client, "live");
             hear(pair.server, "live");
@@ -434,21 +399,21 @@ static void many_peers_are_kept_apart(void **state)
     enum { PEERS = 500, EACH = 4 };
     static net_socket *peer[PEERS];
     net_socket *listener = assert_socket(net_listen("udp://127.0.0.1:0"));
-    int fd = dial_as_many(listener);
+    int fd = crowd_dial(listener);
     int word[2];
 
     (void)state;
     for (int i = 0; i < PEERS; i++) {
         word[0] = i;
         word[1] = 0;
-        send_as(fd, i, word, sizeof word);
+        crowd_send(fd, (unsigned)i, word, sizeof word, 0);
         peer[i] = assert_socket(net_accept(listener, soon()));
     }
     for (int round = 1; round < EACH; round++) {
         for (int i = 0; i < PEERS; i++) {
             word[0] = (i * 7) % PEERS;
             word[1] = round;
-            send_as(fd, word[0], word, sizeof word);
+            crowd_send(fd, (unsigned)word[0], word, sizeof word, 0);
             assert_null(i % 50 == 49 ? net_accept(listener, NET_NOW) : NULL);
         }
     }
