@@ -19,6 +19,12 @@
 
 #include "netfacade.h"
 
+/* ---- The network ---- */
+
+/* Whether this program has a network of its own, with nothing in it but a loopback: as root,
+ * mostly. Only then may a test lay wires or set up a firewall. */
+bool has_own_network(void);
+
 /* ---- Assertions ---- */
 
 void check_code(long long got, int expected, const char *call, const char *file, int line);
