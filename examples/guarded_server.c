@@ -47,7 +47,7 @@ static void mix(uint64_t v[4], int rounds)
 }
 
 /* SipHash-2-4 of whole words (Aumasson and Bernstein, 2012): a hash that nobody can compute without
- * the key, however many of its values he has seen. A checksum, or a hash without a key, is none. */
+ * the key, however many of its values he has seen. A checksum will not do. */
 static uint64_t siphash(const uint64_t *words, size_t count)
 {
     uint64_t v[4] = {key[0] ^ 0x736f6d6570736575, key[1] ^ 0x646f72616e646f6d,
