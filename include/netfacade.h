@@ -110,8 +110,9 @@ net_deadline net_after(int64_t milliseconds);
 net_socket *net_listen(const char *address);
 
 /* Pick up: the next connection, or on udp the next peer, a socket of its own whose first datagram
- * waits in it. The options of the listener pass to it, and it outlives the listener. Blocks until
- * `deadline`. The caller closes it.
+ * waits in it; before all others who was admitted (see net_set), with or without a datagram. The
+ * options of the listener pass to it, and it outlives the listener. Blocks until `deadline`. The
+ * caller closes it.
  *
  * NULL: NET_TIMEOUT, NET_CANCELED, NET_LIMIT (no descriptor within 100 ms, no memory, or on udp
  * `peers` used up: the stranger stays with the listener), NET_SYSTEM, NET_MISUSE. accept(2) */
@@ -234,12 +235,14 @@ int net_endpoint_text(const net_endpoint *endpoint, char *buffer, size_t size);
  * dialing. NET_SYSTEM. */
 int net_get(net_socket *socket, const char *name, char *buffer, size_t size);
 
-/* Change an option of the address while the socket lives. Works on a cancelled socket. Never
- * blocks. Returns 0.
+/* Change an option of the address while the socket lives; or, on a udp listener, `admit` somebody,
+ * by the text that net_endpoint_text makes of him: the next net_accept takes him before all who
+ * were not admitted. Works on a cancelled socket. Never blocks. Returns 0.
  *
  * NET_ADDRESS: no such option, or a value that does not fit it. NET_MISUSE: it can only be read, or
- * only be given in the address. NET_TIMEOUT: still dialing, or cancelled before the dial was won.
- * NET_DENIED, NET_LIMIT, NET_SYSTEM. */
+ * only be given in the address, or set on a listener. NET_TIMEOUT: still dialing, or cancelled
+ * before the dial was won. NET_LIMIT: also when `peers` are accepted or admitted. NET_DENIED,
+ * NET_SYSTEM. */
 int net_set(net_socket *socket, const char *name, const char *value);
 
 /* The descriptor to watch in a foreign event loop; when it is ready, call with NET_NOW until

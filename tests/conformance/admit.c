@@ -1,0 +1,366 @@
+/* net_set(listener, "admit", HOST:PORT): who is accepted when, with which of his letters, and
+ * within which bounds. */
+#include "somebody.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static char in[65536];
+
+/* ---- Accepting who was admitted ---- */
+
+/* What the whole is for: a stranger answers a challenge, and has a socket. */
+static void who_answers_a_challenge_is_let_in(void **state)
+{
+    net_socket *listener = assert_socket(net_listen(template_of(state)));
+    struct somebody who;
+    char name[ADDRESS_MAX];
+    char question[] = "what is 6 times 7?";
+    net_message message = {.data = in, .capacity = sizeof in};
+
+    meet(listener, &who);
+    say(&who, "let me in");
+    assert_count(net_recv_messages(listener, &message, 1, soon()), 1);
+    message.data = question;
+    message.size = strlen(question);
+    assert_count(net_send_messages(listener, &message, 1, soon()), 1);
+    hear(who.socket, question);
+    say(&who, "42");
+    overhear(listener, "42", name);
+    assert_string_equal(name, who.name);
+    assert_ok(net_set(listener, "admit", name));
+    net_socket *peer = accept_him(listener, &who);
+
+    hear_nothing(peer);
+    say(&who, "thanks");
+    hear(peer, "thanks");
+    assert_count(net_send(peer, "welcome", 7, soon()), 7);
+    hear(who.socket, "welcome");
+    assert_no_socket(net_accept(listener, NET_NOW), NET_TIMEOUT);
+    net_close(peer, NET_NOW);
+    part(&who, 1);
+    net_close(listener, NET_NOW);
+}
+
+/* He need not have said a word. The socket knows what any other does. */
+static void who_never_spoke_is_accepted_at_once(void **state)
+{
+    net_socket *listener = assert_socket(net_listen(template_of(state)));
+    struct somebody who;
+    char theirs[ADDRESS_MAX];
+    char ours[ADDRESS_MAX];
+
+    meet(listener, &who);
+    assert_no_socket(net_accept(listener, NET_NOW), NET_TIMEOUT);
+    admit(listener, &who);
+    net_socket *peer = accept_him(listener, &who);
+
+    assert_ok(net_get(listener, "local", ours, sizeof ours));
+    assert_ok(net_get(peer, "local", theirs, sizeof theirs));
+    assert_string_equal(theirs, ours);
+    assert_int_equal(number_of(peer, "messages-received"), 0);
+    hear_nothing(peer);
+    assert_count(net_send(peer, "you first", 9, soon()), 9);
+    hear(who.socket, "you first");
+    say(&who, "and now I");
+    hear(peer, "and now I");
+    assert_int_equal(number_of(peer, "messages-received"), 1);
+    net_close(peer, NET_NOW);
+    part(&who, 1);
+    net_close(listener, NET_NOW);
+}
+
+/* Letters that wait, of before and after the admission, are his in their order; what was read from
+ * the listener before he was accepted is read. */
+static void his_letters_come_with_him(void **state)
+{
+    net_socket *listener = assert_socket(net_listen(template_of(state)));
+    struct somebody people[2];
+    char name[ADDRESS_MAX];
+
+    meet(listener, &people[0]);
+    meet(listener, &people[1]);
+    say(&people[0], "read");
+    say(&people[1], "a stranger's");
+    say(&people[0], "before");
+    overhear(listener, "read", name);
+    admit(listener, &people[0]);
+    say(&people[0], "after");
+    say(&people[1], "another");
+    net_socket *peer = accept_him(listener, &people[0]);
+
+    say(&people[0], "accepted");
+    hear(peer, "before");
+    hear(peer, "after");
+    hear(peer, "accepted");
+    hear_nothing(peer);
+    overhear(listener, "a stranger's", name);
+    assert_string_equal(name, people[1].name);
+    overhear(listener, "another", name);
+    net_close(peer, NET_NOW);
+    part(people, 2);
+    net_close(listener, NET_NOW);
+}
+
+/* Until he is accepted, his letters are strangers' letters: for accept or for messages, whichever
+ * comes first; and he keeps his turn when none is left. */
+static void his_letters_can_be_read_until_he_is_accepted(void **state)
+{
+    net_socket *listener = assert_socket(net_listen(template_of(state)));
+    struct somebody people[2];
+    char name[ADDRESS_MAX];
+
+    meet(listener, &people[0]);
+    meet(listener, &people[1]);
+    say(&people[0], "one");
+    admit(listener, &people[0]);
+    overhear(listener, "one", name);
+    say(&people[1], "stranger");
+    say(&people[0], "two");
+    overhear(listener, "stranger", name);
+    overhear(listener, "two", name);
+    assert_string_equal(name, people[0].name);
+    say(&people[1], "stranger");
+    net_close(accept_him(listener, &people[0]), NET_NOW);
+    net_close(accept_him(listener, &people[1]), NET_NOW);
+    part(people, 2);
+    net_close(listener, NET_NOW);
+}
+
+/* Who were admitted in the order of their admission, then strangers in the order of their first
+ * letters, whatever came when. */
+static void the_admitted_come_first_in_their_order(void **state)
+{
+    enum { PEOPLE = 8 };
+    static const int order[PEOPLE] = {6, 1, 4, 3, 0, 2, 5, 7};
+    enum { ADMITTED = 4 };
+    net_socket *listener = assert_socket(net_listen(template_of(state)));
+    struct somebody people[PEOPLE];
+
+    for (int i = 0; i < PEOPLE; i++) {
+        meet(listener, &people[i]);
+    }
+    admit(listener, &people[order[0]]);
+    for (int i = 0; i < PEOPLE; i++) {
+        say(&people[i], "hello");
+    }
+    for (int i = 1; i < ADMITTED; i++) {
+        admit(listener, &people[order[i]]);
+    }
+    for (int i = 0; i < PEOPLE; i++) {
+        net_socket *peer = accept_him(listener, &people[order[i]]);
+
+        hear(peer, "hello");
+        net_close(peer, NET_NOW);
+    }
+    assert_no_socket(net_accept(listener, NET_NOW), NET_TIMEOUT);
+    part(people, PEOPLE);
+    net_close(listener, NET_NOW);
+}
+
+/* Admitting twice is once, and who is in needs no admission: the next accept is another's. */
+static void admitting_again_does_nothing(void **state)
+{
+    net_socket *listener = assert_socket(net_listen(template_of(state)));
+    struct somebody people[2];
+
+    meet(listener, &people[0]);
+    meet(listener, &people[1]);
+    say(&people[1], "hello");
+    admit(listener, &people[0]);
+    admit(listener, &people[1]);
+    admit(listener, &people[0]);
+    net_socket *first = accept_him(listener, &people[0]);
+
+    admit(listener, &people[0]);
+    net_socket *second = accept_him(listener, &people[1]);
+
+    assert_no_socket(net_accept(listener, NET_NOW), NET_TIMEOUT);
+    hear_nothing(first);
+    net_close(first, NET_NOW);
+    assert_no_socket(net_accept(listener, NET_NOW), NET_TIMEOUT);
+    admit(listener, &people[0]);
+    net_close(accept_him(listener, &people[0]), NET_NOW);
+    net_close(second, NET_NOW);
+    part(people, 2);
+    net_close(listener, NET_NOW);
+}
+
+/* Who was silent for `idle` has no place any more, and can be admitted to a new one. */
+static void who_ended_can_be_admitted_again(void **state)
+{
+    struct pair pair;
+    struct somebody who;
+
+    dial_pair_with(template_of(state), "idle=100ms", NULL, &pair);
+    who.socket = pair.client;
+    assert_ok(net_get(pair.client, "local", in, sizeof in));
+    snprintf(who.name, sizeof who.name, "%.100s", in + strlen("udp://"));
+    assert_code(net_recv(pair.server, in, sizeof in, soon()), NET_EOF);
+    assert_ok(net_set(pair.listener, "idle", "off"));
+    admit(pair.listener, &who);
+    net_socket *again = accept_him(pair.listener, &who);
+
+    say(&who, "again");
+    hear(again, "again");
+    assert_code(net_recv(pair.server, in, sizeof in, NET_NOW), NET_EOF);
+    net_close(again, NET_NOW);
+    close_pair(&pair);
+}
+
+/* ---- Bounds and counters ---- */
+
+/* `peers` bounds those accepted and those admitted together, to the one; a place that becomes free
+ * is anybody's, but of who was admitted first. */
+static void peers_bounds_the_admitted_too(void **state)
+{
+    enum { PEOPLE = 5 };
+    struct pair pair;
+    struct somebody people[PEOPLE];
+
+    dial_pair_with(template_of(state), "peers=3", NULL, &pair);
+    for (int i = 0; i < PEOPLE; i++) {
+        meet(pair.listener, &people[i]);
+    }
+    admit(pair.listener, &people[0]);
+    admit(pair.listener, &people[1]);
+    assert_code(net_set(pair.listener, "admit", people[2].name), NET_LIMIT);
+    assert_says("3 peers");
+    admit(pair.listener, &people[0]); /* he has his place */
+    say(&people[3], "a stranger");
+    net_socket *first = accept_him(pair.listener, &people[0]);
+    net_socket *second = accept_him(pair.listener, &people[1]);
+
+    assert_no_socket(net_accept(pair.listener, NET_NOW), NET_LIMIT);
+    assert_code(net_set(pair.listener, "admit", people[2].name), NET_LIMIT);
+    admit(pair.listener, &people[0]);
+    net_close(first, NET_NOW);
+    admit(pair.listener, &people[2]);
+    assert_code(net_set(pair.listener, "admit", people[4].name), NET_LIMIT);
+    net_socket *third = accept_him(pair.listener, &people[2]);
+
+    assert_no_socket(net_accept(pair.listener, NET_NOW), NET_LIMIT);
+    assert_ok(net_set(pair.listener, "peers", "4"));
+    net_close(accept_him(pair.listener, &people[3]), NET_NOW);
+    net_close(second, NET_NOW);
+    net_close(third, NET_NOW);
+    part(people, PEOPLE);
+    close_pair(&pair);
+}
+
+/* A bound that was lowered holds for those admitted before. */
+static void a_lower_bound_lets_the_admitted_wait(void **state)
+{
+    net_socket *listener = assert_socket(net_listen(template_of(state)));
+    struct somebody people[2];
+
+    meet(listener, &people[0]);
+    meet(listener, &people[1]);
+    admit(listener, &people[0]);
+    admit(listener, &people[1]);
+    assert_ok(net_set(listener, "peers", "1"));
+    net_socket *first = accept_him(listener, &people[0]);
+
+    assert_no_socket(net_accept(listener, NET_NOW), NET_LIMIT);
+    net_close(first, NET_NOW);
+    net_close(accept_him(listener, &people[1]), NET_NOW);
+    part(people, 2);
+    net_close(listener, NET_NOW);
+}
+
+/* Until they are accepted, letters of the admitted weigh on `strangers` as all others do; then on
+ * `queue`. What is dropped is counted once. */
+static void letters_of_the_admitted_are_bounded(void **state)
+{
+    enum { SIZE = 100, SENT = 15, FIT = 10, QUEUE = 5, ALL = 1000 };
+    char address[ADDRESS_MAX];
+    struct somebody people[2];
+    char letter[SIZE];
+    net_message message = {.data = in, .capacity = sizeof in};
+
+    snprintf(address, sizeof address, "%s?strangers=1000B&queue=500B", template_of(state));
+    net_socket *listener = assert_socket(net_listen(address));
+
+    meet(listener, &people[0]);
+    meet(listener, &people[1]);
+    admit(listener, &people[0]);
+    for (int i = 0; i < SENT; i++) {
+        write_pattern(letter, SIZE, (size_t)i);
+        assert_count(net_send(people[0].socket, letter, SIZE, soon()), SIZE);
+    }
+    say(&people[1], "no room");
+    assert_count(net_recv_messages(listener, &message, 1, soon()), 1);
+    assert_true(is_pattern(in, SIZE, 0));
+    assert_int_equal(number_of(listener, "dropped-strangers"), SENT + 1 - FIT);
+    net_socket *peer = accept_him(listener, &people[0]);
+
+    assert_int_equal(number_of(peer, "dropped-queue"), FIT - 1 - QUEUE);
+    assert_int_equal(number_of(listener, "dropped-queue"), FIT - 1 - QUEUE);
+    for (int i = 1; i <= QUEUE; i++) {
+        assert_count(net_recv(peer, in, sizeof in, soon()), SIZE);
+        assert_true(is_pattern(in, SIZE, (size_t)i));
+    }
+    hear_nothing(peer);
+    assert_int_equal(number_of(listener, "dropped-strangers"), SENT + 1 - FIT);
+    /* There is room for strangers again, for all that there ever is beside one that is read. */
+    say(&people[1], "read at once");
+    write_pattern(in, ALL, 0);
+    assert_count(net_send(people[1].socket, in, ALL, soon()), ALL);
+    assert_count(net_recv_messages(listener, &message, 1, soon()), 1);
+    assert_count(net_recv_messages(listener, &message, 1, soon()), 1);
+    assert_int_equal(message.size, ALL);
+    net_close(peer, NET_NOW);
+    part(people, 2);
+    net_close(listener, NET_NOW);
+}
+
+/* Strangers who use up all that is theirs keep nobody out who was admitted. */
+static void a_crowd_of_strangers_is_passed(void **state)
+{
+    enum { CROWD = 20 };
+    char address[ADDRESS_MAX];
+    struct somebody crowd[CROWD];
+    struct somebody who;
+
+    snprintf(address, sizeof address, "%s?strangers=50B&peers=1", template_of(state));
+    net_socket *listener = assert_socket(net_listen(address));
+
+    for (int i = 0; i < CROWD; i++) {
+        meet(listener, &crowd[i]);
+        say(&crowd[i], "me, me, me");
+    }
+    meet(listener, &who);
+    say(&who, "nobody hears this");
+    admit(listener, &who);
+    net_socket *peer = accept_him(listener, &who);
+
+    hear(peer, "nobody hears this"); /* it was for him already when it was read */
+    say(&who, "this they do");
+    hear(peer, "this they do");
+    assert_no_socket(net_accept(listener, NET_NOW), NET_LIMIT);
+    assert_int_equal(number_of(listener, "dropped-strangers"), CROWD - 5);
+    net_close(peer, NET_NOW);
+    net_close(accept_him(listener, &crowd[0]), NET_NOW);
+    net_close(who.socket, NET_NOW);
+    part(crowd, CROWD);
+    net_close(listener, NET_NOW);
+}
+
+int main(void)
+{
+    const struct test everywhere[] = {
+        TEST(who_answers_a_challenge_is_let_in),
+        TEST(who_never_spoke_is_accepted_at_once),
+        TEST(his_letters_come_with_him),
+        TEST(his_letters_can_be_read_until_he_is_accepted),
+        TEST(the_admitted_come_first_in_their_order),
+        TEST(admitting_again_does_nothing),
+        TEST(who_ended_can_be_admitted_again),
+        TEST(peers_bounds_the_admitted_too),
+        TEST(a_lower_bound_lets_the_admitted_wait),
+        TEST(letters_of_the_admitted_are_bounded),
+        TEST(a_crowd_of_strangers_is_passed),
+    };
+
+    return run_over(datagram_templates, everywhere);
+}

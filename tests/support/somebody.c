@@ -1,0 +1,72 @@
+/* People who dial a udp listener. */
+#include "somebody.h"
+
+#include <string.h>
+
+static char heard[65536];
+
+/* `host:port` of a property that is an address. */
+static void name_of(net_socket *socket, const char *property, char name[ADDRESS_MAX])
+{
+    char address[ADDRESS_MAX];
+
+    assert_ok(net_get(socket, property, address, sizeof address));
+    strcpy(name, address + strlen("udp://"));
+}
+
+void meet(net_socket *listener, struct somebody *who)
+{
+    char address[ADDRESS_MAX];
+
+    dial_address(listener, address);
+    who->socket = assert_socket(net_connect(address, soon()));
+    name_of(who->socket, "local", who->name);
+}
+
+void part(struct somebody *people, int count)
+{
+    for (int i = 0; i < count; i++) {
+        net_close(people[i].socket, NET_NOW);
+    }
+}
+
+void say(const struct somebody *who, const char *words)
+{
+    assert_count(net_send(who->socket, words, strlen(words), soon()), (long long)strlen(words));
+}
+
+void hear(net_socket *socket, const char *words)
+{
+    assert_count(net_recv(socket, heard, sizeof heard, soon()), (long long)strlen(words));
+    assert_memory_equal(heard, words, strlen(words));
+}
+
+void hear_nothing(net_socket *socket)
+{
+    assert_code(net_recv(socket, heard, sizeof heard, NET_NOW), NET_TIMEOUT);
+}
+
+void overhear(net_socket *listener, const char *words, char name[ADDRESS_MAX])
+{
+    net_message message = {.data = heard, .capacity = sizeof heard};
+
+    assert_count(net_recv_messages(listener, &message, 1, soon()), 1);
+    assert_int_equal(message.size, strlen(words));
+    assert_memory_equal(heard, words, strlen(words));
+    assert_ok(net_endpoint_text(&message.endpoint, name, ADDRESS_MAX));
+}
+
+void admit(net_socket *listener, const struct somebody *who)
+{
+    assert_ok(net_set(listener, "admit", who->name));
+}
+
+net_socket *accept_him(net_socket *listener, const struct somebody *who)
+{
+    net_socket *peer = assert_socket(net_accept(listener, NET_NOW));
+    char name[ADDRESS_MAX];
+
+    name_of(peer, "peer", name);
+    assert_string_equal(name, who->name);
+    return peer;
+}
