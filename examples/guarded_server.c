@@ -112,10 +112,11 @@ static int let_in(const net_endpoint *who)
  * and the accept after it would take a stranger. */
 static int is_in(const net_message *answers, int count, const net_endpoint *who)
 {
+    size_t size = sizeof who->remote;
     int i = 0;
 
     while (i < count && (answers[i].size != HELLO_SIZE ||
-                         memcmp(answers[i].endpoint.remote, who->remote, sizeof who->remote))) {
+                         memcmp(answers[i].endpoint.remote, who->remote, size) != 0)) {
         i++;
     }
     return i < count;

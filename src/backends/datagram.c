@@ -77,7 +77,7 @@ int nf_datagram_kept_failure(struct nf_datagram_kept *kept)
 static bool is_told_once(int code)
 {
     return code == NET_REFUSED || code == NET_UNREACHABLE || code == NET_RESET ||
-           code == NET_SYSTEM;
+           code == NET_SYSTEM || (code == NET_DENIED && !nf_cause_is_whim());
 }
 
 int nf_datagram_stop(int i, int code, struct nf_datagram_kept *kept)
@@ -111,7 +111,7 @@ int nf_datagram_retry(net_socket *socket, int fd, ssize_t code, bool *denied, ne
     if (code == NF_CONGESTED) {
         return nf_pause(NULL, CONGESTION_PAUSE, deadline);
     }
-    if ((code == NET_DENIED || code == NET_TOOBIG) && !*denied) {
+    if (((code == NET_DENIED && nf_cause_is_whim()) || code == NET_TOOBIG) && !*denied) {
         *denied = true;
         return 0;
     }

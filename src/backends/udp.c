@@ -100,6 +100,9 @@ static ssize_t receive(struct connection *self, void *buffer, size_t size, net_d
         if (n == NF_CONGESTED) {
             return nf_fail(NET_LIMIT);
         }
+        if (n == NET_DENIED) { /* what ICMPv6 says of a peer behind a firewall */
+            return nf_fail_as(NET_UNREACHABLE, nf_cause_pending()->error);
+        }
         bool of_a_send =
             n == NET_TOOBIG; /* the path's answer to a large one: news for no receiver */
 

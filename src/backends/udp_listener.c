@@ -204,6 +204,7 @@ static int admit(struct nf_hub *hub, const struct nf_value *value)
     int code = nf_hub_admit(hub, &value->addr);
 
     nf_mutex_unlock(&hub->lock);
+    nf_wake_post(&hub->wake); /* an accept may be the postman, who hears no bell of the listener */
     return code;
 }
 

@@ -358,7 +358,11 @@ int nf_value_parse(enum nf_word word, const char *text, size_t length, struct nf
     case DURATION:
         return off ? 0 : parse_number(word, text, length, &value->number);
     case ADDRESS:
-        return off ? 0 : parse_source(text, length, value);
+        if (off || parse_source(text, length, value) == 0) {
+            return 0;
+        }
+        return word == NF_ADMIT ? refuse(word, text, length, "the address of a peer, HOST:PORT")
+                                : NET_ADDRESS;
     case INTERFACE:
         return off ? 0 : parse_name(word, text, length, value);
     case TEXT:

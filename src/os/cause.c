@@ -170,6 +170,11 @@ const struct nf_cause *nf_cause_pending(void)
     return &record.cause[record.pending];
 }
 
+bool nf_cause_is_whim(void)
+{
+    return nf_cause_pending()->error == EPERM;
+}
+
 static struct nf_failure *commit(int code, const char *operation)
 {
     struct nf_cause *cause = &record.cause[record.pending];

@@ -48,6 +48,10 @@ int nf_fail_as(int code, int error);
 /* The cause recorded last, which nobody has been told yet. */
 const struct nf_cause *nf_cause_pending(void);
 
+/* Whether what has just failed is what Linux denies now and then, and not when asked again: EPERM
+ * of a first datagram. */
+bool nf_cause_is_whim(void);
+
 /* Make the cause recorded last this thread's failure. `address` or `scheme` and `addr` say where;
  * all may be NULL. */
 int nf_blame(int code, const char *operation, const char *address);

@@ -18,27 +18,27 @@ static void who_answers_a_challenge_is_let_in(void **state)
     char question[] = "what is 6 times 7?";
     net_message message = {.data = in, .capacity = sizeof in};
 
-    meet(listener, &who);
-    say(&who, "let me in");
+    meet_somebody(listener, &who);
+    say_words(&who, "let me in");
     assert_count(net_recv_messages(listener, &message, 1, soon()), 1);
     message.data = question;
     message.size = strlen(question);
     assert_count(net_send_messages(listener, &message, 1, soon()), 1);
-    hear(who.socket, question);
-    say(&who, "42");
+    expect_words(who.socket, question);
+    say_words(&who, "42");
     overhear(listener, "42", name);
     assert_string_equal(name, who.name);
     assert_ok(net_set(listener, "admit", name));
     net_socket *peer = accept_him(listener, &who);
 
-    hear_nothing(peer);
-    say(&who, "thanks");
-    hear(peer, "thanks");
+    expect_no_words(peer);
+    say_words(&who, "thanks");
+    expect_words(peer, "thanks");
     assert_count(net_send(peer, "welcome", 7, soon()), 7);
-    hear(who.socket, "welcome");
+    expect_words(who.socket, "welcome");
     assert_no_socket(net_accept(listener, NET_NOW), NET_TIMEOUT);
     net_close(peer, NET_NOW);
-    part(&who, 1);
+    part_with(&who, 1);
     net_close(listener, NET_NOW);
 }
 
@@ -50,7 +50,7 @@ static void who_never_spoke_is_accepted_at_once(void **state)
     char theirs[ADDRESS_MAX];
     char ours[ADDRESS_MAX];
 
-    meet(listener, &who);
+    meet_somebody(listener, &who);
     assert_no_socket(net_accept(listener, NET_NOW), NET_TIMEOUT);
     admit(listener, &who);
     net_socket *peer = accept_him(listener, &who);
@@ -59,14 +59,14 @@ static void who_never_spoke_is_accepted_at_once(void **state)
     assert_ok(net_get(peer, "local", theirs, sizeof theirs));
     assert_string_equal(theirs, ours);
     assert_int_equal(number_of(peer, "messages-received"), 0);
-    hear_nothing(peer);
+    expect_no_words(peer);
     assert_count(net_send(peer, "you first", 9, soon()), 9);
-    hear(who.socket, "you first");
-    say(&who, "and now I");
-    hear(peer, "and now I");
+    expect_words(who.socket, "you first");
+    say_words(&who, "and now I");
+    expect_words(peer, "and now I");
     assert_int_equal(number_of(peer, "messages-received"), 1);
     net_close(peer, NET_NOW);
-    part(&who, 1);
+    part_with(&who, 1);
     net_close(listener, NET_NOW);
 }
 
@@ -78,27 +78,27 @@ static void his_letters_come_with_him(void **state)
     struct somebody people[2];
     char name[ADDRESS_MAX];
 
-    meet(listener, &people[0]);
-    meet(listener, &people[1]);
-    say(&people[0], "read");
-    say(&people[1], "a stranger's");
-    say(&people[0], "before");
+    meet_somebody(listener, &people[0]);
+    meet_somebody(listener, &people[1]);
+    say_words(&people[0], "read");
+    say_words(&people[1], "a stranger's");
+    say_words(&people[0], "before");
     overhear(listener, "read", name);
     admit(listener, &people[0]);
-    say(&people[0], "after");
-    say(&people[1], "another");
+    say_words(&people[0], "after");
+    say_words(&people[1], "another");
     net_socket *peer = accept_him(listener, &people[0]);
 
-    say(&people[0], "accepted");
-    hear(peer, "before");
-    hear(peer, "after");
-    hear(peer, "accepted");
-    hear_nothing(peer);
+    say_words(&people[0], "accepted");
+    expect_words(peer, "before");
+    expect_words(peer, "after");
+    expect_words(peer, "accepted");
+    expect_no_words(peer);
     overhear(listener, "a stranger's", name);
     assert_string_equal(name, people[1].name);
     overhear(listener, "another", name);
     net_close(peer, NET_NOW);
-    part(people, 2);
+    part_with(people, 2);
     net_close(listener, NET_NOW);
 }
 
@@ -110,20 +110,20 @@ static void his_letters_can_be_read_until_he_is_accepted(void **state)
     struct somebody people[2];
     char name[ADDRESS_MAX];
 
-    meet(listener, &people[0]);
-    meet(listener, &people[1]);
-    say(&people[0], "one");
+    meet_somebody(listener, &people[0]);
+    meet_somebody(listener, &people[1]);
+    say_words(&people[0], "one");
     admit(listener, &people[0]);
     overhear(listener, "one", name);
-    say(&people[1], "stranger");
-    say(&people[0], "two");
+    say_words(&people[1], "stranger");
+    say_words(&people[0], "two");
     overhear(listener, "stranger", name);
     overhear(listener, "two", name);
     assert_string_equal(name, people[0].name);
-    say(&people[1], "stranger");
+    say_words(&people[1], "stranger");
     net_close(accept_him(listener, &people[0]), NET_NOW);
     net_close(accept_him(listener, &people[1]), NET_NOW);
-    part(people, 2);
+    part_with(people, 2);
     net_close(listener, NET_NOW);
 }
 
@@ -138,11 +138,11 @@ static void the_admitted_come_first_in_their_order(void **state)
     struct somebody people[PEOPLE];
 
     for (int i = 0; i < PEOPLE; i++) {
-        meet(listener, &people[i]);
+        meet_somebody(listener, &people[i]);
     }
     admit(listener, &people[order[0]]);
     for (int i = 0; i < PEOPLE; i++) {
-        say(&people[i], "hello");
+        say_words(&people[i], "hello");
     }
     for (int i = 1; i < ADMITTED; i++) {
         admit(listener, &people[order[i]]);
@@ -150,11 +150,11 @@ static void the_admitted_come_first_in_their_order(void **state)
     for (int i = 0; i < PEOPLE; i++) {
         net_socket *peer = accept_him(listener, &people[order[i]]);
 
-        hear(peer, "hello");
+        expect_words(peer, "hello");
         net_close(peer, NET_NOW);
     }
     assert_no_socket(net_accept(listener, NET_NOW), NET_TIMEOUT);
-    part(people, PEOPLE);
+    part_with(people, PEOPLE);
     net_close(listener, NET_NOW);
 }
 
@@ -164,9 +164,9 @@ static void admitting_again_does_nothing(void **state)
     net_socket *listener = assert_socket(net_listen(template_of(state)));
     struct somebody people[2];
 
-    meet(listener, &people[0]);
-    meet(listener, &people[1]);
-    say(&people[1], "hello");
+    meet_somebody(listener, &people[0]);
+    meet_somebody(listener, &people[1]);
+    say_words(&people[1], "hello");
     admit(listener, &people[0]);
     admit(listener, &people[1]);
     admit(listener, &people[0]);
@@ -176,13 +176,13 @@ static void admitting_again_does_nothing(void **state)
     net_socket *second = accept_him(listener, &people[1]);
 
     assert_no_socket(net_accept(listener, NET_NOW), NET_TIMEOUT);
-    hear_nothing(first);
+    expect_no_words(first);
     net_close(first, NET_NOW);
     assert_no_socket(net_accept(listener, NET_NOW), NET_TIMEOUT);
     admit(listener, &people[0]);
     net_close(accept_him(listener, &people[0]), NET_NOW);
     net_close(second, NET_NOW);
-    part(people, 2);
+    part_with(people, 2);
     net_close(listener, NET_NOW);
 }
 
@@ -201,8 +201,8 @@ static void who_ended_can_be_admitted_again(void **state)
     admit(pair.listener, &who);
     net_socket *again = accept_him(pair.listener, &who);
 
-    say(&who, "again");
-    hear(again, "again");
+    say_words(&who, "again");
+    expect_words(again, "again");
     assert_code(net_recv(pair.server, in, sizeof in, NET_NOW), NET_EOF);
     net_close(again, NET_NOW);
     close_pair(&pair);
@@ -220,14 +220,14 @@ static void peers_bounds_the_admitted_too(void **state)
 
     dial_pair_with(template_of(state), "peers=3", NULL, &pair);
     for (int i = 0; i < PEOPLE; i++) {
-        meet(pair.listener, &people[i]);
+        meet_somebody(pair.listener, &people[i]);
     }
     admit(pair.listener, &people[0]);
     admit(pair.listener, &people[1]);
     assert_code(net_set(pair.listener, "admit", people[2].name), NET_LIMIT);
     assert_says("3 peers");
     admit(pair.listener, &people[0]); /* he has his place */
-    say(&people[3], "a stranger");
+    say_words(&people[3], "a stranger");
     net_socket *first = accept_him(pair.listener, &people[0]);
     net_socket *second = accept_him(pair.listener, &people[1]);
 
@@ -244,7 +244,7 @@ static void peers_bounds_the_admitted_too(void **state)
     net_close(accept_him(pair.listener, &people[3]), NET_NOW);
     net_close(second, NET_NOW);
     net_close(third, NET_NOW);
-    part(people, PEOPLE);
+    part_with(people, PEOPLE);
     close_pair(&pair);
 }
 
@@ -254,8 +254,8 @@ static void a_lower_bound_lets_the_admitted_wait(void **state)
     net_socket *listener = assert_socket(net_listen(template_of(state)));
     struct somebody people[2];
 
-    meet(listener, &people[0]);
-    meet(listener, &people[1]);
+    meet_somebody(listener, &people[0]);
+    meet_somebody(listener, &people[1]);
     admit(listener, &people[0]);
     admit(listener, &people[1]);
     assert_ok(net_set(listener, "peers", "1"));
@@ -264,7 +264,7 @@ static void a_lower_bound_lets_the_admitted_wait(void **state)
     assert_no_socket(net_accept(listener, NET_NOW), NET_LIMIT);
     net_close(first, NET_NOW);
     net_close(accept_him(listener, &people[1]), NET_NOW);
-    part(people, 2);
+    part_with(people, 2);
     net_close(listener, NET_NOW);
 }
 
@@ -274,21 +274,27 @@ static void letters_of_the_admitted_are_bounded(void **state)
 {
     enum { SIZE = 100, SENT = 15, FIT = 10, QUEUE = 5, ALL = 1000 };
     char address[ADDRESS_MAX];
-    struct somebody people[2];
+    struct somebody people[3];
     char letter[SIZE];
     net_message message = {.data = in, .capacity = sizeof in};
 
     snprintf(address, sizeof address, "%s?strangers=1000B&queue=500B", template_of(state));
     net_socket *listener = assert_socket(net_listen(address));
 
-    meet(listener, &people[0]);
-    meet(listener, &people[1]);
+    meet_somebody(listener, &people[0]);
+    meet_somebody(listener, &people[1]);
+    meet_somebody(listener, &people[2]);
+    say_words(&people[2], "in");
+    net_socket *other = accept_him(listener, &people[2]);
+
+    expect_words(other, "in");
     admit(listener, &people[0]);
     for (int i = 0; i < SENT; i++) {
         write_pattern(letter, SIZE, (size_t)i);
         assert_count(net_send(people[0].socket, letter, SIZE, soon()), SIZE);
     }
-    say(&people[1], "no room");
+    say_words(&people[1], "no room");
+    expect_no_words(other); /* which sorts what has come */
     assert_count(net_recv_messages(listener, &message, 1, soon()), 1);
     assert_true(is_pattern(in, SIZE, 0));
     assert_int_equal(number_of(listener, "dropped-strangers"), SENT + 1 - FIT);
@@ -300,17 +306,18 @@ static void letters_of_the_admitted_are_bounded(void **state)
         assert_count(net_recv(peer, in, sizeof in, soon()), SIZE);
         assert_true(is_pattern(in, SIZE, (size_t)i));
     }
-    hear_nothing(peer);
+    expect_no_words(peer);
     assert_int_equal(number_of(listener, "dropped-strangers"), SENT + 1 - FIT);
     /* There is room for strangers again, for all that there ever is beside one that is read. */
-    say(&people[1], "read at once");
+    say_words(&people[1], "read at once");
     write_pattern(in, ALL, 0);
     assert_count(net_send(people[1].socket, in, ALL, soon()), ALL);
     assert_count(net_recv_messages(listener, &message, 1, soon()), 1);
     assert_count(net_recv_messages(listener, &message, 1, soon()), 1);
     assert_int_equal(message.size, ALL);
     net_close(peer, NET_NOW);
-    part(people, 2);
+    net_close(other, NET_NOW);
+    part_with(people, 3);
     net_close(listener, NET_NOW);
 }
 
@@ -326,23 +333,23 @@ static void a_crowd_of_strangers_is_passed(void **state)
     net_socket *listener = assert_socket(net_listen(address));
 
     for (int i = 0; i < CROWD; i++) {
-        meet(listener, &crowd[i]);
-        say(&crowd[i], "me, me, me");
+        meet_somebody(listener, &crowd[i]);
+        say_words(&crowd[i], "me, me, me");
     }
-    meet(listener, &who);
-    say(&who, "nobody hears this");
+    meet_somebody(listener, &who);
+    say_words(&who, "nobody hears this");
     admit(listener, &who);
     net_socket *peer = accept_him(listener, &who);
 
-    hear(peer, "nobody hears this"); /* it was for him already when it was read */
-    say(&who, "this they do");
-    hear(peer, "this they do");
+    expect_words(peer, "nobody hears this"); /* it was for him already when it was read */
+    say_words(&who, "this they do");
+    expect_words(peer, "this they do");
     assert_no_socket(net_accept(listener, NET_NOW), NET_LIMIT);
     assert_int_equal(number_of(listener, "dropped-strangers"), CROWD - 5);
     net_close(peer, NET_NOW);
     net_close(accept_him(listener, &crowd[0]), NET_NOW);
     net_close(who.socket, NET_NOW);
-    part(crowd, CROWD);
+    part_with(crowd, CROWD);
     net_close(listener, NET_NOW);
 }
 

@@ -20,8 +20,8 @@ static void a_listener_closes_on_the_admitted(void **state)
 
     dial_pair(template_of(state), &pair);
     for (int i = 0; i < PEOPLE; i++) {
-        meet(pair.listener, &people[i]);
-        say(&people[i], "hello");
+        meet_somebody(pair.listener, &people[i]);
+        say_words(&people[i], "hello");
     }
     overhear(pair.listener, "hello", name); /* the others' wait */
     for (int i = 0; i < PEOPLE - 1; i++) {
@@ -31,13 +31,13 @@ static void a_listener_closes_on_the_admitted(void **state)
 
     net_close(pair.listener, NET_NOW);
     pair.listener = NULL;
-    say(&people[0], "still here");
-    hear(peer, "still here");
+    say_words(&people[0], "still here");
+    expect_words(peer, "still here");
     assert_count(net_send(pair.client, "and I", 5, soon()), 5);
-    hear(pair.server, "and I");
+    expect_words(pair.server, "and I");
     assert_code(net_set(peer, "admit", people[1].name), NET_MISUSE);
     net_close(peer, NET_NOW);
-    part(people, PEOPLE);
+    part_with(people, PEOPLE);
     close_pair(&pair);
 }
 
@@ -47,14 +47,14 @@ static void a_cancelled_listener_admits_and_accepts_nobody(void **state)
     net_socket *listener = assert_socket(net_listen(template_of(state)));
     struct somebody people[2];
 
-    meet(listener, &people[0]);
-    meet(listener, &people[1]);
+    meet_somebody(listener, &people[0]);
+    meet_somebody(listener, &people[1]);
     admit(listener, &people[0]);
     net_cancel(listener);
     admit(listener, &people[1]);
     assert_no_socket(net_accept(listener, NET_NOW), NET_CANCELED);
     assert_no_socket(net_accept(listener, soon()), NET_CANCELED);
-    part(people, 2);
+    part_with(people, 2);
     net_close(listener, NET_NOW);
 }
 
@@ -69,7 +69,7 @@ static void an_accept_that_sleeps_gets_who_is_admitted(void **state)
     struct caller accepting;
 
     dial_pair(template_of(state), &pair);
-    meet(pair.listener, &who);
+    meet_somebody(pair.listener, &who);
     caller_start(&receiving, call_recv, pair.server, soon());
     caller_start(&accepting, call_accept, pair.listener, soon());
     admit(pair.listener, &who);
@@ -78,7 +78,7 @@ static void an_accept_that_sleeps_gets_who_is_admitted(void **state)
     assert_false(receiving.done);
     net_cancel(pair.server);
     caller_join(&receiving);
-    part(&who, 1);
+    part_with(&who, 1);
     close_pair(&pair);
 }
 
@@ -90,14 +90,14 @@ static void an_admission_is_no_datagram(void **state)
     struct caller receiving[2];
 
     dial_pair(template_of(state), &pair);
-    meet(pair.listener, &who);
+    meet_somebody(pair.listener, &who);
     caller_start(&receiving[0], call_recv_messages, pair.listener, soon());
     caller_start(&receiving[1], call_recv, pair.server, soon());
     admit(pair.listener, &who);
     net_socket *peer = accept_him(pair.listener, &who);
 
-    say(&who, "mine");
-    hear(peer, "mine");
+    say_words(&who, "mine");
+    expect_words(peer, "mine");
     assert_false(receiving[0].done);
     assert_false(receiving[1].done);
     net_cancel(pair.listener);
@@ -107,7 +107,7 @@ static void an_admission_is_no_datagram(void **state)
     assert_int_equal(receiving[0].result, NET_CANCELED);
     assert_int_equal(receiving[1].result, NET_CANCELED);
     net_close(peer, NET_NOW);
-    part(&who, 1);
+    part_with(&who, 1);
     close_pair(&pair);
 }
 
@@ -156,9 +156,9 @@ static void several_threads_accept_each_of_the_admitted_once(void **state)
         assert_int_equal(pthread_create(&acceptor[i].thread, NULL, accept_many, &acceptor[i]), 0);
     }
     for (int i = 0; i < PEOPLE; i++) {
-        meet(listener, &people[i]);
+        meet_somebody(listener, &people[i]);
         admit(listener, &people[i]);
-        say(&people[i], people[i].name);
+        say_words(&people[i], people[i].name);
         admit(listener, &people[i]);
     }
     for (int i = 0; i < THREADS; i++) {
@@ -172,13 +172,13 @@ static void several_threads_accept_each_of_the_admitted_once(void **state)
             net_socket *peer = acceptor[i].peer[j];
 
             assert_ok(net_get(peer, "peer", in, sizeof in));
-            hear(peer, in + strlen("udp://"));
-            hear_nothing(peer);
+            expect_words(peer, in + strlen("udp://"));
+            expect_no_words(peer);
             net_close(peer, NET_NOW);
         }
     }
     assert_no_socket(net_accept(listener, NET_NOW), NET_TIMEOUT);
-    part(people, PEOPLE);
+    part_with(people, PEOPLE);
     net_close(listener, NET_NOW);
 }
 
@@ -261,7 +261,7 @@ static void both_families_admit_by_the_text_that_names_the_peer(void **state)
         snprintf(address, sizeof address, "udp://%s:%lld", i < 2 ? "127.0.0.1" : "[::1]",
                  number_of(listener, "port"));
         people[i].socket = assert_socket(net_connect(address, soon()));
-        say(&people[i], "who am I?");
+        say_words(&people[i], "who am I?");
         overhear(listener, "who am I?", people[i].name);
     }
     snprintf(mapped, sizeof mapped, "[::ffff:127.0.0.1]:%lld", number_of(people[1].socket, "port"));
@@ -274,14 +274,14 @@ static void both_families_admit_by_the_text_that_names_the_peer(void **state)
     for (int i = 0; i < 3; i++) {
         net_socket *peer = accept_him(listener, &people[order[i]]);
 
-        say(&people[order[i]], "thanks");
-        hear(peer, "thanks");
+        say_words(&people[order[i]], "thanks");
+        expect_words(peer, "thanks");
         assert_count(net_send(peer, "welcome", 7, soon()), 7);
-        hear(people[order[i]].socket, "welcome");
+        expect_words(people[order[i]].socket, "welcome");
         net_close(peer, NET_NOW);
     }
     assert_no_socket(net_accept(listener, NET_NOW), NET_TIMEOUT);
-    part(people, 3);
+    part_with(people, 3);
     net_close(listener, NET_NOW);
 }
 

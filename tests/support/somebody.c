@@ -14,7 +14,7 @@ static void name_of(net_socket *socket, const char *property, char name[ADDRESS_
     strcpy(name, address + strlen("udp://"));
 }
 
-void meet(net_socket *listener, struct somebody *who)
+void meet_somebody(net_socket *listener, struct somebody *who)
 {
     char address[ADDRESS_MAX];
 
@@ -23,25 +23,25 @@ void meet(net_socket *listener, struct somebody *who)
     name_of(who->socket, "local", who->name);
 }
 
-void part(struct somebody *people, int count)
+void part_with(struct somebody *people, int count)
 {
     for (int i = 0; i < count; i++) {
         net_close(people[i].socket, NET_NOW);
     }
 }
 
-void say(const struct somebody *who, const char *words)
+void say_words(const struct somebody *who, const char *words)
 {
     assert_count(net_send(who->socket, words, strlen(words), soon()), (long long)strlen(words));
 }
 
-void hear(net_socket *socket, const char *words)
+void expect_words(net_socket *socket, const char *words)
 {
     assert_count(net_recv(socket, heard, sizeof heard, soon()), (long long)strlen(words));
     assert_memory_equal(heard, words, strlen(words));
 }
 
-void hear_nothing(net_socket *socket)
+void expect_no_words(net_socket *socket)
 {
     assert_code(net_recv(socket, heard, sizeof heard, NET_NOW), NET_TIMEOUT);
 }

@@ -11,13 +11,13 @@ struct somebody {
 };
 
 /* He dials the listener, which need not notice. */
-void meet(net_socket *listener, struct somebody *who);
-void part(struct somebody *people, int count);
+void meet_somebody(net_socket *listener, struct somebody *who);
+void part_with(struct somebody *people, int count);
 
-void say(const struct somebody *who, const char *words);
+void say_words(const struct somebody *who, const char *words);
 /* A socket of either side has this, or nothing, to receive. */
-void hear(net_socket *socket, const char *words);
-void hear_nothing(net_socket *socket);
+void expect_words(net_socket *socket, const char *words);
+void expect_no_words(net_socket *socket);
 /* A listener reads this of somebody whom nobody accepted: how it prints him. */
 void overhear(net_socket *listener, const char *words, char name[ADDRESS_MAX]);
 

@@ -1,0 +1,39 @@
+/* An accept that waited when somebody was admitted slept on, if its thread was the one that read
+ * the descriptor for all: the admission rang for the sleepers only. */
+#include "somebody.h"
+
+static void an_accept_that_waits_gets_who_is_admitted(void **state)
+{
+    enum { WAIT = 3 };
+    net_socket *listener = assert_socket(net_listen(template_of(state)));
+    struct somebody people[WAIT];
+    struct caller waiting[WAIT];
+    double since;
+
+    for (int i = 0; i < WAIT; i++) {
+        meet_somebody(listener, &people[i]);
+        caller_start(&waiting[i], call_accept, listener, soon());
+    }
+    since = now_ms();
+    for (int i = 0; i < WAIT; i++) {
+        admit(listener, &people[i]);
+    }
+    for (int i = 0; i < WAIT; i++) {
+        caller_join(&waiting[i]);
+    }
+    double took = elapsed_ms(since);
+
+    for (int i = 0; i < WAIT; i++) {
+        net_close(assert_socket(waiting[i].made), NET_NOW);
+    }
+    part_with(people, WAIT);
+    net_close(listener, NET_NOW);
+    assert_took(took, 0, 1000);
+}
+
+int main(void)
+{
+    const struct test tests[] = {TEST(an_accept_that_waits_gets_who_is_admitted)};
+
+    return run_over(datagram_templates, tests);
+}
