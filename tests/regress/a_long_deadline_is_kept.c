@@ -85,7 +85,7 @@ static void a_dial_is_bounded_alike(void **state)
     net_close(listener, NET_NOW);
 }
 
-/* And by the clock, all at once. */
+/* And by the clock, all at once; an eighth too much is the others' to see, this one sees a hang. */
 static void what_never_comes_is_waited_for_until_the_deadline(void **state)
 {
     enum { CALLS = 3, FIRST = 1040, STEP = 525 };
@@ -103,7 +103,7 @@ static void what_never_comes_is_waited_for_until_the_deadline(void **state)
     }
     for (int i = 0; i < CALLS; i++) {
         assert_true(callers[i].ended >= callers[i].deadline);
-        assert_took((double)(callers[i].ended - callers[i].deadline) / 1e6, 0, 400);
+        assert_took((double)(callers[i].ended - callers[i].deadline) / 1e6, 0, 2000);
     }
 }
 
