@@ -6,9 +6,10 @@
 #include <string.h>
 
 enum {
-    LONGEST_REST = 64, /* plain receives between two looks for more, when there never is */
-    LOOK = 2,          /* arrivals in a batch that only looks */
-    MANY = 8           /* arrivals at once that make trains worth asking for */
+    LONGEST_REST =
+        64,   /* or somewhat more plain receives between two looks for more, when there never is */
+    LOOK = 2, /* arrivals in a batch that only looks */
+    MANY = 8  /* arrivals at once that make trains worth asking for */
 };
 
 /* Make `arrival` the next of the batch, if there is one. */

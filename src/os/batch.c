@@ -169,7 +169,9 @@ int nf_batch_recv(struct nf_batch *batch, int fd, void *head, size_t size, int h
         return nf_transfer_failure();
     }
     batch->used = got;
-    learn(batch);
+    if (got > 0) {
+        learn(batch);
+    }
     return got;
 }
 
