@@ -6,43 +6,14 @@ set -eu
 
 bin=${NETFACADE_BUILD_DIR:-build/gcc}/examples
 
-for program in ip nsenter timeout unshare; do
-    if ! command -v "$program" >/dev/null; then
-        echo "skipped: $program is missing"
-        exit 77
-    fi
-done
 if [ "${1:-}" != inside ]; then
     unshare -n true 2>/dev/null || { echo "skipped: no network namespaces here" && exit 77; }
     exec unshare -n sh "$0" inside
 fi
 
-work=$(mktemp -d)
-running=
-
-clean_up() {
-    for pid in $running; do
-        kill "$pid" 2>/dev/null || :
-    done
-    rm -rf "$work"
-}
-trap clean_up EXIT
-trap 'exit 1' HUP INT TERM
-
-fail() {
-    echo "FAILED: $*"
-    cat "$work"/*.err
-    exit 1
-}
-
-until_true() {
-    tries=100
-    until "$@"; do
-        [ $tries -gt 0 ] || fail "never came true: $*"
-        tries=$((tries - 1))
-        sleep 0.1
-    done
-}
+# shellcheck source=tests/support/interop.sh
+. "$(dirname "$0")/../support/interop.sh"
+need ip nsenter timeout unshare
 
 # ---- Two hosts: this one, and the far one, which lives as long as a process in it ----
 

@@ -5,40 +5,17 @@ set -eu
 
 bin=${NETFACADE_BUILD_DIR:-build/gcc}/examples
 
-for program in cmp curl nc redis-server sha256sum socat timeout; do
-    if ! command -v "$program" >/dev/null; then
-        echo "skipped: $program is missing"
-        exit 77
-    fi
-done
-
 # Where the system allows it, in a network whose ports nobody else takes.
 if [ "${1-}" != inside ] && unshare -n ip link set lo up 2>/dev/null; then
     exec unshare -n sh "$0" inside
 fi
 [ "${1-}" != inside ] || ip link set lo up
 
+# shellcheck source=tests/support/interop.sh
+. "$(dirname "$0")/../support/interop.sh"
+need cmp curl nc redis-server sha256sum socat timeout
+
 # ---- Background programs: started, waited for, stopped by their own pids ----
-
-work=$(mktemp -d)
-running=
-
-clean_up() {
-    for pid in $running; do
-        kill "$pid" 2>/dev/null || :
-    done
-    rm -rf "$work"
-}
-trap clean_up EXIT
-trap 'exit 1' HUP INT TERM
-
-fail() {
-    echo "FAILED: $*"
-    for log in "$work"/*.err; do
-        [ ! -s "$log" ] || { echo "--- ${log##*/}" && tail -n 5 "$log"; }
-    done
-    exit 1
-}
 
 # within PROGRAM...: for a minute at most. What is told to end by its pid tells the program.
 within() {
@@ -81,16 +58,6 @@ stopped() {
     wait "$1" || status=$?
     forget "$1"
     [ $status -eq 0 ] || fail "after SIGTERM $name ends with $status"
-}
-
-# until_true COMMAND...: it succeeds within half a minute.
-until_true() {
-    tries=300
-    until "$@"; do
-        [ $tries -gt 0 ] || fail "never came true: $*"
-        tries=$((tries - 1))
-        sleep 0.1
-    done
 }
 
 # listening SCRIPT: what a sed script finds in the output of $name, as soon as it is there.

@@ -7,45 +7,15 @@ build=${NETFACADE_BUILD_DIR:-build/gcc}
 bin=$build/examples
 spoof=$build/tests/spoof
 
-for program in ip timeout; do
-    if ! command -v "$program" >/dev/null; then
-        echo "skipped: $program is missing"
-        exit 77
-    fi
-done
-
 # Where the system allows it, in a network whose ports nobody else takes.
 if [ "${1-}" != inside ] && unshare -n ip link set lo up 2>/dev/null; then
     exec unshare -n sh "$0" inside
 fi
 [ "${1-}" != inside ] || ip link set lo up
 
-work=$(mktemp -d)
-running=
-
-clean_up() {
-    for pid in $running; do
-        kill "$pid" 2>/dev/null || :
-    done
-    rm -rf "$work"
-}
-trap clean_up EXIT
-trap 'exit 1' HUP INT TERM
-
-fail() {
-    echo "FAILED: $*"
-    cat "$work"/*.err
-    exit 1
-}
-
-until_true() {
-    tries=300
-    until "$@"; do
-        [ $tries -gt 0 ] || fail "never came true: $*"
-        tries=$((tries - 1))
-        sleep 0.1
-    done
-}
+# shellcheck source=tests/support/interop.sh
+. "$(dirname "$0")/../support/interop.sh"
+need ip timeout
 
 listens() {
     grep -q '^listening on ' "$work/server.out" 2>/dev/null
