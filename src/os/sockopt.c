@@ -174,8 +174,8 @@ static int set_patience(int fd, int name, int64_t value)
 /* By a filter that lets nothing through. socket(7), SO_ATTACH_FILTER */
 static int set_deaf(int fd, bool deaf)
 {
-    struct sock_filter nothing = {.code = BPF_RET | BPF_K, .k = 0};
-    struct sock_fprog program = {.len = 1, .filter = &nothing};
+    static struct sock_filter nothing = {.code = BPF_RET | BPF_K, .k = 0};
+    static struct sock_fprog program = {.len = 1, .filter = &nothing};
     int code = deaf ? setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program)
                     : setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &program, sizeof program);
 
