@@ -189,7 +189,8 @@ static void a_black_hole_costs_no_more_than_the_stagger(void **state)
     double since = now_ms();
     net_socket *call = assert_socket(net_connect(call_of(port), soon()));
 
-    assert_took(elapsed_ms(since), 245, 2000);
+    in_time(elapsed_ms(since) >= 245); /* AAAA may come too late to be the first */
+    assert_took(elapsed_ms(since), 45, 2000);
     assert_true(is_peer(call, "127.0.0.1:"));
     net_close(call, NET_NOW);
     close_black_hole(&hole);
