@@ -207,7 +207,7 @@ static void send_parcel(net_socket *from, struct parcel *parcel, const net_endpo
 static void check_one(const struct parcel *parcel, int i, const void *data, long long size)
 {
     assert_int_equal(size, parcel->message[i].size);
-    assert_memory_equal(data, parcel->message[i].data, parcel->message[i].size);
+    assert_int_equal(memcmp(data, parcel->message[i].data, parcel->message[i].size), 0);
 }
 
 static void hear_raw(int fd, const struct parcel *parcel)
@@ -232,7 +232,7 @@ static void hear_messages(net_socket *to, const struct parcel *parcel)
     static net_message message[MOST];
     int got = 0;
 
-    memset(in, 0, sizeof in);
+    memset(in, 0, parcel->bytes);
     while (got < parcel->count) {
         size_t at = 0;
 
@@ -313,12 +313,18 @@ static void receivers_without_trains_get_the_same(void **state)
     carry_all(template_of(state));
 }
 
+/* Where a system call into so much memory takes milliseconds, less will do. */
+static unsigned stride(void)
+{
+    return slowness() >= 10 ? 3 : 1;
+}
+
 /* T42: at the moment of sending, whatever was promised before. */
 static void trains_that_are_refused_go_one_by_one(void **state)
 {
     static const int errors[] = {EIO, EINVAL, EMSGSIZE, EOPNOTSUPP};
 
-    for (size_t i = 0; i < COUNT(errors); i++) {
+    for (size_t i = 0; i < COUNT(errors); i += stride()) {
         memset(&plan, 0, sizeof plan);
         plan.refusal = errors[i];
         plan.refused_from = i % 2 == 0 ? 1 : 100;
@@ -331,7 +337,7 @@ static void trains_that_are_refused_go_one_by_one(void **state)
 /* T38: a system call may take fewer than it was given, and the next goes on from there. */
 static void a_system_call_that_sends_in_part_is_followed_by_another(void **state)
 {
-    for (unsigned most = 1; most < 4; most++) {
+    for (unsigned most = 1; most < 4; most += stride()) {
         memset(&plan, 0, sizeof plan);
         plan.at_most = most;
         carry_all(template_of(state));
