@@ -1,6 +1,6 @@
 /* UPD-18: the hub against a model of it, a few counters for each sender: 10,000 senders, ten
- * datagrams each, in random order and in trains, with accepts, receives and closes between. What
- * comes lies in the tray, whose bytes are gone when the next batch comes. */
+ * datagrams each, in random order and in trains, with admits, accepts, receives and closes between.
+ * What comes lies in the tray, whose bytes are gone when the next batch comes. */
 #include "backends/udp.h"
 #include "backends/udp_hub.h"
 #include "wait/deadline.h"
@@ -35,6 +35,7 @@ struct sender {
     struct datagram mail[EACH]; /* the oldest first */
     int waiting;
     struct account queue;
+    bool is_admitted;
 };
 
 struct model {
@@ -47,6 +48,9 @@ struct model {
     struct account strangers;
     int schedule[DATAGRAMS]; /* who sends next */
     uint32_t seed;
+    int admitted[DATAGRAMS]; /* who is to be accepted first, in this order */
+    int first_admitted;
+    int last_admitted;
     int letters;
     int handed_out;
     int dropped_queue;
@@ -221,10 +225,16 @@ static void accept_one(struct model *model)
 
     assert_non_null(peer);
     nf_hub_accept(&model->hub, peer, NF_EPOCH);
-    struct sender *sender = &model->sender[number_of(&peer->member.head.name)];
+    int number = number_of(&peer->member.head.name);
+    struct sender *sender = &model->sender[number];
     int waiting = sender->waiting;
 
     assert_null(sender->peer);
+    if (model->first_admitted < model->last_admitted) {
+        assert_int_equal(number, model->admitted[model->first_admitted++]);
+        sender->is_admitted = false;
+    }
+    assert_false(sender->is_admitted);
     memcpy(mail, sender->mail, sizeof mail);
     for (int i = 0; i < waiting; i++) {
         weigh_sender(model, sender, -mail[i].size, -1);
@@ -280,6 +290,29 @@ static void close_peer(struct model *model, int number)
     sender->waiting = 0;
 }
 
+/* Twice is once; also one who has written nothing yet, and one who is accepted already. */
+static void admit(struct model *model, int number)
+{
+    struct nf_addr addr = address(number);
+    struct sender *sender = &model->sender[number];
+
+    assert_int_equal(nf_hub_admit(&model->hub, &addr), 0);
+    assert_int_equal(nf_hub_admit(&model->hub, &addr), 0);
+    if (sender->peer == NULL && !sender->is_admitted) {
+        sender->is_admitted = true;
+        model->admitted[model->last_admitted++] = number;
+    }
+}
+
+static int first_stranger(const struct model *model)
+{
+    const char *box = (const char *)model->hub.strangers.first->box;
+    const struct nf_stranger *stranger =
+        (const struct nf_stranger *)(const void *)(box - offsetof(struct nf_stranger, mail));
+
+    return number_of(&stranger->remote);
+}
+
 static void do_something(struct model *model)
 {
     int number = (int)dice(model, SENDERS);
@@ -288,7 +321,7 @@ static void do_something(struct model *model)
     switch (dice(model, 8)) {
     case 0:
     case 1:
-        if (strangers) {
+        if (nf_hub_has_callers(&model->hub)) {
             accept_one(model);
         }
         break;
@@ -305,6 +338,14 @@ static void do_something(struct model *model)
     case 4:
         if (dice(model, 4) == 0) {
             clear_tray(model);
+        }
+        break;
+    case 5:
+        if (dice(model, 8) == 0) {
+            admit(model, number);
+        } else if (strangers && dice(model, 8) == 0) {
+            admit(model, first_stranger(model)); /* whose words may be read all the same */
+            receive_from_strangers(model);
         }
         break;
     default:
@@ -329,6 +370,9 @@ static void finish(struct model *model)
         }
     }
     clear_tray(model);
+    assert_int_equal(model->hub.admitted, model->last_admitted - model->first_admitted);
+    nf_hub_remove_strangers(&model->hub);
+    assert_int_equal(model->hub.admitted, 0);
     assert_int_equal(model->handed_out + model->dropped_queue + model->dropped_strangers,
                      DATAGRAMS);
     assert_int_equal(model->hub.table.count, 0);
