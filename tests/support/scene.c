@@ -176,7 +176,7 @@ static int hear_some(const struct ear *ear)
     return n > 0 ? n : 0;
 }
 
-int hear(const struct ear *ear)
+static int hear_by_chance(const struct ear *ear)
 {
     return ear->call == NO_CALL || random_below(&scene.seed, 2) == 0 ? hear_some(ear)
                                                                      : hear_one(ear);
@@ -184,7 +184,7 @@ int hear(const struct ear *ear)
 
 void hear_all(const struct ear *ear)
 {
-    while (hear(ear) > 0) {
+    while (hear_by_chance(ear) > 0) {
     }
     assert_true(scene.may_miss || next_for(ear, NULL) == NULL);
 }
@@ -209,7 +209,7 @@ void hear_a_round(bool all)
         if (ear.socket != NULL && all) {
             hear_all(&ear);
         } else if (ear.socket != NULL) {
-            hear(&ear);
+            hear_by_chance(&ear);
         }
     }
     for (int i = 0; i < CALLERS; i++) {

@@ -82,11 +82,11 @@ void send_a_round(void);
 void carry(void);
 
 struct ear ear_of(int call, enum way way);
-/* Without waiting, by a call that chance picks. Each datagram must be the next that was delivered
- * for this ear, or where some may miss, a later one. How many it were. */
-int hear(const struct ear *ear);
-/* All that was delivered, or where some may miss, all that there is. */
+/* Without waiting, by calls that chance picks. Each datagram must be the next that was delivered
+ * for this ear, or where some may miss, a later one; and in the end all that was delivered was
+ * heard, or where some may miss, all that there is. */
 void hear_all(const struct ear *ear);
+/* Callers hear all, the others all or some. */
 void hear_a_round(bool all);
 /* What a datagram must be, wherever it turns up. */
 void read_caption(const unsigned char *data, size_t size, struct caption *caption);
