@@ -226,10 +226,10 @@ int net_endpoint_text(const net_endpoint *endpoint, char *buffer, size_t size);
 /* ---- Properties, as text ---- */
 
 /* Read a property: any option of the socket's scheme, or scheme, local, peer, port, bytes-sent,
- * bytes-received, messages-sent, messages-received, dropped-queue, dropped-strangers, truncated; on
- * tcp rtt and retransmits. Works on a cancelled socket. Never blocks. Writes at most `size` bytes,
- * always terminated when `size` > 0, and returns the length that the whole text needs, as snprintf
- * does.
+ * bytes-received, messages-sent, messages-received, dropped-queue, dropped-strangers, truncated;
+ * mtu where there is a peer; on udp dropped-kernel, on tcp rtt and retransmits. Works on a
+ * cancelled socket. Never blocks. Writes at most `size` bytes, always terminated when `size` > 0,
+ * and returns the length that the whole text needs, as snprintf does.
  *
  * NET_ADDRESS: no such property. NET_MISUSE: this kind of socket has none. NET_TIMEOUT: still
  * dialing. NET_SYSTEM. */
