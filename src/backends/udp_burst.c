@@ -24,16 +24,9 @@ static void advance(struct nf_burst *burst)
 
 ssize_t nf_burst_take(struct nf_burst *burst, void *buffer, size_t size)
 {
-    struct nf_arrival *arrival = &burst->arrival;
-    size_t length = arrival->size < arrival->segment ? arrival->size : arrival->segment;
-    size_t fits = length < size ? length : size;
+    size_t length = nf_arrival_read(&burst->arrival, buffer, size);
 
-    if (fits > 0) {
-        memcpy(buffer, arrival->data, fits);
-    }
-    arrival->data += length;
-    arrival->size -= length;
-    if (arrival->size == 0) {
+    if (burst->arrival.size == 0) {
         advance(burst);
     }
     return (ssize_t)length;

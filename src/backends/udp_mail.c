@@ -1,5 +1,6 @@
 /* Letters and boxes: lists and sums. */
 #include "backends/udp_mail.h"
+#include "os/batch.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -129,14 +130,11 @@ void nf_mail_replace(struct nf_load *whole, struct nf_letter *letter, struct nf_
 
 size_t nf_letter_read(struct nf_letter *letter, void *buffer, size_t size)
 {
-    size_t length = letter->size < letter->segment ? letter->size : letter->segment;
-    size_t fits = length < size ? length : size;
+    struct nf_arrival rest = {letter->data, letter->size, letter->segment};
+    size_t length = nf_arrival_read(&rest, buffer, size);
 
-    if (fits > 0) {
-        memcpy(buffer, letter->data, fits);
-    }
-    letter->data += length;
-    letter->size -= length;
+    letter->data = rest.data;
+    letter->size = rest.size;
     return length;
 }
 

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 enum {
     NF_BATCH_MAX = 64,  /* arrivals */
@@ -21,6 +22,21 @@ struct nf_arrival {
     size_t size;         /* of the datagram, or of the whole train */
     size_t segment;      /* of each datagram but the last; `size` for a lone one */
 };
+
+/* Take the first datagram out of an arrival: copy as much of it as fits, return its length. Nothing
+ * is left when its size is 0 then. */
+static inline size_t nf_arrival_read(struct nf_arrival *arrival, void *buffer, size_t size)
+{
+    size_t length = arrival->size < arrival->segment ? arrival->size : arrival->segment;
+    size_t fits = length < size ? length : size;
+
+    if (fits > 0) {
+        memcpy(buffer, arrival->data, fits);
+    }
+    arrival->data += length;
+    arrival->size -= length;
+    return length;
+}
 
 struct nf_batch;
 
