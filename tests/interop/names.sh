@@ -13,24 +13,17 @@ if [ "${1-}" != inside ]; then
     exec unshare -n -m sh "$0" inside
 fi
 
-work=$(mktemp -d) || exit 1
-started=
-finish() {
-    for pid in $started; do
+# shellcheck source=tests/support/interop.sh
+. "$(dirname "$0")/../support/interop.sh"
+
+clean_up() {
+    for pid in $running; do
         kill "$pid" 2>/dev/null
         wait "$pid" 2>/dev/null
     done
     umount /etc/resolv.conf 2>/dev/null
     umount /etc/nsswitch.conf 2>/dev/null
     rm -rf "$work"
-}
-trap finish EXIT
-trap 'exit 1' HUP INT TERM
-
-fail() {
-    echo "FAILED: $*"
-    cat "$work"/*.err 2>/dev/null
-    exit 1
 }
 
 milliseconds() {
@@ -61,16 +54,6 @@ expect() {
     echo "passed in $took ms: $words"
 }
 
-# until_true COMMAND...: it succeeds within half a minute.
-until_true() {
-    tries=300
-    until "$@"; do
-        [ $tries -gt 0 ] || fail "never came true: $*"
-        tries=$((tries - 1))
-        sleep 0.1
-    done
-}
-
 # A client that ends while its resolver still waits for an answer leaves it what it has.
 echo 'leak:res_context_send' >"$work/suppressions"
 export LSAN_OPTIONS="suppressions=$work/suppressions:print_suppressions=0"
@@ -85,13 +68,13 @@ mount --bind "$work/nsswitch.conf" /etc/nsswitch.conf 2>/dev/null || :
 # the resolver of the system goes on for twice as long.
 socat -u UDP-RECV:53,bind=127.0.0.53 OPEN:/dev/null 2>"$work/socat.err" &
 silent=$!
-started=$silent
+running=$silent
 until_true grep -q ' 3500007F:0035 ' /proc/net/udp # 127.0.0.53:53
 expect 1 'timed out' 4900 8000 "$bin/echo_client" tcp://silent.test:7000
 grep -q 'connect tcp://silent.test:7000' "$work/out.err" || fail "the sentence names no address"
 kill "$silent"
 wait "$silent" 2>/dev/null
-started=
+running=
 
 # A name with a live A, and an AAAA to which every packet is dropped.
 ip -6 addr add 2001:db8::1/128 dev lo nodad 2>/dev/null
@@ -101,11 +84,11 @@ nft add rule ip6 hole output ip6 daddr 2001:db8::1 drop
 dnsmasq --keep-in-foreground --no-hosts --no-resolv --listen-address=127.0.0.53 --bind-interfaces \
     --user="$(id -un)" --pid-file= --address=/both.test/127.0.0.9 --address=/both.test/2001:db8::1 \
     --address=/v4.test/127.0.0.9 --local=/test/ 2>"$work/dnsmasq.err" &
-started=$!
+running=$!
 "$bin/echo_server" tcp://127.0.0.9:7000 >"$work/server.out" 2>"$work/server.err" &
-started="$started $!"
+running="$running $!"
 "$bin/echo_server" udp://127.0.0.9:7000 >"$work/server2.out" 2>"$work/server2.err" &
-started="$started $!"
+running="$running $!"
 until_true test -s "$work/server.out"
 until_true test -s "$work/server2.out"
 name_server_answers() { # ahosts would look for no address where there is loopback only
