@@ -43,6 +43,7 @@ extern "C" {
 #define NET_VERSION_PATCH 0
 
 typedef struct net_socket net_socket; /* a listener or a connection, on any transport */
+typedef struct net_poller net_poller; /* a set of sockets to wait on */
 typedef int64_t net_deadline;         /* a moment, not a duration: see net_after */
 
 #define NET_NOW     ((net_deadline)0)         /* do not wait */
@@ -92,6 +93,21 @@ typedef struct net_message {
     size_t size;
     net_endpoint endpoint;
 } net_message;
+
+/* What a poller is asked for, and what it tells. */
+enum {
+    NET_READABLE =
+        1, /* a receive or an accept would not wait: there is something, be it a failure */
+    NET_WRITABLE = 2, /* a send would not wait; on a dialing socket: the dial is decided */
+    NET_EXPIRED = 4   /* never asked for: the deadline given to net_poller_watch has passed */
+};
+
+/* What happened to one watched socket. */
+typedef struct net_event {
+    net_socket *socket;
+    void *user;     /* as given to net_poller_watch */
+    unsigned ready; /* of NET_READABLE, NET_WRITABLE, NET_EXPIRED; never 0 */
+} net_event;
 
 /* The moment `milliseconds` from now, on the monotonic clock: NET_NOW < every moment < NET_FOREVER,
  * and the difference of two moments is in nanoseconds. A negative duration is a moment that has
@@ -186,9 +202,9 @@ ssize_t net_send_vector(net_socket *socket, const net_slice *slices, int count,
  * (datagrams, listeners), NET_TIMEOUT (still dialing). shutdown(2) */
 int net_shutdown(net_socket *socket);
 
-/* Make every call in progress on `socket`, and every later one but get, set, fd and close, return
- * NET_CANCELED, within 100 ms. A connection's peer sees an end; a listener's descriptor goes on
- * serving other processes that share it. From any thread or signal handler; keeps errno; NULL is
+/* Make every call in progress on `socket`, and every later one but get, set, fd, watch and close,
+ * return NET_CANCELED, within 100 ms. A connection's peer sees an end; a listener's descriptor goes
+ * on serving other processes that share it. From any thread or signal handler; keeps errno; NULL is
  * allowed; twice is once. */
 void net_cancel(net_socket *socket);
 
@@ -251,6 +267,48 @@ int net_set(net_socket *socket, const char *name, const char *value);
  *
  * NET_MISUSE: NULL. */
 int net_fd(net_socket *socket);
+
+/* ---- Many sockets, one thread ---- */
+
+/* A set of sockets that one thread waits on. It is level-triggered: what is still ready is told
+ * again. Sockets of every kind may be in it together, and may be used by blocking calls as well. A
+ * socket is in at most one poller; net_close takes it out, with those of its events that were not
+ * handed out. A poller belongs to one process. The caller closes it.
+ *
+ * NULL: NET_LIMIT, NET_SYSTEM. epoll(7) */
+net_poller *net_poller_open(void);
+
+/* Watch `socket` for `interest`, of NET_READABLE and NET_WRITABLE, and for `deadline`, which makes
+ * one NET_EXPIRED when it passes; NET_FOREVER is none. Watching again replaces interest, `user` and
+ * deadline. With interest 0 only the deadline is waited for; with neither, the socket is taken out.
+ * From any thread, also while another waits. Never blocks. Returns 0.
+ *
+ * NET_MISUSE: also an unknown bit, or a socket that is in another poller. NET_LIMIT, NET_SYSTEM:
+ * and what was watched before still is. */
+int net_poller_watch(net_poller *poller, net_socket *socket, unsigned interest, void *user,
+                     net_deadline deadline);
+
+/* Wait until something happened to a watched socket, or `deadline`; fill at most `count` events, no
+ * socket twice. What did not fit stays inside for the next call. A cancelled socket is readable and
+ * writable. Another caller's wait on the same poller waits for its turn. Returns how many events,
+ * or 0 after a net_poller_wake. With a count of 1 no event can name a socket that was closed since;
+ * with more, look before you use what an earlier event of the array made you close.
+ *
+ * NET_TIMEOUT; NET_MISUSE: also a count below 1. NET_LIMIT: no memory, and nothing is lost. */
+int net_poller_wait(net_poller *poller, net_event *events, int count, net_deadline deadline);
+
+/* Make the wait in progress return 0, or else the next one. Wakes that nobody has seen yet are one.
+ * From any thread or signal handler; keeps errno; NULL is allowed. */
+void net_poller_wake(net_poller *poller);
+
+/* A descriptor that is readable whenever net_poller_wait would return: watch it in a foreign loop
+ * and answer with waits that have NET_NOW. It stays the poller's own: never read, change or close
+ * it. NET_MISUSE: NULL. NET_LIMIT, NET_UNSUPPORTED, NET_SYSTEM. */
+int net_poller_fd(net_poller *poller);
+
+/* Free the poller; the sockets in it are watched no more and stay open. Alone: no other call may be
+ * using the poller. NULL is allowed. */
+void net_poller_close(net_poller *poller);
 
 /* ---- What went wrong ---- */
 
