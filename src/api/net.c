@@ -2,6 +2,7 @@
  * failure given operation and address. What a call means is written in netfacade.h. */
 #include "api/check.h"
 #include "api/failure.h"
+#include "api/poller.h"
 #include "api/registry.h"
 #include "name/endpoint.h"
 
@@ -175,6 +176,8 @@ int net_close(net_socket *socket, net_deadline deadline)
         return 0;
     }
     int misuse = nf_check_call(socket, deadline);
+
+    nf_poller_forget(socket);
     int code = nf_backend_of(socket)->close(socket, misuse == 0 ? deadline : NET_NOW);
 
     if (misuse < 0) {

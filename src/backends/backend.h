@@ -11,6 +11,8 @@
 #include "netfacade.h"
 #include "os/address.h"
 #include "os/cause.h"
+#include "os/poll.h"
+#include "wait/notice.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -30,18 +32,23 @@ enum { NF_SOME = -1, NF_ALL = -2 };
 /* A close may leave the object where it is: see nf_backend.close. */
 enum { NF_STAYS = 1 };
 
-/* Rung once, by whoever makes a socket ready in user space. ring() may be called with locks of the
- * backend held: it takes note and calls nothing back. */
-struct nf_notice {
-    void (*ring)(struct nf_notice *notice);
+/* A descriptor that many sockets have in common. Whoever watches some of them watches it once for
+ * all: when it is readable, and at the moment that the last pump returned, he pumps; and the
+ * sockets to which that brought something ring. */
+struct nf_common {
+    int fd;
+    net_deadline (*pump)(struct nf_common *common);
 };
 
 /* How ready a socket is, and where more readiness will come from. */
 struct nf_readiness {
-    unsigned ready;     /* of NF_IN and NF_OUT: what user space knows to be ready now */
-    int fd;             /* watch this descriptor for `want`, then ask again; -1: none */
-    unsigned want;      /* of NF_IN and NF_OUT; 0 with an fd of -1 */
-    net_deadline again; /* ask again at this moment at the latest */
+    unsigned ready; /* of NF_IN and NF_OUT: what user space knows to be ready now */
+    int fd; /* watch this descriptor for `want`; -1: none. Open until asked again or closed */
+    unsigned want;            /* of NF_IN and NF_OUT */
+    bool is_hint;             /* what the descriptor says is not the answer: ask again */
+    struct nf_common *common; /* watch this, too; or NULL */
+    net_deadline pump;        /* and pump it at this moment at the latest */
+    net_deadline again;       /* ask again at this moment at the latest */
 };
 
 struct nf_backend {
@@ -83,20 +90,20 @@ struct nf_backend {
     /* Read a word into `value`, or write it from there. */
     int (*property)(net_socket *socket, enum nf_word word, struct nf_value *value, bool write);
 
-    /* How ready it is for `interest`, and whom to ring (NULL: nobody any more) when user space
-     * learns more. A caller that waits forever must ask again after each ring, after each readiness
-     * of fd, and at `again`. */
-    void (*ready)(net_socket *socket, unsigned interest, struct nf_notice *notice,
-                  struct nf_readiness *out);
+    /* How ready it is for `interest`. A caller that waits asks again when the notice of the socket
+     * was rung, which user space does when it learns more. A layer lends its own notice to the
+     * socket below before it asks that. */
+    void (*ready)(net_socket *socket, unsigned interest, struct nf_readiness *out);
 };
 
 /* The head of every socket. */
 struct net_socket {
     _Atomic(const struct nf_backend *) backend; /* replaced once, when a dial is won */
     const struct nf_backend *kind;              /* the table it was made for: scheme and words */
-    struct nf_addr name; /* of a connection the peer, of a listener its own */
+    _Atomic(struct nf_notice *) notice; /* whom to tell of readiness in user space; NULL: nobody */
+    struct nf_addr name;                /* of a connection the peer, of a listener its own */
     _Atomic bool canceled;
-    _Atomic uint8_t cancelling; /* calls of nf_socket_cancel that may look at what a dial leaves */
+    _Atomic uint8_t visitors; /* threads that may look at the notice, or at what a dial leaves */
 };
 
 static inline const struct nf_backend *nf_backend_of(net_socket *socket)
@@ -118,6 +125,19 @@ void nf_socket_cancel(net_socket *socket);
 
 /* Replace the table for good, and wait until no cancel looks at what the old one owned. */
 void nf_socket_become(net_socket *socket, const struct nf_backend *backend);
+
+/* Have another notice or none, and wait until nobody rings the old one. */
+void nf_socket_notify(net_socket *socket, struct nf_notice *notice);
+
+/* User space has learned more: ring. With any lock held. */
+void nf_socket_ring_watched(net_socket *socket);
+
+static inline void nf_socket_ring(net_socket *socket)
+{
+    if (atomic_load(&socket->notice) != NULL) {
+        nf_socket_ring_watched(socket);
+    }
+}
 
 /* The answers of a slot that its kind of socket does not have: NET_MISUSE, with a sentence. */
 int nf_refuse_open(net_socket *socket, const struct nf_target *target, net_deadline deadline);

@@ -18,6 +18,11 @@ struct nf_datagram_kept {
 /* Record and return the failure that waits; 0: none. */
 int nf_datagram_kept_failure(struct nf_datagram_kept *kept);
 
+static inline bool nf_datagram_has_kept(struct nf_datagram_kept *kept)
+{
+    return atomic_load(&kept->failure) != 0;
+}
+
 static inline int nf_datagram_kept(struct nf_datagram_kept *kept)
 {
     return atomic_load_explicit(&kept->failure, memory_order_relaxed) != 0

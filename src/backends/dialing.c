@@ -7,15 +7,20 @@
  * nf_socket_become waits for it. */
 #include "backends/dialing.h"
 #include "backends/inet.h"
+#include "name/resolve.h"
+#include "os/ready.h"
 
 #include <stdlib.h>
 
-enum { LOOK_AGAIN = 20 }; /* ms, where several descriptors would have to be watched */
+enum { LOOK_AGAIN = 20 }; /* ms, where the descriptors of the dial cannot be watched together */
 
 struct nf_dialing {
     struct nf_dial dial;
-    struct nf_wake wake; /* a cancel */
-    int code;            /* of a dial that failed: every call says so */
+    struct nf_wake wake;    /* a cancel */
+    struct nf_ready *watch; /* for pollers: all descriptors of the dial as one; NULL: none asked */
+    uint64_t watched;       /* the attempts in it */
+    int resolver;           /* the resolver's descriptor in it, or -1 */
+    int code;               /* of a dial that failed: every call says so */
     char sentence[NF_DETAIL_MAX];
     char address[NF_WHERE_MAX];
 };
@@ -28,6 +33,9 @@ static void let_go(struct nf_line *line)
 
     nf_dial_end(&dialing->dial);
     nf_wake_close(&dialing->wake);
+    if (dialing->watch != NULL) {
+        nf_ready_best->close(dialing->watch);
+    }
     line->dialing = NULL;
     free(dialing);
 }
@@ -53,8 +61,11 @@ static int settle(struct nf_line *line, net_deadline deadline)
         int code = nf_dial_drive(&dialing->dial, line, &dialing->wake, deadline);
 
         if (code == 0) {
+            line->spent = dialing->watch;
+            dialing->watch = NULL;
             nf_socket_become(&line->head, dialing->dial.target.backend);
             let_go(line);
+            nf_socket_ring(&line->head);
             if (nf_is_canceled(&line->head)) {
                 nf_line_cancel(&line->head);
             }
@@ -201,32 +212,64 @@ static int dialing_property(net_socket *socket, enum nf_word word, struct nf_val
     return 0;
 }
 
+/* A descriptor that is readable when one of the dial's has news. Those of attempts leave it by
+ * being closed; the resolver's may live on with him. -1: there is none. */
+static int watch_all(struct nf_dialing *dialing)
+{
+    struct nf_race *race = &dialing->dial.race;
+    struct nf_resolve *resolve = dialing->dial.resolve;
+    int code = 0;
+
+    if (dialing->watch == NULL) {
+        dialing->watch = nf_ready_best->open();
+        dialing->resolver = -1;
+    }
+    if (dialing->watch == NULL) {
+        return -1;
+    }
+    if (resolve == NULL && dialing->resolver >= 0) {
+        nf_ready_best->set(dialing->watch, dialing->resolver, NF_IN, 0, NULL);
+        dialing->resolver = -1;
+    }
+    if (resolve != NULL && dialing->resolver < 0) {
+        dialing->resolver = nf_resolve_fd(resolve);
+        code = nf_ready_best->set(dialing->watch, dialing->resolver, 0, NF_IN, NULL);
+    }
+    for (int i = 0; i < race->count && code == 0; i++) {
+        uint64_t bit = (uint64_t)1 << i;
+
+        if (race->attempt[i].state == NF_TRYING && (dialing->watched & bit) == 0) {
+            code = nf_ready_best->set(dialing->watch, race->attempt[i].fd, 0, NF_OUT, NULL);
+            dialing->watched |= bit;
+        }
+    }
+    return code == 0 ? nf_ready_best->fd(dialing->watch) : -1;
+}
+
 /* Decided, or failed, or cancelled: whatever is called next returns at once. */
-static void dialing_ready(net_socket *socket, unsigned interest, struct nf_notice *notice,
-                          struct nf_readiness *out)
+static void dialing_ready(net_socket *socket, unsigned interest, struct nf_readiness *out)
 {
     struct nf_line *line = (struct nf_line *)socket;
-    struct nf_poll polls[NF_POLL_MAX];
     int code = decide(socket, NET_NOW);
 
     if (code == 0) {
-        nf_backend_of(socket)->ready(socket, interest, notice, out);
+        nf_backend_of(socket)->ready(socket, interest, out);
         return;
     }
-    *out = (struct nf_readiness){.fd = -1, .again = NET_FOREVER};
-    if (code != NET_TIMEOUT || !nf_turn_take(&line->driver, NET_NOW)) {
-        out->ready = code != NET_TIMEOUT ? interest : 0;
-        out->again = code != NET_TIMEOUT ? NET_FOREVER : nf_deadline_after(nf_now(), LOOK_AGAIN);
+    *out = (struct nf_readiness){.fd = -1, .want = NF_IN, .is_hint = true, .again = NET_FOREVER};
+    if (code != NET_TIMEOUT) {
+        out->ready = interest;
         return;
     }
-    int n = line->dialing != NULL ? nf_dial_polls(&line->dialing->dial, polls) : 0;
-
-    if (n > 0) {
-        out->fd = polls[0].fd;
-        out->want = polls[0].want;
+    if (!nf_turn_take(&line->driver, NET_NOW)) {
+        out->again = nf_deadline_after(nf_now(), LOOK_AGAIN); /* a call of somebody drives it */
+        return;
+    }
+    if (line->dialing != NULL) {
+        out->fd = watch_all(line->dialing);
         out->again = nf_race_next(&line->dialing->dial.race, nf_now());
     }
-    if (n != 1) {
+    if (out->fd < 0) {
         out->again = nf_earlier(out->again, nf_deadline_after(nf_now(), LOOK_AGAIN));
     }
     nf_turn_leave(&line->driver);

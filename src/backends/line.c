@@ -1,9 +1,10 @@
 /* Lanes, and what every line does alike. Moves no bytes: see stream.c and udp.c. */
 #include "backends/line.h"
 #include "backends/inet.h"
+#include "os/ready.h"
 #include "os/socket.h"
 
-#define MOST_PATIENCE (NF_PATIENCE << 24) /* more than three days */
+enum { MOST_PATIENCE = 25 }; /* doublings: more than three days */
 
 int nf_lane_enter(struct nf_line *line, struct nf_lane *lane, net_deadline deadline)
 {
@@ -29,15 +30,15 @@ int nf_lane_enter(struct nf_line *line, struct nf_lane *lane, net_deadline deadl
 /* Powers of two: the same timeout serves all deadlines between it and its double. */
 static int set_patience(int fd, struct nf_lane *lane, enum nf_sockopt option, int64_t left)
 {
-    int64_t timeout = NF_PATIENCE;
+    uint8_t patience = 1;
 
-    while (nf_patience_of(timeout * 2) <= left && timeout < MOST_PATIENCE) {
-        timeout *= 2;
+    while (nf_patience_of(NF_PATIENCE << patience) <= left && patience < MOST_PATIENCE) {
+        patience++;
     }
-    if (nf_sockopt_set(fd, option, timeout) < 0) {
+    if (nf_sockopt_set(fd, option, NF_PATIENCE << (patience - 1)) < 0) {
         return NF_DONTWAIT;
     }
-    lane->patience = nf_patience_of(timeout);
+    lane->patience = patience;
     return 0;
 }
 
@@ -49,11 +50,11 @@ int nf_lane_patience(int fd, struct nf_lane *lane, enum nf_sockopt option, net_d
     if (deadline == NET_NOW) {
         return NF_DONTWAIT;
     }
-    int64_t left = deadline - nf_now_roughly() - NF_TICK;
-
-    if (lane->patience != 0 && lane->patience <= left) {
+    if (nf_lane_has_patience(lane, deadline)) {
         return 0;
     }
+    int64_t left = deadline - nf_now_roughly() - NF_TICK;
+
     return left < nf_patience_of(NF_PATIENCE) ? NF_DONTWAIT : set_patience(fd, lane, option, left);
 }
 
@@ -73,13 +74,32 @@ void nf_line_cancel(net_socket *socket)
     nf_socket_break(((struct nf_line *)socket)->fd);
 }
 
-/* All the readiness of a line is the kernel's. */
-void nf_line_ready(net_socket *socket, unsigned interest, struct nf_notice *notice,
-                   struct nf_readiness *out)
+static void close_spent(struct nf_line *line)
 {
-    (void)notice;
+    if (line->spent != NULL) {
+        nf_ready_best->close(line->spent);
+        line->spent = NULL;
+    }
+}
+
+void nf_line_close(struct nf_line *line)
+{
+    close_spent(line);
+    nf_socket_close(line->fd);
+}
+
+/* All the readiness of a line is the kernel's. What was watched while it was dialing stays open
+ * until the poller has been told of the descriptor that takes its place. */
+void nf_line_ready(net_socket *socket, unsigned interest, struct nf_readiness *out)
+{
+    struct nf_line *line = (struct nf_line *)socket;
+
+    if (line->is_spent) {
+        close_spent(line);
+    }
+    line->is_spent = true;
     *out = (struct nf_readiness){.ready = nf_is_canceled(socket) ? interest : 0,
-                                 .fd = ((struct nf_line *)socket)->fd,
+                                 .fd = line->fd,
                                  .want = interest,
                                  .again = NET_FOREVER};
 }

@@ -18,7 +18,8 @@
 struct nf_lane {
     struct nf_turn turn;
     _Atomic int8_t end; /* the code that every later call gets; 0 while there is none */
-    int64_t patience;   /* the longest that the timeout in force lets a call wait; 0: none is */
+    uint8_t patience; /* the timeout in force is NF_PATIENCE doubled so often, less one; 0: none */
+    bool marked;      /* nf_stream_until left a low-water mark */
 };
 
 /* The shortest timeout worth setting: the kernel counts in ticks of some milliseconds. */
@@ -34,15 +35,20 @@ static inline int64_t nf_patience_of(int64_t timeout)
 struct nf_line {
     net_socket head;
     int fd;
+    struct nf_turn driver; /* of the dial: nobody keeps it afterwards */
     struct nf_lane in;
     struct nf_lane out;
     _Atomic int64_t bytes_in;
     _Atomic int64_t bytes_out;
     struct nf_dialing *dialing; /* until the dial is won */
-    struct nf_turn driver;      /* of the dial: nobody keeps it afterwards */
+    struct nf_ready *spent;     /* what a poller watched until then; it may do so still */
+    bool is_spent;              /* and has since been told to watch something else */
     bool has_source;            /* the address asked for a local address */
     bool has_source_port;
+    int backlog; /* of tcp: as the listener or the address had it */
 };
+
+_Static_assert(sizeof(struct nf_line) <= 120, "a line and what malloc adds are 128 bytes");
 
 /* Whether the turn was free, and is ours now, and nothing keeps a call from going on: the short
  * way. */
@@ -77,17 +83,17 @@ static inline bool nf_lane_has_patience(const struct nf_lane *lane, net_deadline
 {
     int64_t left = deadline - nf_now_roughly() - NF_TICK;
 
-    return lane->patience != 0 && lane->patience <= left;
+    return lane->patience != 0 && nf_patience_of(NF_PATIENCE << (lane->patience - 1)) <= left;
 }
 
 /* A call found nothing: why? 0 once it may be tried again with NF_DONTWAIT; NET_CANCELED;
  * NET_TIMEOUT. */
 int nf_lane_wait(struct nf_line *line, unsigned want, net_deadline deadline);
 
-/* Slots that all lines share. */
+/* Slots that all lines share; of a close the last step. */
 void nf_line_cancel(net_socket *socket);
-void nf_line_ready(net_socket *socket, unsigned interest, struct nf_notice *notice,
-                   struct nf_readiness *out);
+void nf_line_close(struct nf_line *line);
+void nf_line_ready(net_socket *socket, unsigned interest, struct nf_readiness *out);
 
 /* The properties that a descriptor answers: kernel options, addresses, port, bytes; of others 0. */
 int nf_line_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write);

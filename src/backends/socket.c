@@ -22,19 +22,42 @@ void nf_socket_free(net_socket *socket)
     free(socket);
 }
 
-/* Counting first and loading the table second is what nf_socket_become relies on. */
+/* Counting first and loading second is what those who wait for visitors to leave rely on. */
+void nf_socket_ring_watched(net_socket *socket)
+{
+    atomic_fetch_add(&socket->visitors, 1);
+    struct nf_notice *notice = atomic_load(&socket->notice);
+
+    if (notice != NULL) {
+        nf_notice_ring(notice);
+    }
+    atomic_fetch_sub(&socket->visitors, 1);
+}
+
 void nf_socket_cancel(net_socket *socket)
 {
-    atomic_fetch_add(&socket->cancelling, 1);
+    atomic_fetch_add(&socket->visitors, 1);
     atomic_store(&socket->canceled, true);
     atomic_load(&socket->backend)->cancel(socket);
-    atomic_fetch_sub(&socket->cancelling, 1);
+    atomic_fetch_sub(&socket->visitors, 1);
+    nf_socket_ring(socket);
+}
+
+static void await_visitors(net_socket *socket)
+{
+    while (atomic_load(&socket->visitors) != 0) {
+        nf_thread_yield();
+    }
 }
 
 void nf_socket_become(net_socket *socket, const struct nf_backend *backend)
 {
     atomic_store(&socket->backend, backend);
-    while (atomic_load(&socket->cancelling) != 0) {
-        nf_thread_yield();
-    }
+    await_visitors(socket);
+}
+
+void nf_socket_notify(net_socket *socket, struct nf_notice *notice)
+{
+    atomic_store(&socket->notice, notice);
+    await_visitors(socket);
 }

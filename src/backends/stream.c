@@ -237,6 +237,9 @@ static __attribute__((noinline)) ssize_t receive(struct nf_line *line, void *buf
     if (n < 0) {
         return n;
     }
+    if (until < 0) {
+        nf_stream_unmark(line);
+    }
     if (until == NF_SOME) {
         n = receive_some(line, buffer, size, deadline);
     } else if (until == NF_ALL) {
@@ -270,11 +273,13 @@ ssize_t nf_stream_recv(net_socket *socket, void *buffer, size_t size, int until,
     if (!some || !nf_lane_is_clear(line, &line->in)) {
         return receive(line, buffer, size, until, deadline);
     }
-    if (!nf_lane_has_patience(&line->in, deadline)) {
+    int how = deadline == NET_NOW ? NF_DONTWAIT : 0;
+
+    if (line->in.marked || (how == 0 && !nf_lane_has_patience(&line->in, deadline))) {
         nf_lane_leave(&line->in);
         return receive(line, buffer, size, until, deadline);
     }
-    ssize_t n = nf_transfer_recv(line->fd, buffer, size, 0);
+    ssize_t n = nf_transfer_recv(line->fd, buffer, size, how);
 
     if (n <= 0) {
         return receive_late(line, buffer, size, n, deadline);
@@ -335,6 +340,6 @@ int nf_stream_close(net_socket *socket, net_deadline deadline)
     if (deadline != NET_NOW && !nf_is_canceled(socket)) {
         code = drain(line, deadline);
     }
-    nf_socket_close(line->fd);
+    nf_line_close(line);
     return code;
 }

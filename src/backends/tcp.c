@@ -10,35 +10,32 @@ enum {
     LIMIT_PATIENCE = 100, /* ms that an accept waits for a descriptor to become free */
     LIMIT_PAUSE = 10,     /* ms between its tries */
     GONE_IN_A_ROW = 16,   /* callers that left, after which something else is wrong */
-    GONE_PAUSE = 1        /* ms from then on */
+    GONE_PAUSE = 1,       /* ms from then on */
+    LIMIT_REST = 20       /* ms between looks of a poller whether there are descriptors again */
 };
 
 static const nf_words words = NF_WORDS_COMMON | NF_WORD(NF_NODELAY) | NF_WORD(NF_KEEPALIVE) |
                               NF_WORD(NF_USER_TIMEOUT) | NF_WORD(NF_BACKLOG) | NF_WORD(NF_RTT) |
                               NF_WORD(NF_RETRANSMITS) | NF_WORD(NF_CONGESTION);
 
-struct connection {
-    struct nf_line line;
-    int backlog;
-};
-
 struct listener {
     net_socket head;
     int fd;
     int backlog;
-    struct nf_wake wake; /* a cancel */
+    struct nf_wake wake;        /* a cancel */
+    _Atomic net_deadline rests; /* until when a poller need not look after NET_LIMIT, or 0 */
 };
 
 static int tcp_connect(net_socket *socket, const struct nf_target *target, net_deadline deadline)
 {
-    ((struct connection *)socket)->backlog = (int)target->options.value[NF_BACKLOG];
+    ((struct nf_line *)socket)->backlog = (int)target->options.value[NF_BACKLOG];
     return nf_dialing_connect((struct nf_line *)socket, target, NF_STREAM, deadline);
 }
 
 static int tcp_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write)
 {
     if (word == NF_BACKLOG) {
-        value->number = ((struct connection *)socket)->backlog;
+        value->number = ((struct nf_line *)socket)->backlog;
         return 0;
     }
     return nf_line_property(socket, word, value, write);
@@ -121,23 +118,49 @@ static int pick_up(struct listener *self, struct nf_addr *peer, net_deadline dea
     }
 }
 
+/* A caller waits, but there is nothing to give him: a poller would tell of him without end. */
+static void rest(struct listener *self)
+{
+    atomic_store(&self->rests, nf_deadline_after(nf_now(), LIMIT_REST));
+    nf_socket_ring(&self->head);
+}
+
+static void rest_no_more(struct listener *self)
+{
+    atomic_store(&self->rests, NET_NOW);
+    nf_socket_ring(&self->head);
+}
+
+static bool is_resting(struct listener *self)
+{
+    net_deadline rests = atomic_load(&self->rests);
+
+    if (rests != NET_NOW && nf_deadline_passed(rests)) {
+        rests = nf_socket_has_room() ? NET_NOW : nf_deadline_after(nf_now(), LIMIT_REST);
+        atomic_store(&self->rests, rests);
+    }
+    return rests != NET_NOW;
+}
+
 /* The object is made first: a call picked up with no memory for it would be lost. */
 static net_socket *tcp_accept(net_socket *socket, net_deadline deadline)
 {
     struct listener *self = (struct listener *)socket;
     net_socket *call = nf_socket_new(&nf_tcp);
+    int fd = call != NULL ? pick_up(self, &call->name, deadline) : NET_LIMIT;
 
-    if (call == NULL) {
-        return NULL;
+    if (fd == NET_LIMIT) {
+        rest(self);
     }
-    int fd = pick_up(self, &call->name, deadline);
-
     if (fd < 0) {
         nf_socket_free(call);
         return NULL;
     }
-    ((struct connection *)call)->line.fd = fd;
-    ((struct connection *)call)->backlog = self->backlog;
+    if (atomic_load_explicit(&self->rests, memory_order_relaxed) != NET_NOW) {
+        rest_no_more(self);
+    }
+    ((struct nf_line *)call)->fd = fd;
+    ((struct nf_line *)call)->backlog = self->backlog;
     return call;
 }
 
@@ -185,14 +208,15 @@ static int tcp_listener_property(net_socket *socket, enum nf_word word, struct n
     }
 }
 
-static void tcp_listener_ready(net_socket *socket, unsigned interest, struct nf_notice *notice,
-                               struct nf_readiness *out)
+static void tcp_listener_ready(net_socket *socket, unsigned interest, struct nf_readiness *out)
 {
-    (void)notice;
+    struct listener *self = (struct listener *)socket;
+    bool resting = (interest & NF_IN) != 0 && is_resting(self);
+
     *out = (struct nf_readiness){.ready = nf_is_canceled(socket) ? interest : 0,
-                                 .fd = ((struct listener *)socket)->fd,
-                                 .want = interest & NF_IN,
-                                 .again = NET_FOREVER};
+                                 .fd = self->fd,
+                                 .want = resting ? 0 : interest & NF_IN,
+                                 .again = resting ? atomic_load(&self->rests) : NET_FOREVER};
 }
 
 static const struct nf_backend tcp_listener = {
@@ -216,7 +240,7 @@ static const struct nf_backend tcp_listener = {
 
 const struct nf_backend nf_tcp = {
     .scheme = "tcp",
-    .size = sizeof(struct connection),
+    .size = sizeof(struct nf_line),
     .words = words,
     .listener = &tcp_listener,
     .open = tcp_connect,

@@ -148,6 +148,14 @@ static ssize_t udp_send(net_socket *socket, const net_slice *slices, int count,
     return nf_datagram_send(socket, slices, count, deadline, give);
 }
 
+/* What the descriptor does not tell of any more, a poller has to hear from us. */
+static void ring_if_waiting(struct connection *self)
+{
+    if (nf_burst_is_waiting(&self->burst) || nf_datagram_has_kept(&self->kept_in)) {
+        nf_socket_ring(&self->line.head);
+    }
+}
+
 static ssize_t udp_recv(net_socket *socket, void *buffer, size_t size, int until,
                         net_deadline deadline)
 {
@@ -167,6 +175,7 @@ static ssize_t udp_recv(net_socket *socket, void *buffer, size_t size, int until
     ssize_t n = take_one(self, buffer, size, deadline, false);
 
     nf_lane_leave(lane);
+    ring_if_waiting(self);
     return nf_datagram_received(n, size);
 }
 
@@ -182,7 +191,12 @@ static int udp_send_messages(net_socket *socket, const net_message *messages, in
                                         .kept = &self->kept_out,
                                         .refusal = &self->refusal};
 
-    return nf_datagram_send_messages(&sender, messages, count, deadline);
+    int n = nf_datagram_send_messages(&sender, messages, count, deadline);
+
+    if (nf_datagram_has_kept(&self->kept_out)) {
+        nf_socket_ring(socket);
+    }
+    return n;
 }
 
 /* The turn being ours. The kernel is not asked again once it had no more. */
@@ -218,6 +232,7 @@ static int udp_recv_messages(net_socket *socket, net_message *messages, int coun
     if (code == 0) {
         code = take_many(self, messages, count, deadline);
         nf_lane_leave(&self->line.in);
+        ring_if_waiting(self);
     }
     return code;
 }
@@ -227,7 +242,7 @@ static int udp_close(net_socket *socket, net_deadline deadline)
 {
     (void)deadline;
     nf_burst_free(&((struct connection *)socket)->burst);
-    nf_socket_close(((struct nf_line *)socket)->fd);
+    nf_line_close((struct nf_line *)socket);
     return 0;
 }
 
@@ -270,15 +285,18 @@ static int udp_property(net_socket *socket, enum nf_word word, struct nf_value *
     }
 }
 
-/* What was received ahead is ready, whatever the descriptor says. */
-static void udp_ready(net_socket *socket, unsigned interest, struct nf_notice *notice,
-                      struct nf_readiness *out)
+/* What was received ahead is ready, and so is a failure that waits to be told, whatever the
+ * descriptor says. */
+static void udp_ready(net_socket *socket, unsigned interest, struct nf_readiness *out)
 {
-    const struct nf_burst *burst = &((struct connection *)socket)->burst;
+    struct connection *self = (struct connection *)socket;
 
-    nf_line_ready(socket, interest, notice, out);
-    if (nf_burst_is_waiting(burst)) {
+    nf_line_ready(socket, interest, out);
+    if (nf_burst_is_waiting(&self->burst) || nf_datagram_has_kept(&self->kept_in)) {
         out->ready |= interest & NF_IN;
+    }
+    if (nf_datagram_has_kept(&self->kept_out)) {
+        out->ready |= interest & NF_OUT;
     }
 }
 

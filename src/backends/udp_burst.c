@@ -82,7 +82,7 @@ static ssize_t receive(struct nf_burst *burst, int fd, void *buffer, size_t size
         length = burst->arrival.size;
         burst->arrival.size = 0;
     }
-    atomic_store_explicit(&burst->waiting, true, memory_order_relaxed);
+    atomic_store(&burst->waiting, true); /* before a poller is looked for that wants to know */
     if (burst->arrival.size == 0) {
         advance(burst);
     }

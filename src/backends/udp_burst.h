@@ -31,7 +31,7 @@ struct nf_burst {
 /* Whether datagrams are here already; take the first: its real length. */
 static inline bool nf_burst_is_waiting(const struct nf_burst *burst)
 {
-    return atomic_load_explicit(&burst->waiting, memory_order_relaxed);
+    return atomic_load(&burst->waiting);
 }
 
 ssize_t nf_burst_take(struct nf_burst *burst, void *buffer, size_t size);

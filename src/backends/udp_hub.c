@@ -38,9 +38,7 @@ void nf_hub_ring(struct nf_member *member, int count)
     if (member->sleepers > 0) {
         nf_futex_wake(&member->bell, count);
     }
-    if (member->notice != NULL) {
-        member->notice->ring(member->notice);
-    }
+    nf_socket_ring(&member->head);
 }
 
 /* ---- Accepted peers ---- */

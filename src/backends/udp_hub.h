@@ -1,7 +1,7 @@
 /* One descriptor, many peers: what a udp listener and the sockets it accepted share.
  *
- * Lock order: the hub's lock is the only one, and nothing is called back while it is held but
- * nf_notice.ring. Whoever holds it never waits for the network.
+ * Lock order: the hub's lock is the only one, and nothing is called while it is held that takes
+ * another. Whoever holds it never waits for the network.
  *
  * The postman: a thread that wants a datagram and finds its queue empty reads the descriptor for
  * all. There is one at a time (`postman`); he reads with the lock released, then takes it and sorts
@@ -32,7 +32,6 @@ struct nf_member {
     struct nf_hub *hub;
     _Atomic uint32_t bell; /* changes with whatever its sleepers should know */
     uint32_t sleepers;
-    struct nf_notice *notice;
     _Atomic int64_t bytes_in;
     _Atomic int64_t bytes_out;
     _Atomic int64_t messages_in;
@@ -69,6 +68,7 @@ struct nf_sink {
 };
 
 struct nf_hub {
+    struct nf_common common; /* for pollers; its descriptor is ours */
     struct nf_mutex lock;
     _Atomic int process; /* whose it is: that made it, or waited for its datagrams last */
     int fd;
@@ -78,6 +78,7 @@ struct nf_hub {
     struct nf_addr group_source; /* as the address had it */
     struct nf_wake wake;         /* for the postman */
     bool postman;
+    _Atomic bool is_full; /* an accept was told so: the strangers who wait are no news */
     int overdue;          /* arrivals since the oldest peer should have ended */
     _Atomic bool haunted; /* a forked child's: the lock is held by nobody who will give it back */
     _Atomic int members;  /* sockets not closed yet */
@@ -162,7 +163,8 @@ typedef bool nf_errand(const struct nf_member *member);
 int nf_hub_wait(struct nf_member *member, nf_errand *is_done, struct nf_sink *sink,
                 net_deadline deadline);
 
-/* udp_postman.c, the lock held: read a batch for the member; nothing while another is postman. */
-void nf_hub_fetch(struct nf_member *member);
+/* udp_postman.c: read a batch for all, unless somebody is about to; end whom it is time for. The
+ * moment at which to do so again at the latest. */
+net_deadline nf_hub_pump(struct nf_common *common);
 
 #endif

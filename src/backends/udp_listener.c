@@ -22,6 +22,7 @@ static int open_hub(struct nf_hub *hub, const struct nf_target *target)
         return hub->fd;
     }
     atomic_store(&hub->process, nf_process());
+    hub->common = (struct nf_common){.fd = hub->fd, .pump = nf_hub_pump};
     hub->v6 = nf_socket_is_v6(hub->fd);
     memcpy(hub->bound, target->options.value, sizeof hub->bound);
     hub->group_source = target->options.group_source;
@@ -87,6 +88,12 @@ static bool has_place(const struct nf_member *member)
     return member->hub->accepted < member->hub->bound[NF_PEERS];
 }
 
+/* Whom nobody can accept a poller need not tell of again and again. */
+static bool has_news(const struct nf_member *member)
+{
+    return has_callers(member) && (!member->hub->is_full || has_place(member));
+}
+
 /* The lock held, a stranger waiting: is there a place for him? If not, one may become free soon. */
 static int wait_for_place(struct nf_member *listener, net_deadline deadline)
 {
@@ -94,6 +101,7 @@ static int wait_for_place(struct nf_member *listener, net_deadline deadline)
 
     int code = nf_hub_wait(listener, has_place, NULL, nf_earlier(patience, deadline));
 
+    listener->hub->is_full = code == NET_TIMEOUT;
     return code == NET_TIMEOUT ? nf_fail_because(NET_LIMIT, "all %lld peers are taken",
                                                  (long long)listener->hub->bound[NF_PEERS])
                                : code;
@@ -137,6 +145,7 @@ static net_socket *udp_accept(net_socket *socket, net_deadline deadline)
 static int listener_recv_messages(net_socket *socket, net_message *messages, int count,
                                   net_deadline deadline)
 {
+    nf_hub_of(socket)->is_full = false; /* to who receives their datagrams, strangers are news */
     return nf_member_recv_messages((struct nf_member *)socket, &reader, messages, count, deadline);
 }
 
@@ -241,10 +250,9 @@ static int listener_property(net_socket *socket, enum nf_word word, struct nf_va
     }
 }
 
-static void listener_ready(net_socket *socket, unsigned interest, struct nf_notice *notice,
-                           struct nf_readiness *out)
+static void listener_ready(net_socket *socket, unsigned interest, struct nf_readiness *out)
 {
-    nf_member_ready(socket, interest, notice, out, has_callers);
+    nf_member_ready(socket, interest, out, has_news);
 }
 
 const struct nf_backend nf_udp_listener = {

@@ -8,10 +8,13 @@
 #include "backends/counter.h"
 #include "os/transfer.h"
 #include "wait/deadline.h"
+#include "os/clock.h"
 
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { NO_ROOM_PAUSE = 2 }; /* ms between looks of a poller for room to send */
 
 void nf_hub_free(struct nf_hub *hub)
 {
@@ -233,25 +236,33 @@ int nf_member_property(net_socket *socket, enum nf_word word, struct nf_value *v
     }
 }
 
-/* Whoever asks is postman for a moment; what that brings to others rings their notices. */
-void nf_member_ready(net_socket *socket, unsigned interest, struct nf_notice *notice,
-                     struct nf_readiness *out, nf_errand *is_done)
+/* A shared descriptor has room to send nearly always, and when it has none, soon. */
+static bool may_send(const struct nf_hub *hub)
+{
+    struct nf_poll poll = {.fd = hub->fd, .want = NF_OUT};
+
+    return nf_poll(&poll, 1, NET_NOW) > 0;
+}
+
+void nf_member_ready(net_socket *socket, unsigned interest, struct nf_readiness *out,
+                     nf_errand *is_done)
 {
     struct nf_member *member = (struct nf_member *)socket;
     struct nf_hub *hub = member->hub;
     bool canceled = nf_is_canceled(socket);
+    bool out_now = (interest & NF_OUT) != 0 && (canceled || may_send(hub));
+    net_deadline soon = (interest & NF_OUT) != 0 && !out_now
+                            ? nf_deadline_after(nf_now(), NO_ROOM_PAUSE)
+                            : NET_FOREVER;
 
     nf_mutex_lock(&hub->lock);
-    member->notice = NULL;
-    if ((interest & NF_IN) != 0 && !is_done(member)) {
-        nf_hub_fetch(member);
-    }
-    bool done = canceled || is_done(member);
+    bool in_now = (interest & NF_IN) != 0 && (canceled || is_done(member));
 
-    member->notice = notice;
-    *out = (struct nf_readiness){.ready = interest & (NF_OUT | (done ? (unsigned)NF_IN : 0)),
-                                 .fd = hub->fd,
-                                 .want = interest & NF_IN,
-                                 .again = nf_hub_next_end(hub)};
+    *out = (struct nf_readiness){.ready = (in_now ? (unsigned)NF_IN : 0) |
+                                          (out_now ? (unsigned)NF_OUT : 0),
+                                 .fd = -1,
+                                 .common = (interest & NF_IN) != 0 ? &hub->common : NULL,
+                                 .pump = nf_hub_next_end(hub),
+                                 .again = soon};
     nf_mutex_unlock(&hub->lock);
 }

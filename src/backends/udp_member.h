@@ -43,7 +43,7 @@ int nf_member_send_messages(struct nf_member *self, nf_datagram_aim *aim,
 /* Slots, or most of them. */
 void nf_member_cancel(net_socket *socket);
 int nf_member_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write);
-void nf_member_ready(net_socket *socket, unsigned interest, struct nf_notice *notice,
-                     struct nf_readiness *out, nf_errand *is_done);
+void nf_member_ready(net_socket *socket, unsigned interest, struct nf_readiness *out,
+                     nf_errand *is_done);
 
 #endif

@@ -131,10 +131,9 @@ static int peer_property(net_socket *socket, enum nf_word word, struct nf_value 
     }
 }
 
-static void peer_ready(net_socket *socket, unsigned interest, struct nf_notice *notice,
-                       struct nf_readiness *out)
+static void peer_ready(net_socket *socket, unsigned interest, struct nf_readiness *out)
 {
-    nf_member_ready(socket, interest, notice, out, has_mail_or_ended);
+    nf_member_ready(socket, interest, out, has_mail_or_ended);
 }
 
 const struct nf_backend nf_udp_peer = {

@@ -63,11 +63,10 @@ static void look_up(struct nf_hub *hub, int arrivals, struct senders *senders)
     }
 }
 
-/* The lock held: hand out what arrived. */
-static void sort_batch(struct nf_member *reader, int arrivals, struct nf_sink *sink,
-                       net_deadline now)
+/* The lock held: hand out what arrived. `reader` is NULL where nobody reads for himself. */
+static void sort_batch(struct nf_hub *hub, const struct nf_member *reader, int arrivals,
+                       struct nf_sink *sink, net_deadline now)
 {
-    struct nf_hub *hub = reader->hub;
     struct senders senders;
 
     look_up(hub, arrivals, &senders);
@@ -84,9 +83,9 @@ static void sort_batch(struct nf_member *reader, int arrivals, struct nf_sink *s
 /* Read a batch, the chair being ours; the lock is released meanwhile. How many arrived, or why none
  * did. With nothing there, wait for it until `until` or the next end of a silent peer.
  * Silence is sure only now: a datagram may have waited in the kernel for somebody to read. */
-static int read_batch(struct nf_member *reader, struct nf_sink *sink, net_deadline until)
+static int read_batch(struct nf_hub *hub, const struct nf_member *reader, struct nf_sink *sink,
+                      net_deadline until)
 {
-    struct nf_hub *hub = reader->hub;
     net_deadline asked = nf_now();
     net_deadline end = nf_hub_next_end(hub);
     int code = make_room(hub);
@@ -112,7 +111,7 @@ static int read_batch(struct nf_member *reader, struct nf_sink *sink, net_deadli
     hub->postman = false;
     hub->drained = n < 0 || !nf_batch_was_full(hub->batch);
     if (n > 0) {
-        sort_batch(reader, n, sink, now);
+        sort_batch(hub, reader, n, sink, now);
         hub->overdue = asked < end ? 0 : hub->overdue + n;
     }
     if (n == NF_WOULD_BLOCK || hub->overdue >= ROUND_AT_MOST) {
@@ -170,7 +169,7 @@ static int take_step(struct nf_member *member, nf_errand *is_done, struct nf_sin
         sleep_for(member, deadline);
         return 0;
     }
-    int n = read_batch(member, sink, deadline);
+    int n = read_batch(hub, member, sink, deadline);
     bool nothing = n == NF_WOULD_BLOCK || n == NF_CONGESTED;
 
     if (n < 0 && !nothing) {
@@ -203,10 +202,17 @@ int nf_hub_wait(struct nf_member *member, nf_errand *is_done, struct nf_sink *si
     return code;
 }
 
-void nf_hub_fetch(struct nf_member *member)
+net_deadline nf_hub_pump(struct nf_common *common)
 {
-    if (!member->hub->postman) {
-        read_batch(member, NULL, NET_NOW);
+    struct nf_hub *hub = (struct nf_hub *)common;
+
+    nf_mutex_lock(&hub->lock);
+    if (!hub->postman) {
+        read_batch(hub, NULL, NULL, NET_NOW);
     }
-    hand_over(member->hub);
+    hand_over(hub);
+    net_deadline next = nf_hub_next_end(hub);
+
+    nf_mutex_unlock(&hub->lock);
+    return next;
 }

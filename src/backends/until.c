@@ -1,7 +1,8 @@
 /* A line of text is looked at where it waits, in the kernel's buffer, and taken once it is whole.
  * While it is not, the low-water mark keeps the poll from telling what we know already, and makes
  * the kernel grow its buffer for the rest. A poll that goes on waking without news says that the
- * window is shut: the buffer will not hold the line. */
+ * window is shut: the buffer will not hold the line. After a deadline the mark stays, for a poller:
+ * the part of a line that is known to wait would be told of again and again. */
 #include "backends/until.h"
 #include "backends/stream.h"
 #include "os/sockopt.h"
@@ -17,12 +18,19 @@ enum {
 struct search {
     struct nf_line *line;
     size_t known; /* bytes seen without a delimiter among them */
-    bool marked;  /* the low-water mark is not 1 */
     bool ready;   /* the last poll said that there is news */
     bool ending;  /* and that what is there is all there will be */
     net_deadline
         shut; /* until when a window that seems shut may open; NET_NOW: it does not seem so */
 };
+
+void nf_stream_unmark(struct nf_line *line)
+{
+    if (line->in.marked) {
+        line->in.marked = false;
+        nf_sockopt_set(line->fd, NF_SO_LOWAT, 1);
+    }
+}
 
 /* Ask for the news that come after what is known. A mark far ahead makes the kernel's buffer grow;
  * it must not stay, for the delimiter may come before it. */
@@ -30,7 +38,7 @@ static int set_mark(struct search *search)
 {
     int code = 0;
 
-    search->marked = true;
+    search->line->in.marked = true;
     if (search->known >= ROOM_AHEAD) {
         code =
             nf_sockopt_set(search->line->fd, NF_SO_LOWAT, (int64_t)search->known * 2 + ROOM_AHEAD);
@@ -114,8 +122,8 @@ ssize_t nf_stream_until(struct nf_line *line, void *buffer, size_t size, int del
     }
     ssize_t n = find(&search, buffer, size, delimiter, deadline);
 
-    if (search.marked) {
-        nf_sockopt_set(line->fd, NF_SO_LOWAT, 1);
+    if (n != NET_TIMEOUT) {
+        nf_stream_unmark(line);
     }
     if (n > 0) {
         n = nf_stream_take(line, buffer, (size_t)n, NF_DONTWAIT, deadline);

@@ -9,4 +9,8 @@
 ssize_t nf_stream_until(struct nf_line *line, void *buffer, size_t size, int delimiter,
                         net_deadline deadline);
 
+/* After a deadline a low-water mark stays on the descriptor: whoever receives otherwise takes it
+ * away first. */
+void nf_stream_unmark(struct nf_line *line);
+
 #endif

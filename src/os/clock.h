@@ -14,6 +14,10 @@ net_deadline nf_now(void);
 /* Now, or up to NF_TICK earlier, for a fraction of the cost. */
 net_deadline nf_now_roughly(void);
 
+/* What is left until `deadline`, in whole milliseconds and never too short; -1: without limit. As
+ * poll(2) and its like count. */
+int nf_milliseconds_until(net_deadline deadline);
+
 #define NF_TICK ((net_deadline)10000000) /* nanoseconds of the kernel's longest tick, at 100 Hz */
 
 #endif

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 int nf_socket_open(enum nf_family family, enum nf_transport transport, bool blocking)
@@ -153,6 +154,14 @@ int nf_socket_local(int fd, struct nf_addr *addr)
 int nf_socket_block(int fd)
 {
     return fcntl(fd, F_SETFL, 0) == 0 ? 0 : nf_fail_errno(errno);
+}
+
+bool nf_socket_has_room(void)
+{
+    int fd = eventfd(0, EFD_CLOEXEC);
+
+    nf_socket_close(fd);
+    return fd >= 0;
 }
 
 int nf_socket_finish(int fd)

@@ -39,6 +39,9 @@ int nf_socket_local(int fd, struct nf_addr *addr);
 int nf_socket_block(int fd);
 int nf_socket_finish(int fd); /* send no more: the peer reads the end */
 
+/* Whether the process may have another descriptor. */
+bool nf_socket_has_room(void);
+
 /* End both directions, which wakes whoever waits on it. Safe in a signal handler; keeps errno. */
 void nf_socket_break(int fd);
 

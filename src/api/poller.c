@@ -1,0 +1,408 @@
+/* Many sockets, one thread. A wait hands out what is pending; with nothing pending it collects:
+ *
+ *   the descriptors that the system says are ready;
+ *   the deadlines that have passed;
+ *   the sockets that are hot, which were ready in user space when last looked at;
+ *   the sockets that were rung, which may be ready in user space now.
+ *
+ * The lock is held for all of it but the sleep. Under it backends are asked, which take locks of
+ * their own; whoever holds one of those may ring, which takes none. */
+#include "api/poller.h"
+#include "api/check.h"
+#include "api/failure.h"
+#include "api/watch.h"
+#include "os/thread.h"
+
+#include <stdlib.h>
+
+enum { INTERESTS = NET_READABLE | NET_WRITABLE };
+
+_Static_assert((int)NET_READABLE == (int)NF_IN && (int)NET_WRITABLE == (int)NF_OUT,
+               "what the system tells is handed out as it is");
+
+/* ---- Opening and closing ---- */
+
+static void free_poller(struct net_poller *poller)
+{
+    nf_watch_free_all(poller);
+    if (poller->ready != NULL) {
+        poller->body->close(poller->ready);
+    }
+    nf_chime_close(&poller->chime);
+    nf_mutex_destroy(&poller->lock);
+    free(poller);
+}
+
+static int open_bell(struct net_poller *poller)
+{
+    int code = nf_chime_open(&poller->chime);
+
+    if (code < 0) {
+        return code;
+    }
+    return poller->body->set(poller->ready, nf_wake_fd(&poller->chime.bell), 0, NF_IN, NULL);
+}
+
+net_poller *nf_poller_open(const struct nf_ready_body *body)
+{
+    struct net_poller *poller = calloc(1, sizeof *poller);
+
+    if (poller == NULL) {
+        nf_fail_because(NET_LIMIT, "no memory");
+        return NULL;
+    }
+    nf_mutex_init(&poller->lock);
+    poller->process = nf_process();
+    poller->body = body;
+    poller->ready = body->open();
+    if (poller->ready == NULL || open_bell(poller) < 0) {
+        free_poller(poller);
+        return NULL;
+    }
+    return poller;
+}
+
+net_poller *net_poller_open(void)
+{
+    net_poller *poller = nf_poller_open(nf_ready_best);
+
+    if (poller == NULL) {
+        nf_failed_for(nf_cause_pending()->code, "poller open", NULL);
+    }
+    return poller;
+}
+
+void net_poller_close(net_poller *poller)
+{
+    if (poller != NULL) {
+        free_poller(poller);
+    }
+}
+
+/* ---- Waking whoever sleeps ---- */
+
+static bool has_something(struct net_poller *poller)
+{
+    return poller->pending.first != NULL || poller->hot.first != NULL ||
+           nf_chime_has_rung(&poller->chime) || atomic_load(&poller->is_woken);
+}
+
+/* The lock held: something has changed that a sleeper, or a foreign loop, has to know. */
+static void tell(struct net_poller *poller)
+{
+    net_deadline next = nf_timers_next(&poller->timers);
+
+    if (has_something(poller) || (poller->is_waiting && next < poller->until) ||
+        (poller->is_waiting && poller->body->is_deaf)) {
+        nf_chime_wake(&poller->chime);
+    }
+    if (poller->is_nested) {
+        poller->body->alarm(poller->ready, next);
+    }
+}
+
+void net_poller_wake(net_poller *poller)
+{
+    if (poller != NULL && !atomic_exchange(&poller->is_woken, true)) {
+        nf_chime_wake(&poller->chime);
+    }
+}
+
+/* ---- Watching ---- */
+
+static struct nf_watch *watch_of(net_socket *socket)
+{
+    return (struct nf_watch *)atomic_load(&socket->notice);
+}
+
+static struct net_poller *poller_of(const struct nf_watch *watch)
+{
+    return (struct net_poller *)watch->notice.chime;
+}
+
+/* The lock held. What was watched before still is when this fails. */
+static int rewatch(struct net_poller *poller, struct nf_watch *watch, unsigned interest, void *user,
+                   net_deadline deadline)
+{
+    struct nf_watch before = {.interest = watch->interest, .deadline = watch->deadline};
+
+    watch->interest = (uint8_t)interest;
+    watch->deadline = deadline;
+    watch->ready &= (uint8_t)interest; /* no passed deadline of before, either */
+    int code = nf_watch_look(poller, watch);
+
+    if (code < 0) {
+        watch->interest = before.interest;
+        watch->deadline = before.deadline;
+        return code;
+    }
+    watch->as.user = user;
+    return 0;
+}
+
+static int watch_locked(struct net_poller *poller, net_socket *socket, unsigned interest,
+                        void *user, net_deadline deadline)
+{
+    struct nf_watch *watch = watch_of(socket);
+    bool is_fresh = watch == NULL;
+
+    if (!is_fresh && poller_of(watch) != poller) {
+        return nf_fail_because(NET_MISUSE, "the socket is in another poller");
+    }
+    if (interest == 0 && deadline == NET_FOREVER) {
+        if (!is_fresh) {
+            nf_watch_end(poller, watch);
+        }
+        return 0;
+    }
+    if (is_fresh) {
+        watch = nf_watch_new(poller, socket);
+    }
+    if (watch == NULL) {
+        return nf_cause_pending()->code;
+    }
+    int code = rewatch(poller, watch, interest, user, deadline);
+
+    if (code < 0 && is_fresh) {
+        nf_watch_end(poller, watch);
+    }
+    return code;
+}
+
+int net_poller_watch(net_poller *poller, net_socket *socket, unsigned interest, void *user,
+                     net_deadline deadline)
+{
+    int code = nf_check_call(poller, deadline);
+
+    if (code == 0) {
+        code = nf_check_call(socket, deadline);
+    }
+    if (code == 0 && (interest & ~(unsigned)INTERESTS) != 0) {
+        code = nf_fail_because(NET_MISUSE, "an interest of %u", interest);
+    }
+    if (code == 0) {
+        nf_mutex_lock(&poller->lock);
+        code = watch_locked(poller, socket, interest, user, deadline);
+        tell(poller);
+        nf_mutex_unlock(&poller->lock);
+    }
+    return code == 0 ? 0 : nf_failed(code, "watch", socket);
+}
+
+/* A forked child touches no poller. */
+void nf_poller_forget_watched(net_socket *socket)
+{
+    struct nf_watch *watch = watch_of(socket);
+    struct net_poller *poller = poller_of(watch);
+
+    if (poller->process != nf_process()) {
+        return;
+    }
+    nf_mutex_lock(&poller->lock);
+    nf_watch_end(poller, watch);
+    nf_mutex_unlock(&poller->lock);
+}
+
+/* ---- Collecting ---- */
+
+static void take_answer(struct net_poller *poller, const struct nf_readied *answer)
+{
+    struct nf_watch *watch = answer->user;
+
+    if (watch == NULL) {
+        nf_wake_drain(&poller->chime.bell);
+    } else if (watch->role == NF_TAP) {
+        nf_watch_pump(poller, watch, NET_NOW);
+    } else if (watch->role == NF_SOCKET_WATCH && watch->is_hint) {
+        nf_watch_look(poller, watch);
+    } else if (watch->role == NF_SOCKET_WATCH && (answer->got & watch->interest) != 0) {
+        watch->ready |= (uint8_t)(answer->got & watch->interest);
+        nf_watch_list(&poller->pending, watch);
+    }
+}
+
+static void take_timers(struct net_poller *poller)
+{
+    net_deadline now = nf_now();
+    uint32_t left = poller->timers.count;
+    struct nf_timer *timer = nf_timers_due(&poller->timers, now);
+
+    while (timer != NULL && left-- > 0) {
+        struct nf_watch *watch =
+            (struct nf_watch *)(void *)((char *)timer - offsetof(struct nf_watch, timer));
+
+        if (watch->role == NF_TAP) {
+            nf_watch_pump(poller, watch, nf_deadline_after(now, 1)); /* or another does so now */
+        } else {
+            if (watch->deadline <= now) {
+                watch->deadline = NET_FOREVER;
+                watch->ready |= NET_EXPIRED;
+            }
+            nf_watch_look(poller, watch);
+        }
+        timer = nf_timers_due(&poller->timers, now);
+    }
+}
+
+/* Look at each of a list that was taken whole: who stays ready is listed elsewhere. */
+static void look_at_all(struct net_poller *poller, struct nf_watches list)
+{
+    bool rung = false;
+    struct nf_watch *watch = nf_watch_next(&list, &rung);
+
+    while (watch != NULL) {
+        if (watch->role == NF_SOCKET_WATCH) {
+            nf_watch_look(poller, watch);
+        } else {
+            nf_watch_free(poller, watch);
+        }
+        watch = nf_watch_next(&list, &rung);
+    }
+}
+
+/* Sleep until a descriptor is ready, a bell rings or `until`; not at all when there is something to
+ * look at. The lock is released meanwhile. */
+static int sleep_until(struct net_poller *poller, struct nf_readied *answers, net_deadline until)
+{
+    if (until != NET_NOW) {
+        nf_chime_arm(&poller->chime);
+    }
+    poller->until = has_something(poller) ? NET_NOW : until;
+    poller->is_waiting = true;
+    nf_mutex_unlock(&poller->lock);
+    int n = poller->body->wait(poller->ready, answers, poller->until);
+
+    nf_mutex_lock(&poller->lock);
+    poller->is_waiting = false;
+    nf_chime_disarm(&poller->chime);
+    return n;
+}
+
+static void collect(struct net_poller *poller, net_deadline deadline)
+{
+    struct nf_readied answers[NF_READY_MAX];
+    int n = sleep_until(poller, answers, nf_earlier(deadline, nf_timers_next(&poller->timers)));
+
+    for (int i = 0; i < n; i++) {
+        take_answer(poller, &answers[i]);
+    }
+    nf_watch_exhume(poller);
+    if (poller->timers.count > 0) {
+        take_timers(poller);
+    }
+    struct nf_watches hot = poller->hot;
+
+    poller->hot.first = NULL;
+    look_at_all(poller, hot);
+    look_at_all(poller,
+                (struct nf_watches){.first = (struct nf_watch *)nf_chime_take(&poller->chime)});
+}
+
+/* ---- Handing out ---- */
+
+static int hand_out(struct net_poller *poller, net_event *events, int count)
+{
+    int n = 0;
+    bool rung = false;
+
+    while (n < count) {
+        struct nf_watch *watch = nf_watch_next(&poller->pending, &rung);
+
+        if (watch == NULL) {
+            break;
+        }
+        if (watch->role != NF_SOCKET_WATCH) {
+            nf_watch_free(poller, watch);
+            continue;
+        }
+        if (rung || watch->is_hot) {
+            nf_watch_list(&poller->hot, watch);
+        }
+        unsigned ready = watch->ready & (watch->interest | (unsigned)NET_EXPIRED);
+
+        watch->ready = 0;
+        if (ready != 0) {
+            events[n++] = (net_event){watch->of.socket, watch->as.user, ready};
+        }
+    }
+    return n;
+}
+
+/* A wake is told at once, but not twice in a row when there is something else to tell. */
+static bool tells_of_wake(struct net_poller *poller)
+{
+    bool again = poller->told_of_wake && poller->pending.first != NULL;
+
+    poller->told_of_wake = !again && atomic_exchange(&poller->is_woken, false);
+    return poller->told_of_wake;
+}
+
+/* The lock held. */
+static int wait_locked(struct net_poller *poller, net_event *events, int count,
+                       net_deadline deadline)
+{
+    bool is_last = false;
+
+    if (poller->told_of_wake && poller->pending.first == NULL) {
+        collect(poller, NET_NOW);
+    }
+    for (;;) {
+        if (tells_of_wake(poller)) {
+            return 0;
+        }
+        int n = hand_out(poller, events, count);
+
+        if (n > 0) {
+            return n;
+        }
+        if (is_last) {
+            return nf_fail(NET_TIMEOUT);
+        }
+        is_last = nf_deadline_passed(deadline);
+        collect(poller, is_last ? NET_NOW : deadline);
+    }
+}
+
+/* Between waits a foreign loop listens to the bell. */
+static void leave_to_foreign_loop(struct net_poller *poller)
+{
+    if (poller->is_nested) {
+        nf_chime_arm(&poller->chime);
+        tell(poller);
+    }
+}
+
+int net_poller_wait(net_poller *poller, net_event *events, int count, net_deadline deadline)
+{
+    int n = nf_check_array(poller, events, count, deadline);
+
+    if (n == 0 && !nf_turn_take(&poller->turn, deadline)) {
+        n = nf_fail(NET_TIMEOUT);
+    }
+    if (n < 0) {
+        return nf_failed_for(n, "poller wait", NULL);
+    }
+    nf_mutex_lock(&poller->lock);
+    n = wait_locked(poller, events, count, deadline);
+    leave_to_foreign_loop(poller);
+    nf_mutex_unlock(&poller->lock);
+    nf_turn_leave(&poller->turn);
+    return n >= 0 ? n : nf_failed_for(n, "poller wait", NULL);
+}
+
+int net_poller_fd(net_poller *poller)
+{
+    int fd = nf_check_call(poller, NET_NOW);
+
+    if (fd == 0) {
+        nf_mutex_lock(&poller->lock);
+        fd = poller->body->alarm(poller->ready, nf_timers_next(&poller->timers));
+        if (fd == 0) {
+            poller->is_nested = true;
+            fd = poller->body->fd(poller->ready);
+            leave_to_foreign_loop(poller);
+        }
+        nf_mutex_unlock(&poller->lock);
+    }
+    return fd >= 0 ? fd : nf_failed_for(fd, "poller fd", NULL);
+}

@@ -1,0 +1,309 @@
+/* Watches: looking at a socket, and keeping the set of descriptors as its backend wants it. */
+#include "api/watch.h"
+#include "os/thread.h"
+#include "wait/deadline.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    IN_A_SLAB = 64,
+    LOOK_AGAIN = 10 /* ms, where the system refused to watch a descriptor */
+};
+
+struct nf_watch_slab {
+    struct nf_watch_slab *next;
+    struct nf_watch watch[IN_A_SLAB];
+};
+
+/* ---- Lists ---- */
+
+static void append(struct nf_watches *list, struct nf_watch *watch)
+{
+    watch->notice.next = NULL;
+    if (list->first == NULL) {
+        list->first = watch;
+    } else {
+        list->last->notice.next = &watch->notice;
+    }
+    list->last = watch;
+}
+
+void nf_watch_list(struct nf_watches *list, struct nf_watch *watch)
+{
+    if (nf_notice_list(&watch->notice)) {
+        append(list, watch);
+    }
+}
+
+struct nf_watch *nf_watch_next(struct nf_watches *list, bool *rung)
+{
+    struct nf_watch *watch = list->first;
+
+    if (watch != NULL) {
+        list->first = (struct nf_watch *)watch->notice.next;
+        *rung = nf_notice_unlist(&watch->notice);
+    }
+    return watch;
+}
+
+/* ---- Memory ---- */
+
+static void push(struct nf_watch **stack, struct nf_watch *watch)
+{
+    watch->notice.next = (struct nf_notice *)*stack;
+    *stack = watch;
+}
+
+static struct nf_watch *pop(struct nf_watch **stack)
+{
+    struct nf_watch *watch = *stack;
+
+    *stack = (struct nf_watch *)watch->notice.next;
+    return watch;
+}
+
+static bool add_slab(struct net_poller *poller)
+{
+    struct nf_watch_slab *slab = calloc(1, sizeof *slab);
+
+    if (slab == NULL) {
+        return false;
+    }
+    slab->next = poller->slabs;
+    poller->slabs = slab;
+    for (int i = IN_A_SLAB - 1; i >= 0; i--) {
+        push(&poller->free, &slab->watch[i]);
+    }
+    return true;
+}
+
+static struct nf_watch *allocate(struct net_poller *poller, enum nf_watch_role role)
+{
+    if (poller->free == NULL && !add_slab(poller)) {
+        nf_fail_because(NET_LIMIT, "no memory");
+        return NULL;
+    }
+    struct nf_watch *watch = pop(&poller->free);
+
+    memset(watch, 0, sizeof *watch);
+    watch->notice.chime = &poller->chime;
+    watch->deadline = NET_FOREVER;
+    watch->role = (uint8_t)role;
+    watch->fd = -1;
+    return watch;
+}
+
+/* An answer that the waiting thread is about to get may name it. */
+void nf_watch_free(struct net_poller *poller, struct nf_watch *watch)
+{
+    push(poller->is_waiting ? &poller->buried : &poller->free, watch);
+}
+
+void nf_watch_exhume(struct net_poller *poller)
+{
+    while (poller->buried != NULL) {
+        push(&poller->free, pop(&poller->buried));
+    }
+}
+
+/* ---- Taps ---- */
+
+static int make_tap_room(struct net_poller *poller, int fd)
+{
+    if (fd < poller->taps_room) {
+        return 0;
+    }
+    int room = fd + 1;
+    struct nf_watch **taps = realloc(poller->taps, (size_t)room * sizeof *taps);
+
+    if (taps == NULL) {
+        return nf_fail_because(NET_LIMIT, "no memory");
+    }
+    for (int i = poller->taps_room; i < room; i++) {
+        taps[i] = NULL;
+    }
+    poller->taps = taps;
+    poller->taps_room = room;
+    return 0;
+}
+
+static int open_tap(struct net_poller *poller, struct nf_common *common)
+{
+    int code = make_tap_room(poller, common->fd);
+
+    if (code < 0) {
+        return code;
+    }
+    struct nf_watch *tap = allocate(poller, NF_TAP);
+
+    if (tap == NULL) {
+        return NET_LIMIT;
+    }
+    code = poller->body->set(poller->ready, common->fd, 0, NF_IN, tap);
+    if (code < 0) {
+        nf_watch_free(poller, tap);
+        return code;
+    }
+    tap->of.common = common;
+    tap->fd = common->fd;
+    poller->taps[common->fd] = tap;
+    return 0;
+}
+
+static void close_tap(struct net_poller *poller, struct nf_watch *tap)
+{
+    poller->body->set(poller->ready, tap->fd, NF_IN, 0, NULL);
+    nf_timer_set(&poller->timers, &tap->timer, NET_FOREVER);
+    poller->taps[tap->fd] = NULL;
+    tap->role = NF_NO_WATCH;
+    nf_watch_free(poller, tap);
+}
+
+static int tap_on(struct net_poller *poller, struct nf_watch *watch, struct nf_common *common)
+{
+    bool known = common->fd < poller->taps_room && poller->taps[common->fd] != NULL;
+    int code = known ? 0 : open_tap(poller, common);
+
+    if (code == 0) {
+        poller->taps[common->fd]->as.watches++;
+        watch->fd = common->fd;
+        watch->is_tapped = true;
+    }
+    return code;
+}
+
+static void tap_off(struct net_poller *poller, struct nf_watch *watch)
+{
+    struct nf_watch *tap = poller->taps[watch->fd];
+
+    watch->is_tapped = false;
+    if (--tap->as.watches == 0) {
+        close_tap(poller, tap);
+    }
+}
+
+void nf_watch_pump(struct net_poller *poller, struct nf_watch *tap, net_deadline earliest)
+{
+    net_deadline next = tap->of.common->pump(tap->of.common);
+
+    nf_timer_set(&poller->timers, &tap->timer, next > earliest ? next : earliest);
+}
+
+/* ---- Looking ---- */
+
+static void disarm(struct net_poller *poller, struct nf_watch *watch)
+{
+    if (watch->armed != 0) {
+        poller->body->set(poller->ready, watch->fd, watch->armed, 0, NULL);
+        watch->armed = 0;
+    }
+    if (watch->is_tapped) {
+        tap_off(poller, watch);
+    }
+}
+
+/* Watch one descriptor, be it of the socket's own or a common one. */
+static int arm(struct net_poller *poller, struct nf_watch *watch,
+               const struct nf_readiness *readiness)
+{
+    unsigned want = readiness->fd >= 0 ? readiness->want : 0;
+    bool is_other = watch->armed != 0 && (want == 0 || readiness->fd != watch->fd);
+    int code = 0;
+
+    if (is_other || (watch->is_tapped && readiness->common == NULL)) {
+        disarm(poller, watch);
+    }
+    if (want != watch->armed) {
+        code = poller->body->set(poller->ready, readiness->fd, watch->armed, want, watch);
+        if (code == 0) {
+            watch->fd = readiness->fd;
+            watch->armed = want & (NF_IN | NF_OUT);
+        }
+    }
+    if (readiness->common != NULL && !watch->is_tapped) {
+        code = tap_on(poller, watch, readiness->common);
+    }
+    if (watch->is_tapped) {
+        nf_timer_set(&poller->timers, &poller->taps[watch->fd]->timer, readiness->pump);
+    }
+    watch->is_hint = readiness->is_hint;
+    return code;
+}
+
+int nf_watch_look(struct net_poller *poller, struct nf_watch *watch)
+{
+    struct nf_readiness readiness = {.fd = -1, .pump = NET_FOREVER, .again = NET_FOREVER};
+    net_socket *socket = watch->of.socket;
+
+    nf_backend_of(socket)->ready(socket, watch->interest, &readiness);
+    int code = arm(poller, watch, &readiness);
+
+    if (code < 0) {
+        readiness.again = nf_deadline_after(nf_now(), LOOK_AGAIN);
+    }
+    int no_timer =
+        nf_timer_set(&poller->timers, &watch->timer, nf_earlier(watch->deadline, readiness.again));
+    unsigned ready = readiness.ready & watch->interest;
+
+    watch->is_hot = ready != 0;
+    watch->ready |= (uint8_t)ready;
+    if (watch->ready != 0) {
+        nf_watch_list(&poller->pending, watch);
+    }
+    return code < 0 ? code : no_timer;
+}
+
+/* ---- Beginning and end ---- */
+
+struct nf_watch *nf_watch_new(struct net_poller *poller, net_socket *socket)
+{
+    struct nf_notice *none = NULL;
+    struct nf_watch *watch = allocate(poller, NF_SOCKET_WATCH);
+
+    if (watch == NULL) {
+        return NULL;
+    }
+    watch->of.socket = socket;
+    if (!atomic_compare_exchange_strong(&socket->notice, &none, &watch->notice)) {
+        nf_watch_free(poller, watch);
+        nf_fail_because(NET_MISUSE, "the socket is in another poller");
+        return NULL;
+    }
+    return watch;
+}
+
+/* One that is in a list is freed by whoever takes it out. */
+void nf_watch_end(struct net_poller *poller, struct nf_watch *watch)
+{
+    disarm(poller, watch);
+    nf_timer_set(&poller->timers, &watch->timer, NET_FOREVER);
+    nf_socket_notify(watch->of.socket, NULL);
+    watch->role = NF_NO_WATCH;
+    if (nf_notice_list(&watch->notice)) {
+        nf_notice_unlist(&watch->notice);
+        nf_watch_free(poller, watch);
+    }
+}
+
+/* In a forked child the sockets are copies, whose notices nobody else can be ringing. */
+void nf_watch_free_all(struct net_poller *poller)
+{
+    bool is_ours = poller->process == nf_process();
+
+    while (poller->slabs != NULL) {
+        struct nf_watch_slab *slab = poller->slabs;
+
+        for (int i = 0; i < IN_A_SLAB; i++) {
+            if (slab->watch[i].role == NF_SOCKET_WATCH && is_ours) {
+                nf_socket_notify(slab->watch[i].of.socket, NULL);
+            } else if (slab->watch[i].role == NF_SOCKET_WATCH) {
+                atomic_store(&slab->watch[i].of.socket->notice, NULL);
+            }
+        }
+        poller->slabs = slab->next;
+        free(slab);
+    }
+    nf_timers_free(&poller->timers);
+    free(poller->taps);
+}

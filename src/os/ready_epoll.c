@@ -1,0 +1,133 @@
+/* epoll(7), level-triggered. */
+#define _GNU_SOURCE
+#include "os/cause.h"
+#include "os/clock.h"
+#include "os/ready.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+enum { SECOND = 1000000000 }; /* in nanoseconds */
+
+struct nf_ready {
+    int fd;
+    int alarm;   /* a timer, or -1 */
+    bool is_set; /* it will ring, or has */
+};
+
+static struct nf_ready *epoll_open(void)
+{
+    struct nf_ready *ready = malloc(sizeof *ready);
+
+    if (ready == NULL) {
+        nf_fail_because(NET_LIMIT, "no memory");
+        return NULL;
+    }
+    ready->fd = epoll_create1(EPOLL_CLOEXEC);
+    ready->alarm = -1;
+    ready->is_set = false;
+    if (ready->fd < 0) {
+        nf_fail_errno(errno);
+        free(ready);
+        return NULL;
+    }
+    return ready;
+}
+
+static int epoll_set(struct nf_ready *ready, int fd, unsigned wanted, unsigned want, void *user)
+{
+    struct epoll_event event = {.data.ptr = user,
+                                .events = ((want & NF_IN) != 0 ? (uint32_t)EPOLLIN : 0) |
+                                          ((want & NF_OUT) != 0 ? (uint32_t)EPOLLOUT : 0)};
+    int how = EPOLL_CTL_MOD;
+
+    if (want == 0) {
+        epoll_ctl(ready->fd, EPOLL_CTL_DEL, fd, &event); /* fails when it is not there */
+        return 0;
+    }
+    if (wanted == 0) {
+        how = EPOLL_CTL_ADD;
+    }
+    return epoll_ctl(ready->fd, how, fd, &event) == 0 ? 0 : nf_fail_errno(errno);
+}
+
+static int epoll_answers(struct nf_ready *ready, struct nf_readied *answers, net_deadline deadline)
+{
+    struct epoll_event events[NF_READY_MAX];
+    int n = epoll_wait(ready->fd, events, NF_READY_MAX, nf_milliseconds_until(deadline));
+
+    for (int i = 0; i < n; i++) {
+        uint32_t got = events[i].events;
+
+        answers[i].user = events[i].data.ptr;
+        answers[i].got = (got & (EPOLLERR | EPOLLHUP)) != 0
+                             ? (unsigned)(NF_IN | NF_OUT)
+                             : ((got & EPOLLIN) != 0 ? (unsigned)NF_IN : 0) |
+                                   ((got & EPOLLOUT) != 0 ? (unsigned)NF_OUT : 0);
+    }
+    return n > 0 ? n : 0;
+}
+
+static int epoll_fd(struct nf_ready *ready)
+{
+    return ready->fd;
+}
+
+static int make_alarm(struct nf_ready *ready)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
+    int alarm = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+
+    if (alarm < 0) {
+        return nf_fail_errno(errno);
+    }
+    if (epoll_ctl(ready->fd, EPOLL_CTL_ADD, alarm, &event) != 0) {
+        int code = nf_fail_errno(errno);
+
+        close(alarm);
+        return code;
+    }
+    ready->alarm = alarm;
+    return 0;
+}
+
+static int epoll_alarm(struct nf_ready *ready, net_deadline at)
+{
+    int64_t moment = at > NF_EPOCH ? at - NF_EPOCH : 1; /* a timer of 0 would be none */
+    struct itimerspec timer = {.it_value = {moment / SECOND, (long)(moment % SECOND)}};
+    int code = ready->alarm < 0 ? make_alarm(ready) : 0;
+
+    if (code < 0 || (at == NET_FOREVER && !ready->is_set)) {
+        return code;
+    }
+    ready->is_set = at != NET_FOREVER;
+    if (!ready->is_set) {
+        timer.it_value = (struct timespec){0};
+    }
+    timerfd_settime(ready->alarm, TFD_TIMER_ABSTIME, &timer, NULL);
+    return 0;
+}
+
+static void epoll_close(struct nf_ready *ready)
+{
+    if (ready->alarm >= 0) {
+        close(ready->alarm);
+    }
+    close(ready->fd);
+    free(ready);
+}
+
+static const struct nf_ready_body body = {
+    .open = epoll_open,
+    .set = epoll_set,
+    .wait = epoll_answers,
+    .fd = epoll_fd,
+    .alarm = epoll_alarm,
+    .close = epoll_close,
+    .is_deaf = false,
+};
+
+const struct nf_ready_body *const nf_ready_best = &body;
