@@ -29,7 +29,6 @@ static void free_poller(struct net_poller *poller)
         poller->body->close(poller->ready);
     }
     nf_chime_close(&poller->chime);
-    nf_mutex_destroy(&poller->lock);
     free(poller);
 }
 
@@ -51,7 +50,6 @@ net_poller *nf_poller_open(const struct nf_ready_body *body)
         nf_fail_because(NET_LIMIT, "no memory");
         return NULL;
     }
-    nf_mutex_init(&poller->lock);
     poller->process = nf_process();
     poller->body = body;
     poller->ready = body->open();
@@ -181,10 +179,10 @@ int net_poller_watch(net_poller *poller, net_socket *socket, unsigned interest, 
         code = nf_fail_because(NET_MISUSE, "an interest of %u", interest);
     }
     if (code == 0) {
-        nf_mutex_lock(&poller->lock);
+        nf_turn_take(&poller->lock, NET_FOREVER);
         code = watch_locked(poller, socket, interest, user, deadline);
         tell(poller);
-        nf_mutex_unlock(&poller->lock);
+        nf_turn_leave(&poller->lock);
     }
     return code == 0 ? 0 : nf_failed(code, "watch", socket);
 }
@@ -198,14 +196,36 @@ void nf_poller_forget_watched(net_socket *socket)
     if (poller->process != nf_process()) {
         return;
     }
-    nf_mutex_lock(&poller->lock);
+    nf_turn_take(&poller->lock, NET_FOREVER);
     nf_watch_end(poller, watch);
-    nf_mutex_unlock(&poller->lock);
+    nf_turn_leave(&poller->lock);
 }
 
 /* ---- Collecting ---- */
 
-static void take_answer(struct net_poller *poller, const struct nf_readied *answer)
+/* Where events go to: straight to the caller as long as there is room. */
+struct basket {
+    net_event *events;
+    int count;
+    int filled;
+};
+
+/* What a plain descriptor says is the answer. Of a watch that is pending already there may be more
+ * to tell, and all of it at once. */
+static void take_plain(struct net_poller *poller, struct nf_watch *watch, unsigned ready,
+                       struct basket *basket)
+{
+    if (basket->filled < basket->count && watch->ready == 0) {
+        basket->events[basket->filled++] =
+            (net_event){.socket = watch->of.socket, .user = watch->as.user, .ready = ready};
+        return;
+    }
+    watch->ready |= (uint8_t)ready;
+    nf_watch_list(&poller->pending, watch);
+}
+
+static void take_answer(struct net_poller *poller, const struct nf_readied *answer,
+                        struct basket *basket)
 {
     struct nf_watch *watch = answer->user;
 
@@ -216,8 +236,7 @@ static void take_answer(struct net_poller *poller, const struct nf_readied *answ
     } else if (watch->role == NF_SOCKET_WATCH && watch->is_hint) {
         nf_watch_look(poller, watch);
     } else if (watch->role == NF_SOCKET_WATCH && (answer->got & watch->interest) != 0) {
-        watch->ready |= (uint8_t)(answer->got & watch->interest);
-        nf_watch_list(&poller->pending, watch);
+        take_plain(poller, watch, answer->got & watch->interest, basket);
     }
 }
 
@@ -247,17 +266,30 @@ static void take_timers(struct net_poller *poller)
 /* Look at each of a list that was taken whole: who stays ready is listed elsewhere. */
 static void look_at_all(struct net_poller *poller, struct nf_watches list)
 {
-    bool rung = false;
-    struct nf_watch *watch = nf_watch_next(&list, &rung);
+    while (list.first != NULL) {
+        struct nf_watch *watch = nf_watch_next(&list, NULL);
 
-    while (watch != NULL) {
         if (watch->role == NF_SOCKET_WATCH) {
             nf_watch_look(poller, watch);
         } else {
             nf_watch_free(poller, watch);
         }
-        watch = nf_watch_next(&list, &rung);
     }
+}
+
+static void look_at_hot(struct net_poller *poller)
+{
+    struct nf_watches hot = poller->hot;
+
+    poller->hot.first = NULL;
+    look_at_all(poller, hot);
+}
+
+static void look_at_rung(struct net_poller *poller)
+{
+    struct nf_watches rung = {.first = (struct nf_watch *)nf_chime_take(&poller->chime)};
+
+    look_at_all(poller, rung);
 }
 
 /* Sleep until a descriptor is ready, a bell rings or `until`; not at all when there is something to
@@ -266,36 +298,42 @@ static int sleep_until(struct net_poller *poller, struct nf_readied *answers, ne
 {
     if (until != NET_NOW) {
         nf_chime_arm(&poller->chime);
+        poller->until = has_something(poller) ? NET_NOW : until;
+    } else {
+        poller->until = NET_NOW;
     }
-    poller->until = has_something(poller) ? NET_NOW : until;
     poller->is_waiting = true;
-    nf_mutex_unlock(&poller->lock);
+    nf_turn_leave(&poller->lock);
     int n = poller->body->wait(poller->ready, answers, poller->until);
 
-    nf_mutex_lock(&poller->lock);
+    nf_turn_take(&poller->lock, NET_FOREVER);
     poller->is_waiting = false;
     nf_chime_disarm(&poller->chime);
     return n;
 }
 
-static void collect(struct net_poller *poller, net_deadline deadline)
+/* See what has happened, and wait for it if need be. How many events are filled in; what else there
+ * is to tell is pending. */
+static int collect(struct net_poller *poller, net_event *events, int count, net_deadline deadline)
 {
     struct nf_readied answers[NF_READY_MAX];
+    struct basket basket = {.events = events, .count = count};
     int n = sleep_until(poller, answers, nf_earlier(deadline, nf_timers_next(&poller->timers)));
 
     for (int i = 0; i < n; i++) {
-        take_answer(poller, &answers[i]);
+        take_answer(poller, &answers[i], &basket);
     }
     nf_watch_exhume(poller);
     if (poller->timers.count > 0) {
         take_timers(poller);
     }
-    struct nf_watches hot = poller->hot;
-
-    poller->hot.first = NULL;
-    look_at_all(poller, hot);
-    look_at_all(poller,
-                (struct nf_watches){.first = (struct nf_watch *)nf_chime_take(&poller->chime)});
+    if (poller->hot.first != NULL) {
+        look_at_hot(poller);
+    }
+    if (nf_chime_has_rung(&poller->chime)) {
+        look_at_rung(poller);
+    }
+    return basket.filled;
 }
 
 /* ---- Handing out ---- */
@@ -303,14 +341,11 @@ static void collect(struct net_poller *poller, net_deadline deadline)
 static int hand_out(struct net_poller *poller, net_event *events, int count)
 {
     int n = 0;
-    bool rung = false;
 
-    while (n < count) {
+    while (n < count && poller->pending.first != NULL) {
+        bool rung = false;
         struct nf_watch *watch = nf_watch_next(&poller->pending, &rung);
 
-        if (watch == NULL) {
-            break;
-        }
         if (watch->role != NF_SOCKET_WATCH) {
             nf_watch_free(poller, watch);
             continue;
@@ -331,9 +366,10 @@ static int hand_out(struct net_poller *poller, net_event *events, int count)
 /* A wake is told at once, but not twice in a row when there is something else to tell. */
 static bool tells_of_wake(struct net_poller *poller)
 {
-    bool again = poller->told_of_wake && poller->pending.first != NULL;
-
-    poller->told_of_wake = !again && atomic_exchange(&poller->is_woken, false);
+    poller->told_of_wake = !poller->told_of_wake && atomic_load(&poller->is_woken);
+    if (poller->told_of_wake) {
+        atomic_store(&poller->is_woken, false);
+    }
     return poller->told_of_wake;
 }
 
@@ -343,9 +379,6 @@ static int wait_locked(struct net_poller *poller, net_event *events, int count,
 {
     bool is_last = false;
 
-    if (poller->told_of_wake && poller->pending.first == NULL) {
-        collect(poller, NET_NOW);
-    }
     for (;;) {
         if (tells_of_wake(poller)) {
             return 0;
@@ -359,7 +392,10 @@ static int wait_locked(struct net_poller *poller, net_event *events, int count,
             return nf_fail(NET_TIMEOUT);
         }
         is_last = nf_deadline_passed(deadline);
-        collect(poller, is_last ? NET_NOW : deadline);
+        n = collect(poller, events, count, is_last ? NET_NOW : deadline);
+        if (n > 0) {
+            return n;
+        }
     }
 }
 
@@ -382,10 +418,10 @@ int net_poller_wait(net_poller *poller, net_event *events, int count, net_deadli
     if (n < 0) {
         return nf_failed_for(n, "poller wait", NULL);
     }
-    nf_mutex_lock(&poller->lock);
+    nf_turn_take(&poller->lock, NET_FOREVER);
     n = wait_locked(poller, events, count, deadline);
     leave_to_foreign_loop(poller);
-    nf_mutex_unlock(&poller->lock);
+    nf_turn_leave(&poller->lock);
     nf_turn_leave(&poller->turn);
     return n >= 0 ? n : nf_failed_for(n, "poller wait", NULL);
 }
@@ -395,14 +431,14 @@ int net_poller_fd(net_poller *poller)
     int fd = nf_check_call(poller, NET_NOW);
 
     if (fd == 0) {
-        nf_mutex_lock(&poller->lock);
+        nf_turn_take(&poller->lock, NET_FOREVER);
         fd = poller->body->alarm(poller->ready, nf_timers_next(&poller->timers));
         if (fd == 0) {
             poller->is_nested = true;
             fd = poller->body->fd(poller->ready);
             leave_to_foreign_loop(poller);
         }
-        nf_mutex_unlock(&poller->lock);
+        nf_turn_leave(&poller->lock);
     }
     return fd >= 0 ? fd : nf_failed_for(fd, "poller fd", NULL);
 }

@@ -40,9 +40,11 @@ struct nf_watch *nf_watch_next(struct nf_watches *list, bool *rung)
 {
     struct nf_watch *watch = list->first;
 
-    if (watch != NULL) {
-        list->first = (struct nf_watch *)watch->notice.next;
-        *rung = nf_notice_unlist(&watch->notice);
+    list->first = (struct nf_watch *)watch->notice.next;
+    bool was_rung = nf_notice_unlist(&watch->notice);
+
+    if (rung != NULL) {
+        *rung = was_rung;
     }
     return watch;
 }

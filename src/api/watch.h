@@ -4,7 +4,6 @@
 #define NF_API_WATCH_H
 
 #include "backends/backend.h"
-#include "os/mutex.h"
 #include "os/ready.h"
 #include "wait/timers.h"
 #include "wait/turn.h"
@@ -48,7 +47,7 @@ struct nf_watch_slab;
 struct net_poller {
     struct nf_chime chime; /* of the notices of all watches */
     struct nf_turn turn;   /* of those who wait */
-    struct nf_mutex lock;
+    struct nf_turn lock;
     int process;           /* whose it is */
     _Atomic bool is_woken; /* by net_poller_wake, and no wait has told so yet */
     bool told_of_wake;     /* the last wait did */
@@ -70,7 +69,7 @@ struct net_poller {
 /* Put into a list, if it is in none. */
 void nf_watch_list(struct nf_watches *list, struct nf_watch *watch);
 
-/* Take the first out of a list; NULL: it is empty. `rung`: whether its notice was meanwhile. */
+/* Take the first out of a list that has one. `rung` (may be NULL): whether it was meanwhile. */
 struct nf_watch *nf_watch_next(struct nf_watches *list, bool *rung);
 
 /* Ask the socket how ready it is, and watch what it names. With something to tell, the watch

@@ -32,7 +32,7 @@ static int set_patience(int fd, struct nf_lane *lane, enum nf_sockopt option, in
 {
     uint8_t patience = 1;
 
-    while (nf_patience_of(NF_PATIENCE << patience) <= left && patience < MOST_PATIENCE) {
+    while (nf_patience_of(patience) <= left && patience < MOST_PATIENCE) {
         patience++;
     }
     if (nf_sockopt_set(fd, option, NF_PATIENCE << (patience - 1)) < 0) {
@@ -55,7 +55,7 @@ int nf_lane_patience(int fd, struct nf_lane *lane, enum nf_sockopt option, net_d
     }
     int64_t left = deadline - nf_now_roughly() - NF_TICK;
 
-    return left < nf_patience_of(NF_PATIENCE) ? NF_DONTWAIT : set_patience(fd, lane, option, left);
+    return left < nf_patience_of(0) ? NF_DONTWAIT : set_patience(fd, lane, option, left);
 }
 
 int nf_lane_wait(struct nf_line *line, unsigned want, net_deadline deadline)

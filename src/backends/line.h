@@ -25,11 +25,11 @@ struct nf_lane {
 /* The shortest timeout worth setting: the kernel counts in ticks of some milliseconds. */
 #define NF_PATIENCE (16 * NF_MILLISECOND)
 
-/* How long a call with a timeout may really wait: the kernel's timer wheel rounds up, by an eighth
- * at most, and the end of a tick may be a whole one away. */
-static inline int64_t nf_patience_of(int64_t timeout)
+/* How long a call may really wait whose timeout is NF_PATIENCE doubled so often: the kernel's timer
+ * wheel rounds up, by an eighth at most, and the end of a tick may be a whole one away. */
+static inline int64_t nf_patience_of(int doublings)
 {
-    return timeout + timeout / 8 + NF_TICK;
+    return (NF_PATIENCE / 8 * 9 << doublings) + NF_TICK;
 }
 
 struct nf_line {
@@ -83,7 +83,7 @@ static inline bool nf_lane_has_patience(const struct nf_lane *lane, net_deadline
 {
     int64_t left = deadline - nf_now_roughly() - NF_TICK;
 
-    return lane->patience != 0 && nf_patience_of(NF_PATIENCE << (lane->patience - 1)) <= left;
+    return lane->patience != 0 && nf_patience_of(lane->patience - 1) <= left;
 }
 
 /* A call found nothing: why? 0 once it may be tried again with NF_DONTWAIT; NET_CANCELED;
