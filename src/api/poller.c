@@ -285,10 +285,13 @@ static int take_answers(struct net_poller *poller, const struct nf_readied *answ
 static void take_timers(struct net_poller *poller)
 {
     net_deadline now = nf_now();
-    uint32_t left = poller->timers.count;
-    struct nf_timer *timer = nf_timers_due(&poller->timers, now);
+    struct nf_timer *timer = NULL;
 
-    while (timer != NULL && left-- > 0) {
+    for (uint32_t left = poller->timers.count; left > 0; left--) {
+        timer = nf_timers_due(&poller->timers, now);
+        if (timer == NULL) {
+            break;
+        }
         struct nf_watch *watch =
             (struct nf_watch *)(void *)((char *)timer - offsetof(struct nf_watch, timer));
 
@@ -301,7 +304,6 @@ static void take_timers(struct net_poller *poller)
             }
             nf_watch_look(poller, watch);
         }
-        timer = nf_timers_due(&poller->timers, now);
     }
 }
 
@@ -405,10 +407,8 @@ static int hand_out(struct net_poller *poller, net_event *events, int count)
 /* A wake is told at once, but not twice in a row when there is something else to tell. */
 static bool tells_of_wake(struct net_poller *poller)
 {
-    poller->told_of_wake = !poller->told_of_wake && atomic_load(&poller->is_woken);
-    if (poller->told_of_wake) {
-        atomic_store(&poller->is_woken, false);
-    }
+    poller->told_of_wake = !poller->told_of_wake && atomic_load(&poller->is_woken) &&
+                           atomic_exchange(&poller->is_woken, false);
     return poller->told_of_wake;
 }
 

@@ -138,7 +138,7 @@ static int make_tap_room(struct net_poller *poller, int fd)
     if (fd < poller->taps_room) {
         return 0;
     }
-    int room = fd + 1;
+    int room = fd < poller->taps_room * 2 ? poller->taps_room * 2 : fd + 1;
     struct nf_watch **taps = realloc(poller->taps, (size_t)room * sizeof *taps);
 
     if (taps == NULL) {
