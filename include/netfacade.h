@@ -295,7 +295,7 @@ int net_poller_watch(net_poller *poller, net_socket *socket, unsigned interest, 
  * or 0 after a net_poller_wake. With a count of 1 no event can name a socket that was closed since;
  * with more, look before you use what an earlier event of the array made you close.
  *
- * NET_TIMEOUT; NET_MISUSE: also a count below 1. NET_LIMIT: no memory, and nothing is lost. */
+ * NET_TIMEOUT; NET_MISUSE: also a count below 1. */
 int net_poller_wait(net_poller *poller, net_event *events, int count, net_deadline deadline);
 
 /* Make the wait in progress return 0, or else the next one. Wakes that nobody has seen yet are one.
