@@ -1,0 +1,181 @@
+/* wrap: realloc */
+/* MUX: the heap of moments against a plain table of them, by random sets, moves and stops. */
+#include "wait/timers.h"
+#include "support.h"
+
+#include <stdlib.h>
+
+enum {
+    TIMERS = 300,
+    STEPS = 200000,
+    SPAN = 1000 /* nanoseconds, so that many moments are equal */
+};
+
+void *__real_realloc(void *memory, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+
+static bool memory_is_used_up;
+
+void *__wrap_realloc(void *memory, size_t size)
+{
+    return memory_is_used_up ? NULL : __real_realloc(memory, size);
+}
+
+static struct nf_timers timers;
+static struct nf_timer timer[TIMERS];
+static net_deadline due[TIMERS]; /* what the heap is to know; NET_FOREVER: not in it */
+
+static void begin(void)
+{
+    timers = (struct nf_timers){0};
+    for (int i = 0; i < TIMERS; i++) {
+        timer[i] = (struct nf_timer){0};
+        due[i] = NET_FOREVER;
+    }
+}
+
+static net_deadline earliest(void)
+{
+    net_deadline first = NET_FOREVER;
+
+    for (int i = 0; i < TIMERS; i++) {
+        first = due[i] < first ? due[i] : first;
+    }
+    return first;
+}
+
+static uint32_t in_the_table(void)
+{
+    uint32_t count = 0;
+
+    for (int i = 0; i < TIMERS; i++) {
+        count += due[i] != NET_FOREVER ? 1 : 0;
+    }
+    return count;
+}
+
+/* What was to come sooner still comes sooner; only NET_FOREVER takes a timer out. */
+static void set(int which, net_deadline at)
+{
+    assert_int_equal(nf_timer_set(&timers, &timer[which], at), 0);
+    due[which] = at == NET_FOREVER || at < due[which] ? at : due[which];
+    assert_true(nf_timers_next(&timers) == earliest());
+    assert_int_equal(timers.count, in_the_table());
+}
+
+/* Take out all that are due: each is one of the earliest that are left. */
+static void take_until(net_deadline now)
+{
+    struct nf_timer *taken = nf_timers_due(&timers, now);
+
+    while (taken != NULL) {
+        assert_in_range(taken - timer, 0, TIMERS - 1);
+        assert_true(due[taken - timer] == earliest());
+        assert_true(due[taken - timer] <= now);
+        due[taken - timer] = NET_FOREVER;
+        taken = nf_timers_due(&timers, now);
+    }
+    assert_true(earliest() > now);
+}
+
+static void random_moments_come_in_their_order(void **state)
+{
+    unsigned seed = (unsigned)net_after(0);
+    net_deadline now = net_after(0);
+
+    (void)state;
+    print_message("seed %u\n", seed);
+    begin();
+    for (int i = 0; i < STEPS / slowness(); i++) {
+        int which = (int)random_below(&seed, TIMERS);
+
+        switch (random_below(&seed, 8)) {
+        case 0:
+            set(which, NET_FOREVER);
+            break;
+        case 1:
+            now += random_below(&seed, SPAN / 8);
+            take_until(now);
+            break;
+        default:
+            set(which, now + random_below(&seed, SPAN));
+        }
+    }
+    take_until(now + SPAN);
+    assert_int_equal(timers.count, 0);
+    nf_timers_free(&timers);
+}
+
+static void a_timer_that_is_not_set_is_never_due(void **state)
+{
+    (void)state;
+    begin();
+    assert_true(nf_timers_next(&timers) == NET_FOREVER);
+    assert_null(nf_timers_due(&timers, NET_FOREVER - 1));
+    set(0, NET_FOREVER);
+    assert_null(nf_timers_due(&timers, NET_FOREVER - 1));
+    nf_timers_free(&timers);
+}
+
+/* To put a timer off leaves it where it is; whoever finds it due sets it again. */
+static void a_timer_put_off_is_due_at_its_first_moment(void **state)
+{
+    net_deadline now = net_after(0);
+
+    (void)state;
+    begin();
+    set(0, now + 1);
+    set(0, now + 2);
+    set(1, now + 2);
+    assert_ptr_equal(nf_timers_due(&timers, now + 1), &timer[0]);
+    due[0] = NET_FOREVER;
+    assert_null(nf_timers_due(&timers, now + 1));
+    set(0, now + 3);
+    assert_ptr_equal(nf_timers_due(&timers, now + 3), &timer[1]);
+    assert_ptr_equal(nf_timers_due(&timers, now + 3), &timer[0]);
+    nf_timers_free(&timers);
+}
+
+/* RES: a timer for which there is no room leaves the others as they are. Those that are set can be
+ * moved and taken out without memory. */
+static void without_memory_all_is_as_before(void **state)
+{
+    net_deadline now = net_after(0);
+
+    (void)state;
+    begin();
+    int room = 0;
+
+    for (int refused = 0; refused < 4; refused++) {
+        memory_is_used_up = true;
+        while (room < TIMERS && nf_timer_set(&timers, &timer[room], now + room % 7) == 0) {
+            due[room] = now + room % 7;
+            room++;
+        }
+        assert_true(room < TIMERS);
+        assert_int_equal(nf_timer_set(&timers, &timer[room], now), NET_LIMIT);
+        assert_int_equal(timers.count, room);
+        assert_true(nf_timers_next(&timers) == earliest());
+        if (room > 0) {
+            set(room - 1, now - 1);
+            set(room - 1, NET_FOREVER);
+            set(room - 1, now + 3);
+        }
+        memory_is_used_up = false;
+        set(room++, now + 5);
+    }
+    take_until(now + SPAN);
+    nf_timers_free(&timers);
+}
+
+int main(void)
+{
+    const struct test tests[] = {
+        TEST(random_moments_come_in_their_order),
+        TEST(a_timer_that_is_not_set_is_never_due),
+        TEST(a_timer_put_off_is_due_at_its_first_moment),
+        TEST(without_memory_all_is_as_before),
+    };
+
+    return run_once(tests);
+}
