@@ -118,23 +118,40 @@ static struct net_poller *poller_of(const struct nf_watch *watch)
     return (struct net_poller *)watch->notice.chime;
 }
 
+/* Where the descriptor is watched already for what is wanted, only a moment and a word change. */
+static bool only_deadline_changes(const struct nf_watch *watch, unsigned interest)
+{
+    return watch->interest == interest && watch->plain == interest && watch->armed == interest &&
+           !watch->is_hot;
+}
+
 /* The lock held. What was watched before still is when this fails. */
 static int rewatch(struct net_poller *poller, struct nf_watch *watch, unsigned interest, void *user,
                    net_deadline deadline)
 {
-    struct nf_watch before = {.interest = watch->interest, .deadline = watch->deadline};
-
-    watch->interest = (uint8_t)interest;
-    watch->deadline = deadline;
-    watch->ready &= (uint8_t)interest; /* no passed deadline of before, either */
-    int code = nf_watch_look(poller, watch);
+    int code = deadline != NET_FOREVER ? nf_watch_time(poller, watch) : 0;
+    uint8_t interest_before = watch->interest;
+    net_deadline deadline_before = watch->deadline;
 
     if (code < 0) {
-        watch->interest = before.interest;
-        watch->deadline = before.deadline;
+        return code;
+    }
+    watch->deadline = deadline;
+    if (interest != 0 && only_deadline_changes(watch, interest)) {
+        if (watch->is_timed) {
+            nf_timer_set(&poller->timers, &watch->timer, deadline);
+        }
+    } else {
+        watch->interest = (uint8_t)interest;
+        code = nf_watch_look(poller, watch);
+    }
+    if (code < 0) {
+        watch->interest = interest_before;
+        watch->deadline = deadline_before;
         return code;
     }
     watch->as.user = user;
+    watch->ready &= (uint8_t)interest; /* no passed deadline of before */
     return 0;
 }
 
@@ -203,29 +220,8 @@ void nf_poller_forget_watched(net_socket *socket)
 
 /* ---- Collecting ---- */
 
-/* Where events go to: straight to the caller as long as there is room. */
-struct basket {
-    net_event *events;
-    int count;
-    int filled;
-};
-
-/* What a plain descriptor says is the answer. Of a watch that is pending already there may be more
- * to tell, and all of it at once. */
-static void take_plain(struct net_poller *poller, struct nf_watch *watch, unsigned ready,
-                       struct basket *basket)
-{
-    if (basket->filled < basket->count && watch->ready == 0) {
-        basket->events[basket->filled++] =
-            (net_event){.socket = watch->of.socket, .user = watch->as.user, .ready = ready};
-        return;
-    }
-    watch->ready |= (uint8_t)ready;
-    nf_watch_list(&poller->pending, watch);
-}
-
-static void take_answer(struct net_poller *poller, const struct nf_readied *answer,
-                        struct basket *basket)
+/* An answer that is not an event by itself, or for which the caller has no room. */
+static void take_answer(struct net_poller *poller, const struct nf_readied *answer)
 {
     struct nf_watch *watch = answer->user;
 
@@ -233,11 +229,32 @@ static void take_answer(struct net_poller *poller, const struct nf_readied *answ
         nf_wake_drain(&poller->chime.bell);
     } else if (watch->role == NF_TAP) {
         nf_watch_pump(poller, watch, NET_NOW);
-    } else if (watch->role == NF_SOCKET_WATCH && watch->is_hint) {
+    } else if (watch->role == NF_SOCKET_WATCH && watch->plain == 0) {
         nf_watch_look(poller, watch);
-    } else if (watch->role == NF_SOCKET_WATCH && (answer->got & watch->interest) != 0) {
-        take_plain(poller, watch, answer->got & watch->interest, basket);
+    } else if (watch->role == NF_SOCKET_WATCH && (answer->got & watch->plain) != 0) {
+        watch->ready |= (uint8_t)(answer->got & watch->plain);
+        nf_watch_list(&poller->pending, watch);
     }
+}
+
+/* What a plain descriptor says goes straight to the caller, but where its watch is pending, so that
+ * there is more to tell: all of it at once. How many events are filled in. */
+static int take_answers(struct net_poller *poller, const struct nf_readied *answers, int n,
+                        net_event *events, int count)
+{
+    int filled = 0;
+
+    for (int i = 0; i < n; i++) {
+        struct nf_watch *watch = answers[i].user;
+        unsigned ready = watch != NULL ? answers[i].got & watch->plain : 0;
+
+        if (ready != 0 && filled < count && watch->ready == 0) {
+            events[filled++] = (net_event){watch->of.socket, watch->as.user, ready};
+        } else {
+            take_answer(poller, &answers[i]);
+        }
+    }
+    return filled;
 }
 
 static void take_timers(struct net_poller *poller)
@@ -317,12 +334,9 @@ static int sleep_until(struct net_poller *poller, struct nf_readied *answers, ne
 static int collect(struct net_poller *poller, net_event *events, int count, net_deadline deadline)
 {
     struct nf_readied answers[NF_READY_MAX];
-    struct basket basket = {.events = events, .count = count};
     int n = sleep_until(poller, answers, nf_earlier(deadline, nf_timers_next(&poller->timers)));
+    int filled = take_answers(poller, answers, n, events, count);
 
-    for (int i = 0; i < n; i++) {
-        take_answer(poller, &answers[i], &basket);
-    }
     nf_watch_exhume(poller);
     if (poller->timers.count > 0) {
         take_timers(poller);
@@ -333,7 +347,7 @@ static int collect(struct net_poller *poller, net_event *events, int count, net_
     if (nf_chime_has_rung(&poller->chime)) {
         look_at_rung(poller);
     }
-    return basket.filled;
+    return filled;
 }
 
 /* ---- Handing out ---- */

@@ -42,6 +42,13 @@ static int set_patience(int fd, struct nf_lane *lane, enum nf_sockopt option, in
     return 0;
 }
 
+bool nf_lane_has_patience(const struct nf_lane *lane, net_deadline deadline)
+{
+    int64_t left = deadline - nf_now_roughly() - NF_TICK;
+
+    return lane->patience != 0 && nf_patience_of(lane->patience - 1) <= left;
+}
+
 int nf_lane_patience(int fd, struct nf_lane *lane, enum nf_sockopt option, net_deadline deadline)
 {
     if (deadline == NET_FOREVER) {
