@@ -8,6 +8,7 @@
 enum {
     TIMERS = 300,
     STEPS = 200000,
+    ROUNDS = 10,
     SPAN = 1000 /* nanoseconds, so that many moments are equal */
 };
 
