@@ -399,6 +399,7 @@ void step_cancel(void)
         return;
     }
     struct item *end = &pair->end[side];
+    struct item *other = &pair->end[other_side(side)];
 
     settle(pair);
     if (pair->wire == UDP && !end->is_canceled) {
@@ -409,7 +410,8 @@ void step_cancel(void)
         net_cancel(end->socket[world]);
     }
     end->is_canceled = true;
-    pair->end[other_side(side)].has_end = pair->end[other_side(side)].has_end || pair->wire == TCP;
+    other->has_end = other->has_end || pair->wire == TCP;
+    other->is_unclear = other->is_unclear || other->is_full; /* what is on its way is refused */
 }
 
 /* What the other end of a stream sees. */
