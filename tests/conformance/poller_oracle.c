@@ -106,6 +106,7 @@ static void take_a_step(void)
     }
     oracle.step++;
     steps[i].take();
+    remember();
 }
 
 static void run(unsigned seed)

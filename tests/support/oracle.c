@@ -175,17 +175,55 @@ static unsigned readiness_of_end(const struct item *end, int world)
                            : (readable ? (unsigned)NET_READABLE : 0) | out;
 }
 
+static unsigned readiness_at(int place, int world)
+{
+    const struct item *item = item_at(place);
+
+    if (item->is_canceled || item->is_dead) {
+        return NET_READABLE | NET_WRITABLE;
+    }
+    if (place < WIRES) {
+        return readiness_of_listener((enum wire)place);
+    }
+    return oracle.pair[(place - WIRES) / SIDES].is_hopeless ? 0 : readiness_of_end(item, world);
+}
+
 static unsigned expected_of(int place, int world)
 {
     const struct item *item = item_at(place);
-    unsigned ready = NET_READABLE | NET_WRITABLE;
 
-    if (!item->is_canceled && !item->is_dead && item->interest != 0) {
-        ready = place < WIRES ? readiness_of_listener((enum wire)place)
-                : oracle.pair[(place - WIRES) / SIDES].is_hopeless ? 0
-                                                                   : readiness_of_end(item, world);
+    return item->is_watched && item->interest != 0 ? readiness_at(place, world) & item->interest
+                                                   : 0;
+}
+
+/* Of what only the kernel knows anything may be so. */
+static unsigned possible_at(int place, int world)
+{
+    const struct item *item = item_at(place);
+
+    return item->is_unclear
+               ? NET_READABLE | NET_WRITABLE
+               : readiness_at(place, world) | (item->is_full ? (unsigned)NET_WRITABLE : 0);
+}
+
+void remember(void)
+{
+    for (int world = 0; world < WORLDS; world++) {
+        for (int place = 0; place < ITEMS; place++) {
+            struct item *item = item_at(place);
+
+            item->was[world] |= item->socket[world] != NULL ? possible_at(place, world) : 0;
+        }
     }
-    return item->is_watched ? ready & item->interest : 0;
+}
+
+/* After a comparison nothing that was so before is told any more. */
+static void forget(void)
+{
+    for (int place = 0; place < ITEMS; place++) {
+        memset(item_at(place)->was, 0, sizeof item_at(place)->was);
+    }
+    remember();
 }
 
 /* ---- What the pollers tell ---- */
@@ -213,6 +251,11 @@ static void take_event(const net_event *event, int world)
     if ((event->ready & NET_EXPIRED) != 0) {
         holds(item->expires && !item->has_expired[world]);
         item->has_expired[world] = true;
+    }
+    unsigned lie = event->ready & ~(item->was[world] | (unsigned)NET_EXPIRED);
+
+    if (lie != 0) {
+        oracle_fails("world %d: told %u, of which %u was never so", world, event->ready, lie);
     }
     item->told[world] |= event->ready & ~(unsigned)NET_EXPIRED;
 }
@@ -244,6 +287,7 @@ static int wait_in(int world, int count)
 
 void wait_once(int count)
 {
+    remember();
     for (int world = 0; world < WORLDS; world++) {
         wait_in(world, count);
     }
@@ -298,6 +342,7 @@ void compare(void)
 {
     net_deadline limit = soon();
 
+    remember();
     for (int world = 0; world < WORLDS; world++) {
         int place = 0;
 
@@ -310,4 +355,5 @@ void compare(void)
         }
         holds(!oracle.is_woken[world]);
     }
+    forget();
 }

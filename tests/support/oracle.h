@@ -20,6 +20,7 @@ struct item {
     bool expires;             /* the deadline of its watch has passed */
     bool has_expired[WORLDS]; /* which was told */
     unsigned told[WORLDS];    /* in the sweep that is going on */
+    unsigned was[WORLDS];     /* how ready it was at some moment since the last comparison */
     bool is_canceled;
     bool is_dead;    /* reset or refused */
     bool is_unclear; /* only the kernel knows how the connection is */
@@ -82,7 +83,10 @@ void watch_at_random(struct item *item);
 /* Whether the model has something for the listener to accept. */
 bool listener_has_news(enum wire wire);
 
-/* Waits once in each world: whatever is told is of something watched, and told once. */
+/* Notes how ready all are now: between two comparisons what was so once may be told later. */
+void remember(void);
+
+/* Waits once in each world: whatever is told is of something watched, told once, and was so. */
 void wait_once(int count);
 
 /* Until both pollers tell what the model expects, no more and no less, or for so long that they

@@ -13,7 +13,7 @@
 ssize_t __real_write(int fd, const void *data, size_t size);
 ssize_t __wrap_write(int fd, const void *data, size_t size);
 
-enum { NOTICES = 8, THREADS = 4, RINGS = 40000 };
+enum { NOTICES = 64, THREADS = 4, RINGS = 400000 };
 
 /* What hangs on the chime, with a count of what happened to each: more than a bit, so that a look
  * that came too early is told from one that saw the last ring. */
