@@ -2,7 +2,7 @@
  * that count instructions and system calls:
  *
  *     bench_requests                    names the servers that there are, one a line
- *     bench_requests SERVER COUNT       COUNT in hundreds is best
+ *     bench_requests SERVER echo COUNT  COUNT in hundreds is best
  *
  * One thread is both sides, and the client's is raw and always the same: all connections make a
  * request, the server answers them all, all answers are received. */
@@ -49,7 +49,7 @@ int main(int argc, char **argv)
 {
     int fds[CONNECTIONS];
 
-    if (argc < 3) {
+    if (argc != 4) {
         for (int i = 0; server_all[i] != NULL; i++) {
             puts(server_all[i]->name);
         }
@@ -57,9 +57,9 @@ int main(int argc, char **argv)
     }
     const struct server *server = server_named(argv[1]);
 
-    need(server != NULL, "bench_requests SERVER COUNT");
+    need(server != NULL, "bench_requests SERVER echo COUNT");
     dial_all(server, fds);
-    for (long left = atol(argv[2]); left > 0; left -= CONNECTIONS) {
+    for (long left = atol(argv[3]); left > 0; left -= CONNECTIONS) {
         request_all(server, fds, left < CONNECTIONS ? (int)left : CONNECTIONS);
     }
     return 0;
