@@ -95,10 +95,10 @@ static int layer_property(net_socket *socket, enum nf_word word, struct nf_value
     return nf_backend_of(inner_of(socket))->property(inner_of(socket), word, value, write);
 }
 
-static void layer_ready(net_socket *socket, unsigned interest, struct nf_notice *notice,
-                        struct nf_readiness *out)
+static void layer_ready(net_socket *socket, unsigned interest, struct nf_readiness *out)
 {
-    nf_backend_of(inner_of(socket))->ready(inner_of(socket), interest, notice, out);
+    atomic_store(&inner_of(socket)->notice, atomic_load(&socket->notice));
+    nf_backend_of(inner_of(socket))->ready(inner_of(socket), interest, out);
 }
 
 static const struct nf_backend rot13 = {
@@ -223,7 +223,7 @@ static void properties_and_readiness_go_through_the_layer(void **state)
     assert_string_equal(text, "off");
     assert_count(net_send(pair.client, "abc", 3, soon()), 3);
     assert_int_equal(number_of(pair.client, "bytes-sent"), 3);
-    rot13.ready(pair.client, 3, NULL, &readiness);
+    rot13.ready(pair.client, 3, &readiness);
     assert_int_equal(readiness.fd, net_fd(pair.client));
     assert_true(readiness.fd >= 0);
     assert_no_socket(net_accept(pair.client, NET_NOW), NET_MISUSE);

@@ -4,32 +4,58 @@
 #include "os/poll.h"
 #include "support.h"
 
-#include <stdatomic.h>
 #include <string.h>
 
+/* A notice, and the chime that hears it. */
 struct bell {
     struct nf_notice notice;
-    atomic_int rings;
+    struct nf_chime chime;
 };
 
-static void ring(struct nf_notice *notice)
+static void hang(struct bell *bell, net_socket *socket)
 {
-    atomic_fetch_add(&((struct bell *)notice)->rings, 1);
+    *bell = (struct bell){0};
+    assert_ok(nf_chime_open(&bell->chime));
+    bell->notice.chime = &bell->chime;
+    nf_socket_notify(socket, &bell->notice);
 }
 
-static struct nf_readiness ask(net_socket *socket, unsigned interest, struct bell *bell)
+/* Whether it rang since this was asked last. */
+static bool has_rung(struct bell *bell)
+{
+    struct nf_notice *rung = nf_chime_take(&bell->chime);
+
+    return rung != NULL && nf_notice_unlist(rung);
+}
+
+static void take_down(struct bell *bell, net_socket *socket)
+{
+    nf_socket_notify(socket, NULL);
+    nf_chime_close(&bell->chime);
+}
+
+static struct nf_readiness ask(net_socket *socket, unsigned interest)
 {
     struct nf_readiness readiness = {.fd = -2};
 
-    nf_backend_of(socket)->ready(socket, interest, bell != NULL ? &bell->notice : NULL, &readiness);
+    nf_backend_of(socket)->ready(socket, interest, &readiness);
     return readiness;
+}
+
+/* As a poller does when the descriptor that sockets have in common is ready. */
+static void pump(net_socket *socket)
+{
+    struct nf_common *common = ask(socket, NF_IN).common;
+
+    assert_non_null(common);
+    common->pump(common);
 }
 
 /* What a poller would find: ask, watch the descriptor, ask again. */
 static bool becomes_ready(net_socket *socket, unsigned interest, int64_t ms)
 {
     net_deadline deadline = net_after(ms);
-    struct nf_readiness readiness = ask(socket, interest, NULL);
+    struct nf_readiness readiness = ask(socket, interest);
 
     while (readiness.ready == 0) {
         struct nf_poll poll = {.fd = readiness.fd, .want = readiness.want};
@@ -42,7 +68,7 @@ static bool becomes_ready(net_socket *socket, unsigned interest, int64_t ms)
             nf_backend_of(socket) == socket->kind) {
             return true;
         }
-        readiness = ask(socket, interest, NULL);
+        readiness = ask(socket, interest);
     }
     return true;
 }
@@ -52,17 +78,17 @@ static void a_line_leaves_all_to_its_descriptor(void **state)
     struct pair pair;
 
     dial_pair(template_of(state), &pair);
-    struct nf_readiness readiness = ask(pair.client, NF_IN | NF_OUT, NULL);
+    struct nf_readiness readiness = ask(pair.client, NF_IN | NF_OUT);
 
     assert_int_equal(readiness.ready, 0);
     assert_int_equal(readiness.fd, net_fd(pair.client));
     assert_int_equal(readiness.want, NF_IN | NF_OUT);
     assert_true(readiness.again == NET_FOREVER);
     net_cancel(pair.client);
-    assert_int_equal(ask(pair.client, NF_IN | NF_OUT, NULL).ready, NF_IN | NF_OUT);
-    assert_int_equal(ask(pair.client, NF_IN, NULL).ready, NF_IN);
+    assert_int_equal(ask(pair.client, NF_IN | NF_OUT).ready, NF_IN | NF_OUT);
+    assert_int_equal(ask(pair.client, NF_IN).ready, NF_IN);
     net_cancel(pair.listener);
-    assert_int_equal(ask(pair.listener, NF_IN, NULL).ready, NF_IN);
+    assert_int_equal(ask(pair.listener, NF_IN).ready, NF_IN);
     close_pair(&pair);
 }
 
@@ -78,17 +104,17 @@ static void datagrams_received_ahead_make_a_line_ready(void **state)
     for (int i = 0; i < AHEAD; i++) {
         assert_count(net_send(pair.server, "x", 1, soon()), 1);
     }
-    assert_int_equal(ask(pair.client, NF_IN, NULL).ready, 0); /* the descriptor tells */
+    assert_int_equal(ask(pair.client, NF_IN).ready, 0); /* the descriptor tells */
     assert_count(net_recv_messages(pair.client, &message, 1, soon()), 1);
     for (int i = 1; i < AHEAD; i++) {
         struct nf_poll poll = {.fd = net_fd(pair.client), .want = NF_IN};
 
         assert_int_equal(nf_poll(&poll, 1, NET_NOW), 0);
-        assert_int_equal(ask(pair.client, NF_IN | NF_OUT, NULL).ready, NF_IN);
-        assert_int_equal(ask(pair.client, NF_OUT, NULL).ready, 0);
+        assert_int_equal(ask(pair.client, NF_IN | NF_OUT).ready, NF_IN);
+        assert_int_equal(ask(pair.client, NF_OUT).ready, 0);
         assert_count(net_recv(pair.client, &byte, 1, NET_NOW), 1);
     }
-    assert_int_equal(ask(pair.client, NF_IN | NF_OUT, NULL).ready, 0);
+    assert_int_equal(ask(pair.client, NF_IN | NF_OUT).ready, 0);
     assert_code(net_recv(pair.client, &byte, 1, NET_NOW), NET_TIMEOUT);
     close_pair(&pair);
 }
@@ -97,78 +123,86 @@ static void datagrams_received_ahead_make_a_line_ready(void **state)
 static void mail_that_another_fetched_makes_a_peer_ready_and_rings(void **state)
 {
     struct pair pair;
-    struct bell bell = {.notice = {ring}};
+    struct bell bell;
     net_socket *client;
     net_socket *other;
     char byte;
 
     dial_pair(template_of(state), &pair);
     dial_again(pair.listener, &client, &other);
-    struct nf_readiness readiness = ask(pair.server, NF_IN, &bell);
+    hang(&bell, pair.server);
+    struct nf_readiness readiness = ask(pair.server, NF_IN);
 
     assert_int_equal(readiness.ready, 0);
-    assert_int_equal(readiness.want, NF_IN);
-    assert_true(readiness.fd >= 0);
+    assert_int_equal(readiness.fd, -1);
+    assert_int_equal(readiness.common->fd, net_fd(pair.listener));
+    assert_ptr_equal(ask(pair.listener, NF_IN).common, readiness.common);
+    assert_null(ask(pair.server, NF_OUT).common);
     assert_count(net_send(pair.client, "x", 1, soon()), 1);
-    await_events(readiness.fd, POLLIN);
-    assert_int_equal(bell.rings, 0);
+    await_events(readiness.common->fd, POLLIN);
+    assert_false(has_rung(&bell));
     assert_code(net_recv(other, &byte, 1, NET_NOW), NET_TIMEOUT);
-    assert_int_equal(bell.rings, 1);
-    assert_int_equal(ask(pair.server, NF_IN | NF_OUT, &bell).ready, NF_IN | NF_OUT);
+    assert_true(has_rung(&bell));
+    assert_int_equal(ask(pair.server, NF_IN | NF_OUT).ready, NF_IN | NF_OUT);
     assert_count(net_recv(pair.server, &byte, 1, NET_NOW), 1);
-    assert_int_equal(ask(pair.server, NF_IN, NULL).ready, 0);
-    int rings = bell.rings;
-
+    assert_int_equal(ask(pair.server, NF_IN).ready, 0);
+    take_down(&bell, pair.server);
     assert_count(net_send(pair.client, "y", 1, soon()), 1);
-    await_events(readiness.fd, POLLIN);
+    await_events(readiness.common->fd, POLLIN);
     assert_code(net_recv(other, &byte, 1, NET_NOW), NET_TIMEOUT);
-    assert_int_equal(bell.rings, rings);
-    assert_int_equal(ask(pair.server, NF_IN, NULL).ready, NF_IN);
+    assert_int_equal(ask(pair.server, NF_IN).ready, NF_IN);
     net_close(client, NET_NOW);
     net_close(other, NET_NOW);
     close_pair(&pair);
 }
 
-/* One who asks is postman for a moment: what he brings to another rings the other's notice. */
-static void asking_brings_mail_to_others(void **state)
+/* To pump is to be postman for a moment: what that brings rings. */
+static void pumping_brings_mail_to_all(void **state)
 {
     struct pair pair;
-    struct bell bell = {.notice = {ring}};
-    struct bell stranger_bell = {.notice = {ring}};
+    struct bell bell;
+    struct bell stranger_bell;
     net_socket *client;
     net_socket *other;
 
     dial_pair(template_of(state), &pair);
     dial_again(pair.listener, &client, &other);
-    assert_int_equal(ask(pair.server, NF_IN, &bell).ready, 0);
-    assert_int_equal(ask(pair.listener, NF_IN, &stranger_bell).ready, 0);
+    hang(&bell, pair.server);
+    hang(&stranger_bell, pair.listener);
     assert_count(net_send(pair.client, "x", 1, soon()), 1);
     await_events(net_fd(pair.listener), POLLIN);
-    assert_int_equal(ask(other, NF_IN, NULL).ready, 0);
-    assert_int_equal(bell.rings, 1);
-    assert_int_equal(stranger_bell.rings, 0);
+    assert_int_equal(ask(pair.server, NF_IN).ready, 0); /* to ask reads nothing */
+    pump(other);
+    assert_true(has_rung(&bell));
+    assert_false(has_rung(&stranger_bell));
     net_close(other, NET_NOW);
+    has_rung(&stranger_bell); /* a place is free */
     assert_count(net_send(client, "again", 5, soon()), 5);
     await_events(net_fd(pair.listener), POLLIN);
-    ask(pair.server, 0, NULL);
-    assert_int_equal(ask(pair.listener, NF_IN, NULL).ready, NF_IN);
+    pump(pair.server);
+    assert_true(has_rung(&stranger_bell));
+    assert_int_equal(ask(pair.listener, NF_IN).ready, NF_IN);
     net_close(client, NET_NOW);
+    take_down(&bell, pair.server);
+    take_down(&stranger_bell, pair.listener);
     close_pair(&pair);
 }
 
 static void a_peer_that_ends_rings_and_is_ready(void **state)
 {
     struct pair pair;
-    struct bell bell = {.notice = {ring}};
+    struct bell bell;
 
     dial_pair_with(template_of(state), "idle=40ms", NULL, &pair);
-    struct nf_readiness readiness = ask(pair.server, NF_IN, &bell);
+    hang(&bell, pair.server);
+    struct nf_readiness readiness = ask(pair.server, NF_IN);
 
-    assert_true(readiness.ready == NF_IN || readiness.again <= net_after(40));
+    assert_true(readiness.ready == NF_IN || readiness.pump <= net_after(40));
     nap(60);
-    assert_no_socket(net_accept(pair.listener, NET_NOW), NET_TIMEOUT);
-    assert_true(bell.rings == 1 || readiness.ready == NF_IN);
-    assert_int_equal(ask(pair.server, NF_IN, NULL).ready, NF_IN);
+    pump(pair.listener);
+    assert_true(has_rung(&bell));
+    assert_int_equal(ask(pair.server, NF_IN).ready, NF_IN);
+    take_down(&bell, pair.server);
     close_pair(&pair);
 }
 
@@ -178,9 +212,9 @@ static void a_cancelled_member_is_ready(void **state)
 
     dial_pair(template_of(state), &pair);
     net_cancel(pair.server);
-    assert_int_equal(ask(pair.server, NF_IN | NF_OUT, NULL).ready, NF_IN | NF_OUT);
+    assert_int_equal(ask(pair.server, NF_IN | NF_OUT).ready, NF_IN | NF_OUT);
     net_cancel(pair.listener);
-    assert_int_equal(ask(pair.listener, NF_IN, NULL).ready, NF_IN);
+    assert_int_equal(ask(pair.listener, NF_IN).ready, NF_IN);
     close_pair(&pair);
 }
 
@@ -203,7 +237,7 @@ static void a_dial_becomes_ready_once_it_is_decided(void **state)
 
         assert_true(becomes_ready(call, NF_OUT, 20000));
         assert_code(net_recv(call, &byte, 1, NET_NOW), NET_REFUSED);
-        assert_int_equal(ask(call, NF_IN | NF_OUT, NULL).ready, NF_IN | NF_OUT);
+        assert_int_equal(ask(call, NF_IN | NF_OUT).ready, NF_IN | NF_OUT);
     }
     net_close(call, NET_NOW);
 }
@@ -215,7 +249,7 @@ int main(void)
     const struct test members[] = {
         TEST(datagrams_received_ahead_make_a_line_ready),
         TEST(mail_that_another_fetched_makes_a_peer_ready_and_rings),
-        TEST(asking_brings_mail_to_others),
+        TEST(pumping_brings_mail_to_all),
         TEST(a_peer_that_ends_rings_and_is_ready),
         TEST(a_cancelled_member_is_ready),
     };
