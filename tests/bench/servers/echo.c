@@ -25,7 +25,7 @@ static double echo_round(void *by)
     return (double)answered / (server_spent(&self->server) - before);
 }
 
-/* `who` may be several times the same. */
+/* The first and the last are the same. */
 static void compete(const struct server *const *who, int count, int connections)
 {
     struct contestant contestants[MAX_SERVERS];
@@ -39,8 +39,9 @@ static void compete(const struct server *const *who, int count, int connections)
         server_start(&one->server, who[i], "tcp://127.0.0.1:0");
         client_start(&one->client, one->server.port, connections, 0);
         client_await(&one->client);
-        entries[i] = (struct entry){i == 1 ? "raw again" : who[i]->name, echo_round, one, 0};
+        entries[i] = (struct entry){who[i]->name, echo_round, one, 0};
     }
+    entries[count - 1].name = "raw again";
     snprintf(title, sizeof title, "TCP echo server, 64 B, %d connections, by the server's time",
              connections);
     contest_run(title, entries, count);
@@ -50,21 +51,30 @@ static void compete(const struct server *const *who, int count, int connections)
     }
 }
 
+/* The raw server's time is that of two: who comes first gets other memory of the kernel, for better
+ * or worse, and keeps it for all rounds. */
+static double time_of_raw(int contestant, int count)
+{
+    return (contest_ratio(0, contestant).median + contest_ratio(count - 1, contestant).median) / 2;
+}
+
 void echo_run(void)
 {
-    enum { RAW, RAW_AGAIN, POLLER };
-    static const int connections[] = {100, 1000, 8000};
-    static char names[3][80];
-    const struct server *who[MAX_SERVERS] = {&server_raw};
-    int count = 1;
+    enum { POLLER = 1, SIZES = 3 };
+    static const int connections[SIZES] = {100, 1000, 8000};
+    static char names[SIZES][80];
+    const struct server *who[MAX_SERVERS];
+    int count = 0;
 
-    for (int i = 0; server_all[i] != NULL; i++) {
-        need(count < MAX_SERVERS, "so many servers");
-        who[count++] = server_all[i];
+    while (server_all[count] != NULL) {
+        need(count + 1 < MAX_SERVERS, "so many servers");
+        who[count] = server_all[count];
+        count++;
     }
-    for (int i = 0; i < 3; i++) {
+    who[count++] = &server_raw;
+    for (int i = 0; i < SIZES; i++) {
         compete(who, count, connections[i]);
         snprintf(names[i], sizeof names[i], "echo, %d connections, time of raw", connections[i]);
-        target(names[i], contest_ratio(RAW, POLLER).median, "<= 1.03");
+        target(names[i], time_of_raw(POLLER, count), "<= 1.03");
     }
 }

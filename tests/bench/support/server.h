@@ -37,7 +37,7 @@ extern const struct server server_deadline; /* ... with a new deadline for each 
 extern const struct server server_libuv;    /* where it is installed, as the next */
 extern const struct server server_libevent;
 
-/* All that are there, the raw one first; NULL after the last. */
+/* All that are there, the raw one first, the poller next; NULL after the last. */
 extern const struct server *const server_all[];
 
 /* NULL: there is none of that name. */
