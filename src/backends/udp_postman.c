@@ -207,12 +207,14 @@ net_deadline nf_hub_pump(struct nf_common *common)
     struct nf_hub *hub = (struct nf_hub *)common;
 
     nf_mutex_lock(&hub->lock);
-    if (!hub->postman) {
-        read_batch(hub, NULL, NULL, NET_NOW);
-    }
+    int code = hub->postman ? 0 : read_batch(hub, NULL, NULL, NET_NOW);
+
     hand_over(hub);
     net_deadline next = nf_hub_next_end(hub);
 
     nf_mutex_unlock(&hub->lock);
+    if (code == NET_LIMIT) {
+        nf_pause(NULL, 1, NET_FOREVER); /* no memory to read into: a poller comes at once again */
+    }
     return next;
 }
