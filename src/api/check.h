@@ -11,13 +11,19 @@
 /* The slow half: say which of the arguments is wrong. */
 int nf_check_failed(const void *socket, const void *data, size_t size, net_deadline deadline);
 
+static inline bool nf_data_is_good(const net_socket *socket, const void *data, size_t size,
+                                   net_deadline deadline)
+{
+    return socket != NULL && (data != NULL || size == 0) && size <= NF_SIZE_MOST &&
+           nf_deadline_is_valid(deadline);
+}
+
 static inline int nf_check_data(const net_socket *socket, const void *data, size_t size,
                                 net_deadline deadline)
 {
-    bool good = socket != NULL && (data != NULL || size == 0) && size <= NF_SIZE_MOST &&
-                nf_deadline_is_valid(deadline);
-
-    return good ? 0 : nf_check_failed(socket, data, size, deadline);
+    return nf_data_is_good(socket, data, size, deadline)
+               ? 0
+               : nf_check_failed(socket, data, size, deadline);
 }
 
 /* A socket or an address, and a deadline. */

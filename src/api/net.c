@@ -78,11 +78,10 @@ net_socket *net_accept(net_socket *listener, net_deadline deadline)
 ssize_t net_send(net_socket *socket, const void *data, size_t size, net_deadline deadline)
 {
     net_slice slice = {.data = data, .size = size};
-    ssize_t n = nf_check_data(socket, data, size, deadline);
+    ssize_t n = nf_data_is_good(socket, data, size, deadline)
+                    ? nf_backend_of(socket)->send(socket, &slice, 1, deadline)
+                    : nf_check_failed(socket, data, size, deadline);
 
-    if (n == 0) {
-        n = nf_backend_of(socket)->send(socket, &slice, 1, deadline);
-    }
     return n >= 0 ? n : nf_failed((int)n, "send", socket);
 }
 
@@ -99,21 +98,19 @@ ssize_t net_send_vector(net_socket *socket, const net_slice *slices, int count,
 
 ssize_t net_recv(net_socket *socket, void *buffer, size_t size, net_deadline deadline)
 {
-    ssize_t n = nf_check_data(socket, buffer, size, deadline);
+    ssize_t n = nf_data_is_good(socket, buffer, size, deadline)
+                    ? nf_backend_of(socket)->recv(socket, buffer, size, NF_SOME, deadline)
+                    : nf_check_failed(socket, buffer, size, deadline);
 
-    if (n == 0) {
-        n = nf_backend_of(socket)->recv(socket, buffer, size, NF_SOME, deadline);
-    }
     return n >= 0 ? n : nf_failed((int)n, "recv", socket);
 }
 
 ssize_t net_recv_all(net_socket *socket, void *buffer, size_t size, net_deadline deadline)
 {
-    ssize_t n = nf_check_data(socket, buffer, size, deadline);
+    ssize_t n = nf_data_is_good(socket, buffer, size, deadline)
+                    ? nf_backend_of(socket)->recv(socket, buffer, size, NF_ALL, deadline)
+                    : nf_check_failed(socket, buffer, size, deadline);
 
-    if (n == 0) {
-        n = nf_backend_of(socket)->recv(socket, buffer, size, NF_ALL, deadline);
-    }
     return n >= 0 ? n : nf_failed((int)n, "recv", socket);
 }
 

@@ -29,7 +29,6 @@ static void free_poller(struct net_poller *poller)
         poller->body->close(poller->ready);
     }
     nf_chime_close(&poller->chime);
-    nf_mutex_destroy(&poller->lock);
     free(poller);
 }
 
@@ -51,7 +50,6 @@ net_poller *nf_poller_open(const struct nf_ready_body *body)
         nf_fail_because(NET_LIMIT, "no memory");
         return NULL;
     }
-    nf_mutex_init(&poller->lock);
     poller->process = nf_process();
     poller->body = body;
     poller->ready = body->open();
@@ -120,23 +118,40 @@ static struct net_poller *poller_of(const struct nf_watch *watch)
     return (struct net_poller *)watch->notice.chime;
 }
 
+/* Where the descriptor is watched already for what is wanted, only a moment and a word change. */
+static bool only_deadline_changes(const struct nf_watch *watch, unsigned interest)
+{
+    return watch->interest == interest && watch->plain == interest && watch->armed == interest &&
+           !watch->is_hot;
+}
+
 /* The lock held. What was watched before still is when this fails. */
 static int rewatch(struct net_poller *poller, struct nf_watch *watch, unsigned interest, void *user,
                    net_deadline deadline)
 {
-    struct nf_watch before = {.interest = watch->interest, .deadline = watch->deadline};
-
-    watch->interest = (uint8_t)interest;
-    watch->deadline = deadline;
-    watch->ready &= (uint8_t)interest; /* no passed deadline of before, either */
-    int code = nf_watch_look(poller, watch);
+    int code = deadline != NET_FOREVER ? nf_watch_time(poller, watch) : 0;
+    uint8_t interest_before = watch->interest;
+    net_deadline deadline_before = watch->deadline;
 
     if (code < 0) {
-        watch->interest = before.interest;
-        watch->deadline = before.deadline;
+        return code;
+    }
+    watch->deadline = deadline;
+    if (interest != 0 && only_deadline_changes(watch, interest)) {
+        if (watch->is_timed) {
+            nf_timer_set(&poller->timers, &watch->timer, deadline);
+        }
+    } else {
+        watch->interest = (uint8_t)interest;
+        code = nf_watch_look(poller, watch);
+    }
+    if (code < 0) {
+        watch->interest = interest_before;
+        watch->deadline = deadline_before;
         return code;
     }
     watch->as.user = user;
+    watch->ready &= (uint8_t)interest; /* no passed deadline of before */
     return 0;
 }
 
@@ -181,10 +196,10 @@ int net_poller_watch(net_poller *poller, net_socket *socket, unsigned interest, 
         code = nf_fail_because(NET_MISUSE, "an interest of %u", interest);
     }
     if (code == 0) {
-        nf_mutex_lock(&poller->lock);
+        nf_turn_take(&poller->lock, NET_FOREVER);
         code = watch_locked(poller, socket, interest, user, deadline);
         tell(poller);
-        nf_mutex_unlock(&poller->lock);
+        nf_turn_leave(&poller->lock);
     }
     return code == 0 ? 0 : nf_failed(code, "watch", socket);
 }
@@ -198,13 +213,14 @@ void nf_poller_forget_watched(net_socket *socket)
     if (poller->process != nf_process()) {
         return;
     }
-    nf_mutex_lock(&poller->lock);
+    nf_turn_take(&poller->lock, NET_FOREVER);
     nf_watch_end(poller, watch);
-    nf_mutex_unlock(&poller->lock);
+    nf_turn_leave(&poller->lock);
 }
 
 /* ---- Collecting ---- */
 
+/* An answer that is not an event by itself, or for which the caller has no room. */
 static void take_answer(struct net_poller *poller, const struct nf_readied *answer)
 {
     struct nf_watch *watch = answer->user;
@@ -213,12 +229,32 @@ static void take_answer(struct net_poller *poller, const struct nf_readied *answ
         nf_wake_drain(&poller->chime.bell);
     } else if (watch->role == NF_TAP) {
         nf_watch_pump(poller, watch, NET_NOW);
-    } else if (watch->role == NF_SOCKET_WATCH && watch->is_hint) {
+    } else if (watch->role == NF_SOCKET_WATCH && watch->plain == 0) {
         nf_watch_look(poller, watch);
-    } else if (watch->role == NF_SOCKET_WATCH && (answer->got & watch->interest) != 0) {
-        watch->ready |= (uint8_t)(answer->got & watch->interest);
+    } else if (watch->role == NF_SOCKET_WATCH && (answer->got & watch->plain) != 0) {
+        watch->ready |= (uint8_t)(answer->got & watch->plain);
         nf_watch_list(&poller->pending, watch);
     }
+}
+
+/* What a plain descriptor says goes straight to the caller, but where its watch is pending, so that
+ * there is more to tell: all of it at once. How many events are filled in. */
+static int take_answers(struct net_poller *poller, const struct nf_readied *answers, int n,
+                        net_event *events, int count)
+{
+    int filled = 0;
+
+    for (int i = 0; i < n; i++) {
+        struct nf_watch *watch = answers[i].user;
+        unsigned ready = watch != NULL ? answers[i].got & watch->plain : 0;
+
+        if (ready != 0 && filled < count && watch->ready == 0) {
+            events[filled++] = (net_event){watch->of.socket, watch->as.user, ready};
+        } else {
+            take_answer(poller, &answers[i]);
+        }
+    }
+    return filled;
 }
 
 static void take_timers(struct net_poller *poller)
@@ -247,17 +283,30 @@ static void take_timers(struct net_poller *poller)
 /* Look at each of a list that was taken whole: who stays ready is listed elsewhere. */
 static void look_at_all(struct net_poller *poller, struct nf_watches list)
 {
-    bool rung = false;
-    struct nf_watch *watch = nf_watch_next(&list, &rung);
+    while (list.first != NULL) {
+        struct nf_watch *watch = nf_watch_next(&list, NULL);
 
-    while (watch != NULL) {
         if (watch->role == NF_SOCKET_WATCH) {
             nf_watch_look(poller, watch);
         } else {
             nf_watch_free(poller, watch);
         }
-        watch = nf_watch_next(&list, &rung);
     }
+}
+
+static void look_at_hot(struct net_poller *poller)
+{
+    struct nf_watches hot = poller->hot;
+
+    poller->hot.first = NULL;
+    look_at_all(poller, hot);
+}
+
+static void look_at_rung(struct net_poller *poller)
+{
+    struct nf_watches rung = {.first = (struct nf_watch *)nf_chime_take(&poller->chime)};
+
+    look_at_all(poller, rung);
 }
 
 /* Sleep until a descriptor is ready, a bell rings or `until`; not at all when there is something to
@@ -266,36 +315,39 @@ static int sleep_until(struct net_poller *poller, struct nf_readied *answers, ne
 {
     if (until != NET_NOW) {
         nf_chime_arm(&poller->chime);
+        poller->until = has_something(poller) ? NET_NOW : until;
+    } else {
+        poller->until = NET_NOW;
     }
-    poller->until = has_something(poller) ? NET_NOW : until;
     poller->is_waiting = true;
-    nf_mutex_unlock(&poller->lock);
+    nf_turn_leave(&poller->lock);
     int n = poller->body->wait(poller->ready, answers, poller->until);
 
-    nf_mutex_lock(&poller->lock);
+    nf_turn_take(&poller->lock, NET_FOREVER);
     poller->is_waiting = false;
     nf_chime_disarm(&poller->chime);
     return n;
 }
 
-static void collect(struct net_poller *poller, net_deadline deadline)
+/* See what has happened, and wait for it if need be. How many events are filled in; what else there
+ * is to tell is pending. */
+static int collect(struct net_poller *poller, net_event *events, int count, net_deadline deadline)
 {
     struct nf_readied answers[NF_READY_MAX];
     int n = sleep_until(poller, answers, nf_earlier(deadline, nf_timers_next(&poller->timers)));
+    int filled = take_answers(poller, answers, n, events, count);
 
-    for (int i = 0; i < n; i++) {
-        take_answer(poller, &answers[i]);
-    }
     nf_watch_exhume(poller);
     if (poller->timers.count > 0) {
         take_timers(poller);
     }
-    struct nf_watches hot = poller->hot;
-
-    poller->hot.first = NULL;
-    look_at_all(poller, hot);
-    look_at_all(poller,
-                (struct nf_watches){.first = (struct nf_watch *)nf_chime_take(&poller->chime)});
+    if (poller->hot.first != NULL) {
+        look_at_hot(poller);
+    }
+    if (nf_chime_has_rung(&poller->chime)) {
+        look_at_rung(poller);
+    }
+    return filled;
 }
 
 /* ---- Handing out ---- */
@@ -303,14 +355,11 @@ static void collect(struct net_poller *poller, net_deadline deadline)
 static int hand_out(struct net_poller *poller, net_event *events, int count)
 {
     int n = 0;
-    bool rung = false;
 
-    while (n < count) {
+    while (n < count && poller->pending.first != NULL) {
+        bool rung = false;
         struct nf_watch *watch = nf_watch_next(&poller->pending, &rung);
 
-        if (watch == NULL) {
-            break;
-        }
         if (watch->role != NF_SOCKET_WATCH) {
             nf_watch_free(poller, watch);
             continue;
@@ -331,9 +380,10 @@ static int hand_out(struct net_poller *poller, net_event *events, int count)
 /* A wake is told at once, but not twice in a row when there is something else to tell. */
 static bool tells_of_wake(struct net_poller *poller)
 {
-    bool again = poller->told_of_wake && poller->pending.first != NULL;
-
-    poller->told_of_wake = !again && atomic_exchange(&poller->is_woken, false);
+    poller->told_of_wake = !poller->told_of_wake && atomic_load(&poller->is_woken);
+    if (poller->told_of_wake) {
+        atomic_store(&poller->is_woken, false);
+    }
     return poller->told_of_wake;
 }
 
@@ -343,9 +393,6 @@ static int wait_locked(struct net_poller *poller, net_event *events, int count,
 {
     bool is_last = false;
 
-    if (poller->told_of_wake && poller->pending.first == NULL) {
-        collect(poller, NET_NOW);
-    }
     for (;;) {
         if (tells_of_wake(poller)) {
             return 0;
@@ -359,7 +406,10 @@ static int wait_locked(struct net_poller *poller, net_event *events, int count,
             return nf_fail(NET_TIMEOUT);
         }
         is_last = nf_deadline_passed(deadline);
-        collect(poller, is_last ? NET_NOW : deadline);
+        n = collect(poller, events, count, is_last ? NET_NOW : deadline);
+        if (n > 0) {
+            return n;
+        }
     }
 }
 
@@ -382,10 +432,10 @@ int net_poller_wait(net_poller *poller, net_event *events, int count, net_deadli
     if (n < 0) {
         return nf_failed_for(n, "poller wait", NULL);
     }
-    nf_mutex_lock(&poller->lock);
+    nf_turn_take(&poller->lock, NET_FOREVER);
     n = wait_locked(poller, events, count, deadline);
     leave_to_foreign_loop(poller);
-    nf_mutex_unlock(&poller->lock);
+    nf_turn_leave(&poller->lock);
     nf_turn_leave(&poller->turn);
     return n >= 0 ? n : nf_failed_for(n, "poller wait", NULL);
 }
@@ -395,14 +445,14 @@ int net_poller_fd(net_poller *poller)
     int fd = nf_check_call(poller, NET_NOW);
 
     if (fd == 0) {
-        nf_mutex_lock(&poller->lock);
+        nf_turn_take(&poller->lock, NET_FOREVER);
         fd = poller->body->alarm(poller->ready, nf_timers_next(&poller->timers));
         if (fd == 0) {
             poller->is_nested = true;
             fd = poller->body->fd(poller->ready);
             leave_to_foreign_loop(poller);
         }
-        nf_mutex_unlock(&poller->lock);
+        nf_turn_leave(&poller->lock);
     }
     return fd >= 0 ? fd : nf_failed_for(fd, "poller fd", NULL);
 }

@@ -40,9 +40,11 @@ struct nf_watch *nf_watch_next(struct nf_watches *list, bool *rung)
 {
     struct nf_watch *watch = list->first;
 
-    if (watch != NULL) {
-        list->first = (struct nf_watch *)watch->notice.next;
-        *rung = nf_notice_unlist(&watch->notice);
+    list->first = (struct nf_watch *)watch->notice.next;
+    bool was_rung = nf_notice_unlist(&watch->notice);
+
+    if (rung != NULL) {
+        *rung = was_rung;
     }
     return watch;
 }
@@ -89,9 +91,26 @@ static struct nf_watch *allocate(struct net_poller *poller, enum nf_watch_role r
     memset(watch, 0, sizeof *watch);
     watch->notice.chime = &poller->chime;
     watch->deadline = NET_FOREVER;
-    watch->role = (uint8_t)role;
+    watch->role = role & 3u;
     watch->fd = -1;
     return watch;
+}
+
+int nf_watch_time(struct net_poller *poller, struct nf_watch *watch)
+{
+    int code = watch->is_timed ? 0 : nf_timers_promise(&poller->timers);
+
+    watch->is_timed = code == 0;
+    return code;
+}
+
+static void time_no_more(struct net_poller *poller, struct nf_watch *watch)
+{
+    if (watch->is_timed) {
+        nf_timer_set(&poller->timers, &watch->timer, NET_FOREVER);
+        nf_timers_release(&poller->timers);
+        watch->is_timed = false;
+    }
 }
 
 /* An answer that the waiting thread is about to get may name it. */
@@ -140,8 +159,12 @@ static int open_tap(struct net_poller *poller, struct nf_common *common)
     if (tap == NULL) {
         return NET_LIMIT;
     }
-    code = poller->body->set(poller->ready, common->fd, 0, NF_IN, tap);
+    code = nf_watch_time(poller, tap);
+    if (code == 0) {
+        code = poller->body->set(poller->ready, common->fd, 0, NF_IN, tap);
+    }
     if (code < 0) {
+        time_no_more(poller, tap);
         nf_watch_free(poller, tap);
         return code;
     }
@@ -154,7 +177,7 @@ static int open_tap(struct net_poller *poller, struct nf_common *common)
 static void close_tap(struct net_poller *poller, struct nf_watch *tap)
 {
     poller->body->set(poller->ready, tap->fd, NF_IN, 0, NULL);
-    nf_timer_set(&poller->timers, &tap->timer, NET_FOREVER);
+    time_no_more(poller, tap);
     poller->taps[tap->fd] = NULL;
     tap->role = NF_NO_WATCH;
     nf_watch_free(poller, tap);
@@ -227,7 +250,7 @@ static int arm(struct net_poller *poller, struct nf_watch *watch,
     if (watch->is_tapped) {
         nf_timer_set(&poller->timers, &poller->taps[watch->fd]->timer, readiness->pump);
     }
-    watch->is_hint = readiness->is_hint;
+    watch->plain = readiness->is_hint ? 0 : watch->interest;
     return code;
 }
 
@@ -242,16 +265,20 @@ int nf_watch_look(struct net_poller *poller, struct nf_watch *watch)
     if (code < 0) {
         readiness.again = nf_deadline_after(nf_now(), LOOK_AGAIN);
     }
-    int no_timer =
-        nf_timer_set(&poller->timers, &watch->timer, nf_earlier(watch->deadline, readiness.again));
     unsigned ready = readiness.ready & watch->interest;
+    bool can_wait = readiness.again == NET_FOREVER || nf_watch_time(poller, watch) == 0;
 
-    watch->is_hot = ready != 0;
+    if (watch->is_timed) {
+        nf_timer_set(&poller->timers, &watch->timer, nf_earlier(watch->deadline, readiness.again));
+    }
+    watch->is_hot = ready != 0 || !can_wait;
     watch->ready |= (uint8_t)ready;
     if (watch->ready != 0) {
         nf_watch_list(&poller->pending, watch);
+    } else if (watch->is_hot) {
+        nf_watch_list(&poller->hot, watch);
     }
-    return code < 0 ? code : no_timer;
+    return code;
 }
 
 /* ---- Beginning and end ---- */
@@ -277,9 +304,10 @@ struct nf_watch *nf_watch_new(struct net_poller *poller, net_socket *socket)
 void nf_watch_end(struct net_poller *poller, struct nf_watch *watch)
 {
     disarm(poller, watch);
-    nf_timer_set(&poller->timers, &watch->timer, NET_FOREVER);
+    time_no_more(poller, watch);
     nf_socket_notify(watch->of.socket, NULL);
     watch->role = NF_NO_WATCH;
+    watch->plain = 0;
     if (nf_notice_list(&watch->notice)) {
         nf_notice_unlist(&watch->notice);
         nf_watch_free(poller, watch);

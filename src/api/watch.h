@@ -4,7 +4,6 @@
 #define NF_API_WATCH_H
 
 #include "backends/backend.h"
-#include "os/mutex.h"
 #include "os/ready.h"
 #include "wait/timers.h"
 #include "wait/turn.h"
@@ -28,13 +27,14 @@ struct nf_watch {
     net_deadline deadline; /* of a tap: none */
     struct nf_timer timer;
     int fd;           /* of what is armed, or of what it shares */
-    uint8_t role;     /* enum nf_watch_role */
     uint8_t interest; /* of NET_READABLE, NET_WRITABLE */
+    uint8_t plain;    /* of these, what the descriptor says is the answer for */
     uint8_t ready;    /* seen, and not handed out: also NET_EXPIRED */
+    uint8_t role : 2; /* enum nf_watch_role */
     uint8_t armed : 2;
     uint8_t is_tapped : 1;
-    uint8_t is_hint : 1; /* see nf_readiness */
-    uint8_t is_hot : 1;  /* ready in user space when last looked at: to be looked at again */
+    uint8_t is_timed : 1; /* the timers have promised room for it */
+    uint8_t is_hot : 1;   /* ready in user space when last looked at: to be looked at again */
 };
 
 /* First in, first out. */
@@ -48,7 +48,7 @@ struct nf_watch_slab;
 struct net_poller {
     struct nf_chime chime; /* of the notices of all watches */
     struct nf_turn turn;   /* of those who wait */
-    struct nf_mutex lock;
+    struct nf_turn lock;
     int process;           /* whose it is */
     _Atomic bool is_woken; /* by net_poller_wake, and no wait has told so yet */
     bool told_of_wake;     /* the last wait did */
@@ -70,8 +70,11 @@ struct net_poller {
 /* Put into a list, if it is in none. */
 void nf_watch_list(struct nf_watches *list, struct nf_watch *watch);
 
-/* Take the first out of a list; NULL: it is empty. `rung`: whether its notice was meanwhile. */
+/* Take the first out of a list that has one. `rung` (may be NULL): whether it was meanwhile. */
 struct nf_watch *nf_watch_next(struct nf_watches *list, bool *rung);
+
+/* Have a place among the timers. 0 or NET_LIMIT. */
+int nf_watch_time(struct net_poller *poller, struct nf_watch *watch);
 
 /* Ask the socket how ready it is, and watch what it names. With something to tell, the watch
  * becomes pending. 0, or a code and it is to be looked at again soon. */

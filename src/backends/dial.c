@@ -159,8 +159,7 @@ static int connect_attempt(struct nf_dial *dial, int fd, const struct nf_addr *a
 static bool may_block(const struct nf_dial *dial, net_deadline deadline)
 {
     return dial->alone && dial->race.count == 1 && dial->resolve == NULL &&
-           (deadline == NET_FOREVER ||
-            deadline - nf_now() >= nf_patience_of(NF_PATIENCE) + 2 * NF_TICK);
+           (deadline == NET_FOREVER || deadline - nf_now() >= nf_patience_of(0) + 2 * NF_TICK);
 }
 
 static int open_attempt(struct nf_dial *dial, struct nf_line *line, const struct nf_addr *addr,

@@ -232,15 +232,15 @@ static int watch_all(struct nf_dialing *dialing)
         dialing->resolver = -1;
     }
     if (resolve != NULL && dialing->resolver < 0) {
-        dialing->resolver = nf_resolve_fd(resolve);
-        code = nf_ready_best->set(dialing->watch, dialing->resolver, 0, NF_IN, NULL);
+        code = nf_ready_best->set(dialing->watch, nf_resolve_fd(resolve), 0, NF_IN, NULL);
+        dialing->resolver = code == 0 ? nf_resolve_fd(resolve) : -1;
     }
     for (int i = 0; i < race->count && code == 0; i++) {
         uint64_t bit = (uint64_t)1 << i;
 
         if (race->attempt[i].state == NF_TRYING && (dialing->watched & bit) == 0) {
             code = nf_ready_best->set(dialing->watch, race->attempt[i].fd, 0, NF_OUT, NULL);
-            dialing->watched |= bit;
+            dialing->watched |= code == 0 ? bit : 0;
         }
     }
     return code == 0 ? nf_ready_best->fd(dialing->watch) : -1;

@@ -32,7 +32,7 @@ static int set_patience(int fd, struct nf_lane *lane, enum nf_sockopt option, in
 {
     uint8_t patience = 1;
 
-    while (nf_patience_of(NF_PATIENCE << patience) <= left && patience < MOST_PATIENCE) {
+    while (nf_patience_of(patience) <= left && patience < MOST_PATIENCE) {
         patience++;
     }
     if (nf_sockopt_set(fd, option, NF_PATIENCE << (patience - 1)) < 0) {
@@ -40,6 +40,13 @@ static int set_patience(int fd, struct nf_lane *lane, enum nf_sockopt option, in
     }
     lane->patience = patience;
     return 0;
+}
+
+bool nf_lane_has_patience(const struct nf_lane *lane, net_deadline deadline)
+{
+    int64_t left = deadline - nf_now_roughly() - NF_TICK;
+
+    return lane->patience != 0 && nf_patience_of(lane->patience - 1) <= left;
 }
 
 int nf_lane_patience(int fd, struct nf_lane *lane, enum nf_sockopt option, net_deadline deadline)
@@ -55,7 +62,7 @@ int nf_lane_patience(int fd, struct nf_lane *lane, enum nf_sockopt option, net_d
     }
     int64_t left = deadline - nf_now_roughly() - NF_TICK;
 
-    return left < nf_patience_of(NF_PATIENCE) ? NF_DONTWAIT : set_patience(fd, lane, option, left);
+    return left < nf_patience_of(0) ? NF_DONTWAIT : set_patience(fd, lane, option, left);
 }
 
 int nf_lane_wait(struct nf_line *line, unsigned want, net_deadline deadline)

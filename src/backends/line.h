@@ -25,11 +25,11 @@ struct nf_lane {
 /* The shortest timeout worth setting: the kernel counts in ticks of some milliseconds. */
 #define NF_PATIENCE (16 * NF_MILLISECOND)
 
-/* How long a call with a timeout may really wait: the kernel's timer wheel rounds up, by an eighth
- * at most, and the end of a tick may be a whole one away. */
-static inline int64_t nf_patience_of(int64_t timeout)
+/* How long a call may really wait whose timeout is NF_PATIENCE doubled so often: the kernel's timer
+ * wheel rounds up, by an eighth at most, and the end of a tick may be a whole one away. */
+static inline int64_t nf_patience_of(int doublings)
 {
-    return timeout + timeout / 8 + NF_TICK;
+    return (NF_PATIENCE / 8 * 9 << doublings) + NF_TICK;
 }
 
 struct nf_line {
@@ -50,6 +50,13 @@ struct nf_line {
 
 _Static_assert(sizeof(struct nf_line) <= 120, "a line and what malloc adds are 128 bytes");
 
+/* Whether something keeps a call from going on: the long way says what. */
+static inline bool nf_lane_is_shut(struct nf_line *line, struct nf_lane *lane)
+{
+    return nf_is_canceled(&line->head) ||
+           atomic_load_explicit(&lane->end, memory_order_relaxed) != 0;
+}
+
 /* Whether the turn was free, and is ours now, and nothing keeps a call from going on: the short
  * way. */
 static inline bool nf_lane_is_clear(struct nf_line *line, struct nf_lane *lane)
@@ -57,8 +64,7 @@ static inline bool nf_lane_is_clear(struct nf_line *line, struct nf_lane *lane)
     if (!nf_turn_try(&lane->turn)) {
         return false;
     }
-    if (nf_is_canceled(&line->head) ||
-        atomic_load_explicit(&lane->end, memory_order_relaxed) != 0) {
+    if (nf_lane_is_shut(line, lane)) {
         nf_turn_leave(&lane->turn);
         return false;
     }
@@ -78,13 +84,8 @@ static inline void nf_lane_leave(struct nf_lane *lane)
  * nf_lane_wait. */
 int nf_lane_patience(int fd, struct nf_lane *lane, enum nf_sockopt option, net_deadline deadline);
 
-/* Whether a system call on the lane does so as things are: the short way. */
-static inline bool nf_lane_has_patience(const struct nf_lane *lane, net_deadline deadline)
-{
-    int64_t left = deadline - nf_now_roughly() - NF_TICK;
-
-    return lane->patience != 0 && nf_patience_of(NF_PATIENCE << (lane->patience - 1)) <= left;
-}
+/* Whether a system call on the lane does so as things are. */
+bool nf_lane_has_patience(const struct nf_lane *lane, net_deadline deadline);
 
 /* A call found nothing: why? 0 once it may be tried again with NF_DONTWAIT; NET_CANCELED;
  * NET_TIMEOUT. */

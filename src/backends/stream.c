@@ -115,15 +115,27 @@ static __attribute__((noinline)) ssize_t send_small(struct nf_line *line, const 
     return n;
 }
 
-/* A small piece nearly always finds room at once: the short way, without a look at the clock. */
+/* The turn was taken in vain. */
+static __attribute__((noinline)) ssize_t send_anew(struct nf_line *line, const net_slice *slice,
+                                                   net_deadline deadline)
+{
+    nf_lane_leave(&line->out);
+    return send_slices(line, slice, 1, deadline);
+}
+
+/* A small piece nearly always finds room at once: the short way, without a look at the clock. What
+ * does not go on here goes on in a function of its own, so that this one has little to keep. */
 ssize_t nf_stream_send(net_socket *socket, const net_slice *slices, int count,
                        net_deadline deadline)
 {
     struct nf_line *line = (struct nf_line *)socket;
     bool small = count == 1 && slices->size - 1 < SMALL;
 
-    if (!small || !nf_lane_is_clear(line, &line->out)) {
+    if (!small || !nf_turn_try(&line->out.turn)) {
         return send_slices(line, slices, count, deadline);
+    }
+    if (nf_lane_is_shut(line, &line->out)) {
+        return send_anew(line, slices, deadline);
     }
     ssize_t n = nf_transfer_send(line->fd, slices->data, slices->size, NF_DONTWAIT);
 
@@ -131,8 +143,7 @@ ssize_t nf_stream_send(net_socket *socket, const net_slice *slices, int count,
         return send_small(line, slices, n, deadline);
     }
     nf_count(&line->bytes_out, n);
-    nf_lane_leave(&line->out);
-    return n;
+    return nf_turn_leave_with(&line->out.turn, n);
 }
 
 /* Whether the connection is gone, and not only the peer's half of it: the error of a reset is told
@@ -263,21 +274,33 @@ static __attribute__((noinline)) ssize_t receive_late(struct nf_line *line, void
     return n;
 }
 
-/* The short way: some bytes, with the timeout that is in force. */
+/* The turn was taken in vain. */
+static __attribute__((noinline)) ssize_t receive_anew(struct nf_line *line, void *buffer,
+                                                      size_t size, net_deadline deadline)
+{
+    nf_lane_leave(&line->in);
+    return receive(line, buffer, size, NF_SOME, deadline);
+}
+
+/* The short way: some bytes, without waiting or with the timeout that is in force. */
 ssize_t nf_stream_recv(net_socket *socket, void *buffer, size_t size, int until,
                        net_deadline deadline)
 {
     struct nf_line *line = (struct nf_line *)socket;
     bool some = until == NF_SOME && size - 1 < most_at_once;
+    int how = NF_DONTWAIT;
 
-    if (!some || !nf_lane_is_clear(line, &line->in)) {
+    if (!some || !nf_turn_try(&line->in.turn)) {
         return receive(line, buffer, size, until, deadline);
     }
-    int how = deadline == NET_NOW ? NF_DONTWAIT : 0;
-
-    if (line->in.marked || (how == 0 && !nf_lane_has_patience(&line->in, deadline))) {
-        nf_lane_leave(&line->in);
-        return receive(line, buffer, size, until, deadline);
+    if (nf_lane_is_shut(line, &line->in) || line->in.marked) {
+        return receive_anew(line, buffer, size, deadline);
+    }
+    if (deadline != NET_NOW) {
+        if (!nf_lane_has_patience(&line->in, deadline)) {
+            return receive_anew(line, buffer, size, deadline);
+        }
+        how = 0;
     }
     ssize_t n = nf_transfer_recv(line->fd, buffer, size, how);
 
@@ -285,8 +308,7 @@ ssize_t nf_stream_recv(net_socket *socket, void *buffer, size_t size, int until,
         return receive_late(line, buffer, size, n, deadline);
     }
     nf_count(&line->bytes_in, n);
-    nf_lane_leave(&line->in);
-    return n;
+    return nf_turn_leave_with(&line->in.turn, n);
 }
 
 int nf_stream_shutdown(net_socket *socket)

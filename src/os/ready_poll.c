@@ -11,16 +11,20 @@
 
 enum { FIRST_ROOM = 16 };
 
-struct nf_ready {
-    struct nf_mutex lock;
+/* Descriptors and what they are for, side by side. */
+struct table {
     struct pollfd *set;
     void **users;
-    int count;
     int room;
-    int turn;            /* where the next wait begins to look: no descriptor is always the last */
-    struct pollfd *copy; /* of whoever waits */
-    void **copied_users;
-    int copied_room;
+};
+
+struct nf_ready {
+    struct nf_mutex lock;
+    struct table table;
+    int count;
+    int turn;           /* where the next wait begins to look: no descriptor is always the last */
+    struct table copy;  /* of whoever waits */
+    struct table spare; /* the next one, which is as large as the table; or empty */
 };
 
 static struct nf_ready *poll_open(void)
@@ -39,30 +43,65 @@ static int find(const struct nf_ready *ready, int fd)
 {
     int i = 0;
 
-    while (i < ready->count && ready->set[i].fd != fd) {
+    while (i < ready->count && ready->table.set[i].fd != fd) {
         i++;
     }
     return i;
 }
 
-static bool grow(struct pollfd **set, void ***users, int *room, int wanted)
+static void table_free(struct table *table)
 {
-    int larger = *room > 0 ? *room : FIRST_ROOM;
+    free(table->set);
+    free(table->users);
+    *table = (struct table){0};
+}
 
-    while (larger < wanted) {
-        larger *= 2;
+static bool table_make(struct table *table, int room)
+{
+    table->set = calloc((size_t)room, sizeof *table->set);
+    table->users = calloc((size_t)room, sizeof *table->users);
+    table->room = room;
+    if (table->set == NULL || table->users == NULL) {
+        table_free(table);
+        return false;
     }
-    if (larger == *room) {
-        return true;
+    return true;
+}
+
+static void table_fill(struct table *table, const struct table *from, int count)
+{
+    if (count > 0) {
+        memcpy(table->set, from->set, (size_t)count * sizeof *table->set);
+        memcpy(table->users, from->users, (size_t)count * sizeof *table->users);
     }
-    struct pollfd *more = realloc(*set, (size_t)larger * sizeof **set);
+}
 
-    *set = more != NULL ? more : *set;
-    void **more_users = realloc(*users, (size_t)larger * sizeof **users);
+/* A larger table, and a copy as large for the next wait, which so never lacks memory. */
+static int grow(struct nf_ready *ready)
+{
+    struct table larger = {0};
+    struct table spare = {0};
+    int room = ready->table.room > 0 ? ready->table.room * 2 : FIRST_ROOM;
 
-    *users = more_users != NULL ? more_users : *users;
-    *room = more != NULL && more_users != NULL ? larger : *room;
-    return *room == larger;
+    if (!table_make(&larger, room) || !table_make(&spare, room)) {
+        table_free(&larger);
+        return nf_fail_because(NET_LIMIT, "no memory");
+    }
+    table_fill(&larger, &ready->table, ready->count);
+    table_free(&ready->table);
+    table_free(&ready->spare);
+    ready->table = larger;
+    ready->spare = spare;
+    return 0;
+}
+
+static void remove_at(struct nf_ready *ready, int at)
+{
+    if (at < ready->count) {
+        ready->count--;
+        ready->table.set[at] = ready->table.set[ready->count];
+        ready->table.users[at] = ready->table.users[ready->count];
+    }
 }
 
 static int change(struct nf_ready *ready, int fd, unsigned want, void *user)
@@ -70,23 +109,17 @@ static int change(struct nf_ready *ready, int fd, unsigned want, void *user)
     int at = find(ready, fd);
 
     if (want == 0) {
-        if (at < ready->count) {
-            ready->count--;
-            ready->set[at] = ready->set[ready->count];
-            ready->users[at] = ready->users[ready->count];
-        }
+        remove_at(ready, at);
         return 0;
     }
-    if (at == ready->count) {
-        if (!grow(&ready->set, &ready->users, &ready->room, at + 1)) {
-            return nf_fail_because(NET_LIMIT, "no memory");
-        }
-        ready->count++;
+    if (at == ready->table.room && grow(ready) < 0) {
+        return NET_LIMIT;
     }
-    ready->set[at] = (struct pollfd){.fd = fd,
-                                     .events = (short)(((want & NF_IN) != 0 ? POLLIN : 0) |
-                                                       ((want & NF_OUT) != 0 ? POLLOUT : 0))};
-    ready->users[at] = user;
+    ready->count += at == ready->count ? 1 : 0;
+    ready->table.set[at] = (struct pollfd){.fd = fd,
+                                           .events = (short)(((want & NF_IN) != 0 ? POLLIN : 0) |
+                                                             ((want & NF_OUT) != 0 ? POLLOUT : 0))};
+    ready->table.users[at] = user;
     return 0;
 }
 
@@ -100,19 +133,17 @@ static int poll_set(struct nf_ready *ready, int fd, unsigned wanted, unsigned wa
     return code;
 }
 
-/* Without memory for the copy nobody is found ready: the caller looks again. */
 static int take_copy(struct nf_ready *ready)
 {
-    int count = 0;
-
     nf_mutex_lock(&ready->lock);
-    if (grow(&ready->copy, &ready->copied_users, &ready->copied_room, ready->count + 1)) {
-        count = ready->count;
-        if (count > 0) {
-            memcpy(ready->copy, ready->set, (size_t)count * sizeof *ready->copy);
-            memcpy(ready->copied_users, ready->users, (size_t)count * sizeof *ready->users);
-        }
+    if (ready->spare.room > 0) {
+        table_free(&ready->copy);
+        ready->copy = ready->spare;
+        ready->spare = (struct table){0};
     }
+    table_fill(&ready->copy, &ready->table, ready->count);
+    int count = ready->count;
+
     nf_mutex_unlock(&ready->lock);
     return count;
 }
@@ -120,17 +151,17 @@ static int take_copy(struct nf_ready *ready)
 static int poll_answers(struct nf_ready *ready, struct nf_readied *answers, net_deadline deadline)
 {
     int count = take_copy(ready);
-    int ready_count = poll(ready->copy, (nfds_t)count, nf_milliseconds_until(deadline));
+    int found = poll(ready->copy.set, (nfds_t)count, nf_milliseconds_until(deadline));
     int n = 0;
 
-    for (int i = 0; i < count && ready_count > 0 && n < NF_READY_MAX; i++) {
+    for (int i = 0; i < count && found > 0 && n < NF_READY_MAX; i++) {
         int at = (ready->turn + i) % count;
-        short got = ready->copy[at].revents;
+        short got = ready->copy.set[at].revents;
 
         if (got == 0) {
             continue;
         }
-        answers[n].user = ready->copied_users[at];
+        answers[n].user = ready->copy.users[at];
         answers[n].got = (got & (POLLERR | POLLHUP | POLLNVAL)) != 0
                              ? (unsigned)(NF_IN | NF_OUT)
                              : ((got & POLLIN) != 0 ? (unsigned)NF_IN : 0) |
@@ -157,10 +188,9 @@ static int poll_alarm(struct nf_ready *ready, net_deadline at)
 static void poll_close(struct nf_ready *ready)
 {
     nf_mutex_destroy(&ready->lock);
-    free(ready->set);
-    free(ready->users);
-    free(ready->copy);
-    free(ready->copied_users);
+    table_free(&ready->table);
+    table_free(&ready->copy);
+    table_free(&ready->spare);
     free(ready);
 }
 

@@ -2,7 +2,6 @@
 #include "wait/timers.h"
 #include "os/cause.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 
 enum { FIRST_ROOM = 16 };
@@ -45,20 +44,25 @@ static void sink(struct nf_timers *timers, uint32_t place, struct nf_timer_slot 
     put(timers, place, slot);
 }
 
-static bool make_room(struct nf_timers *timers)
+int nf_timers_promise(struct nf_timers *timers)
 {
-    if (timers->count < timers->room) {
-        return true;
-    }
-    uint32_t room = timers->room == 0 ? FIRST_ROOM : timers->room * 2;
-    struct nf_timer_slot *slots = realloc(timers->slots, room * sizeof *slots);
+    if (timers->promised == timers->room) {
+        uint32_t room = timers->room == 0 ? FIRST_ROOM : timers->room * 2;
+        struct nf_timer_slot *slots = realloc(timers->slots, room * sizeof *slots);
 
-    if (slots == NULL) {
-        return false;
+        if (slots == NULL) {
+            return nf_fail_because(NET_LIMIT, "no memory");
+        }
+        timers->slots = slots;
+        timers->room = room;
     }
-    timers->slots = slots;
-    timers->room = room;
-    return true;
+    timers->promised++;
+    return 0;
+}
+
+void nf_timers_release(struct nf_timers *timers)
+{
+    timers->promised--;
 }
 
 static void take_out(struct nf_timers *timers, struct nf_timer *timer)
@@ -77,7 +81,7 @@ static void take_out(struct nf_timers *timers, struct nf_timer *timer)
     }
 }
 
-int nf_timer_set(struct nf_timers *timers, struct nf_timer *timer, net_deadline at)
+void nf_timer_set(struct nf_timers *timers, struct nf_timer *timer, net_deadline at)
 {
     uint32_t place = timer->place;
 
@@ -85,18 +89,14 @@ int nf_timer_set(struct nf_timers *timers, struct nf_timer *timer, net_deadline 
         if (place != 0) {
             take_out(timers, timer);
         }
-        return 0;
+        return;
     }
     if (place == 0) {
-        if (!make_room(timers)) {
-            return nf_fail_because(NET_LIMIT, "no memory");
-        }
         place = ++timers->count;
     } else if (at >= timers->slots[place - 1].key) {
-        return 0;
+        return;
     }
     rise(timers, place, (struct nf_timer_slot){.key = at, .timer = timer});
-    return 0;
 }
 
 net_deadline nf_timers_next(const struct nf_timers *timers)

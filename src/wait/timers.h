@@ -15,13 +15,18 @@ struct nf_timer {
 struct nf_timers {
     struct nf_timer_slot *slots;
     uint32_t count;
+    uint32_t promised;
     uint32_t room;
 };
 
-/* Let a timer be due at `at` or, where it was set to an earlier moment before, then: whoever finds
- * it due knows what it is for, and sets it again. NET_FOREVER takes it out. Returns 0, or NET_LIMIT
- * and it is as before. */
-int nf_timer_set(struct nf_timers *timers, struct nf_timer *timer, net_deadline at);
+/* Have room for one timer more, for good or until it is given back. 0 or NET_LIMIT. */
+int nf_timers_promise(struct nf_timers *timers);
+void nf_timers_release(struct nf_timers *timers);
+
+/* Let a timer, for which room was promised, be due at `at` or, where it was set to an earlier
+ * moment before, then: whoever finds it due knows what it is for, and sets it again. NET_FOREVER
+ * takes it out. */
+void nf_timer_set(struct nf_timers *timers, struct nf_timer *timer, net_deadline at);
 
 /* No timer is due before this moment. */
 net_deadline nf_timers_next(const struct nf_timers *timers);

@@ -23,3 +23,9 @@ void nf_turn_pass(struct nf_turn *turn)
 {
     nf_futex_wake(&turn->word, 1);
 }
+
+ssize_t nf_turn_pass_with(struct nf_turn *turn, ssize_t result)
+{
+    nf_turn_pass(turn);
+    return result;
+}

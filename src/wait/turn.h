@@ -6,6 +6,7 @@
 #include "os/futex.h"
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct nf_turn {
     _Atomic uint32_t word;
@@ -13,9 +14,10 @@ struct nf_turn {
 
 enum { NF_TURN_FREE, NF_TURN_TAKEN, NF_TURN_WANTED }; /* wanted: taken, and somebody sleeps */
 
-/* The slow halves of the two below. */
+/* The slow halves of those below. */
 bool nf_turn_queue(struct nf_turn *turn, net_deadline deadline);
 void nf_turn_pass(struct nf_turn *turn);
+ssize_t nf_turn_pass_with(struct nf_turn *turn, ssize_t result);
 
 /* Whether it was free, and is ours now. */
 static inline bool nf_turn_try(struct nf_turn *turn)
@@ -38,6 +40,15 @@ static inline void nf_turn_leave(struct nf_turn *turn)
         NF_TURN_WANTED) {
         nf_turn_pass(turn);
     }
+}
+
+/* Leave with the result of the caller, whose last step this is. */
+static inline ssize_t nf_turn_leave_with(struct nf_turn *turn, ssize_t result)
+{
+    bool wanted =
+        atomic_exchange_explicit(&turn->word, NF_TURN_FREE, memory_order_release) == NF_TURN_WANTED;
+
+    return wanted ? nf_turn_pass_with(turn, result) : result;
 }
 
 #endif
