@@ -4,6 +4,7 @@
 #include "driven.h"
 
 #include "reactor.h"
+#include "support.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,11 @@
 
 #include "api/failure.h"
 #include "wait/deadline.h"
+
+bool is_driven(void)
+{
+    return true;
+}
 
 /* A call that is on. */
 struct step {
@@ -28,8 +34,8 @@ static bool waits(net_deadline deadline)
 }
 
 /* Whether to try again, which one does at the deadline for the last time: what is there then, and
- * be it less than the system calls ready, is for the call. What the step before said, that there was
- * nothing, stays this thread's last failure. */
+ * be it less than the system calls ready, is for the call. What the step before said, that there
+ * was nothing, stays this thread's last failure. */
 static bool sleep_until_ready(struct step *step, unsigned interest)
 {
     if (nf_deadline_passed(step->deadline)) {
@@ -86,8 +92,8 @@ net_socket *driven_connect(const char *address, net_deadline deadline)
     }
     int code = net_get(made, "peer", NULL, 0);
 
-    while (code == NET_TIMEOUT && sleep_until_ready(&step, NET_WRITABLE)) {
-        code = net_get(made, "peer", NULL, 0);
+    if (code == NET_TIMEOUT && sleep_until_ready(&step, NET_WRITABLE)) {
+        code = net_get(made, "peer", NULL, 0); /* it is decided */
     }
     if (code < 0) {
         net_close(made, NET_NOW);
