@@ -333,7 +333,8 @@ static void several_threads_may_wait_in_turn(void **state)
     caller_join(&callers[2]);
     assert_int_equal(callers[2].result, NET_TIMEOUT);
     assert_int_equal(callers[2].code, NET_TIMEOUT);
-    assert_took(callers[2].ms, 50, 2000);
+    assert_true(callers[2].ended >= callers[2].deadline);
+    in_time(callers[2].ms < 2000);
     assert_count(net_send(pair.client, "x", 1, soon()), 1);
     for (int i = 0; i < 2; i++) {
         caller_join(&callers[i]);
