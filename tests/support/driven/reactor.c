@@ -225,7 +225,7 @@ __attribute__((constructor)) static void begin(void)
 
 /* A child of a program with threads may have threads, too, whatever the sanitizer thinks of it. */
 const char *__tsan_default_options(void);
-const char *__tsan_default_options(void)
+__attribute__((visibility("default"))) const char *__tsan_default_options(void)
 {
     return "die_after_fork=0";
 }
