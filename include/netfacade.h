@@ -271,9 +271,10 @@ int net_fd(net_socket *socket);
 /* ---- Many sockets, one thread ---- */
 
 /* A set of sockets that one thread waits on. It is level-triggered: what is still ready is told
- * again. Sockets of every kind may be in it together, and may be used by blocking calls as well. A
- * socket is in at most one poller; net_close takes it out, with those of its events that were not
- * handed out. A poller belongs to one process. The caller closes it.
+ * again; and it is no promise, for somebody may have been faster: call with NET_NOW. Sockets of
+ * every kind may be in it together, and may be used by blocking calls as well. A socket is in at
+ * most one poller; net_close takes it out, with those of its events that were not handed out. A
+ * poller belongs to one process, after a fork to who watches something new. The caller closes it.
  *
  * NULL: NET_LIMIT, NET_SYSTEM. epoll(7) */
 net_poller *net_poller_open(void);

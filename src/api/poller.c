@@ -155,6 +155,20 @@ static int rewatch(struct net_poller *poller, struct nf_watch *watch, unsigned i
     return 0;
 }
 
+/* Who watches something new in it has the poller, if it was made before a fork: a bell of his own
+ * takes the place of the other's. */
+static int take_over(struct net_poller *poller)
+{
+    int process = nf_process();
+    int bell = poller->process != process ? nf_wake_fd(&poller->chime.bell) : -1;
+    int code = bell >= 0 ? poller->body->set(poller->ready, bell, 0, NF_IN, NULL) : 0;
+
+    if (code == 0) {
+        poller->process = process;
+    }
+    return code;
+}
+
 static int watch_locked(struct net_poller *poller, net_socket *socket, unsigned interest,
                         void *user, net_deadline deadline)
 {
@@ -170,7 +184,7 @@ static int watch_locked(struct net_poller *poller, net_socket *socket, unsigned 
         }
         return 0;
     }
-    if (is_fresh) {
+    if (is_fresh && take_over(poller) == 0) {
         watch = nf_watch_new(poller, socket);
     }
     if (watch == NULL) {
@@ -204,21 +218,32 @@ int net_poller_watch(net_poller *poller, net_socket *socket, unsigned interest, 
     return code == 0 ? 0 : nf_failed(code, "watch", socket);
 }
 
-/* A forked child touches no poller. */
+/* A forked child touches no poller but its own copy. */
 void nf_poller_forget_watched(net_socket *socket)
 {
     struct nf_watch *watch = watch_of(socket);
     struct net_poller *poller = poller_of(watch);
 
     if (poller->process != nf_process()) {
+        watch->role = NF_NO_WATCH;
         return;
     }
     nf_turn_take(&poller->lock, NET_FOREVER);
     nf_watch_end(poller, watch);
+    tell(poller);
     nf_turn_leave(&poller->lock);
 }
 
 /* ---- Collecting ---- */
+
+/* It may have been the alarm for the foreign loop, which would go on ringing in this wait. */
+static void hear_bell(struct net_poller *poller)
+{
+    nf_wake_drain(&poller->chime.bell);
+    if (poller->is_nested) {
+        poller->body->alarm(poller->ready, NET_FOREVER);
+    }
+}
 
 /* An answer that is not an event by itself, or for which the caller has no room. */
 static void take_answer(struct net_poller *poller, const struct nf_readied *answer)
@@ -226,7 +251,7 @@ static void take_answer(struct net_poller *poller, const struct nf_readied *answ
     struct nf_watch *watch = answer->user;
 
     if (watch == NULL) {
-        nf_wake_drain(&poller->chime.bell);
+        hear_bell(poller);
     } else if (watch->role == NF_TAP) {
         nf_watch_pump(poller, watch, NET_NOW);
     } else if (watch->role == NF_SOCKET_WATCH && watch->plain == 0) {

@@ -113,10 +113,14 @@ static void time_no_more(struct net_poller *poller, struct nf_watch *watch)
     }
 }
 
-/* An answer that the waiting thread is about to get may name it. */
+/* An answer that the waiting thread is about to get may name it. When there are many of those, he
+ * is woken to let them go. */
 void nf_watch_free(struct net_poller *poller, struct nf_watch *watch)
 {
     push(poller->is_waiting ? &poller->buried : &poller->free, watch);
+    if (poller->is_waiting && ++poller->graves >= IN_A_SLAB) {
+        nf_chime_wake(&poller->chime);
+    }
 }
 
 void nf_watch_exhume(struct net_poller *poller)
@@ -124,6 +128,7 @@ void nf_watch_exhume(struct net_poller *poller)
     while (poller->buried != NULL) {
         push(&poller->free, pop(&poller->buried));
     }
+    poller->graves = 0;
 }
 
 /* ---- Taps ---- */
@@ -250,7 +255,9 @@ static int arm(struct net_poller *poller, struct nf_watch *watch,
     if (watch->is_tapped) {
         nf_timer_set(&poller->timers, &poller->taps[watch->fd]->timer, readiness->pump);
     }
-    watch->plain = readiness->is_hint ? 0 : watch->interest;
+    if (code == 0) {
+        watch->plain = (uint8_t)(readiness->is_hint ? 0 : want & watch->interest);
+    }
     return code;
 }
 
