@@ -37,7 +37,8 @@ static struct {
     net_poller *poller;
     struct entry *entries;
     uintptr_t last_number;
-    bool runs; /* in this process */
+    bool is_open;    /* in this process */
+    bool has_thread; /* a forked child has none: who sleeps there waits at the poller himself */
 } reactor = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static void give_up(const char *why)
@@ -46,7 +47,17 @@ static void give_up(const char *why)
     abort();
 }
 
-/* ---- All of these with the lock held ---- */
+static void lock(void)
+{
+    pthread_mutex_lock(&reactor.lock);
+}
+
+static void unlock(void)
+{
+    pthread_mutex_unlock(&reactor.lock);
+}
+
+/* ---- Who waits for what, with the lock held ---- */
 
 static struct entry *enter(net_socket *socket)
 {
@@ -107,28 +118,6 @@ static void wake(struct sleeper **link, int code)
     pthread_cond_signal(&sleeper->over);
 }
 
-static int sleep_in(struct entry *entry, struct sleeper *sleeper)
-{
-    struct sleeper **last = &entry->sleepers;
-
-    while (*last != NULL) {
-        last = &(*last)->next;
-    }
-    *last = sleeper;
-    int code = watch(entry);
-
-    if (code < 0) {
-        *last = NULL;
-        return code;
-    }
-    pthread_cond_init(&sleeper->over, NULL);
-    while (!sleeper->is_over) {
-        pthread_cond_wait(&sleeper->over, &reactor.lock);
-    }
-    pthread_cond_destroy(&sleeper->over);
-    return sleeper->code;
-}
-
 static void hear(const net_event *event)
 {
     struct entry *entry = reactor.entries;
@@ -158,33 +147,62 @@ static void hear(const net_event *event)
     }
 }
 
+static void take_events(net_poller *poller)
+{
+    net_event events[EVENTS];
+    int n = net_poller_wait(poller, events, EVENTS, NET_FOREVER);
+
+    if (n < 1 || n > EVENTS) {
+        give_up("a wait without limit ended with nothing");
+    }
+    lock();
+    for (int i = 0; i < n; i++) {
+        hear(&events[i]);
+    }
+    unlock();
+}
+
+static int sleep_in(struct entry *entry, struct sleeper *sleeper)
+{
+    struct sleeper **last = &entry->sleepers;
+
+    while (*last != NULL) {
+        last = &(*last)->next;
+    }
+    *last = sleeper;
+    int code = watch(entry);
+
+    if (code < 0) {
+        *last = NULL;
+        return code;
+    }
+    pthread_cond_init(&sleeper->over, NULL);
+    while (!sleeper->is_over && reactor.has_thread) {
+        pthread_cond_wait(&sleeper->over, &reactor.lock);
+    }
+    while (!sleeper->is_over) {
+        unlock();
+        take_events(reactor.poller);
+        lock();
+    }
+    pthread_cond_destroy(&sleeper->over);
+    return sleeper->code;
+}
+
 /* ---- The thread ---- */
 
 static void *run(void *poller)
 {
-    net_event events[EVENTS];
-
     for (;;) {
-        int n = net_poller_wait(poller, events, EVENTS, NET_FOREVER);
-
-        if (n < 1 || n > EVENTS) {
-            give_up("a wait without limit ended with nothing");
-        }
-        pthread_mutex_lock(&reactor.lock);
-        for (int i = 0; i < n; i++) {
-            hear(&events[i]);
-        }
-        pthread_mutex_unlock(&reactor.lock);
+        take_events(poller);
     }
     return NULL;
 }
 
 /* The lock held. In a forked child the parent's is given back first: its descriptors are just the
  * ones that the child's own needs. */
-static void start(void)
+static void open_reactor(void)
 {
-    pthread_t thread;
-
     while (reactor.entries != NULL) {
         struct entry *entry = reactor.entries;
 
@@ -193,41 +211,31 @@ static void start(void)
     }
     net_poller_close(reactor.poller);
     reactor.poller = net_poller_open();
-    if (reactor.poller == NULL || pthread_create(&thread, NULL, run, reactor.poller) != 0) {
-        give_up("it cannot start");
+    if (reactor.poller == NULL) {
+        give_up("no poller");
     }
-    pthread_detach(thread);
-    reactor.runs = true;
-}
-
-static void lock(void)
-{
-    pthread_mutex_lock(&reactor.lock);
-}
-
-static void unlock(void)
-{
-    pthread_mutex_unlock(&reactor.lock);
+    reactor.is_open = true;
 }
 
 static void begin_again(void)
 {
-    reactor.runs = false;
+    reactor.is_open = false;
+    reactor.has_thread = false;
     unlock();
 }
 
 /* Before any test counts descriptors and threads. */
 __attribute__((constructor)) static void begin(void)
 {
-    pthread_atfork(lock, unlock, begin_again);
-    start();
-}
+    pthread_t thread;
 
-/* A child of a program with threads may have threads, too, whatever the sanitizer thinks of it. */
-const char *__tsan_default_options(void);
-__attribute__((visibility("default"))) const char *__tsan_default_options(void)
-{
-    return "die_after_fork=0";
+    pthread_atfork(lock, unlock, begin_again);
+    open_reactor();
+    if (pthread_create(&thread, NULL, run, reactor.poller) != 0) {
+        give_up("no thread");
+    }
+    pthread_detach(thread);
+    reactor.has_thread = true;
 }
 
 /* ---- For the verbs ---- */
@@ -235,8 +243,8 @@ __attribute__((visibility("default"))) const char *__tsan_default_options(void)
 static struct entry *lock_and_enter(net_socket *socket)
 {
     lock();
-    if (!reactor.runs) {
-        start();
+    if (!reactor.is_open) {
+        open_reactor();
     }
     return enter(socket);
 }
