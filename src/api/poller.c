@@ -170,6 +170,9 @@ static int watch_locked(struct net_poller *poller, net_socket *socket, unsigned 
         }
         return 0;
     }
+    if (is_fresh && poller->process != nf_process()) {
+        return nf_fail_because(NET_MISUSE, "the poller is of another process");
+    }
     if (is_fresh) {
         watch = nf_watch_new(poller, socket);
     }
@@ -204,21 +207,32 @@ int net_poller_watch(net_poller *poller, net_socket *socket, unsigned interest, 
     return code == 0 ? 0 : nf_failed(code, "watch", socket);
 }
 
-/* A forked child touches no poller. */
+/* A forked child touches no poller but its own copy. */
 void nf_poller_forget_watched(net_socket *socket)
 {
     struct nf_watch *watch = watch_of(socket);
     struct net_poller *poller = poller_of(watch);
 
     if (poller->process != nf_process()) {
+        watch->role = NF_NO_WATCH;
         return;
     }
     nf_turn_take(&poller->lock, NET_FOREVER);
     nf_watch_end(poller, watch);
+    tell(poller);
     nf_turn_leave(&poller->lock);
 }
 
 /* ---- Collecting ---- */
+
+/* It may have been the alarm for the foreign loop, which would go on ringing in this wait. */
+static void hear_bell(struct net_poller *poller)
+{
+    nf_wake_drain(&poller->chime.bell);
+    if (poller->is_nested) {
+        poller->body->alarm(poller->ready, NET_FOREVER);
+    }
+}
 
 /* An answer that is not an event by itself, or for which the caller has no room. */
 static void take_answer(struct net_poller *poller, const struct nf_readied *answer)
@@ -226,7 +240,7 @@ static void take_answer(struct net_poller *poller, const struct nf_readied *answ
     struct nf_watch *watch = answer->user;
 
     if (watch == NULL) {
-        nf_wake_drain(&poller->chime.bell);
+        hear_bell(poller);
     } else if (watch->role == NF_TAP) {
         nf_watch_pump(poller, watch, NET_NOW);
     } else if (watch->role == NF_SOCKET_WATCH && watch->plain == 0) {
@@ -260,23 +274,25 @@ static int take_answers(struct net_poller *poller, const struct nf_readied *answ
 static void take_timers(struct net_poller *poller)
 {
     net_deadline now = nf_now();
-    uint32_t left = poller->timers.count;
-    struct nf_timer *timer = nf_timers_due(&poller->timers, now);
+    struct nf_timer *timer = NULL;
 
-    while (timer != NULL && left-- > 0) {
+    for (uint32_t left = poller->timers.count; left > 0; left--) {
+        timer = nf_timers_due(&poller->timers, now);
+        if (timer == NULL) {
+            break;
+        }
         struct nf_watch *watch =
             (struct nf_watch *)(void *)((char *)timer - offsetof(struct nf_watch, timer));
 
         if (watch->role == NF_TAP) {
             nf_watch_pump(poller, watch, nf_deadline_after(now, 1)); /* or another does so now */
-        } else {
+        } else if (watch->role == NF_SOCKET_WATCH) {
             if (watch->deadline <= now) {
                 watch->deadline = NET_FOREVER;
                 watch->ready |= NET_EXPIRED;
             }
             nf_watch_look(poller, watch);
         }
-        timer = nf_timers_due(&poller->timers, now);
     }
 }
 
@@ -380,10 +396,8 @@ static int hand_out(struct net_poller *poller, net_event *events, int count)
 /* A wake is told at once, but not twice in a row when there is something else to tell. */
 static bool tells_of_wake(struct net_poller *poller)
 {
-    poller->told_of_wake = !poller->told_of_wake && atomic_load(&poller->is_woken);
-    if (poller->told_of_wake) {
-        atomic_store(&poller->is_woken, false);
-    }
+    poller->told_of_wake = !poller->told_of_wake && atomic_load(&poller->is_woken) &&
+                           atomic_exchange(&poller->is_woken, false);
     return poller->told_of_wake;
 }
 

@@ -75,6 +75,7 @@ static bool add_slab(struct net_poller *poller)
     slab->next = poller->slabs;
     poller->slabs = slab;
     for (int i = IN_A_SLAB - 1; i >= 0; i--) {
+        slab->watch[i].notice.chime = &poller->chime; /* for good: other threads look at it */
         push(&poller->free, &slab->watch[i]);
     }
     return true;
@@ -88,8 +89,8 @@ static struct nf_watch *allocate(struct net_poller *poller, enum nf_watch_role r
     }
     struct nf_watch *watch = pop(&poller->free);
 
-    memset(watch, 0, sizeof *watch);
-    watch->notice.chime = &poller->chime;
+    atomic_store_explicit(&watch->notice.state, 0, memory_order_relaxed);
+    memset((char *)watch + sizeof watch->notice, 0, sizeof *watch - sizeof watch->notice);
     watch->deadline = NET_FOREVER;
     watch->role = role & 3u;
     watch->fd = -1;
@@ -113,10 +114,14 @@ static void time_no_more(struct net_poller *poller, struct nf_watch *watch)
     }
 }
 
-/* An answer that the waiting thread is about to get may name it. */
+/* An answer that the waiting thread is about to get may name it. When there are many of those, he
+ * is woken to let them go. */
 void nf_watch_free(struct net_poller *poller, struct nf_watch *watch)
 {
     push(poller->is_waiting ? &poller->buried : &poller->free, watch);
+    if (poller->is_waiting && ++poller->graves >= IN_A_SLAB) {
+        nf_chime_wake(&poller->chime);
+    }
 }
 
 void nf_watch_exhume(struct net_poller *poller)
@@ -124,6 +129,7 @@ void nf_watch_exhume(struct net_poller *poller)
     while (poller->buried != NULL) {
         push(&poller->free, pop(&poller->buried));
     }
+    poller->graves = 0;
 }
 
 /* ---- Taps ---- */
@@ -133,7 +139,7 @@ static int make_tap_room(struct net_poller *poller, int fd)
     if (fd < poller->taps_room) {
         return 0;
     }
-    int room = fd + 1;
+    int room = fd < poller->taps_room * 2 ? poller->taps_room * 2 : fd + 1;
     struct nf_watch **taps = realloc(poller->taps, (size_t)room * sizeof *taps);
 
     if (taps == NULL) {
@@ -250,7 +256,9 @@ static int arm(struct net_poller *poller, struct nf_watch *watch,
     if (watch->is_tapped) {
         nf_timer_set(&poller->timers, &poller->taps[watch->fd]->timer, readiness->pump);
     }
-    watch->plain = readiness->is_hint ? 0 : watch->interest;
+    if (code == 0) {
+        watch->plain = (uint8_t)(readiness->is_hint ? 0 : want & watch->interest);
+    }
     return code;
 }
 

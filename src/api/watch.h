@@ -62,6 +62,7 @@ struct net_poller {
     struct nf_watches hot;     /* to be looked at */
     struct nf_watch *free;
     struct nf_watch *buried; /* free once an answer can name them no more */
+    int graves;
     struct nf_watch_slab *slabs;
     struct nf_watch **taps; /* by descriptor */
     int taps_room;

@@ -16,16 +16,25 @@ enum { LOOK_AGAIN = 20 }; /* ms, where the descriptors of the dial cannot be wat
 
 struct nf_dialing {
     struct nf_dial dial;
-    struct nf_wake wake;    /* a cancel */
-    struct nf_ready *watch; /* for pollers: all descriptors of the dial as one; NULL: none asked */
-    uint64_t watched;       /* the attempts in it */
-    int resolver;           /* the resolver's descriptor in it, or -1 */
-    int code;               /* of a dial that failed: every call says so */
+    struct nf_wake wake;       /* a cancel */
+    struct nf_ready *watch;    /* for pollers: all descriptors of the dial as one, or NULL */
+    struct nf_ready *outdated; /* the one before */
+    uint64_t watched;          /* the attempts in the set */
+    bool hears_resolver;       /* and whether he is */
+    int code;                  /* of a dial that failed: every call says so */
     char sentence[NF_DETAIL_MAX];
     char address[NF_WHERE_MAX];
 };
 
 static const struct nf_backend dialing_table;
+
+static void close_set(struct nf_ready **set)
+{
+    if (*set != NULL) {
+        nf_ready_best->close(*set);
+        *set = NULL;
+    }
+}
 
 static void let_go(struct nf_line *line)
 {
@@ -33,9 +42,8 @@ static void let_go(struct nf_line *line)
 
     nf_dial_end(&dialing->dial);
     nf_wake_close(&dialing->wake);
-    if (dialing->watch != NULL) {
-        nf_ready_best->close(dialing->watch);
-    }
+    close_set(&dialing->watch);
+    close_set(&dialing->outdated);
     line->dialing = NULL;
     free(dialing);
 }
@@ -79,6 +87,7 @@ static int settle(struct nf_line *line, net_deadline deadline)
             return nf_fail_because(code, "still dialing %s", dialing->address);
         }
         fail(dialing, code);
+        nf_socket_ring(&line->head); /* what a poller watches has nothing more to tell */
     }
     return nf_fail_sentence(dialing->code, "%s", dialing->sentence);
 }
@@ -212,28 +221,46 @@ static int dialing_property(net_socket *socket, enum nf_word word, struct nf_val
     return 0;
 }
 
-/* A descriptor that is readable when one of the dial's has news. Those of attempts leave it by
- * being closed; the resolver's may live on with him. -1: there is none. */
+/* Whether something in the set has been closed since. Another process may hold it open still, and
+ * then it stays in the set. */
+static bool is_outdated(const struct nf_dialing *dialing)
+{
+    const struct nf_race *race = &dialing->dial.race;
+    bool outdated = dialing->hears_resolver && dialing->dial.resolve == NULL;
+
+    for (int i = 0; i < race->count; i++) {
+        outdated = outdated || ((dialing->watched & (uint64_t)1 << i) != 0 &&
+                                race->attempt[i].state != NF_TRYING);
+    }
+    return outdated;
+}
+
+/* The one before stays open until the poller has been told of this. */
+static void renew_set(struct nf_dialing *dialing)
+{
+    close_set(&dialing->outdated);
+    if (dialing->watch == NULL || is_outdated(dialing)) {
+        dialing->outdated = dialing->watch;
+        dialing->watch = nf_ready_best->open();
+        dialing->watched = 0;
+        dialing->hears_resolver = false;
+    }
+}
+
+/* A descriptor that is readable when one of the dial's has news; -1: there is none. */
 static int watch_all(struct nf_dialing *dialing)
 {
     struct nf_race *race = &dialing->dial.race;
     struct nf_resolve *resolve = dialing->dial.resolve;
     int code = 0;
 
-    if (dialing->watch == NULL) {
-        dialing->watch = nf_ready_best->open();
-        dialing->resolver = -1;
-    }
+    renew_set(dialing);
     if (dialing->watch == NULL) {
         return -1;
     }
-    if (resolve == NULL && dialing->resolver >= 0) {
-        nf_ready_best->set(dialing->watch, dialing->resolver, NF_IN, 0, NULL);
-        dialing->resolver = -1;
-    }
-    if (resolve != NULL && dialing->resolver < 0) {
+    if (resolve != NULL && !dialing->hears_resolver) {
         code = nf_ready_best->set(dialing->watch, nf_resolve_fd(resolve), 0, NF_IN, NULL);
-        dialing->resolver = code == 0 ? nf_resolve_fd(resolve) : -1;
+        dialing->hears_resolver = code == 0;
     }
     for (int i = 0; i < race->count && code == 0; i++) {
         uint64_t bit = (uint64_t)1 << i;

@@ -95,6 +95,14 @@ void nf_line_close(struct nf_line *line)
     nf_socket_close(line->fd);
 }
 
+/* The kernel calls a line readable whose window is shut, though nothing new can come: whoever has
+ * just looked need not do so again at once. */
+static bool rests_before_shut_window(struct nf_line *line)
+{
+    return atomic_load(&line->in.mark) >= NF_STUCK &&
+           (uint8_t)(nf_ticks() - atomic_load(&line->stuck_seen)) < 2;
+}
+
 /* All the readiness of a line is the kernel's. What was watched while it was dialing stays open
  * until the poller has been told of the descriptor that takes its place. */
 void nf_line_ready(net_socket *socket, unsigned interest, struct nf_readiness *out)
@@ -105,10 +113,13 @@ void nf_line_ready(net_socket *socket, unsigned interest, struct nf_readiness *o
         close_spent(line);
     }
     line->is_spent = true;
-    *out = (struct nf_readiness){.ready = nf_is_canceled(socket) ? interest : 0,
-                                 .fd = line->fd,
-                                 .want = interest,
-                                 .again = NET_FOREVER};
+    bool rests = (interest & NF_IN) != 0 && rests_before_shut_window(line);
+    *out = (struct nf_readiness){
+        .ready = nf_is_canceled(socket) ? interest : 0,
+        .fd = line->fd,
+        .want = rests ? interest & ~(unsigned)NF_IN : interest,
+        .again = rests ? nf_deadline_after(nf_now(), NF_STUCK_PAUSE) : NET_FOREVER,
+    };
 }
 
 static int get_source(struct nf_line *line, struct nf_value *value)

@@ -19,8 +19,24 @@ struct nf_lane {
     struct nf_turn turn;
     _Atomic int8_t end; /* the code that every later call gets; 0 while there is none */
     uint8_t patience; /* the timeout in force is NF_PATIENCE doubled so often, less one; 0: none */
-    bool marked;      /* nf_stream_until left a low-water mark */
+    _Atomic uint8_t mark; /* enum nf_mark: what nf_stream_until left on the descriptor */
+    uint8_t stuck;        /* since when it is NF_STUCK, in nf_ticks */
 };
+
+enum nf_mark {
+    NF_NO_MARK,
+    NF_MARK,  /* a low-water mark: part of a line waits, and is no news */
+    NF_STUCK, /* and the window seems to be shut before the rest of it */
+    NF_CAPPED /* or the buffer is too small for a mark beyond what waits */
+};
+
+/* Small steps of time in a byte, for what lasts no longer than four seconds. */
+static inline uint8_t nf_ticks(void)
+{
+    return (uint8_t)(nf_now() >> 24);
+}
+
+enum { NF_TICKS_A_SECOND = 60 };
 
 /* The shortest timeout worth setting: the kernel counts in ticks of some milliseconds. */
 #define NF_PATIENCE (16 * NF_MILLISECOND)
@@ -45,7 +61,8 @@ struct nf_line {
     bool is_spent;              /* and has since been told to watch something else */
     bool has_source;            /* the address asked for a local address */
     bool has_source_port;
-    int backlog; /* of tcp: as the listener or the address had it */
+    _Atomic uint8_t stuck_seen; /* when somebody last looked, in nf_ticks */
+    int backlog;                /* of tcp: as the listener or the address had it */
 };
 
 _Static_assert(sizeof(struct nf_line) <= 120, "a line and what malloc adds are 128 bytes");
@@ -90,6 +107,8 @@ bool nf_lane_has_patience(const struct nf_lane *lane, net_deadline deadline);
 /* A call found nothing: why? 0 once it may be tried again with NF_DONTWAIT; NET_CANCELED;
  * NET_TIMEOUT. */
 int nf_lane_wait(struct nf_line *line, unsigned want, net_deadline deadline);
+
+enum { NF_STUCK_PAUSE = 20 }; /* ms between looks at a window that is shut */
 
 /* Slots that all lines share; of a close the last step. */
 void nf_line_cancel(net_socket *socket);

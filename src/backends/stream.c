@@ -293,7 +293,7 @@ ssize_t nf_stream_recv(net_socket *socket, void *buffer, size_t size, int until,
     if (!some || !nf_turn_try(&line->in.turn)) {
         return receive(line, buffer, size, until, deadline);
     }
-    if (nf_lane_is_shut(line, &line->in) || line->in.marked) {
+    if (nf_lane_is_shut(line, &line->in) || line->in.mark != NF_NO_MARK) {
         return receive_anew(line, buffer, size, deadline);
     }
     if (deadline != NET_NOW) {

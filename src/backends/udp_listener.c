@@ -126,8 +126,8 @@ static net_socket *udp_accept(net_socket *socket, net_deadline deadline)
     net_socket *call = NULL;
     int code = 0;
 
-    atomic_store(&hub->process, nf_process()); /* who accepts owns it */
     nf_mutex_lock(&hub->lock);
+    nf_hub_own(hub);
     while (code == 0 && call == NULL) {
         code = nf_hub_wait(self, has_callers, NULL, deadline);
         if (code == 0) {
@@ -187,12 +187,17 @@ static int listener_close(net_socket *socket, net_deadline deadline)
     return nf_member_close(socket, remove_listener);
 }
 
-/* Who sleeps until his peer has been silent too long must reckon anew. */
+/* With another bound whoever sleeps until a peer was silent too long, or until a place is free,
+ * must reckon anew, and so must pollers. */
 static void wake_all(struct nf_hub *hub)
 {
     nf_mutex_lock(&hub->lock);
     for (struct nf_sleeper *each = hub->asleep; each != NULL; each = each->next) {
         nf_hub_ring(each->member, INT_MAX);
+    }
+    nf_socket_ring(&hub->listener->head);
+    for (struct nf_peer *each = hub->oldest; each != NULL; each = each->newer) {
+        nf_socket_ring(&each->member.head);
     }
     nf_mutex_unlock(&hub->lock);
     nf_wake_post(&hub->wake);
@@ -243,7 +248,7 @@ static int listener_property(net_socket *socket, enum nf_word word, struct nf_va
         return 0;
     default:
         code = nf_member_property(socket, word, value, write);
-        if (write && word == NF_IDLE) {
+        if (write && (word == NF_IDLE || word == NF_PEERS)) {
             wake_all(hub);
         }
         return code;

@@ -10,9 +10,8 @@
 #include <string.h>
 
 enum {
-    ROOM_AHEAD = 32 * 1024, /* bytes waiting from which on the kernel is asked to grow its buffer */
-    PAUSE = 20,             /* ms between looks at a window that is shut */
-    SHUT_FOR = 1000 /* ms after which it stays shut: a sender asks 200 ms after it shut, then 400 */
+    LEAST_CAP = 1024,      /* bytes: no buffer is too small for a mark below this */
+    ROOM_AHEAD = 32 * 1024 /* bytes waiting from which on the kernel is asked to grow its buffer */
 };
 
 struct search {
@@ -20,63 +19,95 @@ struct search {
     size_t known; /* bytes seen without a delimiter among them */
     bool ready;   /* the last poll said that there is news */
     bool ending;  /* and that what is there is all there will be */
-    net_deadline
-        shut; /* until when a window that seems shut may open; NET_NOW: it does not seem so */
+    bool resumed; /* known is what the mark says, and no peek of this call has told otherwise */
 };
 
 void nf_stream_unmark(struct nf_line *line)
 {
-    if (line->in.marked) {
-        line->in.marked = false;
+    if (line->in.mark != NF_NO_MARK) {
+        line->in.mark = NF_NO_MARK;
         nf_sockopt_set(line->fd, NF_SO_LOWAT, 1);
     }
+}
+
+static void begin_to_be_stuck(struct nf_lane *lane, enum nf_mark mark)
+{
+    if (lane->mark < NF_STUCK) {
+        lane->stuck = nf_ticks();
+    }
+    lane->mark = (uint8_t)mark;
 }
 
 /* Ask for the news that come after what is known. A mark far ahead makes the kernel's buffer grow;
  * it must not stay, for the delimiter may come before it. */
 static int set_mark(struct search *search)
 {
+    struct nf_line *line = search->line;
+    int64_t known = (int64_t)search->known;
+    int64_t mark = known + 1;
     int code = 0;
 
-    search->line->in.marked = true;
-    if (search->known >= ROOM_AHEAD) {
-        code =
-            nf_sockopt_set(search->line->fd, NF_SO_LOWAT, (int64_t)search->known * 2 + ROOM_AHEAD);
+    if (line->in.mark == NF_NO_MARK) {
+        line->in.mark = NF_MARK;
+    }
+    if (known >= ROOM_AHEAD) {
+        code = nf_sockopt_set(line->fd, NF_SO_LOWAT, known * 2 + ROOM_AHEAD);
     }
     if (code == 0) {
-        code = nf_sockopt_set(search->line->fd, NF_SO_LOWAT, (int64_t)search->known + 1);
+        code = nf_sockopt_set(line->fd, NF_SO_LOWAT, known + 1);
+    }
+    if (known >= LEAST_CAP && code == 0) {
+        code = nf_sockopt_get(line->fd, NF_SO_LOWAT, &mark);
+    }
+    if (mark <= known) {
+        begin_to_be_stuck(&line->in, NF_CAPPED);
     }
     return code;
 }
 
-/* Wait until there may be more than what is known. */
+/* See whether there is more than what is known, and wait for it until `deadline`. */
+static void look(struct search *search, net_deadline deadline)
+{
+    struct nf_poll poll = {.fd = search->line->fd, .want = NF_IN | NF_ENDING};
+
+    search->ready = nf_poll(&poll, 1, deadline) > 0;
+    search->ending = (poll.got & NF_ENDING) != 0;
+}
+
+/* Wait until there may be more than what is known. 0, or why not. */
 static int wait_for_more(struct search *search, net_deadline deadline)
 {
     int code = set_mark(search);
 
-    if (code == 0 && search->shut != NET_NOW) {
-        code = nf_pause(NULL, PAUSE, deadline);
+    if (code == 0 && search->line->in.mark >= NF_STUCK) {
+        code = nf_pause(NULL, NF_STUCK_PAUSE, deadline);
     }
     if (code == 0) {
-        code = nf_wait(search->line->fd, NF_IN | NF_ENDING, NULL, deadline);
+        look(search, deadline);
     }
     if (nf_is_canceled(&search->line->head)) {
         return nf_fail(NET_CANCELED);
     }
-    search->ready = code > 0;
-    search->ending = code > 0 && (code & NF_ENDING) != 0;
+    if (code == 0 && !search->ready && nf_deadline_passed(deadline)) {
+        return nf_fail(NET_TIMEOUT);
+    }
     return code;
 }
 
-/* A poll told of news, and there are none: the window is shut. Whether it has been for too long. */
-static bool stays_shut(struct search *search, size_t length)
+/* A poll told of news, and there are none: the window is shut. Whether it has been for too long: a
+ * sender asks 200 ms after it shut, then 400. */
+static bool stays_stuck(struct search *search, size_t length)
 {
-    if (length != search->known || !search->ready) {
-        search->shut = NET_NOW;
-    } else if (search->shut == NET_NOW) {
-        search->shut = nf_deadline_after(nf_now(), SHUT_FOR);
+    struct nf_lane *lane = &search->line->in;
+    bool is_blind = search->resumed && lane->mark == NF_CAPPED;
+
+    search->resumed = false;
+    if (!search->ready || (length != search->known && !is_blind)) {
+        lane->mark = lane->mark != NF_NO_MARK ? NF_MARK : NF_NO_MARK;
+        return false;
     }
-    return search->shut != NET_NOW && nf_deadline_passed(search->shut);
+    begin_to_be_stuck(lane, lane->mark == NF_CAPPED ? NF_CAPPED : NF_STUCK);
+    return (uint8_t)(nf_ticks() - lane->stuck) >= NF_TICKS_A_SECOND;
 }
 
 /* The length of the line once it is whole: with its delimiter, or all there is before the end. */
@@ -100,7 +131,7 @@ static ssize_t find(struct search *search, char *buffer, size_t size, int delimi
         if (search->ending) {
             return n;
         }
-        if (stays_shut(search, (size_t)n)) {
+        if (stays_stuck(search, (size_t)n)) {
             return nf_fail_because(NET_TOOBIG, "no delimiter in the %zd bytes the system holds", n);
         }
         search->known = (size_t)n;
@@ -112,17 +143,42 @@ static ssize_t find(struct search *search, char *buffer, size_t size, int delimi
     }
 }
 
+/* Go on where the last call came to its deadline: what was known then is what the mark says. */
+static void resume(struct search *search)
+{
+    int64_t mark = 0;
+
+    if (search->line->in.mark != NF_NO_MARK &&
+        nf_sockopt_get(search->line->fd, NF_SO_LOWAT, &mark) == 0) {
+        search->known = (size_t)mark - 1;
+        search->resumed = true;
+        look(search, NET_NOW);
+    }
+}
+
+/* At the deadline the mark stays, and a poller has to know what the descriptor does not tell. */
+static void leave_mark(struct nf_line *line)
+{
+    if (line->in.mark >= NF_STUCK) {
+        line->stuck_seen = nf_ticks();
+        nf_socket_ring(&line->head);
+    }
+}
+
 ssize_t nf_stream_until(struct nf_line *line, void *buffer, size_t size, int delimiter,
                         net_deadline deadline)
 {
-    struct search search = {.line = line, .shut = NET_NOW};
+    struct search search = {.line = line};
 
     if (size == 0) {
         return nf_fail_because(NET_TOOBIG, "no delimiter in 0 bytes");
     }
+    resume(&search);
     ssize_t n = find(&search, buffer, size, delimiter, deadline);
 
-    if (n != NET_TIMEOUT) {
+    if (n == NET_TIMEOUT) {
+        leave_mark(line);
+    } else {
         nf_stream_unmark(line);
     }
     if (n > 0) {

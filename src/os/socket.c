@@ -91,12 +91,11 @@ int nf_socket_accept(int fd, struct nf_addr *peer)
 static int dial_failure(int error)
 {
     switch (error) {
-    case ETIMEDOUT:
-        return nf_fail(NET_TIMEOUT);
     case EADDRNOTAVAIL:
     case EAGAIN: /* of a datagram socket */
         return nf_fail_because(NET_LIMIT, "no local port is free");
-    case EINVAL: /* a blackhole route */
+    case ETIMEDOUT: /* the system gave up, whatever our own deadline */
+    case EINVAL:    /* a blackhole route */
     case EAFNOSUPPORT:
         return nf_fail_as(NET_UNREACHABLE, error);
     default:

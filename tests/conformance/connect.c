@@ -282,7 +282,7 @@ static void what_the_system_says_of_a_route_becomes_a_code(void **state)
         {ENETDOWN, NET_UNREACHABLE},
         {EACCES, NET_DENIED},
         {EPERM, NET_DENIED},
-        {ETIMEDOUT, NET_TIMEOUT},
+        {ETIMEDOUT, NET_UNREACHABLE},
         {ECONNREFUSED, NET_REFUSED},
         {ECONNRESET, NET_RESET},
         {ECONNABORTED, NET_RESET},
