@@ -36,7 +36,7 @@ any_wire() { # CALLERS' TARGET'S HOST
 datagrams_stay() {
     start_listening server "$bin/echo_server" udp://127.0.0.1:0
     server=$started
-    start_relay 'udp://127.0.0.1:0?idle=1s' "$address"
+    start_relay 'udp://127.0.0.1:0?idle=1s' "$address" 600
     for size in 1 1200 9000 65000; do
         head -c $size /dev/urandom >"$work/one"
         within socat -b 65536 -t 20 - "UDP4:127.0.0.1:$port,shut-null" <"$work/one" |
@@ -94,12 +94,12 @@ gibibyte() {
     done
 }
 
-# A gibibyte there, a quarter of it back at the same time; nc ends each by a half-close.
+# A gibibyte there, an eighth of it back at the same time; nc ends each by a half-close.
 transfer() {
     head -c 67108864 /dev/urandom >"$work/part"
     sum_there=$(gibibyte 16 | sha256sum)
-    sum_back=$(gibibyte 4 | sha256sum)
-    gibibyte 4 | within nc -N -nlv 127.0.0.1 0 2>"$work/listener.err" |
+    sum_back=$(gibibyte 2 | sha256sum)
+    gibibyte 2 | within nc -N -nlv 127.0.0.1 0 2>"$work/listener.err" |
         sha256sum >"$work/there" &
     receiver=$!
     running="$running $receiver"
@@ -112,7 +112,7 @@ transfer() {
     [ "$(cat "$work/back")" = "$sum_back" ] || fail "what came back is not what was sent"
     quit
     rm "$work/part"
-    ok "a gibibyte arrives, and a quarter of one comes back beside it"
+    ok "a gibibyte arrives, and an eighth of one comes back beside it"
 }
 
 names() {
@@ -123,10 +123,10 @@ names() {
         --address=/a.test/127.0.0.9 --address=/b.test/2001:db8::1 --local=/test/
     dnsmasq=$started
     start_relay 'udp://127.0.0.1:0?idle=2s' "udp://127.0.0.1:$names"
-    answers() {
+    name_is_known() {
         [ "$(dig @127.0.0.1 -p "$port" +short +tries=1 +time=1 a.test 2>&1)" = 127.0.0.9 ]
     }
-    until_true answers
+    until_true name_is_known
     askers=
     i=0
     while [ $i -lt 30 ]; do

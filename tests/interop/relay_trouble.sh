@@ -1,70 +1,11 @@
 #!/bin/sh
-# The example `relay` where something is broken: a target that refuses or does not answer, resets at
-# every state, callers who are gone without a word, descriptors used up. The others are served on
-# time, everybody is told, nothing is left behind and nothing spins.
+# The example `relay` where calls break: resets at every state, and more callers than there are
+# descriptors. What was said before arrives, nothing is left behind, and nothing spins.
 set -eu
 
 # shellcheck source=tests/support/relay.sh
 . "$(dirname "$0")/../support/relay.sh"
 need awk getconf ip
-
-# ---- Targets ----
-
-refused() {
-    scene="a refused target"
-    start_listening target "$bin/echo_server" tcp://127.0.0.1:0
-    target=$started
-    target_address=$address
-    start_relay tcp://127.0.0.1:0 "$address" 600
-    within "$peer" "$port" ping:10 shut end >"$work/talk" || fail "not while it listens either"
-    stop "$target"
-    for i in 1 2 3; do
-        within "$peer" "$port" gone >"$work/talk" || fail "caller $i is not told"
-    done
-    open_are 0
-    [ "$(grep -c ": connect $target_address: refused" "$work/relay.err")" -eq 3 ] ||
-        fail "three refusals are not in $(cat "$work/relay.err")"
-    rests "nobody calls"
-    stop_relay
-    ok "a caller whose target refuses is told at once"
-}
-
-# The target is called by one through the relay, by another directly, who fills its queue; those who
-# call after that find nobody.
-black_hole() {
-    scene="a target that does not answer"
-    start_listening target "$peer" listen echo
-    target=$started
-    target_port=$port
-    start_relay tcp://127.0.0.1:0 "$address" 10
-    start talker "$peer" "$port" ping:10 "until:$work/black" ping:500 say:talked \
-        "until:$work/over" ping:10 shut end
-    talker=$started
-    open_are 1
-    said talker slowest
-    start filler "$peer" "$target_port" "until:$work/over"
-    filler=$started
-    callers=
-    for i in 1 2 3 4 5 6 7 8 9 10; do
-        start "caller$i" "$peer" "$port" send:100000 gone
-        callers="$callers $started"
-    done
-    until_true counted ' dialing: ' 10
-    : >"$work/black"
-    said talker talked
-    slowest=$(sed -n 's/^slowest //p' "$work/talker.out" | tail -n 1)
-    [ "$slowest" -lt 5000 ] || fail "beside ten dials a talk takes $slowest ms"
-    rests "ten dials that nobody answers"
-    # shellcheck disable=SC2086 # pids are words
-    ended_well $callers
-    [ "$(grep -c 'does not answer in time' "$work/relay.err")" -eq 10 ] || fail "who was told?"
-    open_are 1
-    : >"$work/over"
-    ended_well "$talker" "$filler" "$target"
-    open_are 0
-    stop_relay
-    ok "beside ten dials that nobody answers a talk goes on; its slowest word takes $slowest ms"
-}
 
 # ---- Resets ----
 
@@ -91,34 +32,30 @@ resets() {
     broken "the caller resets a target that has finished" "end send:9 reset" "shut recv:9 gone"
     broken "the target resets at once" "gone" "reset"
     broken "the target answers and resets" "send:9 recv:9000 gone" "recv:9 send:9000 reset"
-    broken "the target answers too early and resets" "offer:9000000 recv:9 gone" \
-        "recv:9 send:9 reset"
+    broken "the caller resets a target that does not stop" "recv:9 reset" "offer:99000000000 gone"
     broken "the target resets after it has finished" "end gone" "shut reset"
     broken "the target resets a caller who has finished" "shut gone" "end reset"
     ok "resets at every state leave nothing behind"
 }
 
-# Long before any deadline of the dial. He has said nothing: what he says stays in the buffer until
-# then, and only who is listened to is known to be gone.
-reset_while_dialing() {
-    scene="a caller resets while his target is dialed"
-    start_listening target "$peer" listen "until:$work/done"
+# A server that has its reasons answers before all is said, and hangs up so that it resets: the relay
+# learns of both at once, and the answer has to arrive all the same.
+early_answer() {
+    scene="an early answer"
+    start_listening target "$peer" listen "until:$work/stopped" send:300000 arrived reset
     target=$started
-    start filler "$peer" "$port"
-    ended_well "$started"
-    start filler "$peer" "$port" "until:$work/done"
-    filler=$started
-    start_relay tcp://127.0.0.1:0 "$address" 600
-    start caller "$peer" "$port" "until:$work/dialing" reset
-    until_true counted ' dialing: ' 1
-    : >"$work/dialing"
+    start_relay tcp://127.0.0.1:0 "$address?rcvbuf=1MiB" 2
+    start caller "$peer" "$port" offer:90000000 "until:$work/answered" recv:300000 gone
+    said caller taken
+    kill -STOP "$relay"
+    : >"$work/stopped"
+    ended_well "$target"
+    kill -CONT "$relay"
+    : >"$work/answered"
     ended_well "$started"
     open_are 0
-    rests "$scene"
-    : >"$work/done"
-    ended_well "$filler" "$target"
     stop_relay
-    ok "a caller who resets while his target is dialed is forgotten at once"
+    ok "an answer that comes early, and with a reset, arrives"
 }
 
 # ---- Descriptors ----
@@ -136,8 +73,8 @@ few_descriptors() {
     i=0
     : >"$work/crowd"
     while [ $i -lt 200 ]; do
-        "$peer" "$port" ping:1 say:served "until:$work/enough" ping:1 shut end >>"$work/crowd" \
-            2>>"$work/crowd.err" &
+        "$peer" "$port" ping:1 "say:served $i" "until:$work/enough$i" ping:1 shut end \
+            >>"$work/crowd" 2>>"$work/crowd.err" &
         callers="$callers $!"
         i=$((i + 1))
     done
@@ -149,7 +86,17 @@ few_descriptors() {
     rests "$scene, 200 callers"
     served=$(grep -c served "$work/crowd")
     [ "$served" -lt 64 ] || fail "$served are served: nothing is shown"
-    : >"$work/enough"
+    # One after the other, so that descriptors are scarce for long.
+    done_with=0
+    while [ $done_with -lt 200 ]; do
+        next_is_served() {
+            next=$(sed -n 's/^served //p' "$work/crowd" | sed -n "$((done_with + 1))p")
+            [ -n "$next" ]
+        }
+        until_true next_is_served
+        : >"$work/enough$next"
+        done_with=$((done_with + 1))
+    done
     # shellcheck disable=SC2086 # pids are words
     ended_well $callers
     [ "$(grep -c served "$work/crowd")" -eq 200 ] || fail "not all are served in the end"
@@ -160,8 +107,6 @@ few_descriptors() {
     ok "with 64 descriptors $served of 200 callers are served at once, and the others after them"
 }
 
-refused
-black_hole
 resets
-reset_while_dialing
+early_answer
 few_descriptors

@@ -3,7 +3,9 @@
  *
  *     send:N recv:N   so many bytes of a pattern, which goes on from step to step
  *     ping:N          N times 64 bytes, and the same back; prints the slowest, in milliseconds
- *     offer:N         sends N bytes until for a second nobody takes any; prints how many were taken
+ *     offer:N         sends N bytes until for a second nobody takes any, or never will; prints how
+ *                     many were taken
+ *     arrived         waits until the other host has all that was sent
  *     echo drink      say all back, or swallow it, to the end; print how many
  *     shut            end of what we send
  *     end gone        expect the end; or that the connection is over, be it by a reset
@@ -16,11 +18,13 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -131,7 +135,7 @@ static void offer(const char *step, long long count)
         sent += n > 0 ? n : 0;
         count -= n > 0 ? n : 0;
     }
-    if (n < 0 && errno != EAGAIN) {
+    if (n < 0 && errno != EAGAIN && errno != EPIPE && errno != ECONNRESET) {
         die_of_errno(step);
     }
     printf("taken %lld\n", sent - before);
@@ -167,6 +171,22 @@ static void expect_end(const char *step)
     }
 }
 
+static void wait_for_arrival(const char *step)
+{
+    double limit = now_ms() + LIMIT_S * 1e3;
+    int left = 1;
+
+    while (left > 0 && now_ms() < limit) {
+        if (ioctl(fd, SIOCOUTQ, &left) != 0) {
+            die_of_errno(step);
+        }
+        poll(NULL, 0, left > 0 ? 1 : 0);
+    }
+    if (left > 0) {
+        die(step, "some has not arrived");
+    }
+}
+
 static void wait_for(const char *step, const char *file)
 {
     double limit = now_ms() + LIMIT_S * 1e3;
@@ -197,6 +217,8 @@ static void take(const char *step)
         offer(step, count);
     } else if (IS("echo") || IS("drink") || IS("gone")) {
         swallow(step, step[0] == 'e', step[0] == 'g');
+    } else if (IS("arrived")) {
+        wait_for_arrival(step);
     } else if (IS("shut")) {
         shutdown(fd, SHUT_WR);
     } else if (IS("end")) {

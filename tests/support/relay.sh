@@ -15,6 +15,14 @@ fi
 # shellcheck source=tests/support/interop.sh
 . "$(dirname "$0")/../support/interop.sh"
 
+# A relay that is told to end would wait for its calls.
+clean_up() {
+    for pid in $running; do
+        kill -KILL "$pid" 2>/dev/null || :
+    done
+    rm -rf "$work"
+}
+
 ok() {
     echo "passed: $*"
 }
@@ -93,14 +101,21 @@ stop_relay() {
     ended_well "$relay"
 }
 
-# counters: what the relay prints when it is asked is in $work/counters.
+answers() {
+    grep -c '^relay: [0-9]* open, ' "$work/relay.err" || :
+}
+
+# counters: what the relay prints when it is asked is in $work/counters. As until_true may ask, this
+# has a limit of its own.
 counters() {
-    answers=$(grep -c '^relay: [0-9]* open, ' "$work/relay.err") || :
-    kill -USR1 "$relay"
-    has_answered() {
-        [ "$(grep -c '^relay: [0-9]* open, ' "$work/relay.err")" -gt "$answers" ]
-    }
-    until_true has_answered
+    had=$(answers)
+    kill -USR1 "$relay" || fail "the relay has ended"
+    left=300
+    while [ "$(answers)" -le "$had" ]; do
+        [ $left -gt 0 ] || fail "the relay prints no counters"
+        left=$((left - 1))
+        sleep 0.01
+    done
     awk '/^relay: [0-9]+ open, / { last = block $0 "\n"; block = ""; next }
         { block = block $0 "\n" } END { printf "%s", last }' "$work/relay.err" >"$work/counters"
 }
