@@ -155,20 +155,6 @@ static int rewatch(struct net_poller *poller, struct nf_watch *watch, unsigned i
     return 0;
 }
 
-/* Who watches something new in it has the poller, if it was made before a fork: a bell of his own
- * takes the place of the other's. */
-static int take_over(struct net_poller *poller)
-{
-    int process = nf_process();
-    int bell = poller->process != process ? nf_wake_fd(&poller->chime.bell) : -1;
-    int code = bell >= 0 ? poller->body->set(poller->ready, bell, 0, NF_IN, NULL) : 0;
-
-    if (code == 0) {
-        poller->process = process;
-    }
-    return code;
-}
-
 static int watch_locked(struct net_poller *poller, net_socket *socket, unsigned interest,
                         void *user, net_deadline deadline)
 {
@@ -184,7 +170,10 @@ static int watch_locked(struct net_poller *poller, net_socket *socket, unsigned 
         }
         return 0;
     }
-    if (is_fresh && take_over(poller) == 0) {
+    if (is_fresh && poller->process != nf_process()) {
+        return nf_fail_because(NET_MISUSE, "the poller is of another process");
+    }
+    if (is_fresh) {
         watch = nf_watch_new(poller, socket);
     }
     if (watch == NULL) {
@@ -285,23 +274,25 @@ static int take_answers(struct net_poller *poller, const struct nf_readied *answ
 static void take_timers(struct net_poller *poller)
 {
     net_deadline now = nf_now();
-    uint32_t left = poller->timers.count;
-    struct nf_timer *timer = nf_timers_due(&poller->timers, now);
+    struct nf_timer *timer = NULL;
 
-    while (timer != NULL && left-- > 0) {
+    for (uint32_t left = poller->timers.count; left > 0; left--) {
+        timer = nf_timers_due(&poller->timers, now);
+        if (timer == NULL) {
+            break;
+        }
         struct nf_watch *watch =
             (struct nf_watch *)(void *)((char *)timer - offsetof(struct nf_watch, timer));
 
         if (watch->role == NF_TAP) {
             nf_watch_pump(poller, watch, nf_deadline_after(now, 1)); /* or another does so now */
-        } else {
+        } else if (watch->role == NF_SOCKET_WATCH) {
             if (watch->deadline <= now) {
                 watch->deadline = NET_FOREVER;
                 watch->ready |= NET_EXPIRED;
             }
             nf_watch_look(poller, watch);
         }
-        timer = nf_timers_due(&poller->timers, now);
     }
 }
 
@@ -405,10 +396,8 @@ static int hand_out(struct net_poller *poller, net_event *events, int count)
 /* A wake is told at once, but not twice in a row when there is something else to tell. */
 static bool tells_of_wake(struct net_poller *poller)
 {
-    poller->told_of_wake = !poller->told_of_wake && atomic_load(&poller->is_woken);
-    if (poller->told_of_wake) {
-        atomic_store(&poller->is_woken, false);
-    }
+    poller->told_of_wake = !poller->told_of_wake && atomic_load(&poller->is_woken) &&
+                           atomic_exchange(&poller->is_woken, false);
     return poller->told_of_wake;
 }
 

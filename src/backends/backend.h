@@ -103,7 +103,7 @@ struct net_socket {
     _Atomic(struct nf_notice *) notice; /* whom to tell of readiness in user space; NULL: nobody */
     struct nf_addr name;                /* of a connection the peer, of a listener its own */
     _Atomic bool canceled;
-    _Atomic uint8_t visitors; /* threads that may look at the notice, or at what a dial leaves */
+    _Atomic uint16_t visitors; /* threads that may look at the notice, or at what a dial leaves */
 };
 
 static inline const struct nf_backend *nf_backend_of(net_socket *socket)
