@@ -88,6 +88,9 @@ static bool has_something(struct net_poller *poller)
 /* The lock held: something has changed that a sleeper, or a foreign loop, has to know. */
 static void tell(struct net_poller *poller)
 {
+    if (!poller->is_waiting && !poller->is_nested) {
+        return; /* whoever waits next will look by himself */
+    }
     net_deadline next = nf_timers_next(&poller->timers);
 
     if (has_something(poller) || (poller->is_waiting && next < poller->until) ||
