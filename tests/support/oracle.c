@@ -168,7 +168,7 @@ static unsigned readiness_of_listener(enum wire wire)
 
 static unsigned readiness_of_end(const struct item *end, int world)
 {
-    bool readable = end->waiting[world] > 0 || end->has_end;
+    bool readable = end->waiting[world] > end->old[world] || end->has_end;
     unsigned out = end->is_full ? ask_kernel(end->socket[world]) & NET_WRITABLE : NET_WRITABLE;
 
     return end->is_unclear ? ask_kernel(end->socket[world])

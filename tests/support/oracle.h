@@ -30,6 +30,7 @@ struct item {
     bool has_end;  /* the other end has finished */
     int units;     /* sends that wait for it, about */
     size_t waiting[WORLDS];  /* for it: bytes, or datagrams */
+    size_t old[WORLDS];      /* bytes of them that were told of, and are no whole line */
     size_t received[WORLDS]; /* of them */
 };
 
