@@ -155,20 +155,6 @@ static int rewatch(struct net_poller *poller, struct nf_watch *watch, unsigned i
     return 0;
 }
 
-/* Who watches something new in it has the poller, if it was made before a fork: a bell of his own
- * takes the place of the other's. */
-static int take_over(struct net_poller *poller)
-{
-    int process = nf_process();
-    int bell = poller->process != process ? nf_wake_fd(&poller->chime.bell) : -1;
-    int code = bell >= 0 ? poller->body->set(poller->ready, bell, 0, NF_IN, NULL) : 0;
-
-    if (code == 0) {
-        poller->process = process;
-    }
-    return code;
-}
-
 static int watch_locked(struct net_poller *poller, net_socket *socket, unsigned interest,
                         void *user, net_deadline deadline)
 {
@@ -184,7 +170,10 @@ static int watch_locked(struct net_poller *poller, net_socket *socket, unsigned 
         }
         return 0;
     }
-    if (is_fresh && take_over(poller) == 0) {
+    if (is_fresh && poller->process != nf_process()) {
+        return nf_fail_because(NET_MISUSE, "the poller is of another process");
+    }
+    if (is_fresh) {
         watch = nf_watch_new(poller, socket);
     }
     if (watch == NULL) {
@@ -297,7 +286,7 @@ static void take_timers(struct net_poller *poller)
 
         if (watch->role == NF_TAP) {
             nf_watch_pump(poller, watch, nf_deadline_after(now, 1)); /* or another does so now */
-        } else {
+        } else if (watch->role == NF_SOCKET_WATCH) {
             if (watch->deadline <= now) {
                 watch->deadline = NET_FOREVER;
                 watch->ready |= NET_EXPIRED;
