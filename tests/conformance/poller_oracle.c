@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 enum {
-    PROGRAMS = 5,
+    PROGRAMS = 8,
     STEPS = 10000,
     TOGETHER = 5 /* steps at most between two comparisons */
 };

@@ -38,6 +38,7 @@ struct pair_of_ends {
     enum wire wire;
     bool is_used;
     bool is_in_backlog;    /* of the listener; tcp */
+    bool is_orphan;        /* accepted by a listener that is closed; udp */
     bool is_hopeless;      /* a dial that nobody answers */
     unsigned port[WORLDS]; /* of the dialed end; 0: not known yet */
     struct item end[SIDES];
@@ -57,6 +58,9 @@ extern struct oracle oracle;
 
 void oracle_open(unsigned seed);
 void oracle_close(void);
+
+/* Another listener takes the place of this. */
+void listen_anew(enum wire wire);
 
 unsigned dice(unsigned sides);
 

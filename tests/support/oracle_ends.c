@@ -94,6 +94,13 @@ static void close_end(struct pair_of_ends *pair, enum side side, bool resets)
     memcpy(end->received, received, sizeof received); /* by the next peer: the numbers go on */
 }
 
+static void close_if_open(struct pair_of_ends *pair, enum side side)
+{
+    if (pair->end[side].socket[0] != NULL) {
+        close_end(pair, side, false);
+    }
+}
+
 void step_close(void)
 {
     struct pair_of_ends *pair = NULL;
@@ -106,13 +113,34 @@ void step_close(void)
                   !pair->end[side].is_canceled && dice(3) == 0;
 
     settle(pair);
-    if (pair->wire == UDP && side == DIALED) {
-        if (pair->end[ACCEPTED].socket[0] != NULL) {
-            close_end(pair, ACCEPTED, false); /* or who gets this port next would be heard there */
-        } else if (pair->end[ACCEPTED].waiting[0] > 0) {
-            return;
-        }
+    if (pair->wire == UDP && pair->end[ACCEPTED].socket[0] == NULL &&
+        pair->end[ACCEPTED].waiting[0] > 0) {
+        return; /* or who gets this port next would be heard for him */
+    }
+    if (pair->wire == UDP && (side == DIALED || pair->is_orphan)) {
+        close_if_open(pair, other_side(side));
     }
     close_end(pair, side, resets);
     forget_when_over(pair);
+}
+
+/* Peers that were accepted outlive it; whoever was not is forgotten. */
+void step_renew_listener(void)
+{
+    enum wire wire = (enum wire)dice(WIRES);
+
+    if (wire == TCP && listener_has_news(TCP)) {
+        return;
+    }
+    for (int i = 0; i < PAIRS && wire == UDP; i++) {
+        struct pair_of_ends *pair = &oracle.pair[i];
+
+        if (pair->is_used && pair->wire == UDP && pair->end[ACCEPTED].socket[0] == NULL) {
+            close_if_open(pair, DIALED);
+            forget_when_over(pair);
+        }
+        pair->is_orphan = pair->is_used && pair->wire == UDP;
+    }
+    note("another listener for %s", wire == TCP ? "tcp" : "udp");
+    listen_anew(wire);
 }

@@ -26,6 +26,7 @@ void step_recv_line(void);
 void step_shutdown(void);
 void step_cancel(void);
 void step_close(void); /* or reset */
+void step_renew_listener(void);
 void step_wait(void);
 
 #endif
