@@ -18,10 +18,6 @@ need mkfifo nc socat
 # shellcheck source=tests/support/members.sh
 . "$(dirname "$0")/../support/members.sh"
 
-ok() {
-    echo "passed: $*"
-}
-
 # open_room NAME ARGUMENT...: a server, which hears goodbye by close_room.
 open_room() {
     room=$1
