@@ -33,7 +33,7 @@ static int serve(void *argument)
     if (net_poller_wait(daemon->poller, &event, 1, net_after((int64_t)3 * LATER)) != NET_TIMEOUT) {
         return 2;
     }
-    caller_start(&sleeper, call_wait, NULL, soon());
+    caller_start(&sleeper, call_wait, NULL, NET_FOREVER);
     net_poller_wake(daemon->poller);
     caller_join(&sleeper);
     return sleeper.result == 0 ? 0 : 3;
