@@ -354,6 +354,10 @@ static int sleep_until(struct net_poller *poller, struct nf_readied *answers, ne
 static int collect(struct net_poller *poller, net_event *events, int count, net_deadline deadline)
 {
     struct nf_readied answers[NF_READY_MAX];
+
+    if (nf_chime_has_rung(&poller->chime)) {
+        look_at_rung(poller); /* some rang to say that their descriptor is not to be asked now */
+    }
     int n = sleep_until(poller, answers, nf_earlier(deadline, nf_timers_next(&poller->timers)));
     int filled = take_answers(poller, answers, n, events, count);
 

@@ -1,5 +1,5 @@
-/* SipHash with one round for a word and three at the end, as hash tables of several languages have it:
- * its values are seen by nobody. tests/unit/backends/siphash.c holds it to vectors. */
+/* SipHash with one round for a word and three at the end, as hash tables of several languages have
+ * it: its values are seen by nobody. tests/unit/backends/siphash.c holds it to vectors. */
 #include "backends/siphash.h"
 
 struct state {
