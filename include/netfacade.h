@@ -273,8 +273,8 @@ int net_fd(net_socket *socket);
 /* A set of sockets that one thread waits on. It is level-triggered: what is still ready is told
  * again; and it is no promise, for somebody may have been faster: call with NET_NOW. Sockets of
  * every kind may be in it together, and may be used by blocking calls as well. A socket is in at
- * most one poller; net_close takes it out, with those of its events that were not handed out. A
- * poller belongs to one process, after a fork to who watches something new. The caller closes it.
+ * most one poller; net_close takes it out, with those of its events that were not handed out.
+ * A poller belongs to the process that opened it. The caller closes it.
  *
  * NULL: NET_LIMIT, NET_SYSTEM. epoll(7) */
 net_poller *net_poller_open(void);
@@ -295,7 +295,7 @@ int net_poller_watch(net_poller *poller, net_socket *socket, unsigned interest, 
  * or 0 after a net_poller_wake. With a count of 1 no event can name a socket that was closed since;
  * with more, look before you use what an earlier event of the array made you close.
  *
- * NET_TIMEOUT; NET_MISUSE: also a count below 1. NET_LIMIT: no memory, and nothing is lost. */
+ * NET_TIMEOUT; NET_MISUSE: also a count below 1. */
 int net_poller_wait(net_poller *poller, net_event *events, int count, net_deadline deadline);
 
 /* Make the wait in progress return 0, or else the next one. Wakes that nobody has seen yet are one.

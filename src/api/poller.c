@@ -88,6 +88,9 @@ static bool has_something(struct net_poller *poller)
 /* The lock held: something has changed that a sleeper, or a foreign loop, has to know. */
 static void tell(struct net_poller *poller)
 {
+    if (!poller->is_waiting && !poller->is_nested) {
+        return; /* whoever waits next will look by himself */
+    }
     net_deadline next = nf_timers_next(&poller->timers);
 
     if (has_something(poller) || (poller->is_waiting && next < poller->until) ||
@@ -155,20 +158,6 @@ static int rewatch(struct net_poller *poller, struct nf_watch *watch, unsigned i
     return 0;
 }
 
-/* Who watches something new in it has the poller, if it was made before a fork: a bell of his own
- * takes the place of the other's. */
-static int take_over(struct net_poller *poller)
-{
-    int process = nf_process();
-    int bell = poller->process != process ? nf_wake_fd(&poller->chime.bell) : -1;
-    int code = bell >= 0 ? poller->body->set(poller->ready, bell, 0, NF_IN, NULL) : 0;
-
-    if (code == 0) {
-        poller->process = process;
-    }
-    return code;
-}
-
 static int watch_locked(struct net_poller *poller, net_socket *socket, unsigned interest,
                         void *user, net_deadline deadline)
 {
@@ -184,7 +173,10 @@ static int watch_locked(struct net_poller *poller, net_socket *socket, unsigned 
         }
         return 0;
     }
-    if (is_fresh && take_over(poller) == 0) {
+    if (is_fresh && poller->process != nf_process()) {
+        return nf_fail_because(NET_MISUSE, "the poller is of another process");
+    }
+    if (is_fresh) {
         watch = nf_watch_new(poller, socket);
     }
     if (watch == NULL) {
@@ -267,19 +259,20 @@ static void take_answer(struct net_poller *poller, const struct nf_readied *answ
 static int take_answers(struct net_poller *poller, const struct nf_readied *answers, int n,
                         net_event *events, int count)
 {
-    int filled = 0;
+    net_event *next = events;
+    const net_event *end = events + count;
 
     for (int i = 0; i < n; i++) {
         struct nf_watch *watch = answers[i].user;
         unsigned ready = watch != NULL ? answers[i].got & watch->plain : 0;
 
-        if (ready != 0 && filled < count && watch->ready == 0) {
-            events[filled++] = (net_event){watch->of.socket, watch->as.user, ready};
+        if (ready != 0 && next < end && watch->ready == 0) {
+            *next++ = (net_event){watch->of.socket, watch->as.user, ready};
         } else {
             take_answer(poller, &answers[i]);
         }
     }
-    return filled;
+    return (int)(next - events);
 }
 
 static void take_timers(struct net_poller *poller)
@@ -297,7 +290,7 @@ static void take_timers(struct net_poller *poller)
 
         if (watch->role == NF_TAP) {
             nf_watch_pump(poller, watch, nf_deadline_after(now, 1)); /* or another does so now */
-        } else {
+        } else if (watch->role == NF_SOCKET_WATCH) {
             if (watch->deadline <= now) {
                 watch->deadline = NET_FOREVER;
                 watch->ready |= NET_EXPIRED;
@@ -361,6 +354,10 @@ static int sleep_until(struct net_poller *poller, struct nf_readied *answers, ne
 static int collect(struct net_poller *poller, net_event *events, int count, net_deadline deadline)
 {
     struct nf_readied answers[NF_READY_MAX];
+
+    if (nf_chime_has_rung(&poller->chime)) {
+        look_at_rung(poller); /* some rang to say that their descriptor is not to be asked now */
+    }
     int n = sleep_until(poller, answers, nf_earlier(deadline, nf_timers_next(&poller->timers)));
     int filled = take_answers(poller, answers, n, events, count);
 

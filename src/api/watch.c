@@ -75,6 +75,7 @@ static bool add_slab(struct net_poller *poller)
     slab->next = poller->slabs;
     poller->slabs = slab;
     for (int i = IN_A_SLAB - 1; i >= 0; i--) {
+        slab->watch[i].notice.chime = &poller->chime; /* for good: other threads look at it */
         push(&poller->free, &slab->watch[i]);
     }
     return true;
@@ -88,8 +89,8 @@ static struct nf_watch *allocate(struct net_poller *poller, enum nf_watch_role r
     }
     struct nf_watch *watch = pop(&poller->free);
 
-    memset(watch, 0, sizeof *watch);
-    watch->notice.chime = &poller->chime;
+    atomic_store_explicit(&watch->notice.state, 0, memory_order_relaxed);
+    memset((char *)watch + sizeof watch->notice, 0, sizeof *watch - sizeof watch->notice);
     watch->deadline = NET_FOREVER;
     watch->role = role & 3u;
     watch->fd = -1;

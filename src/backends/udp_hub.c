@@ -32,6 +32,16 @@ bool nf_hub_lock_to_close(struct nf_hub *hub)
     return false;
 }
 
+void nf_hub_own(struct nf_hub *hub)
+{
+    int process = nf_process();
+
+    if (atomic_exchange(&hub->process, process) != process) {
+        hub->postman = false;
+        hub->asleep = NULL;
+    }
+}
+
 void nf_hub_ring(struct nf_member *member, int count)
 {
     atomic_fetch_add(&member->bell, 1);

@@ -163,6 +163,10 @@ typedef bool nf_errand(const struct nf_member *member);
 int nf_hub_wait(struct nf_member *member, nf_errand *is_done, struct nf_sink *sink,
                 net_deadline deadline);
 
+/* The lock held, in the process that uses the hub now: after a fork its postman and its sleepers
+ * are threads that only the other process has. */
+void nf_hub_own(struct nf_hub *hub);
+
 /* udp_postman.c: read a batch for all, unless somebody is about to; end whom it is time for. The
  * moment at which to do so again at the latest. */
 net_deadline nf_hub_pump(struct nf_common *common);

@@ -126,8 +126,8 @@ static net_socket *udp_accept(net_socket *socket, net_deadline deadline)
     net_socket *call = NULL;
     int code = 0;
 
-    atomic_store(&hub->process, nf_process()); /* who accepts owns it */
     nf_mutex_lock(&hub->lock);
+    nf_hub_own(hub);
     while (code == 0 && call == NULL) {
         code = nf_hub_wait(self, has_callers, NULL, deadline);
         if (code == 0) {

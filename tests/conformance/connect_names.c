@@ -306,8 +306,8 @@ static void the_deadline_is_one_for_all_addresses(void **state)
 
     assert_no_socket(net_connect(call_of(port), net_after(300)), NET_TIMEOUT);
     assert_took(elapsed_ms(since), 300, 2000);
-    assert_says("127.0.0.2: no answer");
-    assert_says("not tried");
+    assert_says(is_driven() ? "still dialing" : "127.0.0.2: no answer");
+    assert_says(is_driven() ? "still dialing" : "not tried");
     close_black_hole(&hole);
     forget_names();
 }
@@ -343,7 +343,7 @@ static void a_silent_resolver_is_left_behind_at_the_deadline(void **state)
     names.v4_delay = -1;
     names.v6_delay = -1;
     assert_no_socket(net_connect("tcp://silent.example:80", net_after(100)), NET_TIMEOUT);
-    assert_says("still looking up the name");
+    assert_says(is_driven() ? "still dialing" : "still looking up the name");
     assert_code(net_resolve("tcp://silent.example:80", &endpoint, 1, net_after(100)), NET_TIMEOUT);
     assert_took(elapsed_ms(since), 200, 2000);
     since = now_ms();

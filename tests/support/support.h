@@ -59,6 +59,12 @@ void check_says(const char *text, const char *words, const char *file, int line)
 /* Whether the loopback is this program's alone. */
 bool has_own_network(void);
 
+/* ---- Who makes the calls ---- */
+
+/* Whether the blocking calls of this program are played by a server with a poller, in driven/. A
+ * dial that ran out of time says then that it was still going on, and names no attempt. */
+bool is_driven(void);
+
 /* ---- Time ---- */
 
 /* How many times slower than natively programs may run here: 1, more under a sanitizer or valgrind,

@@ -16,8 +16,8 @@ void expect_event(net_poller *poller, net_socket *socket, unsigned ready);
 /* Nothing is told for so long, and to wait for it costs hardly any processor time. */
 void expect_quiet(net_poller *poller, int ms);
 
-/* Events in any order, at most COUNT_MOST of them, each of another socket: `count` sockets are told
- * of, all of them ready for something of `ready`. */
+/* All of these `count` sockets are told of and nobody else, with exactly this, in any order; some
+ * perhaps again before the others, but nobody is starved. */
 enum { COUNT_MOST = 2048 };
 void expect_all(net_poller *poller, net_socket *const *sockets, int count, unsigned ready);
 

@@ -6,11 +6,13 @@
 #include "contest.h"
 #include "crowd.h"
 #include "parts.h"
+#include "report.h"
 #include "udp.h"
 #include "wire.h"
 
 #include <arpa/inet.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -26,8 +28,10 @@ struct server {
     uint32_t next; /* who of the peers writes */
     int port;
     int fd;
+    int set; /* of epoll */
     net_socket *listener;
     net_socket **accepted;
+    net_poller *poller;
 };
 
 static _Alignas(PAGE) char buffer[BURST][SMALL];
@@ -59,6 +63,40 @@ static void answer_each(const struct server *self, const uint32_t *who)
         need(n == SMALL &&
                  sendto(self->fd, buffer, SMALL, 0, (struct sockaddr *)&from, length) == SMALL,
              "recvfrom and sendto");
+    }
+}
+
+static void open_epoll(struct server *self)
+{
+    struct epoll_event wanted = {.events = EPOLLIN};
+
+    open_raw(self);
+    self->set = epoll_create1(EPOLL_CLOEXEC);
+    need(epoll_ctl(self->set, EPOLL_CTL_ADD, self->fd, &wanted) == 0, "epoll_ctl");
+}
+
+/* Until there is nothing more, and then it waits. */
+static void answer_epoll(const struct server *self, const uint32_t *who)
+{
+    int answered = 0;
+
+    (void)who;
+    while (answered < BURST) {
+        struct epoll_event event;
+        struct sockaddr_in from;
+        socklen_t length = sizeof from;
+
+        need(epoll_wait(self->set, &event, 1, PATIENCE) == 1, "epoll_wait");
+        ssize_t n = 0;
+
+        while (n >= 0) {
+            n = recvfrom(self->fd, buffer, SMALL, MSG_DONTWAIT, (struct sockaddr *)&from, &length);
+            if (n >= 0) {
+                need(sendto(self->fd, buffer, SMALL, 0, (struct sockaddr *)&from, length) == SMALL,
+                     "sendto");
+                answered++;
+            }
+        }
     }
 }
 
@@ -120,6 +158,37 @@ static void open_accepted(struct server *self)
 {
     open_listener(self);
     self->accepted = crowd_accept(self->listener, self->peers);
+}
+
+static void open_watched(struct server *self)
+{
+    open_accepted(self);
+    self->poller = net_poller_open();
+    need(self->poller != NULL, "net_poller_open");
+    for (uint32_t i = 0; i < self->peers; i++) {
+        need(net_poller_watch(self->poller, self->accepted[i], NET_READABLE, NULL, NET_FOREVER) ==
+                 0,
+             "net_poller_watch");
+    }
+}
+
+/* A server that does not know who writes. */
+static void answer_watched(const struct server *self, const uint32_t *who)
+{
+    net_event events[BURST];
+    int answered = 0;
+
+    (void)who;
+    while (answered < BURST) {
+        int n = net_poller_wait(self->poller, events, BURST, net_after(PATIENCE));
+
+        need(n > 0, "net_poller_wait");
+        for (int i = 0; i < n; i++) {
+            need(net_recv(events[i].socket, buffer, SMALL, NET_NOW) == SMALL, "net_recv");
+            need(net_send(events[i].socket, buffer, SMALL, NET_NOW) == SMALL, "net_send");
+        }
+        answered += n;
+    }
 }
 
 static void answer_accepted(const struct server *self, const uint32_t *who)
@@ -188,6 +257,7 @@ static void compete(const char *title, struct server *servers, int count)
 
     for (int i = 0; i < count; i++) {
         servers[i].fd = -1;
+        servers[i].set = -1;
         servers[i].open(&servers[i]);
         entries[i] = (struct entry){servers[i].name, echo_round, &servers[i], servers[i].against};
     }
@@ -197,13 +267,28 @@ static void compete(const char *title, struct server *servers, int count)
             crowd_close(servers[i].accepted, servers[i].peers);
         }
         net_close(servers[i].listener, NET_NOW);
+        net_poller_close(servers[i].poller);
         if (servers[i].fd >= 0) {
             close(servers[i].fd);
+        }
+        if (servers[i].set >= 0) {
+            close(servers[i].set);
         }
     }
 }
 
-enum { EACH, EACH_AGAIN, EACH_FEW, MMSG, ACCEPTED, ACCEPTED_FEW, MESSAGES, SERVERS };
+enum {
+    EACH,
+    EACH_AGAIN,
+    EACH_FEW,
+    EPOLL,
+    MMSG,
+    ACCEPTED,
+    ACCEPTED_FEW,
+    WATCHED,
+    MESSAGES,
+    SERVERS
+};
 
 static struct server servers[SERVERS] = {
     {.name = "raw recvfrom, sendto",
@@ -216,6 +301,11 @@ static struct server servers[SERVERS] = {
      .open = open_raw,
      .answer = answer_each,
      .peers = FEW,
+     .against = EACH},
+    {.name = "raw epoll_wait, recvfrom, sendto",
+     .open = open_epoll,
+     .answer = answer_epoll,
+     .peers = MANY,
      .against = EACH},
     {.name = "raw recvmmsg, sendmmsg",
      .open = open_raw,
@@ -234,6 +324,12 @@ static struct server servers[SERVERS] = {
      .host = "127.0.0.1",
      .peers = FEW,
      .against = EACH},
+    {.name = "accepted, by a poller",
+     .open = open_watched,
+     .answer = answer_watched,
+     .host = "127.0.0.1",
+     .peers = MANY,
+     .against = EPOLL},
     {.name = "messages",
      .open = open_listener,
      .answer = answer_messages,
@@ -275,6 +371,8 @@ void echo_run(void)
 {
     compete("UDP echo server, 64 B, 10,000 peers, by the server's time", servers, SERVERS);
     target("echo, 10,000 accepted", contest_ratio(ACCEPTED, EACH).median, ">= 1.02");
+    target("echo, 10,000 accepted, by a poller, over a raw epoll loop",
+           contest_ratio(WATCHED, EPOLL).median, "(to compare)");
     target("echo, 64 messages a call", contest_ratio(MESSAGES, EACH).median, ">= 1.12");
     target("echo, time with 10,000 accepted over that with 10",
            contest_ratio(ACCEPTED_FEW, ACCEPTED).median, "<= 1.15");

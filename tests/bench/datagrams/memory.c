@@ -1,32 +1,15 @@
 /* What an accepted, idle peer takes of memory, and how long accepting very many takes. */
 #include "contest.h"
 #include "crowd.h"
+#include "footprint.h"
 #include "parts.h"
+#include "report.h"
 #include "udp.h"
 
 #include <malloc.h>
 #include <stdio.h>
-#include <unistd.h>
 
 enum { MANY = 100000, VERY_MANY = 1000000, STRIDE = 997 };
-
-/* With the blocks that malloc maps one by one, such as a large table. */
-static double heap(void)
-{
-    struct mallinfo2 info = mallinfo2();
-
-    return (double)(info.uordblks + info.hblkhd);
-}
-
-static double resident(void)
-{
-    long pages = 0;
-    FILE *file = fopen("/proc/self/statm", "r");
-
-    need(file != NULL && fscanf(file, "%*d %ld", &pages) == 1, "/proc/self/statm");
-    fclose(file);
-    return (double)pages * (double)sysconf(_SC_PAGESIZE);
-}
 
 /* One in so many of the crowd still gets its answer. */
 static void check(net_socket *listener, net_socket **accepted, uint32_t count)
@@ -47,17 +30,17 @@ static void check(net_socket *listener, net_socket **accepted, uint32_t count)
 static double accept_many(uint32_t count)
 {
     malloc_trim(0); /* or what was freed before would count for nothing now */
-    double heap_before = heap();
-    double resident_before = resident();
+    struct footprint before = footprint_now();
     double begun = contest_now();
     net_socket *listener = udp_listen("127.0.0.1", "&idle=off&peers=1000000");
     net_socket **accepted = crowd_accept(listener, count);
     double seconds = contest_now() - begun;
-    double bytes = (heap() - heap_before) / count - (double)sizeof *accepted;
+    struct footprint after = footprint_now();
+    double bytes = (after.heap - before.heap) / count - (double)sizeof *accepted;
 
     printf("%u accepted peers, idle: %.1f bytes of heap each, %.0f MiB resident more, "
            "accepted in %.1f s\n",
-           count, bytes, (resident() - resident_before) / (1024 * 1024), seconds);
+           count, bytes, (after.resident - before.resident) / (1024 * 1024), seconds);
     check(listener, accepted, count);
     begun = contest_now();
     crowd_close(accepted, count);

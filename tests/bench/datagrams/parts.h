@@ -1,4 +1,4 @@
-/* The parts of bench_datagrams, and the table that they fill. */
+/* The parts of bench_datagrams. */
 #ifndef BENCH_PARTS_H
 #define BENCH_PARTS_H
 
@@ -10,8 +10,5 @@ void echo_run(void);
 void strangers_run(void);
 void memory_run(void);
 void ping_pong_run(void);
-
-/* A line of the closing table: what was measured, and what is wanted of it (">= 8"). */
-void target(const char *what, double measured, const char *wanted);
 
 #endif

@@ -3,6 +3,7 @@
  * is made for the call, by a look at the clock that the raw calls do without. */
 #include "contest.h"
 #include "parts.h"
+#include "report.h"
 #include "udp.h"
 
 #include <pthread.h>

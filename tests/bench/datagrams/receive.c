@@ -5,6 +5,7 @@
  * calls that take a pile, unless the contestant's name says otherwise. */
 #include "contest.h"
 #include "parts.h"
+#include "report.h"
 #include "udp.h"
 #include "wire.h"
 

@@ -7,6 +7,7 @@
  * sender; a queue that is full would make the kernel throw away what others must deliver. */
 #include "contest.h"
 #include "parts.h"
+#include "report.h"
 #include "udp.h"
 #include "wire.h"
 

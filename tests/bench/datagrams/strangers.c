@@ -6,6 +6,7 @@
 #include "contest.h"
 #include "crowd.h"
 #include "parts.h"
+#include "report.h"
 #include "udp.h"
 
 #include <stdlib.h>

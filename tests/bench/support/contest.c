@@ -13,6 +13,8 @@ enum { ROUNDS = 40, MAX_ROUNDS = 1000, MAX_ENTRIES = 16 };
 
 static int rounds = ROUNDS;
 static double round_seconds;
+static cpu_set_t all; /* processors that it may use */
+static cpu_set_t one;
 static double rate[MAX_ENTRIES][MAX_ROUNDS];
 
 void fail(const char *what)
@@ -24,17 +26,26 @@ void fail(const char *what)
 
 void contest_open(const char *text, double seconds)
 {
-    cpu_set_t one;
-
     rounds = text != NULL ? atoi(text) : ROUNDS;
     if (rounds < 1 || rounds > MAX_ROUNDS) {
         fprintf(stderr, "%s: ROUNDS is from 1 to %d\n", program_invocation_short_name, MAX_ROUNDS);
         exit(2);
     }
     round_seconds = seconds;
+    need(sched_getaffinity(0, sizeof all, &all) == 0, "sched_getaffinity");
     CPU_ZERO(&one);
     CPU_SET((size_t)sched_getcpu(), &one); /* where it runs already, it may run */
-    need(sched_setaffinity(0, sizeof one, &one) == 0, "sched_setaffinity");
+    contest_roam(false);
+}
+
+double contest_seconds(void)
+{
+    return round_seconds;
+}
+
+void contest_roam(bool roam)
+{
+    need(sched_setaffinity(0, sizeof(cpu_set_t), roam ? &all : &one) == 0, "sched_setaffinity");
 }
 
 static double read_clock(clockid_t clock)
@@ -85,7 +96,7 @@ struct spread contest_ratio(int of, int to)
     return spread_of(ratio);
 }
 
-static double median_rate(int of)
+double contest_rate(int of)
 {
     double copy[MAX_ROUNDS];
 
@@ -117,7 +128,7 @@ void contest_run(const char *title, const struct entry *entries, int count)
         struct spread ratio = contest_ratio(i, against);
 
         printf("  %-*s %10.0f /s  %7.3f of %s (quartiles %.3f to %.3f)\n", width, entries[i].name,
-               median_rate(i), ratio.median, entries[against].name, ratio.low, ratio.high);
+               contest_rate(i), ratio.median, entries[against].name, ratio.low, ratio.high);
     }
     fflush(stdout);
 }

@@ -40,6 +40,12 @@ static inline void need(bool good, const char *what)
 /* Stay on one processor, in rounds that are `seconds` long, as many as the text says. */
 void contest_open(const char *rounds, double seconds);
 
+/* How long a round is. */
+double contest_seconds(void);
+
+/* Leave the processor for all that there are, until it is asked to stay again. */
+void contest_roam(bool roam);
+
 double contest_now(void);   /* seconds */
 double contest_spent(void); /* processor seconds of this thread */
 
@@ -51,5 +57,8 @@ void contest_run(const char *title, const struct entry *entries, int count);
 
 /* Of the last contest: how many times as fast one was as another. */
 struct spread contest_ratio(int of, int to);
+
+/* Of the last contest: the median of its operations per second. */
+double contest_rate(int of);
 
 #endif

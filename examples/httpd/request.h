@@ -1,0 +1,44 @@
+/* The head of an HTTP/1.1 request, taken apart strictly (RFC 9112). What is not plainly right is
+ * refused: two programs that read one request in two ways can be played off against each other. */
+#ifndef HTTPD_REQUEST_H
+#define HTTPD_REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    REQUEST_LINE_MAX = 4096, /* a longer first line is answered with 414 */
+    REQUEST_HEAD_MAX = 8192  /* a longer head with 431 */
+};
+
+/* The fields that matter here; NULL where the request has none. */
+enum request_field {
+    FIELD_HOST,
+    FIELD_CONTENT_LENGTH,
+    FIELD_TRANSFER_ENCODING,
+    FIELD_RANGE,
+    FIELD_IF_RANGE,
+    FIELD_IF_NONE_MATCH,
+    FIELD_CONNECTION,
+    FIELDS
+};
+
+struct request {
+    bool is_head;     /* as GET, but without the content */
+    bool keeps_alive; /* another request may follow on this connection */
+    const char *path; /* decoded, begins with a slash, without the query */
+    const char *field[FIELDS];
+    size_t size; /* of the head, with all its ends of line */
+};
+
+/* Read the request at the beginning of `bytes`, in place: what it points to lies in there. Returns
+ * 200; 0 when the head is not all there yet; or the status that refuses it, and then nothing
+ * that follows it can be trusted. */
+int request_read(struct request *request, char *bytes, size_t size);
+
+/* Which of `size` bytes a Range field asks for: from `first` up to but without `end`. Returns 206;
+ * 416 when there are none such; or 200 when it asks for all, or for what is not understood. */
+int request_range(const char *range, int64_t size, int64_t *first, int64_t *end);
+
+#endif

@@ -1,0 +1,226 @@
+/* port_check [-t MS] HOST PORT... - which tcp ports of a host can be dialed, all at once.
+ *
+ *     port_check localhost 22 80 8000-8099
+ *     port_check -t 500 2001:db8::7 1-1024
+ *
+ * Nothing waits for anything else: every dial is on its way before the first is decided, and one
+ * poller tells which is. All of it takes MS milliseconds (3000) at most. When there are more ports
+ * than the process may have dials, they go in waves, each with its share of the time that is left.
+ *
+ * A name is dialed as a client would: a port is open when it is at any address of the name.
+ * Exit status: 0 all are open, 1 some are not, 2 nothing could be checked. */
+#define _POSIX_C_SOURCE 200809L
+
+#include <netfacade.h>
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    PORTS = 65535,
+    USUAL_MS = 3000,
+    FLIGHT = 1000,         /* dials at a time: more would only wait in queues on the way */
+    SPARE_DESCRIPTORS = 8, /* not for dials: the standard three, the poller's */
+    PER_DIAL = 4,          /* descriptors of a dial: its own set, and a name's first attempts */
+    NAME_SIZE = 253,       /* the longest name that there can be (RFC 1035) */
+    ADDRESS_SIZE = 300,
+    TICK_MS = 100, /* how often a terminal is told */
+    NS_PER_MS = 1000000
+};
+
+struct check {
+    int port;
+    int code; /* of the failed dial; 0: open */
+    net_socket *call;
+    net_deadline begun;
+    net_deadline took; /* nanoseconds */
+};
+
+static const char *host;
+static struct check checks[PORTS];
+static int count;        /* of `checks` */
+static int begun;        /* of them, the first ones */
+static int finished;     /* of those, any */
+static int opened;       /* of those */
+static int flight;       /* how many dials may be on their way at a time */
+static net_deadline end; /* of all of it */
+static net_poller *poller;
+
+/* ---- What is asked for ---- */
+
+static void usage(void)
+{
+    fputs("usage: port_check [-t MILLISECONDS] HOST PORT|FIRST-LAST...\n", stderr);
+    exit(2);
+}
+
+/* A number from 1 to `most`, and where it ends. */
+static int number(const char *text, char **rest, long most)
+{
+    long value = strtol(text, rest, 10);
+
+    if (text[0] < '0' || text[0] > '9' || value < 1 || value > most) {
+        usage();
+    }
+    return (int)value;
+}
+
+static void add_ports(const char *text)
+{
+    char *rest;
+    int first = number(text, &rest, PORTS);
+    int last = *rest == '-' ? number(rest + 1, &rest, PORTS) : first;
+
+    if (*rest != '\0' || first > last || count + last - first >= PORTS) {
+        usage();
+    }
+    for (int port = first; port <= last; port++) {
+        checks[count++].port = port;
+    }
+}
+
+/* ---- Dialing ---- */
+
+static void address_of(int port, char *address)
+{
+    bool bare = strchr(host, ':') != NULL; /* an IPv6 address has brackets in an address */
+
+    snprintf(address, ADDRESS_SIZE, bare ? "tcp://[%s]:%d" : "tcp://%s:%d", host, port);
+}
+
+static void finish(struct check *check, int code)
+{
+    check->code = code;
+    check->took = net_after(0) - check->begun;
+    net_close(check->call, NET_NOW); /* also ends a dial that is not decided */
+    finished++;
+    opened += code == 0;
+}
+
+/* Of the time that is left an equal share for each wave that it takes to dial all the rest. */
+static net_deadline share_of_time(void)
+{
+    net_deadline now = net_after(0);
+    int waves = (count - begun + flight - 1) / flight;
+
+    return net_after((end - now) / NS_PER_MS / waves);
+}
+
+static void dial_next(void)
+{
+    struct check *check = &checks[begun];
+    net_deadline deadline = share_of_time();
+    char address[ADDRESS_SIZE];
+
+    address_of(check->port, address);
+    check->begun = net_after(0);
+    check->call = net_connect(address, NET_NOW);
+    if (check->call == NULL && begun > finished) {
+        flight = begun - finished; /* no descriptor for one more: this one will be the next */
+        return;
+    }
+    begun++;
+    if (check->call == NULL ||
+        net_poller_watch(poller, check->call, NET_WRITABLE, check, deadline) != 0) {
+        finish(check, net_error());
+    }
+}
+
+/* To send nothing is 0 when the dial was won, and else says why it was lost. */
+static void decide(const net_event *event)
+{
+    bool decided = (event->ready & NET_WRITABLE) != 0;
+
+    finish(event->user, decided ? (int)net_send(event->socket, "", 0, NET_NOW) : NET_TIMEOUT);
+}
+
+static void check_all(void)
+{
+    bool terminal = isatty(STDERR_FILENO);
+    net_deadline told = net_after(0);
+    net_event event;
+
+    while (finished < count) {
+        while (begun < count && begun - finished < flight) {
+            dial_next();
+        }
+        if (net_poller_wait(poller, &event, 1, terminal ? net_after(TICK_MS) : NET_FOREVER) > 0) {
+            decide(&event);
+        }
+        if (terminal && net_after(-TICK_MS) > told) {
+            fprintf(stderr, "\r%d of %d, %d open ", finished, count, opened);
+            told = net_after(0);
+        }
+    }
+    if (terminal) {
+        fputs("\r\033[K", stderr); /* away with the line */
+    }
+}
+
+/* ---- What came of it ---- */
+
+static void print_table(void)
+{
+    int refused = 0;
+    int late = 0;
+
+    puts(" port        ms  service           state");
+    for (const struct check *check = checks; check < checks + count; check++) {
+        const struct servent *service = getservbyport(htons((uint16_t)check->port), "tcp");
+        const char *state = check->code == 0 ? "open" : net_strerror(check->code);
+        printf("%5d  %8.1f  %-16s  %s\n", check->port, (double)check->took / NS_PER_MS,
+               service != NULL ? service->s_name : "-", state);
+        refused += check->code == NET_REFUSED;
+        late += check->code == NET_TIMEOUT;
+    }
+    printf("%d open, %d refused, %d timed out, %d other\n", opened, refused, late,
+           count - opened - refused - late);
+}
+
+/* So many that each finds its descriptors. */
+static void bound_flight(void)
+{
+    long descriptors = sysconf(_SC_OPEN_MAX);
+    long bound = descriptors < 0 ? FLIGHT : (descriptors - SPARE_DESCRIPTORS) / PER_DIAL;
+
+    flight = bound > FLIGHT ? FLIGHT : bound < 1 ? 1 : (int)bound;
+}
+
+int main(int argc, char **argv)
+{
+    char address[ADDRESS_SIZE];
+    net_endpoint somewhere;
+    char *rest = "";
+    int first = 1;
+    int within = USUAL_MS;
+
+    if (argc > 2 && strcmp(argv[1], "-t") == 0) {
+        within = number(argv[2], &rest, INT32_MAX);
+        first = 3;
+    }
+    if (argc < first + 2 || *rest != '\0' || argv[first][0] == '-' ||
+        strlen(argv[first]) > NAME_SIZE) {
+        usage();
+    }
+    host = argv[first];
+    for (int i = first + 1; i < argc; i++) {
+        add_ports(argv[i]);
+    }
+    end = net_after(within);
+    address_of(checks[0].port, address);
+    poller = net_poller_open();
+    if (poller == NULL || net_resolve(address, &somewhere, 1, end) < 0) {
+        fprintf(stderr, "port_check: %s\n", net_error_text()); /* said once, not for each port */
+        return 2;
+    }
+    bound_flight();
+    check_all();
+    print_table();
+    net_poller_close(poller);
+    return opened == count ? EXIT_SUCCESS : EXIT_FAILURE;
+}

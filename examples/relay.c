@@ -1,0 +1,399 @@
+/* relay LISTEN-ADDRESS TARGET-ADDRESS [SECONDS] - joins whoever calls the one address to the other.
+ *
+ *     relay tcp://:7000 tcp://db.example:5432      a door in front of a server
+ *     relay udp://127.0.0.1:53 udp://9.9.9.9:53    datagrams stay as they are
+ *     relay tcp://[::1]:7000 udp://127.0.0.1:7000  any wire to any other
+ *
+ * One thread serves all, and nobody is waited for but in net_poller_wait: every other call has
+ * NET_NOW. What one end says goes through a buffer of fixed size; while that is full nobody listens
+ * to that end, so the system makes it wait. An end that has finished speaking is still spoken to.
+ * SECONDS (10) is the patience with a dial, with a leave-taking, and with all after SIGTERM, which
+ * takes no more calls and ends after the last one. SIGUSR1 prints what was carried. */
+#define _POSIX_C_SOURCE 200809L
+
+#include <netfacade.h>
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    BUFFER_SIZE = 65536,  /* every datagram fits: the largest has 65,507 bytes */
+    DATAGRAM_SIZE = 1200, /* how much of a stream one datagram carries: few enough for every path */
+    RETRY_MS = 100,       /* between dials while all descriptors are in use */
+    PATIENCE_S = 10
+};
+
+/* One end of a call, and what it says to the other end. */
+struct end {
+    struct call *call;
+    struct end *other;
+    net_socket *socket;
+    bool is_datagrams;
+    bool is_open;    /* the target is not while it is dialed */
+    bool is_waiting; /* something is in the buffer; it may be an empty datagram */
+    bool is_silent;  /* it says no more */
+    bool is_unheard; /* and the other end takes no more, so what it says is thrown away */
+    bool is_done;    /* it is silent, all it said has arrived, and the other end knows */
+    size_t start;    /* what is left in the buffer */
+    size_t size;
+    char buffer[BUFFER_SIZE];
+};
+
+struct call {
+    struct call *next;
+    struct call **link; /* what points at this one */
+    struct end caller;
+    struct end target;
+    net_deadline dial_deadline;
+    net_deadline deadline; /* what then happens: see expired() */
+    bool is_over;
+    char name[128];
+};
+
+static net_poller *poller; /* set before the signal handler is installed */
+static net_socket *listener;
+static bool listens_to_datagrams;
+static const char *target_address;
+static bool target_is_datagrams;
+static int64_t patience_ms = PATIENCE_S * 1000;
+static struct call *calls;
+static long long taken;
+static int status = EXIT_SUCCESS;
+static volatile sig_atomic_t is_asked; /* for the counters */
+static volatile sig_atomic_t is_ended;
+
+/* A handler can do little more than this; the wake is never lost, so the loop sees the flag. */
+static void on_signal(int number)
+{
+    *(number == SIGUSR1 ? &is_asked : &is_ended) = 1;
+    net_poller_wake(poller);
+}
+
+static void complain(const char *name, const char *sentence)
+{
+    fprintf(stderr, "relay: %s%s%s\n", name, name[0] != '\0' ? ": " : "", sentence);
+}
+
+/* ---- What an end says, and how it reaches the other ---- */
+
+/* A stream is listened to all the same: to close it before its end would reset it, and what the
+ * other end had said last might be lost on its way. */
+static void lose_listener(struct end *end)
+{
+    end->is_unheard = true;
+    end->is_waiting = false;
+    end->is_silent = end->is_silent || end->is_datagrams;
+}
+
+static void listen_to(struct end *end)
+{
+    size_t room = end->other->is_datagrams && !end->is_datagrams ? DATAGRAM_SIZE : BUFFER_SIZE;
+    ssize_t got = net_recv(end->socket, end->buffer, room, NET_NOW);
+
+    if (got >= 0) {
+        end->is_waiting = !end->is_unheard;
+        end->start = 0;
+        end->size = (size_t)got;
+    } else if (end->is_datagrams && (got == NET_REFUSED || got == NET_UNREACHABLE)) {
+        return; /* one that we sent has not arrived; the next may */
+    } else if (got != NET_TIMEOUT) {
+        end->is_silent = true;
+        if (got != NET_EOF || end->is_datagrams) {
+            lose_listener(end->other); /* broken, or a peer who was silent for `idle`: it is gone */
+            end->call->is_over = !end->other->is_open;
+        }
+    }
+}
+
+/* Pass on what there is; and the end, after all that was said. Datagrams have none to pass on. */
+static void pass_on(struct end *end)
+{
+    struct end *to = end->other;
+
+    if (end->is_waiting && to->is_open) {
+        ssize_t sent = net_send(to->socket, end->buffer + end->start, end->size, NET_NOW);
+        if (sent >= 0) {
+            end->start += (size_t)sent;
+            end->size -= (size_t)sent;
+            end->is_waiting = end->size > 0;
+            if (end->call->deadline != NET_FOREVER) { /* see is_leaving(): it may go on so */
+                end->call->deadline = net_after(patience_ms);
+            }
+        } else if (sent != NET_TIMEOUT && to->is_datagrams) {
+            end->is_waiting = false; /* lost, as may happen to a datagram anyway */
+        } else if (sent != NET_TIMEOUT) {
+            lose_listener(end);
+        }
+    }
+    if (end->is_silent && !end->is_waiting && !end->is_done && to->is_open) {
+        end->is_done = true;
+        if (!to->is_datagrams) {
+            net_shutdown(to->socket);
+        }
+    }
+}
+
+/* ---- A call: its dial, its deadlines, its end ---- */
+
+static void hang_up(struct call *call)
+{
+    *call->link = call->next;
+    if (call->next != NULL) {
+        call->next->link = call->link;
+    }
+    net_close(call->caller.socket, NET_NOW); /* this takes them out of the poller, too */
+    net_close(call->target.socket, NET_NOW);
+    free(call);
+}
+
+/* Without descriptors for a dial, those that callers would take are left to the dials. */
+static void fail_dial(struct call *call)
+{
+    if (net_error() != NET_LIMIT) {
+        complain(call->name, net_error_text());
+        call->is_over = true;
+    } else {
+        call->deadline = net_after(RETRY_MS);
+        if (listener != NULL) {
+            net_poller_watch(poller, listener, 0, NULL, net_after(2L * RETRY_MS));
+        }
+    }
+    net_close(call->target.socket, NET_NOW);
+    call->target.socket = NULL;
+}
+
+static void dial(struct call *call)
+{
+    call->deadline = call->dial_deadline;
+    call->target.socket = net_connect(target_address, NET_NOW); /* the poller tells when decided */
+    if (call->target.socket == NULL) {
+        fail_dial(call);
+    }
+}
+
+static void end_dial(struct call *call)
+{
+    char peer[sizeof call->name];
+
+    if (net_get(call->target.socket, "peer", peer, sizeof peer) >= 0) {
+        call->target.is_open = true;
+        call->deadline = NET_FOREVER;
+        pass_on(&call->caller);
+    } else if (net_error() != NET_TIMEOUT) {
+        fail_dial(call);
+    }
+}
+
+static void expired(struct call *call)
+{
+    if (call->target.socket == NULL && net_after(0) < call->dial_deadline) {
+        dial(call);
+        return;
+    }
+    if (!call->target.is_open) {
+        complain(call->name, "the target does not answer in time");
+    }
+    call->is_over = true;
+}
+
+/* An end has finished, and the other one need not: nobody hears it, or it speaks in datagrams,
+ * which have no end. */
+static bool is_leaving(const struct end *end)
+{
+    return end->is_silent && (end->other->is_unheard || end->other->is_datagrams);
+}
+
+/* What can be read is asked for only while there is room, what can be written only while there is
+ * something: what is always ready and never wanted would keep the loop busy. */
+static bool watch(struct end *end, net_deadline deadline)
+{
+    unsigned interest = 0;
+
+    if (!end->is_waiting && !end->is_silent && end->is_open) {
+        interest |= NET_READABLE;
+    }
+    if (end->other->is_waiting || !end->is_open) {
+        interest |= NET_WRITABLE;
+    }
+    return end->socket == NULL ||
+           net_poller_watch(poller, end->socket, interest, end, deadline) == 0;
+}
+
+/* After everything that happens to a call. It may be gone afterwards. */
+static void settle(struct call *call)
+{
+    if (call->deadline == NET_FOREVER && (is_leaving(&call->caller) || is_leaving(&call->target))) {
+        call->deadline = net_after(patience_ms);
+    }
+    if (call->is_over || (call->caller.is_done && call->target.is_done) ||
+        !watch(&call->caller, call->deadline) || !watch(&call->target, NET_FOREVER)) {
+        hang_up(call);
+    }
+}
+
+static void handle(struct end *end, unsigned ready)
+{
+    struct call *call = end->call;
+
+    if ((ready & NET_EXPIRED) != 0) {
+        expired(call);
+    } else if (!end->is_open) {
+        end_dial(call);
+    } else {
+        if ((ready & NET_READABLE) != 0 && !end->is_waiting && !end->is_silent) {
+            listen_to(end);
+        }
+        pass_on(end);
+        pass_on(end->other);
+    }
+    settle(call);
+}
+
+/* ---- Taking calls, telling, ending ---- */
+
+static void begin(net_socket *caller)
+{
+    struct call *call = calloc(1, sizeof *call);
+
+    if (call == NULL) {
+        net_close(caller, NET_NOW);
+        return;
+    }
+    net_get(caller, "peer", call->name, sizeof call->name);
+    call->caller.socket = caller;
+    call->caller.is_datagrams = listens_to_datagrams;
+    call->caller.is_open = true;
+    call->target.is_datagrams = target_is_datagrams;
+    call->caller.call = call;
+    call->target.call = call;
+    call->caller.other = &call->target;
+    call->target.other = &call->caller;
+    call->dial_deadline = net_after(patience_ms);
+    call->link = &calls;
+    call->next = calls;
+    if (calls != NULL) {
+        calls->link = &call->next;
+    }
+    calls = call;
+    taken++;
+    dial(call);
+    settle(call);
+}
+
+static void take_call(unsigned ready)
+{
+    if ((ready & NET_EXPIRED) != 0) { /* it was left alone for a while: see fail_dial() */
+        net_poller_watch(poller, listener, NET_READABLE, NULL, NET_FOREVER);
+        return;
+    }
+    net_socket *caller = net_accept(listener, NET_NOW);
+
+    if (caller != NULL) {
+        begin(caller);
+    } else if (net_error() != NET_TIMEOUT && net_error() != NET_LIMIT) {
+        complain("", net_error_text()); /* with NET_LIMIT the poller tells when there is room */
+        status = EXIT_FAILURE;
+        is_ended = 1;
+    }
+}
+
+static long long count_of(net_socket *socket, const char *name)
+{
+    char text[32] = "0"; /* as long as there is no target */
+
+    net_get(socket, name, text, sizeof text);
+    return strtoll(text, NULL, 10);
+}
+
+static void print_counters(void)
+{
+    int open = 0;
+
+    for (const struct call *call = calls; call != NULL; call = call->next) {
+        net_socket *caller = call->caller.socket;
+        net_socket *target = call->target.socket;
+        fprintf(stderr, "relay: %s %s: %lld of %lld bytes there, %lld of %lld back\n", call->name,
+                call->target.is_open ? "open" : "dialing", count_of(target, "bytes-sent"),
+                count_of(caller, "bytes-received"), count_of(caller, "bytes-sent"),
+                count_of(target, "bytes-received"));
+        open++;
+    }
+    fprintf(stderr, "relay: %d open, %lld taken\n", open, taken);
+}
+
+/* Until SIGTERM, and then until the last call has ended or nobody has any patience left. */
+static void serve(void)
+{
+    net_deadline deadline = NET_FOREVER;
+    net_event event;
+    int count = 0;
+
+    while (count >= 0 || count == NET_TIMEOUT) {
+        if (is_asked) {
+            is_asked = 0;
+            print_counters();
+        }
+        if (is_ended && listener != NULL) {
+            net_close(listener, NET_NOW); /* accepted calls live on without it */
+            listener = NULL;
+            deadline = net_after(patience_ms);
+        }
+        if (listener == NULL && (calls == NULL || net_after(0) >= deadline)) {
+            return;
+        }
+        /* One event at a time: of several, a later one could be of a call that an earlier one has
+         * ended. It costs no more, for what the system tells at once is kept inside. */
+        count = net_poller_wait(poller, &event, 1, deadline);
+        if (count > 0 && event.user != NULL) {
+            handle(event.user, event.ready);
+        } else if (count > 0) {
+            take_call(event.ready);
+        }
+    }
+    complain("", net_error_text());
+    status = EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+    char local[128];
+    net_endpoint unused; /* nobody waits for a name here: this only says whether it is an address */
+    long seconds = argc == 4 ? strtol(argv[3], NULL, 10) : PATIENCE_S;
+
+    if (argc < 3 || argc > 4 || seconds < 1 || seconds > INT32_MAX) {
+        fprintf(stderr, "usage: relay LISTEN-ADDRESS TARGET-ADDRESS [SECONDS]\n");
+        return 2;
+    }
+    patience_ms = (int64_t)seconds * 1000;
+    target_address = argv[2];
+    target_is_datagrams = strncmp(target_address, "udp:", 4) == 0;
+    listens_to_datagrams = strncmp(argv[1], "udp:", 4) == 0;
+    poller = net_poller_open();
+    listener = net_listen(argv[1]);
+    if (listener == NULL || poller == NULL ||
+        net_resolve(target_address, &unused, 1, NET_NOW) == NET_ADDRESS ||
+        net_poller_watch(poller, listener, NET_READABLE, NULL, NET_FOREVER) < 0) {
+        complain("", net_error_text());
+        return EXIT_FAILURE;
+    }
+    sigaction(SIGUSR1, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    signal(SIGPIPE, SIG_IGN); /* nobody may be reading what is printed */
+    net_get(listener, "local", local, sizeof local);
+    printf("listening on %s\n", local);
+    fflush(stdout);
+
+    serve();
+    signal(SIGUSR1, SIG_IGN); /* the handler must not meet a closed poller */
+    signal(SIGTERM, SIG_IGN);
+    while (calls != NULL) {
+        complain(calls->name, "is cut off");
+        hang_up(calls);
+    }
+    net_poller_close(poller);
+    return status;
+}

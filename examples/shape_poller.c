@@ -1,0 +1,96 @@
+/* shape_poller [ADDRESS] - says back what it hears, to all callers on one thread.
+ *
+ * The third of three shapes of one server; docs/server-shapes.md says which one when. No call ever
+ * waits here, so where each caller is in his call is not a line of the program but a structure. Who
+ * does not listen is not heard either until he does: he costs his structure and no more. */
+#include <netfacade.h>
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    BUFFER_SIZE = 65536, /* every datagram fits; memory that is never used is not real */
+    PATIENCE_MS = 60000  /* who says nothing, or hears nothing, for so long is hung up on */
+};
+
+struct caller {
+    net_socket *call;
+    bool owed;   /* something he said was not said back yet, */
+    size_t size; /* so many bytes, */
+    size_t said; /* but for these */
+    char words[BUFFER_SIZE];
+};
+
+/* Hear something, or say what is owed, as far as it goes without waiting. */
+static ssize_t step(struct caller *who)
+{
+    ssize_t done;
+
+    if (!who->owed) {
+        done = net_recv(who->call, who->words, sizeof who->words, NET_NOW);
+        if (done < 0) {
+            return done;
+        }
+        who->owed = true;
+        who->size = (size_t)done;
+        who->said = 0;
+    }
+    done = net_send(who->call, who->words + who->said, who->size - who->said, NET_NOW);
+    if (done >= 0) {
+        who->said += (size_t)done;
+        who->owed = who->said < who->size;
+    }
+    return done;
+}
+
+static struct caller *answer(net_socket *door)
+{
+    net_socket *call = net_accept(door, NET_NOW);
+    struct caller *who = call != NULL ? malloc(sizeof *who) : NULL;
+
+    if (who != NULL) {
+        who->call = call;
+        who->owed = false;
+    } else {
+        net_close(call, NET_NOW);
+    }
+    return who;
+}
+
+static void serve(net_poller *poller, net_socket *door)
+{
+    net_event event;
+    int count = net_poller_wait(poller, &event, 1, NET_FOREVER);
+    struct caller *who = count < 1 ? NULL : event.user != NULL ? event.user : answer(door);
+
+    if (who == NULL) {
+        return;
+    }
+    ssize_t done = event.ready == NET_EXPIRED ? NET_EOF : step(who);
+    if ((done < 0 && done != NET_TIMEOUT) ||
+        net_poller_watch(poller, who->call, who->owed ? NET_WRITABLE : NET_READABLE, who,
+                         net_after(PATIENCE_MS)) < 0) {
+        net_close(who->call, NET_NOW);
+        free(who);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    char local[128];
+    net_poller *poller = net_poller_open();
+    net_socket *door = net_listen(argc > 1 ? argv[1] : "tcp://127.0.0.1:7000");
+
+    if (poller == NULL || door == NULL ||
+        net_poller_watch(poller, door, NET_READABLE, NULL, NET_FOREVER) < 0) {
+        fprintf(stderr, "shape_poller: %s\n", net_error_text());
+        return 1;
+    }
+    net_get(door, "local", local, sizeof local);
+    printf("listening on %s\n", local);
+    fflush(stdout);
+    for (;;) {
+        serve(poller, door);
+    }
+}

@@ -1,0 +1,136 @@
+# For the tests of the example `relay`: sourced by them as interop.sh is, which this brings along.
+# shellcheck shell=sh
+# shellcheck disable=SC2034,SC2317 # what it sets and defines is used by them
+
+build=${NETFACADE_BUILD_DIR:-build/gcc}
+bin=$build/examples
+peer=$build/tests/scripted_peer
+
+# Where the system allows it, in a network whose ports nobody else takes.
+if [ "${1-}" != inside ] && unshare -n ip link set lo up 2>/dev/null; then
+    exec unshare -n sh "$0" inside
+fi
+[ "${1-}" != inside ] || ip link set lo up
+
+# shellcheck source=tests/support/interop.sh
+. "$(dirname "$0")/../support/interop.sh"
+
+ok() {
+    echo "passed: $*"
+}
+
+# within PROGRAM...: for two minutes at most.
+within() {
+    timeout --foreground 120 "$@"
+}
+
+# start NAME PROGRAM...: in the background, saying into NAME.out and NAME.err; its pid is $started.
+start() {
+    name=$1
+    shift
+    rm -f "$work/$name.out" "$work/$name.err" # what another of that name said is not its word
+    "$@" </dev/null >"$work/$name.out" 2>"$work/$name.err" &
+    started=$!
+    running="$running $started"
+}
+
+# said NAME WORDS: until it has said a line that begins so.
+said() {
+    until_true grep -qs "^$2" "$work/$1.out"
+}
+
+# start_listening NAME PROGRAM...: as start; where it then listens is $address, and its $port.
+start_listening() {
+    start "$@"
+    said "$1" 'listening on '
+    address=$(sed -n 's/^listening on //p' "$work/$1.out")
+    port=${address##*:}
+}
+
+has_ended() {
+    case $(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null) in
+    Z* | '') true ;;
+    *) false ;;
+    esac
+}
+
+# ended PID: it ends by itself; its status is $status.
+ended() {
+    until_true has_ended "$1"
+    status=0
+    wait "$1" || status=$?
+    remaining=
+    for pid in $running; do
+        [ "$pid" = "$1" ] || remaining="$remaining $pid"
+    done
+    running=$remaining
+}
+
+# ended_well PID...: all of them.
+ended_well() {
+    for each in "$@"; do
+        ended "$each"
+        [ $status -eq 0 ] || fail "${scene-}: $each ends with $status"
+    done
+}
+
+stop() {
+    for each in "$@"; do
+        kill "$each" 2>/dev/null || :
+        ended "$each"
+    done
+}
+
+# start_relay LISTEN TARGET [SECONDS]: its pid is $relay, where it listens $address and $port.
+start_relay() {
+    start_listening relay "$bin/relay" "$@"
+    relay=$started
+}
+
+# stop_relay: SIGTERM, after which it says that all is well.
+stop_relay() {
+    kill "$relay"
+    ended_well "$relay"
+}
+
+# counters: what the relay prints when it is asked is in $work/counters.
+counters() {
+    answers=$(grep -c '^relay: [0-9]* open, ' "$work/relay.err") || :
+    kill -USR1 "$relay"
+    has_answered() {
+        [ "$(grep -c '^relay: [0-9]* open, ' "$work/relay.err")" -gt "$answers" ]
+    }
+    until_true has_answered
+    awk '/^relay: [0-9]+ open, / { last = block $0 "\n"; block = ""; next }
+        { block = block $0 "\n" } END { printf "%s", last }' "$work/relay.err" >"$work/counters"
+}
+
+# counted PATTERN NUMBER: so many lines of the counters match.
+counted() {
+    counters
+    [ "$(grep -c "$1" "$work/counters")" -eq "$2" ]
+}
+
+# open_are NUMBER: until so many calls go through the relay.
+open_are() {
+    until_true counted "^relay: $1 open, " 1
+}
+
+# ticks_of PID: of processor time, used so far.
+ticks_of() {
+    sed 's/.*) //' "/proc/$1/stat" | awk '{ print $12 + $13 }'
+}
+
+# rests WHEN: for a second the relay takes less than a tenth of a processor.
+rests() {
+    before=$(ticks_of "$relay")
+    sleep 1
+    after=$(ticks_of "$relay")
+    spent=$((after - before))
+    [ $((spent * 10)) -lt "$(getconf CLK_TCK)" ] || fail "$1: $spent ticks in a second"
+}
+
+# memory_of PID: in KiB.
+memory_of() {
+    sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$1/status"
+}

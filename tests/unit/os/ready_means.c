@@ -1,0 +1,188 @@
+/* wrap: epoll_create1 epoll_ctl timerfd_create malloc calloc realloc */
+/* Waiting for many descriptors without the means for it: nothing is lost, and nothing half done. */
+#include "os/cause.h"
+#include "ready_set.h"
+#include "support.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+
+/* ---- Calls that fail ---- */
+
+int __real_epoll_create1(int flags);
+int __wrap_epoll_create1(int flags);
+int __real_epoll_ctl(int set, int how, int fd, struct epoll_event *event);
+int __wrap_epoll_ctl(int set, int how, int fd, struct epoll_event *event);
+int __real_timerfd_create(int clock, int flags);
+int __wrap_timerfd_create(int clock, int flags);
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__real_realloc(void *memory, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+
+static int calls_left = -1; /* that succeed; -1: all */
+
+static bool strikes(int error)
+{
+    if (calls_left == 0) {
+        errno = error;
+        return true;
+    }
+    calls_left -= calls_left > 0 ? 1 : 0;
+    return false;
+}
+
+int __wrap_epoll_create1(int flags)
+{
+    return strikes(EMFILE) ? -1 : __real_epoll_create1(flags);
+}
+
+int __wrap_epoll_ctl(int set, int how, int fd, struct epoll_event *event)
+{
+    return how != EPOLL_CTL_DEL && strikes(ENOSPC) ? -1 : __real_epoll_ctl(set, how, fd, event);
+}
+
+int __wrap_timerfd_create(int clock, int flags)
+{
+    return strikes(EMFILE) ? -1 : __real_timerfd_create(clock, flags);
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return strikes(ENOMEM) ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return strikes(ENOMEM) ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *memory, size_t size)
+{
+    return strikes(ENOMEM) ? NULL : __real_realloc(memory, size);
+}
+
+/* ---- Without means ---- */
+
+static void a_set_that_cannot_be_opened_is_a_limit(void **state)
+{
+    int before = open_descriptors();
+    int means = 0;
+
+    ready_set_choose(template_of(state));
+    for (;;) {
+        calls_left = means++;
+        ready = body->open();
+        calls_left = -1;
+        if (ready != NULL) {
+            break;
+        }
+        assert_int_equal(nf_cause_pending()->code, NET_LIMIT);
+        assert_int_equal(open_descriptors(), before);
+    }
+    assert_true(means > 1);
+    body->close(ready);
+}
+
+/* What could not be added or changed leaves all else, and itself, as it was; to take out needs
+ * nothing. */
+static void a_change_that_fails_changes_nothing(void **state)
+{
+    static struct thing crowd[CROWD];
+
+    ready_set_open(template_of(state));
+    for (int i = 0; i < CROWD; i++) {
+        int code = NET_LIMIT;
+
+        thing_open(&crowd[i]);
+        thing_make_readable(&crowd[i]);
+        for (int means = 0; code != 0; means++) {
+            assert_in_range(means, 0, 4);
+            calls_left = means;
+            code = thing_watch(&crowd[i], NF_IN);
+            calls_left = -1;
+            assert_true(code == 0 || code == NET_LIMIT);
+        }
+        calls_left = 0;
+        code = thing_watch(&crowd[i], NF_OUT); /* poll's body needs nothing for this */
+        calls_left = -1;
+        assert_true(code == 0 || code == NET_LIMIT);
+        assert_int_equal(thing_watch(&crowd[i], NF_IN), 0);
+    }
+    for (int turn = 0; turn < 2 * TURNS; turn++) {
+        crowd_wait(crowd);
+    }
+    for (int i = 0; i < CROWD; i++) {
+        assert_true(crowd[i].told > 0);
+        calls_left = 0;
+        thing_close(&crowd[i]);
+        calls_left = -1;
+    }
+    assert_int_equal(body->wait(ready, answers, NET_NOW), 0);
+    body->close(ready);
+}
+
+/* A wait that has no memory says so or tells nothing, at once, and the next tells all. */
+static void a_wait_without_memory_does_not_sleep(void **state)
+{
+    struct thing thing;
+    enum { WAIT = 2000 }; /* ms */
+
+    ready_set_open(template_of(state));
+    thing_open(&thing);
+    thing_make_readable(&thing);
+    assert_int_equal(thing_watch(&thing, NF_IN), 0);
+    calls_left = 0;
+    net_deadline deadline = net_after(WAIT);
+    int n = body->wait(ready, answers, deadline);
+
+    calls_left = -1;
+    in_time(net_after(0) < deadline);
+    assert_true(n == 1 || n == 0 || n == NET_LIMIT);
+    assert_int_equal(told_of(&thing), NF_IN);
+    thing_close(&thing);
+    body->close(ready);
+}
+
+static bool is_readable(int fd, net_deadline deadline)
+{
+    struct nf_poll poll = {.fd = fd, .want = NF_IN};
+
+    return nf_poll(&poll, 1, deadline) == 1;
+}
+
+static void an_alarm_that_cannot_be_made_is_a_limit(void **state)
+{
+    int code = NET_LIMIT;
+
+    ready_set_open(template_of(state));
+    int before = open_descriptors();
+
+    for (int means = 0; code != 0; means++) {
+        assert_in_range(means, 0, 2);
+        calls_left = means;
+        code = body->alarm(ready, net_after(0));
+        calls_left = -1;
+        assert_true(code == 0 || code == NET_LIMIT);
+        assert_int_equal(open_descriptors(), before + (code == 0 ? 1 : 0));
+    }
+    assert_true(is_readable(body->fd(ready), soon()));
+    body->close(ready);
+}
+
+int main(void)
+{
+    static const char *const epoll[] = {"epoll", NULL};
+    const struct test both[] = {
+        TEST(a_set_that_cannot_be_opened_is_a_limit),
+        TEST(a_change_that_fails_changes_nothing),
+        TEST(a_wait_without_memory_does_not_sleep),
+    };
+    const struct test epolls[] = {
+        TEST(an_alarm_that_cannot_be_made_is_a_limit),
+    };
+
+    return run_over(ready_bodies, both) + run_over(epoll, epolls);
+}

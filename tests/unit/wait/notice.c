@@ -1,0 +1,358 @@
+/* wrap: write */
+/* Notices: a ring from any thread or signal handler is heard, is listed once, and costs a write
+ * only where somebody sleeps. */
+#include "wait/notice.h"
+#include "os/poll.h"
+#include "support.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <unistd.h>
+
+ssize_t __real_write(int fd, const void *data, size_t size);
+ssize_t __wrap_write(int fd, const void *data, size_t size);
+
+enum { NOTICES = 64, THREADS = 4, RINGS = 400000 };
+
+/* What hangs on the chime, with a count of what happened to each: more than a bit, so that a look
+ * that came too early is told from one that saw the last ring. */
+static struct nf_chime chime;
+static struct nf_notice notice[NOTICES];
+static atomic_int happened[NOTICES];
+static int seen[NOTICES];
+static atomic_int writes; /* to the bell */
+
+ssize_t __wrap_write(int fd, const void *data, size_t size)
+{
+    if (fd == (int)(uint32_t)atomic_load(&chime.bell.owner)) {
+        atomic_fetch_add(&writes, 1);
+    }
+    return __real_write(fd, data, size);
+}
+
+static void begin(void)
+{
+    assert_int_equal(nf_chime_open(&chime), 0);
+    writes = 0;
+    for (int i = 0; i < NOTICES; i++) {
+        notice[i].next = NULL;
+        notice[i].chime = &chime;
+        atomic_store(&notice[i].state, 0);
+        atomic_store(&happened[i], 0);
+        seen[i] = 0;
+    }
+}
+
+static void happen(int which)
+{
+    atomic_fetch_add(&happened[which], 1);
+    nf_notice_ring(&notice[which]);
+}
+
+/* Look at all that were rung: how many; each at most once. */
+static int look(void)
+{
+    bool listed[NOTICES] = {false};
+    struct nf_notice *rung = nf_chime_take(&chime);
+    int looked = 0;
+
+    while (rung != NULL) {
+        struct nf_notice *next = rung->next;
+        ptrdiff_t which = rung - notice;
+
+        assert_in_range(which, 0, NOTICES - 1);
+        assert_false(listed[which]);
+        listed[which] = true;
+        assert_true(nf_notice_unlist(rung));
+        seen[which] = atomic_load(&happened[which]);
+        looked++;
+        rung = next;
+    }
+    return looked;
+}
+
+static void assert_all_seen(void)
+{
+    for (int i = 0; i < NOTICES; i++) {
+        assert_int_equal(seen[i], atomic_load(&happened[i]));
+    }
+}
+
+static bool bell_is_rung(void)
+{
+    struct nf_poll poll = {.fd = nf_wake_fd(&chime.bell), .want = NF_IN};
+
+    return nf_poll(&poll, 1, NET_NOW) == 1;
+}
+
+static void notices_are_listed_once_in_the_order_of_their_first_ring(void **state)
+{
+    (void)state;
+    begin();
+    assert_false(nf_chime_has_rung(&chime));
+    assert_null(nf_chime_take(&chime));
+    happen(3);
+    happen(1);
+    happen(3);
+    happen(2);
+    happen(1);
+    assert_true(nf_chime_has_rung(&chime));
+    struct nf_notice *first = nf_chime_take(&chime);
+
+    assert_ptr_equal(first, &notice[3]);
+    assert_ptr_equal(first->next, &notice[1]);
+    assert_ptr_equal(first->next->next, &notice[2]);
+    assert_null(first->next->next->next);
+    assert_false(nf_chime_has_rung(&chime));
+    happen(3); /* still in the listener's hands */
+    assert_false(nf_chime_has_rung(&chime));
+    assert_true(nf_notice_unlist(first));
+    happen(3);
+    assert_ptr_equal(nf_chime_take(&chime), &notice[3]);
+    nf_chime_close(&chime);
+}
+
+/* What the listener has in a list of his own is not put into another, and tells that it rang. */
+static void a_notice_in_a_list_of_the_listeners_remembers_rings(void **state)
+{
+    (void)state;
+    begin();
+    assert_true(nf_notice_list(&notice[0]));
+    assert_false(nf_notice_list(&notice[0]));
+    assert_false(nf_notice_unlist(&notice[0]));
+    assert_true(nf_notice_list(&notice[0]));
+    happen(0);
+    assert_false(nf_chime_has_rung(&chime));
+    assert_true(nf_notice_unlist(&notice[0]));
+    happen(0);
+    assert_false(nf_notice_list(&notice[0]));
+    assert_int_equal(look(), 1);
+    nf_chime_close(&chime);
+}
+
+static void the_bell_is_written_to_only_when_armed_and_once(void **state)
+{
+    (void)state;
+    begin();
+    happen(0);
+    nf_chime_wake(&chime);
+    assert_int_equal(writes, 0);
+    assert_int_equal(look(), 1);
+    for (int round = 1; round <= 3; round++) {
+        nf_chime_arm(&chime);
+        assert_false(bell_is_rung());
+        for (int i = 0; i < NOTICES; i++) {
+            happen(i);
+            happen(i);
+            nf_chime_wake(&chime);
+        }
+        assert_int_equal(writes, round);
+        assert_true(bell_is_rung());
+        nf_chime_disarm(&chime);
+        nf_wake_drain(&chime.bell);
+        assert_int_equal(look(), NOTICES);
+        happen(0);
+        nf_chime_wake(&chime);
+        assert_int_equal(writes, round);
+        assert_int_equal(look(), 1);
+    }
+    nf_chime_arm(&chime);
+    nf_chime_wake(&chime); /* without any notice */
+    assert_true(bell_is_rung());
+    assert_int_equal(look(), 0);
+    nf_chime_close(&chime);
+}
+
+struct ringer {
+    pthread_t thread;
+    unsigned seed;
+    int rings;
+};
+
+static void *ring_at_random(void *argument)
+{
+    struct ringer *self = argument;
+
+    for (int i = 0; i < self->rings; i++) {
+        happen((int)random_below(&self->seed, NOTICES));
+    }
+    return NULL;
+}
+
+static void no_ring_of_many_threads_is_lost(void **state)
+{
+    struct ringer ringer[THREADS];
+    double since = now_ms();
+    int rings = RINGS / slowness();
+    int left = THREADS * rings;
+
+    (void)state;
+    begin();
+    for (int i = 0; i < THREADS; i++) {
+        ringer[i] = (struct ringer){.seed = (unsigned)i, .rings = rings};
+        assert_int_equal(pthread_create(&ringer[i].thread, NULL, ring_at_random, &ringer[i]), 0);
+    }
+    while (left > 0 && elapsed_ms(since) < 20000.0 * slowness()) {
+        look();
+        left = THREADS * rings;
+        for (int i = 0; i < NOTICES; i++) {
+            left -= seen[i];
+        }
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(ringer[i].thread, NULL);
+    }
+    assert_int_equal(left, 0);
+    assert_all_seen();
+    nf_chime_close(&chime);
+}
+
+/* ---- A listener that sleeps ---- */
+
+/* Sleep until the bell rings, as whoever listens does; false: nobody rang. */
+static bool sleep_and_look(void)
+{
+    struct nf_poll poll = {.fd = nf_wake_fd(&chime.bell), .want = NF_IN};
+    bool rung = true;
+
+    nf_chime_arm(&chime);
+    if (!nf_chime_has_rung(&chime)) {
+        net_deadline limit = soon();
+
+        while (nf_poll(&poll, 1, limit) == 0 && rung) {
+            rung = net_after(0) < limit; /* else it was a signal */
+        }
+    }
+    nf_chime_disarm(&chime);
+    nf_wake_drain(&chime.bell);
+    look();
+    return rung;
+}
+
+static atomic_int answered; /* rounds that the listener has seen */
+
+static void *ring_and_await_the_look(void *argument)
+{
+    struct ringer *self = argument;
+    net_deadline limit = soon();
+
+    for (int i = 1; i <= self->rings; i++) {
+        happen(i % NOTICES);
+        while (atomic_load(&answered) < i && net_after(0) < limit) {
+        }
+    }
+    return NULL;
+}
+
+/* Each ring comes as the listener is about to sleep: one lost, and both would wait for ever. */
+static void a_ring_wakes_who_is_about_to_sleep(void **state)
+{
+    struct ringer ringer = {.rings = 5000 / slowness()};
+    int rounds = 0;
+
+    (void)state;
+    begin();
+    atomic_store(&answered, 0);
+    assert_int_equal(pthread_create(&ringer.thread, NULL, ring_and_await_the_look, &ringer), 0);
+    while (rounds < ringer.rings && sleep_and_look()) {
+        rounds = 0;
+        for (int i = 0; i < NOTICES; i++) {
+            rounds += seen[i];
+        }
+        atomic_store(&answered, rounds);
+    }
+    atomic_store(&answered, ringer.rings);
+    pthread_join(ringer.thread, NULL);
+    assert_int_equal(rounds, ringer.rings);
+    assert_true(writes <= ringer.rings);
+    nf_chime_close(&chime);
+}
+
+/* ---- Signal handlers ---- */
+
+static atomic_int signals; /* handled */
+
+static void ring_in_handler(int number)
+{
+    (void)number;
+    happen(atomic_fetch_add(&signals, 1) % NOTICES);
+}
+
+struct sender {
+    pthread_t thread;
+    pthread_t target;
+    int count;
+};
+
+/* The next signal when the last was handled, so that none is merged with another. */
+static void *send_signals(void *argument)
+{
+    struct sender *self = argument;
+    net_deadline limit = soon();
+
+    for (int i = 0; i < self->count; i++) {
+        pthread_kill(self->target, SIGUSR2);
+        while (atomic_load(&signals) <= i && net_after(0) < limit) {
+            sched_yield();
+        }
+    }
+    return NULL;
+}
+
+/* The handler interrupts the listener in all he does: looking, arming, sleeping. */
+static void no_ring_of_a_signal_handler_is_lost(void **state)
+{
+    struct sigaction action = {.sa_handler = ring_in_handler};
+    struct sender sender = {.target = pthread_self(), .count = 2000 / slowness()};
+    int sum = 0;
+
+    (void)state;
+    begin();
+    atomic_store(&signals, 0);
+    assert_int_equal(sigaction(SIGUSR2, &action, NULL), 0);
+    assert_int_equal(pthread_create(&sender.thread, NULL, send_signals, &sender), 0);
+    bool rung = true;
+
+    while (rung && sum < sender.count) {
+        rung = sleep_and_look();
+        sum = 0;
+        for (int i = 0; i < NOTICES; i++) {
+            sum += seen[i];
+        }
+    }
+    pthread_join(sender.thread, NULL);
+    signal(SIGUSR2, SIG_DFL);
+    assert_true(rung);
+    assert_int_equal(sum, sender.count);
+    assert_all_seen();
+    nf_chime_close(&chime);
+}
+
+static void a_ring_keeps_errno(void **state)
+{
+    (void)state;
+    begin();
+    nf_chime_arm(&chime);
+    errno = 4321;
+    happen(0);
+    nf_chime_wake(&chime);
+    assert_int_equal(errno, 4321);
+    assert_int_equal(writes, 1);
+    nf_chime_close(&chime);
+}
+
+int main(void)
+{
+    const struct test tests[] = {
+        TEST(notices_are_listed_once_in_the_order_of_their_first_ring),
+        TEST(a_notice_in_a_list_of_the_listeners_remembers_rings),
+        TEST(the_bell_is_written_to_only_when_armed_and_once),
+        TEST(no_ring_of_many_threads_is_lost),
+        TEST(a_ring_wakes_who_is_about_to_sleep),
+        TEST(no_ring_of_a_signal_handler_is_lost),
+        TEST(a_ring_keeps_errno),
+    };
+
+    return run_once(tests);
+}
