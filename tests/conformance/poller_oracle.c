@@ -93,13 +93,11 @@ static const struct {
     void (*take)(void);
     unsigned weight;
 } steps[] = {
-    {step_dial, 3},     {step_accept, 3},
-    {step_send, 5},     {step_fill, 1},
-    {step_recv, 4},     {step_recv_line, 2},
-    {step_watch, 4},    {step_unwatch, 1},
-    {step_wait, 2},     {step_close, 2},
-    {step_shutdown, 1}, {step_cancel, 1},
-    {step_wake, 1},     {step_watch_by_the_wrong_poller, 1},
+    {step_dial, 3},           {step_accept, 3},   {step_send, 5},
+    {step_fill, 1},           {step_recv, 4},     {step_recv_line, 2},
+    {step_watch, 4},          {step_unwatch, 1},  {step_wait, 2},
+    {step_close, 2},          {step_shutdown, 1}, {step_cancel, 1},
+    {step_renew_listener, 1}, {step_wake, 1},     {step_watch_by_the_wrong_poller, 1},
 };
 
 static void take_a_step(void)

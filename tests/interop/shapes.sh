@@ -31,9 +31,10 @@ close_server() {
     stopped "$server" 143
 }
 
-# A few words from one, and megabytes from another who half-closes and reads on to the end.
+# A few words from one, and megabytes from another who half-closes and reads on to the end. The system
+# takes little at once, so that there is a rest to be sent later.
 talk_over_tcp() { # SHAPE FAMILY HOST
-    open_server "$1" "tcp://$3:0"
+    open_server "$1" "tcp://$3:0?sndbuf=4KiB"
     printf 'one\ntwo\n' | timeout 60 socat -t 60 STDIO "TCP$2:$3:$port" >"$work/heard" ||
         fail "$1: a few words"
     printf 'one\ntwo\n' | cmp -s - "$work/heard" || fail "$1: heard '$(cat "$work/heard")'"

@@ -10,7 +10,7 @@
 enum { REMAINS = 0xa5 };
 
 static unsigned char ruin[sizeof(net_socket)];
-static net_socket *fallen; /* its memory is kept, to see who writes to it */
+static void *fallen; /* its memory is kept, to see who writes to it */
 
 void __real_free(void *memory);
 void __wrap_free(void *memory);

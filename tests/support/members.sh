@@ -15,6 +15,7 @@ start() {
     shift
     input=/dev/null
     [ ! -p "$work/in/$name" ] || input=$work/in/$name
+    rm -f "$work/$name.out" "$work/$name.err" # what another of that name said is not its word
     "$@" <"$input" >"$work/$name.out" 2>"$work/$name.err" 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
     started=$!
     running="$running $started"

@@ -124,10 +124,11 @@ void step_close(void)
     forget_when_over(pair);
 }
 
-/* Peers that were accepted outlive it; whoever was not is forgotten. */
+/* Peers that were accepted outlive it, if they do not go with it; whoever was not is forgotten. */
 void step_renew_listener(void)
 {
     enum wire wire = (enum wire)dice(WIRES);
+    bool all_go = dice(2) == 0;
 
     if (wire == TCP && listener_has_news(TCP)) {
         return;
@@ -135,7 +136,9 @@ void step_renew_listener(void)
     for (int i = 0; i < PAIRS && wire == UDP; i++) {
         struct pair_of_ends *pair = &oracle.pair[i];
 
-        if (pair->is_used && pair->wire == UDP && pair->end[ACCEPTED].socket[0] == NULL) {
+        if (pair->is_used && pair->wire == UDP &&
+            (all_go || pair->end[ACCEPTED].socket[0] == NULL)) {
+            close_if_open(pair, ACCEPTED);
             close_if_open(pair, DIALED);
             forget_when_over(pair);
         }
