@@ -172,10 +172,7 @@ static void print_table(void)
     puts(" port        ms  service           state");
     for (const struct check *check = checks; check < checks + count; check++) {
         const struct servent *service = getservbyport(htons((uint16_t)check->port), "tcp");
-        const char *state = check->code == 0             ? "open"
-                            : check->code == NET_REFUSED ? "refused"
-                            : check->code == NET_TIMEOUT ? "timed out"
-                                                         : net_strerror(check->code);
+        const char *state = check->code == 0 ? "open" : net_strerror(check->code);
         printf("%5d  %8.1f  %-16s  %s\n", check->port, (double)check->took / NS_PER_MS,
                service != NULL ? service->s_name : "-", state);
         refused += check->code == NET_REFUSED;

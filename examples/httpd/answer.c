@@ -137,7 +137,7 @@ static void put_location(struct answer *answer, const char *path)
 static void put_refusal(struct answer *answer, int status, bool is_head, const char *path)
 {
     put_status(answer, status);
-    if (status == 301) {
+    if (status == 301 && path != NULL) {
         put_location(answer, path);
     } else if (status == 405) {
         put(answer, "Allow: GET, HEAD\r\n");

@@ -88,6 +88,9 @@ static bool has_something(struct net_poller *poller)
 /* The lock held: something has changed that a sleeper, or a foreign loop, has to know. */
 static void tell(struct net_poller *poller)
 {
+    if (!poller->is_waiting && !poller->is_nested) {
+        return; /* whoever waits next will look by himself */
+    }
     net_deadline next = nf_timers_next(&poller->timers);
 
     if (has_something(poller) || (poller->is_waiting && next < poller->until) ||
@@ -256,19 +259,20 @@ static void take_answer(struct net_poller *poller, const struct nf_readied *answ
 static int take_answers(struct net_poller *poller, const struct nf_readied *answers, int n,
                         net_event *events, int count)
 {
-    int filled = 0;
+    net_event *next = events;
+    const net_event *end = events + count;
 
     for (int i = 0; i < n; i++) {
         struct nf_watch *watch = answers[i].user;
         unsigned ready = watch != NULL ? answers[i].got & watch->plain : 0;
 
-        if (ready != 0 && filled < count && watch->ready == 0) {
-            events[filled++] = (net_event){watch->of.socket, watch->as.user, ready};
+        if (ready != 0 && next < end && watch->ready == 0) {
+            *next++ = (net_event){watch->of.socket, watch->as.user, ready};
         } else {
             take_answer(poller, &answers[i]);
         }
     }
-    return filled;
+    return (int)(next - events);
 }
 
 static void take_timers(struct net_poller *poller)
@@ -350,6 +354,10 @@ static int sleep_until(struct net_poller *poller, struct nf_readied *answers, ne
 static int collect(struct net_poller *poller, net_event *events, int count, net_deadline deadline)
 {
     struct nf_readied answers[NF_READY_MAX];
+
+    if (nf_chime_has_rung(&poller->chime)) {
+        look_at_rung(poller); /* some rang to say that their descriptor is not to be asked now */
+    }
     int n = sleep_until(poller, answers, nf_earlier(deadline, nf_timers_next(&poller->timers)));
     int filled = take_answers(poller, answers, n, events, count);
 

@@ -140,13 +140,13 @@ static int make_tap_room(struct net_poller *poller, int fd)
         return 0;
     }
     int room = fd < poller->taps_room * 2 ? poller->taps_room * 2 : fd + 1;
-    struct nf_watch **taps = realloc(poller->taps, (size_t)room * sizeof *taps);
+    struct nf_tap_slot *taps = realloc(poller->taps, (size_t)room * sizeof *taps);
 
     if (taps == NULL) {
         return nf_fail_because(NET_LIMIT, "no memory");
     }
     for (int i = poller->taps_room; i < room; i++) {
-        taps[i] = NULL;
+        taps[i].tap = NULL;
     }
     poller->taps = taps;
     poller->taps_room = room;
@@ -176,7 +176,7 @@ static int open_tap(struct net_poller *poller, struct nf_common *common)
     }
     tap->of.common = common;
     tap->fd = common->fd;
-    poller->taps[common->fd] = tap;
+    poller->taps[common->fd].tap = tap;
     return 0;
 }
 
@@ -184,18 +184,18 @@ static void close_tap(struct net_poller *poller, struct nf_watch *tap)
 {
     poller->body->set(poller->ready, tap->fd, NF_IN, 0, NULL);
     time_no_more(poller, tap);
-    poller->taps[tap->fd] = NULL;
+    poller->taps[tap->fd].tap = NULL;
     tap->role = NF_NO_WATCH;
     nf_watch_free(poller, tap);
 }
 
 static int tap_on(struct net_poller *poller, struct nf_watch *watch, struct nf_common *common)
 {
-    bool known = common->fd < poller->taps_room && poller->taps[common->fd] != NULL;
+    bool known = common->fd < poller->taps_room && poller->taps[common->fd].tap != NULL;
     int code = known ? 0 : open_tap(poller, common);
 
     if (code == 0) {
-        poller->taps[common->fd]->as.watches++;
+        poller->taps[common->fd].tap->as.watches++;
         watch->fd = common->fd;
         watch->is_tapped = true;
     }
@@ -204,7 +204,7 @@ static int tap_on(struct net_poller *poller, struct nf_watch *watch, struct nf_c
 
 static void tap_off(struct net_poller *poller, struct nf_watch *watch)
 {
-    struct nf_watch *tap = poller->taps[watch->fd];
+    struct nf_watch *tap = poller->taps[watch->fd].tap;
 
     watch->is_tapped = false;
     if (--tap->as.watches == 0) {
@@ -254,7 +254,7 @@ static int arm(struct net_poller *poller, struct nf_watch *watch,
         code = tap_on(poller, watch, readiness->common);
     }
     if (watch->is_tapped) {
-        nf_timer_set(&poller->timers, &poller->taps[watch->fd]->timer, readiness->pump);
+        nf_timer_set(&poller->timers, &poller->taps[watch->fd].tap->timer, readiness->pump);
     }
     if (code == 0) {
         watch->plain = (uint8_t)(readiness->is_hint ? 0 : want & watch->interest);

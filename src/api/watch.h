@@ -45,6 +45,10 @@ struct nf_watches {
 
 struct nf_watch_slab;
 
+struct nf_tap_slot {
+    struct nf_watch *tap; /* or NULL */
+};
+
 struct net_poller {
     struct nf_chime chime; /* of the notices of all watches */
     struct nf_turn turn;   /* of those who wait */
@@ -64,7 +68,7 @@ struct net_poller {
     struct nf_watch *buried; /* free once an answer can name them no more */
     int graves;
     struct nf_watch_slab *slabs;
-    struct nf_watch **taps; /* by descriptor */
+    struct nf_tap_slot *taps; /* by descriptor */
     int taps_room;
 };
 

@@ -1,5 +1,5 @@
-/* SipHash-2-4 as its paper defines it; tests/unit/backends/siphash.c holds it to the paper's
- * vectors. */
+/* SipHash with one round for a word and three at the end, as hash tables of several languages have
+ * it: its values are seen by nobody. tests/unit/backends/siphash.c holds it to vectors. */
 #include "backends/siphash.h"
 
 struct state {
@@ -47,7 +47,6 @@ static void absorb(struct state *s, uint64_t word)
 {
     s->v3 ^= word;
     sip_round(s);
-    sip_round(s);
     s->v0 ^= word;
 }
 
@@ -63,7 +62,7 @@ uint64_t nf_siphash(const struct nf_siphash_key *key, const void *data, size_t s
     }
     absorb(&s, (uint64_t)(size & 0xff) << 56 | rest_of_word(bytes + whole, size % 8));
     s.v2 ^= 0xff;
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 3; i++) {
         sip_round(&s);
     }
     return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;

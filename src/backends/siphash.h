@@ -1,4 +1,4 @@
-/* SipHash-2-4: a hash that nobody without the key can steer (Aumasson and Bernstein, 2012). */
+/* SipHash-1-3: a hash that nobody without the key can steer (Aumasson and Bernstein, 2012). */
 #ifndef NF_BACKENDS_SIPHASH_H
 #define NF_BACKENDS_SIPHASH_H
 

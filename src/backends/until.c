@@ -11,6 +11,7 @@
 
 enum {
     LEAST_CAP = 1024,      /* bytes: no buffer is too small for a mark below this */
+    GROWTH = 256 * 1024,   /* bytes that a buffer is asked to have room for when all is stuck */
     ROOM_AHEAD = 32 * 1024 /* bytes waiting from which on the kernel is asked to grow its buffer */
 };
 
@@ -39,7 +40,8 @@ static void begin_to_be_stuck(struct nf_lane *lane, enum nf_mark mark)
 }
 
 /* Ask for the news that come after what is known. A mark far ahead makes the kernel's buffer grow;
- * it must not stay, for the delimiter may come before it. */
+ * it must not stay, for the delimiter may come before it. A short line may want that, too: what was
+ * read before it can hold on to a large piece of the buffer. */
 static int set_mark(struct search *search)
 {
     struct nf_line *line = search->line;
@@ -50,8 +52,8 @@ static int set_mark(struct search *search)
     if (line->in.mark == NF_NO_MARK) {
         line->in.mark = NF_MARK;
     }
-    if (known >= ROOM_AHEAD) {
-        code = nf_sockopt_set(line->fd, NF_SO_LOWAT, known * 2 + ROOM_AHEAD);
+    if (known >= ROOM_AHEAD || line->in.mark >= NF_STUCK) {
+        code = nf_sockopt_set(line->fd, NF_SO_LOWAT, known * 2 + GROWTH);
     }
     if (code == 0) {
         code = nf_sockopt_set(line->fd, NF_SO_LOWAT, known + 1);

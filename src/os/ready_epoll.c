@@ -54,6 +54,15 @@ static int epoll_set(struct nf_ready *ready, int fd, unsigned wanted, unsigned w
     return epoll_ctl(ready->fd, how, fd, &event) == 0 ? 0 : nf_fail_errno(errno);
 }
 
+static unsigned translate(uint32_t got)
+{
+    if ((got & (EPOLLERR | EPOLLHUP)) != 0) {
+        return NF_IN | NF_OUT;
+    }
+    return ((got & EPOLLIN) != 0 ? (unsigned)NF_IN : 0) |
+           ((got & EPOLLOUT) != 0 ? (unsigned)NF_OUT : 0);
+}
+
 static int epoll_answers(struct nf_ready *ready, struct nf_readied *answers, net_deadline deadline)
 {
     struct epoll_event events[NF_READY_MAX];
@@ -63,10 +72,7 @@ static int epoll_answers(struct nf_ready *ready, struct nf_readied *answers, net
         uint32_t got = events[i].events;
 
         answers[i].user = events[i].data.ptr;
-        answers[i].got = (got & (EPOLLERR | EPOLLHUP)) != 0
-                             ? (unsigned)(NF_IN | NF_OUT)
-                             : ((got & EPOLLIN) != 0 ? (unsigned)NF_IN : 0) |
-                                   ((got & EPOLLOUT) != 0 ? (unsigned)NF_OUT : 0);
+        answers[i].got = got == EPOLLIN ? (unsigned)NF_IN : translate(got);
     }
     return n > 0 ? n : 0;
 }

@@ -4,6 +4,7 @@
 #define NF_WAIT_TURN_H
 
 #include "os/futex.h"
+#include "os/thread.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -19,10 +20,15 @@ bool nf_turn_queue(struct nf_turn *turn, net_deadline deadline);
 void nf_turn_pass(struct nf_turn *turn);
 ssize_t nf_turn_pass_with(struct nf_turn *turn, ssize_t result);
 
-/* Whether it was free, and is ours now. */
+/* Whether it was free, and is ours now. A thread that is alone need not even say so: nobody can
+ * come to ask before it leaves. It must not call this from a signal handler. */
 static inline bool nf_turn_try(struct nf_turn *turn)
 {
     uint32_t seen = NF_TURN_FREE;
+
+    if (nf_thread_is_alone()) {
+        return true;
+    }
 
     return atomic_compare_exchange_strong_explicit(&turn->word, &seen, NF_TURN_TAKEN,
                                                    memory_order_acquire, memory_order_relaxed);
@@ -45,6 +51,10 @@ static inline void nf_turn_leave(struct nf_turn *turn)
 /* Leave with the result of the caller, whose last step this is. */
 static inline ssize_t nf_turn_leave_with(struct nf_turn *turn, ssize_t result)
 {
+    if (nf_thread_is_alone()) {
+        atomic_store_explicit(&turn->word, NF_TURN_FREE, memory_order_relaxed);
+        return result;
+    }
     bool wanted =
         atomic_exchange_explicit(&turn->word, NF_TURN_FREE, memory_order_release) == NF_TURN_WANTED;
 

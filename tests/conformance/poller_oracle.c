@@ -1,14 +1,31 @@
+/* wrap: getaddrinfo */
+/* driven: skip, it has pollers of its own */
 /* MUX-09: random programs, run twice in step, over epoll(7) and over poll(2): after each step both
  * pollers tell the same, and what they tell is what the program knows to be so. */
 #include "oracle_steps.h"
 
+#include <netdb.h>
 #include <stdlib.h>
 
 enum {
-    PROGRAMS = 5,
+    PROGRAMS = 8,
     STEPS = 10000,
     TOGETHER = 5 /* steps at most between two comparisons */
 };
+
+int __real_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **found);
+int __wrap_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **found);
+
+/* A name server that takes its time, so that dials are under way when they are watched. */
+int __wrap_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **found)
+{
+    (void)host;
+    nap(2);
+    return __real_getaddrinfo("127.0.0.1", service, hints, found);
+}
 
 static void step_watch(void)
 {
@@ -76,19 +93,11 @@ static const struct {
     void (*take)(void);
     unsigned weight;
 } steps[] = {
-    {step_dial, 3},
-    {step_accept, 3},
-    {step_send, 5},
-    {step_fill, 1},
-    {step_recv, 4},
-    {step_watch, 4},
-    {step_unwatch, 1},
-    {step_wait, 2},
-    {step_close, 2},
-    {step_shutdown, 1},
-    {step_cancel, 1},
-    {step_wake, 1},
-    {step_watch_by_the_wrong_poller, 1},
+    {step_dial, 3},           {step_accept, 3},   {step_send, 5},
+    {step_fill, 1},           {step_recv, 4},     {step_recv_line, 2},
+    {step_watch, 4},          {step_unwatch, 1},  {step_wait, 2},
+    {step_close, 2},          {step_shutdown, 1}, {step_cancel, 1},
+    {step_renew_listener, 1}, {step_wake, 1},     {step_watch_by_the_wrong_poller, 1},
 };
 
 static void take_a_step(void)

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Every ```c block of README.md and docs/*.md, and every program in a manual page, is one complete
-# program that a caller could paste: it compiles as strict C99 and as C++17 without a warning.
+# program that a caller could paste: it compiles as strict C99 and as C++17 without a warning. A block
+# that begins ```c examples/NAME.c is a part of that program instead, line by line.
 set -eu
 
 cd "${NETFACADE_SOURCE_DIR:-.}"
@@ -8,13 +9,15 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 
-# Each block becomes a file whose #line makes the compiler speak of the document.
+# Each block becomes a file: a program, whose #line makes the compiler speak of the document, or a
+# part, whose first line says of what.
 for document in README.md docs/*.md; do
     [ -f "$document" ] || continue
     awk -v document="$document" -v base="$work/$(basename "$document" .md)" '
         /^```/ && file != ""  { close(file); file = ""; next }
         /^```c[ \t]*$/        { file = base "-" NR ".c"
                                 print "#line " NR + 1 " \"" document "\"" > file; next }
+        /^```[cC]([ \t]|$)/   { file = base "-" NR ".part"; print $2 > file; next }
         file != ""            { print > file }
     ' "$document"
 done
@@ -41,4 +44,38 @@ for block in "$work"/*.c; do
         failed=$((failed + 1))
 done
 echo "$blocks programs in the documents, $failed compilations failed"
-[ "$blocks" -gt 0 ] && [ "$failed" -eq 0 ]
+
+# part_of FILE BLOCK: the lines of BLOCK but its first follow one another in FILE, too.
+part_of() {
+    awk '
+        NR == FNR && FNR > 1  { part[count++] = $0 }
+        NR != FNR             { line[++lines] = $0 }
+        END {
+            for (start = 1; start + count - 1 <= lines; start++) {
+                same = 0
+                while (same < count && line[start + same] == part[same]) {
+                    same++
+                }
+                if (count > 0 && same == count) {
+                    exit 0
+                }
+            }
+            exit 1
+        }
+    ' "$2" "$1"
+}
+
+parts=0
+strange=0
+for block in "$work"/*.part; do
+    [ -f "$block" ] || continue
+    parts=$((parts + 1))
+    source=$(head -n 1 "$block")
+    if [ ! -f "$source" ] || ! part_of "$source" "$block"; then
+        strange=$((strange + 1))
+        echo "$(basename "$block" .part): not a part of '$source':"
+        sed -n '2,4p' "$block"
+    fi
+done
+echo "$parts parts of examples in the documents, $strange differ"
+[ "$blocks" -gt 0 ] && [ "$parts" -gt 0 ] && [ "$failed" -eq 0 ] && [ "$strange" -eq 0 ]

@@ -7,20 +7,23 @@ listens() {
     grep -q '^listening on ' "$work/server.out" 2>/dev/null
 }
 
+launcher= # words before the command
+
 # serve HTTPD-ARGUMENT...: its process is $server, its port $port.
 serve() {
     rm -f "$work/server.out"
-    "$bin/httpd" "$@" >"$work/server.out" 2>"$work/server.err" &
+    # shellcheck disable=SC2086 # a list of words
+    $launcher "$bin/httpd" "$@" >"$work/server.out" 2>"$work/server.err" &
     server=$!
     running="$running $server"
     until_true listens
     port=$(sed -n 's/^listening on .*://p' "$work/server.out")
 }
 
-# stopped: it is told to end, and ends well.
+# stopped: it is told to end, if it was not told before, and ends well.
 stopped() {
     status=0
-    kill "$server"
+    kill "$server" 2>/dev/null || :
     wait "$server" || status=$?
     [ $status -eq 0 ] || fail "after SIGTERM httpd ends with $status"
 }

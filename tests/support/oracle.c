@@ -43,20 +43,30 @@ void oracle_failed(const char *file, int line, const char *format, ...)
 
 /* ---- The worlds ---- */
 
+void listen_anew(enum wire wire)
+{
+    static const char *const addresses[WIRES] = {"tcp://127.0.0.1:0?rcvbuf=16KiB&sndbuf=16KiB",
+                                                 "udp://127.0.0.1:0?idle=off"};
+
+    for (int world = 0; world < WORLDS; world++) {
+        net_close(oracle.listener[wire].socket[world], NET_NOW);
+    }
+    oracle.listener[wire] = (struct item){0};
+    for (int world = 0; world < WORLDS; world++) {
+        oracle.listener[wire].socket[world] = assert_socket(net_listen(addresses[wire]));
+    }
+}
+
 void oracle_open(unsigned seed)
 {
-    static const char *const listens[WIRES] = {"tcp://127.0.0.1:0?rcvbuf=16KiB&sndbuf=16KiB",
-                                               "udp://127.0.0.1:0?idle=off"};
-
     oracle = (struct oracle){.seed = seed};
     noted = 0;
     for (int world = 0; world < WORLDS; world++) {
         oracle.poller[world] = nf_poller_open(world == 0 ? nf_ready_best : &nf_ready_poll);
         assert_non_null(oracle.poller[world]);
-        for (int wire = 0; wire < WIRES; wire++) {
-            oracle.listener[wire].socket[world] = assert_socket(net_listen(listens[wire]));
-        }
     }
+    listen_anew(TCP);
+    listen_anew(UDP);
 }
 
 void oracle_close(void)
@@ -168,7 +178,7 @@ static unsigned readiness_of_listener(enum wire wire)
 
 static unsigned readiness_of_end(const struct item *end, int world)
 {
-    bool readable = end->waiting[world] > 0 || end->has_end;
+    bool readable = end->waiting[world] > end->old[world] || end->has_end;
     unsigned out = end->is_full ? ask_kernel(end->socket[world]) & NET_WRITABLE : NET_WRITABLE;
 
     return end->is_unclear ? ask_kernel(end->socket[world])

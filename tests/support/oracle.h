@@ -30,6 +30,7 @@ struct item {
     bool has_end;  /* the other end has finished */
     int units;     /* sends that wait for it, about */
     size_t waiting[WORLDS];  /* for it: bytes, or datagrams */
+    size_t old[WORLDS];      /* bytes of them that were told of, and are no whole line */
     size_t received[WORLDS]; /* of them */
 };
 
@@ -37,6 +38,7 @@ struct pair_of_ends {
     enum wire wire;
     bool is_used;
     bool is_in_backlog;    /* of the listener; tcp */
+    bool is_orphan;        /* accepted by a listener that is closed; udp */
     bool is_hopeless;      /* a dial that nobody answers */
     unsigned port[WORLDS]; /* of the dialed end; 0: not known yet */
     struct item end[SIDES];
@@ -56,6 +58,9 @@ extern struct oracle oracle;
 
 void oracle_open(unsigned seed);
 void oracle_close(void);
+
+/* Another listener takes the place of this. */
+void listen_anew(enum wire wire);
 
 unsigned dice(unsigned sides);
 

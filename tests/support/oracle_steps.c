@@ -1,6 +1,7 @@
 /* The steps of random programs: each is taken in both worlds, and the model learns of it. */
 #include "oracle_steps.h"
 
+#include <limits.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,13 +38,12 @@ void steps_end(void)
     close_black_hole(&hole);
 }
 
-static enum side other_side(enum side side)
+enum side other_side(enum side side)
 {
     return side == DIALED ? ACCEPTED : DIALED;
 }
 
-/* Whether it can still talk, and is known to. */
-static bool can_talk(const struct pair_of_ends *pair, enum side side)
+bool can_talk(const struct pair_of_ends *pair, enum side side)
 {
     const struct item *end = &pair->end[side];
 
@@ -59,8 +59,7 @@ static bool has_hearer(const struct pair_of_ends *pair, enum side side)
            (side == DIALED && (pair->wire == UDP || pair->is_in_backlog) && !other->is_canceled);
 }
 
-/* Once its dial is decided its port tells it from others. */
-static void settle(struct pair_of_ends *pair)
+void settle(struct pair_of_ends *pair)
 {
     net_deadline limit = soon();
     char text[16];
@@ -75,14 +74,6 @@ static void settle(struct pair_of_ends *pair)
             }
             holds(net_after(0) < limit);
         }
-    }
-}
-
-static void forget_when_over(struct pair_of_ends *pair)
-{
-    if (pair->end[DIALED].socket[0] == NULL && pair->end[ACCEPTED].socket[0] == NULL &&
-        !pair->is_in_backlog) {
-        *pair = (struct pair_of_ends){0};
     }
 }
 
@@ -105,10 +96,22 @@ static void dial_target(const struct pair_of_ends *pair, int world, unsigned kin
     } else {
         dial_address(oracle.listener[pair->wire].socket[world], address);
         if (kind == 0) {
-            snprintf(address, ADDRESS_MAX, "%s://localhost:%lld", pair->wire == TCP ? "tcp" : "udp",
+            snprintf(address, ADDRESS_MAX, "%s://slow.example:%lld",
+                     pair->wire == TCP ? "tcp" : "udp",
                      number_of(oracle.listener[pair->wire].socket[world], "port"));
         }
         strcat(address, pair->wire == TCP ? "?rcvbuf=16KiB&sndbuf=16KiB" : "");
+    }
+}
+
+/* The pollers drive it, if it is watched. */
+static void while_it_dials(const struct item *dialed)
+{
+    if ((dialed->interest & NET_WRITABLE) != 0) {
+        compare();
+    }
+    for (unsigned i = dice(100); i > 0; i--) {
+        wait_once(1 + (int)dice(4));
     }
 }
 
@@ -139,11 +142,9 @@ void step_dial(void)
     if (dice(4) != 0) {
         watch_at_random(&pair->end[DIALED]);
     }
-    if (kind == 0) { /* who is accepted first is then the same in all worlds */
-        for (int i = 0; i < 3 && dice(2) == 0; i++) {
-            step_wait();
-        }
-        settle(pair);
+    if (kind == 0) {
+        while_it_dials(&pair->end[DIALED]);
+        settle(pair); /* who is accepted first is then the same in all worlds */
     }
 }
 
@@ -286,6 +287,7 @@ static void hear_stream(struct item *end, int world, size_t size)
         }
         holds(memcmp(got, expected, part) == 0);
         end->received[world] += part;
+        end->old[world] = 0;
         end->waiting[world] -= part;
         size -= part;
     }
@@ -315,6 +317,47 @@ static void hear_datagrams(struct item *end, int world, size_t count, bool many)
     }
 }
 
+/* Where the first byte of this value waits; SIZE_MAX: not at all. */
+static size_t find_byte(const struct item *end, int world, int delimiter)
+{
+    size_t at = (size_t)(unsigned char)((size_t)delimiter - end->received[world]);
+
+    return at < end->waiting[world] ? at : SIZE_MAX;
+}
+
+/* A line is taken as a whole, or not at all; then what there is of it is no news any more. */
+void step_recv_line(void)
+{
+    struct pair_of_ends *pair = NULL;
+    enum side side = DIALED;
+
+    if (!some_end(&pair, &side) || pair->wire != TCP || !can_talk(pair, side) ||
+        pair->end[side].has_end || pair->end[other_side(side)].is_full) {
+        return;
+    }
+    struct item *end = &pair->end[side];
+    int delimiter = (int)dice(UCHAR_MAX + 1);
+
+    note("%s receives a line", name_of(pair, side));
+    for (int world = 0; world < WORLDS; world++) {
+        unsigned char got[UCHAR_MAX + 1];
+        size_t at = find_byte(end, world, delimiter);
+        bool is_there = at != SIZE_MAX;
+        ssize_t n = net_recv_until(end->socket[world], got, sizeof got, delimiter,
+                                   is_there ? soon() : NET_NOW);
+
+        if (is_there) {
+            holds(n == (ssize_t)at + 1 && got[at] == (unsigned char)delimiter);
+            end->received[world] += at + 1;
+            end->waiting[world] -= at + 1;
+            end->old[world] = 0;
+        } else {
+            holds(n == NET_TIMEOUT);
+            end->old[world] = end->waiting[world];
+        }
+    }
+}
+
 static void hear_nothing(const struct item *end, int code)
 {
     unsigned char byte;
@@ -325,7 +368,7 @@ static void hear_nothing(const struct item *end, int code)
     }
 }
 
-static void hear(struct pair_of_ends *pair, enum side side, size_t size)
+void hear(struct pair_of_ends *pair, enum side side, size_t size)
 {
     struct item *end = &pair->end[side];
     bool many = dice(2) == 0;
@@ -369,111 +412,4 @@ void step_recv(void)
     } else {
         hear_nothing(end, end->has_end ? NET_EOF : NET_TIMEOUT);
     }
-}
-
-/* ---- Ending ---- */
-
-void step_shutdown(void)
-{
-    struct pair_of_ends *pair = NULL;
-    enum side side = DIALED;
-
-    if (!some_end(&pair, &side) || pair->wire != TCP || !can_talk(pair, side)) {
-        return;
-    }
-    settle(pair);
-    note("%s finishes", name_of(pair, side));
-    for (int world = 0; world < WORLDS; world++) {
-        holds(net_shutdown(pair->end[side].socket[world]) == 0);
-    }
-    pair->end[side].has_shut = true;
-    pair->end[other_side(side)].has_end = true;
-}
-
-void step_cancel(void)
-{
-    struct pair_of_ends *pair = NULL;
-    enum side side = DIALED;
-
-    if (!some_end(&pair, &side) || dice(3) != 0) {
-        return;
-    }
-    struct item *end = &pair->end[side];
-    struct item *other = &pair->end[other_side(side)];
-
-    settle(pair);
-    if (pair->wire == UDP && !end->is_canceled) {
-        hear(pair, side, SIZE_MAX); /* no mail that a later peer might get */
-    }
-    note("cancel %s", name_of(pair, side));
-    for (int world = 0; world < WORLDS; world++) {
-        net_cancel(end->socket[world]);
-    }
-    end->is_canceled = true;
-    other->has_end = other->has_end || pair->wire == TCP;
-    other->is_unclear = other->is_unclear || other->is_full; /* what is on its way is refused */
-}
-
-/* What the other end of a stream sees. */
-static void tell_other_end(struct pair_of_ends *pair, enum side side, bool resets)
-{
-    struct item *end = &pair->end[side];
-    struct item *other = &pair->end[other_side(side)];
-
-    if (end->is_dead || pair->is_hopeless) {
-        return;
-    }
-    if (end->is_canceled || end->is_unclear) {
-        other->is_unclear = true;
-    } else if (resets || end->waiting[0] > 0) {
-        other->is_dead = true;
-    } else {
-        other->has_end = true;
-    }
-}
-
-static void close_end(struct pair_of_ends *pair, enum side side, bool resets)
-{
-    struct linger none = {.l_onoff = 1, .l_linger = 0};
-    struct item *end = &pair->end[side];
-    size_t received[WORLDS];
-
-    if (pair->wire == TCP) {
-        tell_other_end(pair, side, resets);
-    } else if (!end->is_canceled) {
-        hear(pair, side, SIZE_MAX);
-    }
-    note("%s %s", resets ? "reset" : "close", name_of(pair, side));
-    for (int world = 0; world < WORLDS; world++) {
-        if (resets) {
-            setsockopt(net_fd(end->socket[world]), SOL_SOCKET, SO_LINGER, &none, sizeof none);
-        }
-        holds(net_close(end->socket[world], NET_NOW) == 0);
-    }
-    memcpy(received, end->received, sizeof received);
-    *end = (struct item){0};
-    memcpy(end->received, received, sizeof received); /* by the next peer: the numbers go on */
-}
-
-void step_close(void)
-{
-    struct pair_of_ends *pair = NULL;
-    enum side side = DIALED;
-
-    if (!some_end(&pair, &side)) {
-        return;
-    }
-    bool resets = pair->wire == TCP && !pair->is_hopeless && !pair->end[side].is_dead &&
-                  !pair->end[side].is_canceled && dice(3) == 0;
-
-    settle(pair);
-    if (pair->wire == UDP && side == DIALED) {
-        if (pair->end[ACCEPTED].socket[0] != NULL) {
-            close_end(pair, ACCEPTED, false); /* or who gets this port next would be heard there */
-        } else if (pair->end[ACCEPTED].waiting[0] > 0) {
-            return;
-        }
-    }
-    close_end(pair, side, resets);
-    forget_when_over(pair);
 }

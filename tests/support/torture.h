@@ -19,6 +19,10 @@ bool torture_strikes(int id);
 /* Whether a conversation runs. */
 bool torture_runs(void);
 
+/* What runs, instead of the conversation of conversation.h, in the torture that follows: asserts
+ * what must be, closes everything, and returns whether all of it worked. */
+void torture_run(bool (*conversation)(const char *address, bool dialing));
+
 /* Each victim fails with each of its errors (`errors` false: with the first), the first time, the
  * second, ... once or from then on; over tcp and udp, connecting and dialing. After each
  * conversation `check`, which may be NULL, is asked whether all is as before. */

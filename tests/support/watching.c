@@ -90,14 +90,16 @@ void expect_all(net_poller *poller, net_socket *const *sockets, int count, unsig
 
 /* ---- A thread that watches ---- */
 
+/* Until it has heard the wake of whoever stops it, so that this is not left to the next wait. */
 static void *take_events(void *argument)
 {
     struct watcher *watcher = argument;
+    int n = 1;
 
-    while (!watcher->stop) {
+    while (n > 0 || (n == 0 && !watcher->stop)) {
         net_event event;
-        int n = net_poller_wait(watcher->poller, &event, 1, soon());
 
+        n = net_poller_wait(watcher->poller, &event, 1, soon());
         if (n == 1) {
             watcher->event = event;
             watcher->events++;
@@ -106,7 +108,6 @@ static void *take_events(void *argument)
             watcher->wakes++;
         } else {
             watcher->failed = true;
-            break;
         }
     }
     return NULL;

@@ -10,6 +10,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 /* ---- Calls that fail ---- */
 
@@ -131,6 +133,7 @@ static struct {
 } all[ALL];
 
 static net_poller *poller;
+static net_poller *other; /* that nothing happens to */
 static struct pair tcp;
 static struct pair udp;
 static struct pair gone; /* its client has reset it */
@@ -195,6 +198,17 @@ static void check_holds(bool condition, const char *text, int line)
     }
 }
 
+/* Whom a poller could not begin to watch another may have. */
+static void check_free(int who)
+{
+    bool was_armed = plan.is_armed;
+
+    plan.is_armed = false;
+    holds(net_poller_watch(other, all[who].socket, NET_READABLE, NULL, NET_FOREVER) == 0);
+    holds(net_poller_watch(other, all[who].socket, 0, NULL, NET_FOREVER) == 0);
+    plan.is_armed = was_armed;
+}
+
 enum when { NEVER, ONE_DAY, ALREADY };
 
 static void watch(int who, unsigned interest, enum when when)
@@ -206,6 +220,9 @@ static void watch(int who, unsigned interest, enum when when)
     int code = net_poller_watch(poller, all[who].socket, interest, (void *)++users, deadline);
 
     holds(code == 0 || (code == NET_LIMIT && net_error() == NET_LIMIT && plan.is_armed));
+    if (code < 0 && !all[who].is_watched) {
+        check_free(who);
+    }
     if (code == 0) {
         all[who].interest = interest;
         all[who].is_watched = interest != 0 || when != NEVER;
@@ -348,6 +365,10 @@ static bool torture(const struct nf_ready_body *body)
 static void torture_by_all(const struct nf_ready_body *body)
 {
     gather();
+    other = open_poller(nf_ready_best);
+    for (int i = LISTENER; i < DIAL; i++) {
+        check_free(i); /* it has all the memory that it needs */
+    }
     plan.which = INT_MAX; /* once without a fault: then the mail lies where it stays */
     torture(body);
     for (int i = 0; i < (int)COUNT(victims) * 2; i++) {
@@ -359,6 +380,7 @@ static void torture_by_all(const struct nf_ready_body *body)
             met = torture(body);
         }
     }
+    net_poller_close(other);
     scatter();
 }
 
@@ -374,11 +396,49 @@ static void polls_body_loses_nothing(void **state)
     torture_by_all(&nf_ready_poll);
 }
 
+/* What could not be watched of a dial at first is watched later: its end is told. */
+static void a_dial_in_trouble_is_heard_of_in_the_end(void **state)
+{
+    net_event event;
+
+    (void)state;
+    for (int which = 1; which <= 3; which++) {
+        open_black_hole("127.0.0.1", 0, &hole);
+        net_socket *call = assert_socket(net_connect(hole.address, NET_NOW));
+
+        poller = net_poller_open();
+        assert_non_null(poller);
+        plan.victim = CTL;
+        plan.which = which;
+        plan.for_ever = false;
+        plan.seen = 0;
+        plan.is_armed = true;
+        int code = net_poller_watch(poller, call, NET_WRITABLE, NULL, NET_FOREVER);
+
+        plan.is_armed = false;
+        if (code < 0) {
+            assert_int_equal(code, NET_LIMIT);
+            assert_ok(net_poller_watch(poller, call, NET_WRITABLE, NULL, NET_FOREVER));
+        }
+        int caller = accept(hole.listener, NULL, NULL); /* now there is room for the dial */
+
+        assert_true(caller >= 0);
+        assert_int_equal(net_poller_wait(poller, &event, 1, soon()), 1);
+        assert_int_equal(event.ready, NET_WRITABLE);
+        assert_count(net_send(call, "x", 1, NET_NOW), 1);
+        net_close(call, NET_NOW);
+        net_poller_close(poller);
+        close(caller);
+        close_black_hole(&hole);
+    }
+}
+
 int main(void)
 {
     const struct test tests[] = {
         TEST(epolls_body_loses_nothing),
         TEST(polls_body_loses_nothing),
+        TEST(a_dial_in_trouble_is_heard_of_in_the_end),
     };
 
     return run_once(tests);

@@ -3,6 +3,16 @@
 #include "wait/deadline.h"
 #include "wait/turn.h"
 
+/* While it is there the process is not alone, and a turn taken is a turn to see. */
+static void *linger(void *argument)
+{
+    nf_turn_take(argument, NET_FOREVER);
+    nf_turn_leave(argument);
+    return NULL;
+}
+
+static struct nf_turn company = {NF_TURN_TAKEN};
+
 static void a_turn_is_taken_once(void **state)
 {
     struct nf_turn turn = {0};
@@ -130,5 +140,13 @@ int main(void)
         TEST(all_who_queue_are_served),
     };
 
-    return run_once(tests);
+    pthread_t companion;
+
+    if (pthread_create(&companion, NULL, linger, &company) != 0) {
+        return 1;
+    }
+    int failed = run_once(tests);
+
+    nf_turn_leave(&company);
+    return pthread_join(companion, NULL) != 0 ? 1 : failed;
 }

@@ -1,0 +1,301 @@
+#!/bin/sh
+# The example `chat_server` with members who know nothing of netfacade: over tcp and udp, IPv4 and IPv6
+# in one room; and with some who read nothing, say nothing whole, say too much, or break off.
+# shellcheck disable=SC2154 # $pid_NAME is set by `member`
+set -eu
+
+bin=${NETFACADE_BUILD_DIR:-build/gcc}/examples
+
+# Where the system allows it, in a network whose ports nobody else takes.
+if [ "${1-}" != inside ] && unshare -n ip link set lo up 2>/dev/null; then
+    exec unshare -n sh "$0" inside
+fi
+[ "${1-}" != inside ] || ip link set lo up
+
+# shellcheck source=tests/support/interop.sh
+. "$(dirname "$0")/../support/interop.sh"
+need mkfifo nc socat
+# shellcheck source=tests/support/members.sh
+. "$(dirname "$0")/../support/members.sh"
+
+# open_room NAME ARGUMENT...: a server, which hears goodbye by close_room.
+open_room() {
+    room=$1
+    shift
+    serve "$room" "$bin/chat_server" "$@"
+    server=$started
+}
+
+close_room() {
+    stopped "$server" 0
+}
+
+# port N: of the room's N-th address.
+port() {
+    echo "$addresses" | sed -n "$1s/.*://p"
+}
+
+# ---- Everybody with everybody ----
+
+conversation() { # HOST...
+    DOORS=$(($# * 2))
+    arguments=
+    for host in "$@"; do
+        arguments="$arguments tcp://$host:0 udp://$host:0"
+    done
+    # shellcheck disable=SC2086 # they are words
+    open_room talk $arguments
+    DOORS=1
+
+    member tea 3 nc 127.0.0.1 "$(port 1)"
+    hears tea '* welcome; /nick NAME, /quit' '* guest-1 is here'
+    member milk 4 nc -u 127.0.0.1 "$(port 2)"
+    say 4 'over udp the first word is the call\n'
+    hears tea 'guest-2: over udp the first word is the call'
+    hears milk '* welcome; /nick NAME, /quit'
+    say 3 '/nick tea\n'
+    hears milk '* guest-1 is now tea'
+    say 4 '/nick tea\n'
+    hears milk '* that name is taken, or is none'
+    say 4 '/nick milk\n'
+    hears tea '* guest-2 is now milk'
+    everybody='tea milk'
+    if [ $# -gt 1 ]; then
+        member lemon 5 nc -6 ::1 "$(port 3)"
+        hears lemon '* guest-3 is here'
+        say 5 '/nick lemon\n'
+        hears milk '* guest-3 is now lemon'
+        member sugar 6 nc -6 -u ::1 "$(port 4)"
+        say 6 '/nick sugar\n'
+        hears tea '* guest-4 is now sugar'
+        everybody='tea milk lemon sugar'
+    fi
+
+    number=3
+    for speaker in $everybody; do
+        say $number "this is $speaker,\\tand in \\033[31mred\\n"
+        for listener in $everybody; do
+            [ "$listener" = "$speaker" ] ||
+                hears "$listener" "$speaker: this is $speaker, and in  [31mred"
+        done
+        never_heard "$speaker" ': this is '"$speaker" # who says it has no need to hear it
+        number=$((number + 1))
+    done
+    ok "everybody hears everybody, at $*"
+
+    rests "$server"
+    ok "a room of silent people rests"
+
+    say 3 '/quit\n'
+    hears tea '* you said goodbye'
+    leaves 3 "$pid_tea"
+    hears milk '* tea said goodbye'
+    member late 7 nc -N 127.0.0.1 "$(port 1)"
+    hears late '* welcome; /nick NAME, /quit'
+    say 7 '/nick late\nno end of a line'
+    leaves 7 "$pid_late"
+    hears milk 'late: no end of a line' '* late hung up'
+    close_room
+    hears milk '* you stayed to the end'
+    if [ $# -gt 1 ]; then
+        hears lemon '* you stayed to the end'
+        leaves 5 "$pid_lemon"
+        away "$pid_sugar"
+    fi
+    away "$pid_milk"
+    ok "everybody hears goodbye"
+}
+
+# ---- Who reads too slowly ----
+
+lines() { # NAME COUNT: each of 1000 bytes and an end
+    awk -v name="$1" -v count="$2" 'BEGIN {
+        filling = sprintf("%990s", "")
+        gsub(" ", "x", filling)
+        for (i = 1; i <= count; i++) printf "%s-%04d%s\n", name, i, substr(filling, length(name) - 4)
+    }'
+}
+
+# The last word of who was told that he reads too slowly comes through when he reads on; and of who
+# never does, nothing is left. Meanwhile the others miss nothing.
+slow_readers() {
+    DOORS=3
+    open_room slow 'tcp://127.0.0.1:0?sndbuf=4KiB' tcp://127.0.0.1:0 udp://127.0.0.1:0
+    DOORS=1
+    member deaf 3 socat -u STDIN "TCP4:127.0.0.1:$(port 1),rcvbuf=4096" # it sends only
+    hears slow '* guest-1 is here'
+    member sleepy 4 socat STDIO "TCP4:127.0.0.1:$(port 1),rcvbuf=4096"
+    hears sleepy '* guest-2 is here'
+    kill -STOP "$pid_sleepy"
+    trap 'kill -CONT $pid_sleepy 2>/dev/null || :; clean_up' EXIT
+    member quick 5 socat STDIO "TCP4:127.0.0.1:$(port 2)"
+    hears quick '* guest-3 is here'
+    say 5 '/nick quick\n'
+    member over_udp 6 socat STDIO,ignoreeof "UDP4:127.0.0.1:$(port 3),rcvbuf=1048576"
+    say 6 '/nick over_udp\n'
+    hears quick '* guest-4 is now over_udp'
+    member speaker 7 socat STDIO "TCP4:127.0.0.1:$(port 2)"
+    say 7 '/nick speaker\n'
+    hears quick '* guest-5 is now speaker'
+
+    lines word 200 >"$work/lines"
+    begun=$(date +%s%N)
+    cat "$work/lines" >&7
+    hears slow '* guest-1 read too slowly' '* guest-2 read too slowly'
+    kill -CONT "$pid_sleepy"
+    ended "$pid_sleepy" 0
+    hears sleepy '* you read too slowly'
+    sed '/^speaker: /!d; s///' "$work/sleepy.out" >"$work/partly"
+    cmp -n "$(wc -c <"$work/partly")" "$work/partly" "$work/lines" || fail "a gap in what came before"
+    ok "who reads too slowly is told so, after what was said before"
+
+    for listener in quick over_udp; do
+        has_all() {
+            [ "$(grep -c '^speaker: ' "$work/$listener.out")" -eq 200 ]
+        }
+        until_true has_all
+        sed '/^speaker: /!d; s///' "$work/$listener.out" | cmp -s - "$work/lines" ||
+            fail "what $listener heard differs"
+        hears $listener '* guest-1 read too slowly' '* guest-2 read too slowly'
+    done
+    took=$((($(date +%s%N) - begun) / 1000000))
+    [ $took -ge 2500 ] || fail "200 lines took $took ms: 50 as they come, and 20 ms for each of the rest"
+    ok "the others miss nothing, at a pace"
+
+    # Of the deaf one nothing is left when his time for the last word is over: the descriptors of
+    # quick and the speaker and as many as a room with two members has.
+    is_rid_of_him() {
+        [ "$(find "/proc/$server/fd" -lname 'socket:*' | wc -l)" -eq 5 ]
+    }
+    until_true is_rid_of_him
+    close_room
+    leaves 5 "$pid_quick"
+    leaves 7 "$pid_speaker"
+    away "$pid_deaf"
+    away "$pid_over_udp"
+    ok "who never reads is hung up on"
+}
+
+# ---- Who says nothing whole, too much, or breaks off ----
+
+bad_manners() {
+    DOORS=2
+    open_room manners -s 3 tcp://127.0.0.1:0 'udp://127.0.0.1:0?idle=120s'
+    DOORS=1
+    member good 3 nc -u 127.0.0.1 "$(port 2)"
+    say 3 '/nick good\n'
+    hears good '* guest-1 is now good'
+
+    # A byte at a time, for far longer than he may take for a line.
+    mkfifo "$work/in/dripping"
+    start dripping nc 127.0.0.1 "$(port 1)"
+    dripping=$started
+    drip() {
+        drops=300
+        while [ $drops -gt 0 ] && ! grep -q 'guest-2 kept' "$work/manners.out"; do
+            printf .
+            drops=$((drops - 1))
+            sleep 0.1
+        done
+    }
+    drip >"$work/in/dripping" &
+    hears good '* guest-2 is here' '* guest-2 kept silent for too long'
+    ended "$dripping" 0
+    hears dripping '* you kept silent for too long'
+    ok "a byte at a time is silence"
+
+    # As long as a line may be, and longer.
+    member long 4 nc 127.0.0.1 "$(port 1)"
+    lines '' 1 | sed 's/.*/&&/' >"$work/two"
+    head -c 1023 "$work/two" >&4
+    say 4 '\n'
+    until_true grep -q "^guest-3: .*xxx$" "$work/good.out"
+    cat "$work/two" >&4
+    hears long '* you said too long a line'
+    leaves 4 "$pid_long"
+    cat "$work/two" >&3
+    hears good '* that was too long, nobody heard it'
+    ok "a line has its bounds"
+
+    # A reset in the middle of a line, and of what the server says.
+    member broken 5 socat STDIO "TCP4:127.0.0.1:$(port 1),linger=0"
+    hears broken '* guest-4 is here'
+    say 5 'half a li'
+    away "$pid_broken"
+    hears good '* guest-4 lost the connection'
+    member heard 6 socat STDIO "TCP4:127.0.0.1:$(port 1)"
+    hears heard '* guest-5 is here'
+    say 3 'is anybody there?\n'
+    hears heard 'good: is anybody there?'
+    rests "$server"
+    ok "a reset is nobody else's"
+    close_room
+    leaves 6 "$pid_heard"
+    away "$pid_good"
+
+    DOORS=1
+    open_room idle 'udp://127.0.0.1:0?idle=1s'
+    member brief 7 nc -u 127.0.0.1 "$(port 1)"
+    say 7 'hello\n'
+    hears brief '* guest-1 is here' '* you fell silent'
+    say 7 'again\n'
+    hears brief '* guest-2 is here'
+    close_room
+    away "$pid_brief"
+    ok "over udp silence is the end, and a word a new beginning"
+}
+
+# ---- No descriptors ----
+
+full_room() {
+    serve full sh -c 'ulimit -n 64 && exec "$@"' sh "$bin/chat_server" tcp://127.0.0.1:0
+    server=$started
+    early=
+    for i in $(seq 1 40); do
+        start early nc -d 127.0.0.1 "$(port 1)"
+        early="$early $started"
+    done
+    for i in $(seq 41 80); do
+        start late_"$i" nc -d 127.0.0.1 "$(port 1)"
+    done
+    are_here() {
+        [ "$(grep -c 'is here$' "$work/full.out")" -ge "$1" ]
+    }
+    until_true are_here 50
+    rests "$server"
+    ! are_here 64 || fail "more members than descriptors"
+    for pid in $early; do
+        away "$pid"
+    done
+    until_true are_here 80
+    close_room
+    ok "a full room waits for room, and rests"
+}
+
+# ---- How it is used ----
+
+usage() {
+    for arguments in '-x' '-s' '-s 1x tcp://127.0.0.1:0' '-s 0' '-s -1'; do
+        status=0
+        # shellcheck disable=SC2086 # they are words
+        "$bin/chat_server" $arguments 2>"$work/usage.err" || status=$?
+        [ $status -eq 2 ] || fail "chat_server $arguments ends with $status"
+        grep -q '^usage: chat_server' "$work/usage.err" || fail "chat_server $arguments: no usage"
+    done
+    open_room twice tcp://127.0.0.1:0
+    status=0
+    "$bin/chat_server" "$addresses" 2>"$work/usage.err" || status=$?
+    [ $status -eq 1 ] || fail "the second server ends with $status"
+    grep -q "^chat_server: listen $addresses: " "$work/usage.err" || fail "no good sentence"
+    close_room
+    ok "it tells how it is used"
+}
+
+usage
+hosts=127.0.0.1
+! grep -q '^0\{31\}1 ' /proc/net/if_inet6 2>/dev/null || hosts='127.0.0.1 [::1]'
+# shellcheck disable=SC2086 # they are words
+conversation $hosts
+slow_readers
+bad_manners
+full_room

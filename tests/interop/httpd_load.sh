@@ -1,0 +1,180 @@
+#!/bin/sh
+# The example `httpd` and callers who are many, slow, silent, deaf or rude: the others are served, and
+# nothing spins or grows. With curl and wrk.
+set -eu
+
+build=${NETFACADE_BUILD_DIR:-build/gcc}
+bin=$build/examples
+slow=$build/tests/slow_http
+
+# Where the system allows it, in a network whose ports nobody else takes.
+if [ "${1-}" != inside ] && unshare -n ip link set lo up 2>/dev/null; then
+    exec unshare -n sh "$0" inside
+fi
+[ "${1-}" != inside ] || ip link set lo up
+
+# shellcheck source=tests/support/interop.sh
+. "$(dirname "$0")/../support/interop.sh"
+# shellcheck source=tests/support/httpd.sh
+. "$(dirname "$0")/../support/httpd.sh"
+need curl prlimit timeout wrk
+
+# asked: what everybody may ask for is answered.
+asked() {
+    timeout 60 curl -s -o "$work/content" "http://127.0.0.1:$port/index.html" 2>"$work/curl.err" &&
+        [ "$(cat "$work/content")" = 'the page' ]
+}
+
+is_ready() {
+    grep -q ready "$work/slow.out" 2>/dev/null
+}
+
+# bad KIND COUNT [PATH]: such callers are there; their process is $slow_pid.
+bad() {
+    kind=$1
+    shift
+    rm -f "$work/slow.out"
+    "$slow" "$kind" "$port" "$@" >"$work/slow.out" 2>"$work/slow.err" &
+    slow_pid=$!
+    running="$running $slow_pid"
+    until_true is_ready
+}
+
+# gone LINE: the server has ended them, in the way that the line says.
+gone() {
+    wait $slow_pid || fail "slow_http ends with $?"
+    [ "$(tail -n 1 "$work/slow.out")" = "$1" ] ||
+        fail "instead of '$1', of $kind callers: $(tail -n 1 "$work/slow.out")"
+}
+
+leave() {
+    kill $slow_pid
+    wait $slow_pid 2>/dev/null || :
+}
+
+# has_none_left: of 64 descriptors.
+has_none_left() {
+    [ "$(find "/proc/$server/fd" -type l | wc -l)" -ge 64 ]
+}
+
+# holds COUNT NAME: so many descriptors of the server are files or sockets of that name.
+holds() {
+    find "/proc/$server/fd" -lname "*$2*" 2>/dev/null | wc -l | grep -qx " *$1"
+}
+
+# load REQUESTS PATH: so many at least are answered to 100 connections, and none fails.
+load() {
+    answered=0
+    rounds=0
+    while [ $answered -lt "$1" ]; do
+        [ $rounds -lt 30 ] || fail "only $answered answers in $rounds rounds"
+        rounds=$((rounds + 1))
+        timeout 120 wrk -t 2 -c 100 -d 1s --timeout 60s "http://127.0.0.1:$port$2" >"$work/wrk.out" \
+            2>"$work/wrk.err" || fail "wrk ends with $?"
+        ! grep -E 'Socket errors|Non-2xx' "$work/wrk.out" || fail "requests failed"
+        answered=$((answered + $(sed -n 's/^ *\([0-9]*\) requests in.*/\1/p' "$work/wrk.out")))
+    done
+}
+
+# ticks: of 10 ms, that the server has spent.
+ticks() {
+    sed 's/.*) //' "/proc/$server/stat" | awk '{ print $12 + $13 }'
+}
+
+# idles: in three seconds it spends at most a fifth of one. One that spins spends three.
+idles() {
+    before=$(ticks)
+    sleep 3
+    spent=$(($(ticks) - before))
+    [ $spent -le 20 ] || fail "$spent ticks in three seconds with nothing to do: $1"
+}
+
+memory() {
+    sed -n 's/^VmRSS:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$server/status"
+}
+
+www=$work/www
+mkdir "$www"
+echo 'the page' >"$www/index.html"
+head -c 1024 /dev/zero | tr '\0' k >"$www/1k.txt"
+head -c 33554432 /dev/zero >"$www/large.bin"
+
+# ---- Many ----
+
+serve tcp://127.0.0.1:0 "$www"
+load 10000 /1k.txt
+echo "passed: $answered requests over 100 connections, none failed"
+"$slow" reset "$port" 500 2>"$work/slow.err" || fail "slow_http"
+until_true holds 1 socket # the listener
+asked || fail "after 500 resets nobody is served"
+idles 'after many'
+stopped
+echo "passed: 500 connections broken off, in every state"
+
+# ---- Slow ----
+
+serve -t 2 tcp://127.0.0.1:0 "$www"
+bad drip 50
+for _ in 1 2 3 4 5; do
+    asked || fail "who is not slow is not served"
+done
+gone '50 ended, 50 of them with 408'
+bad begun 50
+gone '50 ended, 50 of them with 408'
+bad silent 50
+asked || fail "nobody is served beside the silent"
+gone '50 ended, 0 of them with 408'
+until_true holds 1 socket
+stopped
+echo "passed: slow and silent callers are ended, and the others are served"
+
+serve -t 5 tcp://127.0.0.1:0 "$www"
+asked || fail "nobody is served"
+before=$(memory)
+bad deaf 50 /large.bin
+until_true holds 50 large.bin
+for _ in 1 2 3 4 5; do
+    asked || fail "who listens is not served"
+done
+after=$(memory)
+[ $((after - before)) -le 16384 ] || fail "$((after - before)) KiB for 50 who do not listen"
+until_true holds 0 large.bin
+until_true holds 1 socket
+leave
+stopped
+echo "passed: who does not listen is ended, and costs $((after - before)) KiB for 50"
+
+# ---- A crowd ----
+
+# Whoever waits is served when the silent have left their places, long before their time.
+serve -n 10 -t 600 tcp://127.0.0.1:0 "$www"
+bad silent 20
+asked || fail "silent callers keep all places"
+gone '20 ended, 0 of them with 408'
+load 100 /1k.txt
+bad begun 10
+idles 'with all places taken'
+holds 11 socket || fail "other than 10 connections and a listener"
+leave
+asked || fail "when places are free again nobody is served"
+stopped
+echo "passed: as many connections as are allowed, and others served in turn"
+
+# With 64 descriptors, of which it leaves enough to open files.
+launcher='prlimit --nofile=64'
+serve tcp://127.0.0.1:0 "$www"
+load 1000 /1k.txt
+load 10 /large.bin
+stopped
+echo "passed: with 64 descriptors 100 connections are served"
+
+# And where it was told to take more callers than there are descriptors.
+serve -n 1000 -t 600 tcp://127.0.0.1:0 "$www"
+bad begun 100
+until_true has_none_left
+idles 'without a descriptor left'
+leave
+until_true asked
+idles 'after all have left'
+stopped
+echo "passed: without a descriptor left it does not spin, and serves again when there are some"

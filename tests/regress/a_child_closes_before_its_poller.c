@@ -1,0 +1,64 @@
+/* wrap: free */
+/* A child closes what its parent left it, the sockets first and then their poller: which told each
+ * of its sockets, in memory that had been freed, that it was watched no more. */
+#include "watching.h"
+
+#include "backends/backend.h"
+
+#include <string.h>
+
+enum { REMAINS = 0xa5 };
+
+static unsigned char ruin[sizeof(net_socket)];
+static void *fallen; /* its memory is kept, to see who writes to it */
+
+void __real_free(void *memory);
+void __wrap_free(void *memory);
+void __wrap_free(void *memory)
+{
+    if (memory == NULL || memory != fallen) {
+        __real_free(memory);
+        return;
+    }
+    memset(memory, REMAINS, sizeof ruin);
+}
+
+struct family {
+    struct pair pair;
+    net_poller *poller;
+};
+
+static int close_all(void *argument)
+{
+    struct family *family = argument;
+
+    memset(ruin, REMAINS, sizeof ruin);
+    fallen = family->pair.server;
+    net_close(family->pair.listener, NET_NOW);
+    net_close(family->pair.server, NET_NOW);
+    net_close(family->pair.client, NET_NOW);
+    net_poller_close(family->poller);
+    return memcmp(fallen, ruin, sizeof ruin) == 0 ? 0 : 1;
+}
+
+static void a_poller_leaves_alone_what_a_child_has_closed(void **state)
+{
+    struct family family;
+
+    dial_pair(template_of(state), &family.pair);
+    family.poller = open_poller();
+    watch(family.poller, family.pair.listener, NET_READABLE);
+    watch(family.poller, family.pair.server, NET_READABLE);
+    assert_int_equal(in_child(close_all, &family), 0);
+    assert_count(net_send(family.pair.client, "x", 1, soon()), 1);
+    expect_event(family.poller, family.pair.server, NET_READABLE);
+    net_poller_close(family.poller);
+    close_pair(&family.pair);
+}
+
+int main(void)
+{
+    static const struct test tests[] = {TEST(a_poller_leaves_alone_what_a_child_has_closed)};
+
+    return run_over(all_templates, tests);
+}

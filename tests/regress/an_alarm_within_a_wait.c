@@ -1,0 +1,24 @@
+/* A poller that is watched by a foreign loop has an alarm for it. One that rang while a wait of the
+ * poller's own was in progress, and was for nothing, rang on: the wait span. */
+#include "watching.h"
+
+static void it_does_not_ring_on(void **state)
+{
+    enum { SOON = 50, LATER = 60000, QUIET = 500 /* ms */ };
+    net_poller *poller = open_poller();
+    net_socket *listener = assert_socket(net_listen(template_of(state)));
+
+    assert_ok(net_poller_fd(poller));
+    assert_count(net_poller_watch(poller, listener, NET_READABLE, NULL, net_after(SOON)), 0);
+    assert_count(net_poller_watch(poller, listener, NET_READABLE, NULL, net_after(LATER)), 0);
+    expect_quiet(poller, QUIET);
+    net_close(listener, NET_NOW);
+    net_poller_close(poller);
+}
+
+int main(void)
+{
+    static const struct test tests[] = {TEST(it_does_not_ring_on)};
+
+    return run_over(all_templates, tests);
+}

@@ -1,0 +1,121 @@
+# For the tests in tests/interop that talk with a server by nc and socat: sourced by them after
+# interop.sh. A program runs in the background as NAME, with its words in NAME.out and NAME.err; a
+# member is one that is told what to say, now and then, by `say`.
+# shellcheck shell=sh disable=SC2154,SC2317 # $work is of interop.sh; until_true calls by name
+
+mkdir "$work/in"
+
+ok() {
+    echo "passed: $*"
+}
+
+# start NAME PROGRAM...: its pid is $started. It reads what the pipe of that name gives, or nothing.
+start() {
+    name=$1
+    shift
+    input=/dev/null
+    [ ! -p "$work/in/$name" ] || input=$work/in/$name
+    rm -f "$work/$name.out" "$work/$name.err" # what another of that name said is not its word
+    "$@" <"$input" >"$work/$name.out" 2>"$work/$name.err" 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
+    started=$!
+    running="$running $started"
+}
+
+forget() {
+    remaining=
+    for pid in $running; do
+        [ "$pid" = "$1" ] || remaining="$remaining $pid"
+    done
+    running=$remaining
+}
+
+# ended PID STATUS: it ends by itself, so. It is waited for with a limit: a wait has none.
+ended() {
+    has_ended() {
+        ! kill -0 "$1" 2>/dev/null || grep -q '^State:.*Z' "/proc/$1/status" 2>/dev/null
+    }
+    until_true has_ended "$1"
+    status=0
+    wait "$1" || status=$?
+    forget "$1"
+    [ "$status" -eq "$2" ] || fail "process $1 ends with $status"
+}
+
+# stopped PID STATUS: it is told to end, and ends so.
+stopped() {
+    kill "$1"
+    ended "$1" "$2"
+}
+
+# away PID: it is ended, however it takes that.
+away() {
+    kill -KILL "$1"
+    wait "$1" 2>/dev/null || :
+    forget "$1"
+}
+
+# serve NAME PROGRAM...: as start, and its addresses are in $addresses as soon as it has said DOORS
+# of them, 1 unless told.
+serve() {
+    start "$@"
+    listens() {
+        addresses=$(sed -n 's/^listening on //p' "$work/$1.out" 2>/dev/null) || :
+        [ "$(echo "$addresses" | grep -c .)" -ge "${DOORS:-1}" ]
+    }
+    until_true listens "$1"
+}
+
+# member NAME NUMBER PROGRAM...: started; it is told what to say by descriptor NUMBER, 3 to 9. Its pid
+# is $pid_NAME.
+member() {
+    mkfifo "$work/in/$1"
+    eval "exec $2<>\"\$work/in/\$1\""
+    member_name=$1
+    shift 2
+    start "$member_name" "$@"
+    eval "pid_$member_name=$started"
+}
+
+# say NUMBER TEXT: to the member of that number, as printf prints it.
+say() {
+    # shellcheck disable=SC2059 # it is a format
+    eval "printf '$2' >&$1"
+}
+
+# leaves NUMBER PID: the member of that number has no more to say, and ends when it has heard the end.
+leaves() {
+    eval "exec $1>&-"
+    ended "$2" 0
+}
+
+# hears NAME LINE...: each is a whole line of what was heard, sooner or later.
+hears() {
+    heard_by=$work/$1.out
+    shift
+    for line in "$@"; do
+        until_true grep -Fqsx -e "$line" "$heard_by"
+    done
+}
+
+# never_heard NAME TEXT: so far.
+never_heard() {
+    ! grep -Fq -e "$2" "$work/$1.out" || fail "$1 has heard '$2'"
+}
+
+# ticks PID: of processor time, 100 in a second.
+ticks() {
+    sed 's/.*) //' "/proc/$1/stat" | awk '{ print $12 + $13 }'
+}
+
+# rests PID: soon there is a second in which it takes less than a tenth of a processor.
+rests() {
+    seconds=5
+    took=100
+    while [ $took -ge 10 ]; do
+        [ $seconds -gt 0 ] || fail "to do nothing it takes $took % of a processor"
+        seconds=$((seconds - 1))
+        before=$(ticks "$1")
+        sleep 1
+        took=$(($(ticks "$1") - before))
+    done
+}
