@@ -74,4 +74,5 @@ strip -o "$work/stripped.so" "$library"
 echo "libnetfacade.so, stripped: $(stat -c %s "$work/stripped.so") bytes"
 
 "$bin/bench_servers" "${1:-40}"
+sh "$(dirname "$0")/httpd.sh" "${1:-10}"
 "$bin/bench_datagrams" "${1:-40}"
