@@ -15,14 +15,38 @@ fi
 . "$(dirname "$0")/../support/interop.sh"
 # shellcheck source=tests/support/httpd.sh
 . "$(dirname "$0")/../support/httpd.sh"
-need chromium curl timeout wrk
+need chromedriver chromium curl timeout wrk
 
-# browse CHROMIUM-ARGUMENT...: a browser with nothing of its own, that talks to nobody else.
+# browse COMMAND [JSON]: of the WebDriver protocol (W3C), to the session that $driver is.
 browse() {
-    rm -rf "$work/profile"
-    HOME=$work timeout 120 chromium --headless --no-sandbox --disable-gpu --disable-quic --no-first-run \
-        --disable-background-networking --disable-component-update --disable-sync \
-        --disable-dev-shm-usage --user-data-dir="$work/profile" "$@" 2>"$work/chromium.err"
+    if [ $# -eq 1 ]; then
+        curl -s -m 60 "$driver/$1"
+    else
+        curl -s -m 60 -H 'Content-Type: application/json' -d "$2" "$driver/$1"
+    fi
+}
+
+driver_is_up() {
+    driver_port=$(sed -n 's/.*successfully on port \([0-9]*\)\..*/\1/p' "$work/driver.out")
+    [ -n "$driver_port" ]
+}
+
+# A browser with nothing of its own, that talks to nobody else.
+open_browser() {
+    HOME=$work timeout 200 chromedriver --port=0 >"$work/driver.out" 2>"$work/driver.err" &
+    running="$running $!"
+    until_true driver_is_up
+    driver=http://127.0.0.1:$driver_port
+    arguments=
+    for argument in headless no-sandbox disable-gpu disable-quic no-first-run hide-scrollbars \
+        disable-background-networking disable-component-update disable-sync disable-dev-shm-usage \
+        window-size=760,640 "user-data-dir=$work/profile"; do
+        arguments="$arguments\"--$argument\","
+    done
+    session=$(browse session "{\"capabilities\":{\"alwaysMatch\":{\"goog:chromeOptions\":{\"args\":[${arguments%,}]}}}}" |
+        sed -n 's/.*"sessionId":"\([^"]*\)".*/\1/p')
+    [ -n "$session" ] || fail "no browser"
+    driver=$driver/session/$session
 }
 
 # load SECONDS CONNECTIONS: its wrk ends by itself also when this script fails.
@@ -49,12 +73,8 @@ running="$running $!"
 until_true grep -q '^data: \[[0-9]*,[1-9][0-9]*,[1-9][0-9]*\]$' "$work/events"
 page=http://127.0.0.1:$port/live
 
-if [ -n "${NETFACADE_PICTURE-}" ]; then
-    sleep 55
-    browse --hide-scrollbars --window-size=760,640 --timeout=5000 --screenshot="$NETFACADE_PICTURE" \
-        "$page" || fail "chromium ends with $?"
-    echo "the picture: $NETFACADE_PICTURE"
-fi
+open_browser
+browse url "{\"url\":\"$page\"}" >"$work/answer"
 
 # shows WORDS: in what the browser makes of the page is a line with them.
 shows() {
@@ -64,17 +84,20 @@ shows() {
 # It is connected; there are three numbers, of which the last is not 0; and each has its line, of at
 # least two points.
 is_alive() {
-    browse --timeout=5000 --dump-dom "$page" >"$work/page" || fail "chromium ends with $?"
+    browse source | sed 's/\\u003C/</g; s/\\"/"/g; s/\\n/\
+/g' >"$work/page"
     shows '>as it happens<' && shows '<output>[1-9][0-9,.]* ([KMG]i)?B</output>' &&
-        [ "$(grep -Ec '<output>[0-9,.]+( [KMGi]*B)?</output>' "$work/page")" -eq 3 ] &&
-        [ "$(grep -Ec 'class="line" d="M[0-9]+,[0-9.]+L[0-9]' "$work/page")" -eq 3 ]
+        [ "$(grep -Eo '<output>[0-9,.]+( [KMGi]*B)?</output>' "$work/page" | grep -c .)" -eq 3 ] &&
+        [ "$(grep -Eo 'class="line" d="M[0-9]+,[0-9.]+L[0-9]' "$work/page" | grep -c .)" -eq 3 ]
 }
 
-tries=5 # on a machine that stalls, the page may be looked at before its first line has come
-until is_alive; do
-    tries=$((tries - 1))
-    [ $tries -gt 0 ] || fail "the page does not live: $(grep -E 'id="state"|<output|class="line"' "$work/page")"
-done
+until_true is_alive
+if [ -n "${NETFACADE_PICTURE-}" ]; then
+    sleep 55
+    browse screenshot | sed 's/.*"value":"\([^"]*\)".*/\1/' | base64 -d >"$NETFACADE_PICTURE"
+    echo "the picture: $NETFACADE_PICTURE"
+fi
+curl -s -m 60 -X DELETE "$driver" >"$work/answer"
 rm "$work/loads"
 wait $loader || fail "the load ends with $?"
 stopped
