@@ -96,6 +96,7 @@ static void *take_events(void *argument)
     struct watcher *watcher = argument;
     int n = 1;
 
+    watcher->begun = true;
     while (n > 0 || (n == 0 && !watcher->stop)) {
         net_event event;
 
@@ -117,6 +118,9 @@ void watcher_start(struct watcher *watcher, net_poller *poller)
 {
     *watcher = (struct watcher){.poller = poller};
     assert_int_equal(pthread_create(&watcher->thread, NULL, take_events, watcher), 0);
+    while (!watcher->begun) {
+        nap(0);
+    }
 }
 
 void watcher_await(struct watcher *watcher, int events)

@@ -31,11 +31,13 @@ struct watcher {
     net_event event; /* the last */
     _Atomic int events;
     _Atomic int wakes;
+    _Atomic bool begun;
     _Atomic bool stop;
     _Atomic bool failed;
     pthread_t thread;
 };
 
+/* Returns when the thread runs: TSan may lose a signal for a thread that is being made. */
 void watcher_start(struct watcher *watcher, net_poller *poller);
 /* Waits until so many events were taken in all. */
 void watcher_await(struct watcher *watcher, int events);
