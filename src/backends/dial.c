@@ -127,7 +127,7 @@ static bool is_own_echo(int fd, const struct nf_addr *addr)
 {
     struct nf_addr local;
 
-    return nf_socket_local(fd, &local) == 0 && nf_addr_equal(&local, addr);
+    return nf_socket_local(fd, &local, NULL) == 0 && nf_addr_equal(&local, addr);
 }
 
 /* 0: connected; NF_WOULD_BLOCK: on its way; or a code. A datagram socket with a known port would

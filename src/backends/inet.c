@@ -217,7 +217,7 @@ int nf_inet_bind(const struct nf_target *target, enum nf_transport transport, st
         host.addr.family = NF_IPV4;
         fd = open_bound(target, transport, &host.addr);
     }
-    code = fd < 0 ? fd : nf_socket_local(fd, name);
+    code = fd < 0 ? fd : nf_socket_local(fd, name, NULL);
     if (fd >= 0 && code < 0) {
         nf_socket_close(fd);
         return code;
@@ -255,11 +255,11 @@ int nf_inet_property(int fd, enum nf_word word, struct nf_value *value, bool wri
         return write ? nf_congestion_set(fd, value->text) : nf_congestion_get(fd, value->text);
     }
     if (word == NF_LOCAL) {
-        return nf_socket_local(fd, &value->addr);
+        return nf_socket_local(fd, &value->addr, value->name);
     }
     if (word == NF_PORT) {
         struct nf_addr name;
-        int code = nf_socket_local(fd, &name);
+        int code = nf_socket_local(fd, &name, NULL);
 
         value->number = code == 0 ? name.port : 0;
         return code;

@@ -125,7 +125,7 @@ void nf_line_ready(net_socket *socket, unsigned interest, struct nf_readiness *o
 static int get_source(struct nf_line *line, struct nf_value *value)
 {
     value->has_port = line->has_source_port;
-    return line->has_source ? nf_socket_local(line->fd, &value->addr) : 0;
+    return line->has_source ? nf_socket_local(line->fd, &value->addr, NULL) : 0;
 }
 
 int nf_line_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write)

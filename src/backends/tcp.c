@@ -97,7 +97,7 @@ static int pick_up(struct listener *self, struct nf_addr *peer, net_deadline dea
         if (nf_is_canceled(&self->head)) {
             return nf_fail(NET_CANCELED);
         }
-        int fd = nf_socket_accept(self->fd, peer);
+        int fd = nf_socket_accept(self->fd, peer, NULL);
 
         if (fd >= 0) {
             return fd;

@@ -23,13 +23,13 @@ struct connection {
     struct nf_datagram_kept kept_out;
     struct nf_burst burst;
     _Atomic uint64_t refusal;   /* see nf_datagram_sender */
-    int64_t option[NF_OPTIONS]; /* as the address had them */
+    int64_t option[NF_BOUNDS];  /* as the address had them */
 };
 
 static int udp_connect(net_socket *socket, const struct nf_target *target, net_deadline deadline)
 {
     memcpy(((struct connection *)socket)->option, target->options.value,
-           sizeof target->options.value);
+           sizeof ((struct connection *)socket)->option);
     return nf_dialing_connect((struct nf_line *)socket, target, NF_DATAGRAM, deadline);
 }
 
@@ -207,7 +207,7 @@ static int take_many(struct connection *self, net_message *messages, int count,
     int i = 0;
 
     if (self->local.family == NF_NOWHERE) {
-        nf_socket_local(self->line.fd, &self->local);
+        nf_socket_local(self->line.fd, &self->local, NULL);
         self->local.port = 0;
     }
     self->burst.drained = false; /* who knows what came since */

@@ -87,7 +87,7 @@ struct nf_hub {
     struct nf_table table;  /* strangers and accepted peers */
     struct nf_peer *oldest; /* accepted peers by when they were heard */
     struct nf_peer *newest;
-    int64_t bound[NF_OPTIONS]; /* peers, queue, total, strangers, idle */
+    int64_t bound[NF_BOUNDS]; /* peers, queue, total, strangers, idle */
     int64_t accepted;
     struct nf_stranger *first_admitted;
     struct nf_stranger *last_admitted;

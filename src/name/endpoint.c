@@ -1,7 +1,9 @@
 /* Address literals, strictly: what is not in the one modern form is refused here, and never guessed
  * at. */
 #include "name/endpoint.h"
+#include "name/path.h"
 
+#include <stddef.h>
 #include <string.h>
 
 enum { IPV4_BYTES = 4, IPV6_GROUPS = 8, GROUP_DIGITS = 4 };
@@ -11,7 +13,7 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-static int hex_value(char c)
+int nf_hex_value(char c)
 {
     if (is_digit(c)) {
         return c - '0';
@@ -52,8 +54,8 @@ static size_t parse_group(const char *text, size_t length, uint8_t *bytes)
     unsigned value = 0;
     size_t n = 0;
 
-    while (n < length && n < GROUP_DIGITS && hex_value(text[n]) >= 0) {
-        value = value << 4 | (unsigned)hex_value(text[n]);
+    while (n < length && n < GROUP_DIGITS && nf_hex_value(text[n]) >= 0) {
+        value = value << 4 | (unsigned)nf_hex_value(text[n]);
         n++;
     }
     bytes[0] = (uint8_t)(value >> 8);
@@ -152,7 +154,7 @@ bool nf_looks_numeric(const char *text, size_t length)
     bool hex = length - start >= 2 && text[start] == '0' && (text[start + 1] | 0x20) == 'x';
 
     for (size_t i = start + (hex ? 2 : 0); i < length; i++) {
-        if (hex ? hex_value(text[i]) < 0 : !is_digit(text[i])) {
+        if (hex ? nf_hex_value(text[i]) < 0 : !is_digit(text[i])) {
             return false;
         }
     }
@@ -217,16 +219,31 @@ void nf_print_host(struct nf_text *text, const struct nf_addr *addr)
 
 void nf_print_addr(struct nf_text *text, const struct nf_addr *addr)
 {
+    if (nf_addr_is_named(addr)) {
+        nf_path_print(text, addr);
+        return;
+    }
     nf_print_host(text, addr);
     nf_text_add(text, ":%u", (unsigned)addr->port);
 }
 
+/* In an endpoint the name of a named address is with it, after its family and size. */
+enum { NAME_AT = offsetof(struct nf_addr, size) + sizeof(uint16_t) };
+
 _Static_assert(sizeof(struct nf_addr) <= sizeof((net_endpoint *)0)->local, "an address fits");
+_Static_assert(NAME_AT + NF_ADDR_NAME_MAX <= sizeof((net_endpoint *)0)->remote, "a name fits");
 
 void nf_endpoint_make(net_endpoint *endpoint, const struct nf_addr *remote,
                       const struct nf_addr *local)
 {
     memset(endpoint, 0, sizeof *endpoint);
+    if (nf_addr_is_named(remote)) {
+        memcpy(endpoint->remote, remote, NAME_AT);
+        if (remote->size > 0) {
+            memcpy(endpoint->remote + NAME_AT, remote->name, remote->size);
+        }
+        return;
+    }
     memcpy(endpoint->remote, remote, sizeof *remote);
     if (local != NULL) {
         memcpy(endpoint->local, local, sizeof *local);
@@ -236,6 +253,11 @@ void nf_endpoint_make(net_endpoint *endpoint, const struct nf_addr *remote,
 void nf_endpoint_remote(const net_endpoint *endpoint, struct nf_addr *remote)
 {
     memcpy(remote, endpoint->remote, sizeof *remote);
+    if (nf_addr_is_named(remote)) {
+        remote->scope = 0;
+        memset(remote->ip, 0, sizeof remote->ip);
+        remote->name = (const char *)endpoint->remote + NAME_AT;
+    }
 }
 
 void nf_endpoint_local(const net_endpoint *endpoint, struct nf_addr *local)
@@ -248,5 +270,8 @@ bool nf_endpoint_is_empty(const net_endpoint *endpoint)
     struct nf_addr remote;
 
     nf_endpoint_remote(endpoint, &remote);
+    if (nf_addr_is_named(&remote)) {
+        return remote.size > NF_ADDR_NAME_MAX;
+    }
     return remote.family != NF_IPV4 && remote.family != NF_IPV6;
 }

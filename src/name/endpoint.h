@@ -18,7 +18,11 @@ bool nf_literal_parse(const char *text, size_t length, struct nf_addr *addr);
  * label is a number. */
 bool nf_looks_numeric(const char *text, size_t length);
 
-/* Print host, or host and port: `127.0.0.1:80`, `[fe80::1%eth0]:80`, `*:80`; IPv6 by RFC 5952. */
+/* What a hex digit stands for; -1: it is none. */
+int nf_hex_value(char c);
+
+/* Print host, or host and port: `127.0.0.1:80`, `[fe80::1%eth0]:80`, `*:80`; IPv6 by RFC 5952; a
+ * name has no port. */
 void nf_print_host(struct nf_text *text, const struct nf_addr *addr);
 void nf_print_addr(struct nf_text *text, const struct nf_addr *addr);
 

@@ -7,12 +7,14 @@
 #include <limits.h>
 #include <string.h>
 
-enum kind { SWITCH, DURATION, SIZE, COUNT, ADDRESS, TEXT, INTERFACE, MICROSECONDS, OFF };
+enum kind { SWITCH, DURATION, SIZE, COUNT, ADDRESS, TEXT, INTERFACE, MICROSECONDS, OFF, LIMIT, MODE,
+            SHARE, CODE };
 
 #define SECOND    ((int64_t)1000)
 #define KIB       ((int64_t)1024)
 #define MIB       (1024 * KIB)
 #define GIB       (1024 * MIB)
+#define WHOLE     ((int64_t)1000000) /* millionths */
 #define UNLIMITED ((int64_t)1 << 50) /* far more than a machine has, and far from overflow */
 
 /* The names stand in the table itself: pointers to them would have to be relocated. */
@@ -48,6 +50,17 @@ static const struct rule {
     [NF_TOTAL] = {"total", SIZE, true, 1, 64 * MIB, 1, UNLIMITED},
     [NF_STRANGERS] = {"strangers", SIZE, true, 1, MIB, 1, UNLIMITED},
     [NF_IDLE] = {"idle", DURATION, true, 1, 60 * SECOND, 1, UNLIMITED},
+    [NF_MODE] = {"mode", MODE, false, 1, 0600, 0, 0777},
+    [NF_UNLINK] = {"unlink", SWITCH, false, 1, 1, 0, 1},
+    [NF_SEED] = {"seed", COUNT, false, 1, 0, 0, UNLIMITED},
+    [NF_CHUNK] = {"chunk", LIMIT, false, 1, 0, 1, GIB - 1},
+    [NF_DELAY] = {"delay", DURATION, false, 1, 0, 1, INT_MAX},
+    [NF_LOSS] = {"loss", SHARE, false, 1, 0, 0, WHOLE},
+    [NF_DUPLICATE] = {"duplicate", SHARE, false, 1, 0, 0, WHOLE},
+    [NF_REORDER] = {"reorder", SHARE, false, 1, 0, 0, WHOLE},
+    [NF_RESET_AFTER] = {"reset-after", LIMIT, false, 1, 0, 1, UNLIMITED},
+    [NF_STALL_AFTER] = {"stall-after", LIMIT, false, 1, 0, 1, UNLIMITED},
+    [NF_ACCEPT_FAIL] = {"accept-fail", CODE, false, 1, 0, 0, 0},
     [NF_SCHEME] = {"scheme", TEXT, false, 0, 0, 0, 0},
     [NF_LOCAL] = {"local", ADDRESS, false, 0, 0, 0, 0},
     [NF_PEER] = {"peer", ADDRESS, false, 0, 0, 0, 0},
@@ -64,10 +77,25 @@ static const struct rule {
     [NF_ADMIT] = {"admit", ADDRESS, true, 0, 0, 0, 0},
     [NF_MTU] = {"mtu", COUNT, false, 0, 0, 0, 0},
     [NF_DROPPED_KERNEL] = {"dropped-kernel", COUNT, false, 0, 0, 0, 0},
+    [NF_PEER_PID] = {"peer-pid", COUNT, false, 0, 0, 0, 0},
+    [NF_PEER_UID] = {"peer-uid", COUNT, false, 0, 0, 0, 0},
+    [NF_PEER_GID] = {"peer-gid", COUNT, false, 0, 0, 0, 0},
     [NF_FD] = {"", COUNT, false, 0, 0, 0, 0},
+    [NF_ABORT] = {"", COUNT, true, 0, 0, 0, 0},
 };
 
 _Static_assert(NF_WORDS <= 8 * sizeof(nf_words), "a set holds every word");
+
+/* What an accept can be made to fail with. */
+static const struct {
+    char name[16];
+    int code;
+} failures[] = {{"NET_LIMIT", NET_LIMIT},
+                {"NET_SYSTEM", NET_SYSTEM},
+                {"NET_DENIED", NET_DENIED},
+                {"NET_RESET", NET_RESET}};
+
+enum { FAILURES = sizeof failures / sizeof failures[0] };
 
 /* The units of a kind, the smallest first. */
 static const struct unit {
@@ -185,10 +213,37 @@ static void print_units(struct nf_text *text, const struct unit *units, int64_t 
     nf_text_add(text, "%lld%s", (long long)(number / best->factor), best->name);
 }
 
+/* As few decimals as tell it. */
+static void print_share(struct nf_text *text, int64_t millionths)
+{
+    int digits = 6;
+
+    while (digits > 0 && millionths % 10 == 0) {
+        millionths /= 10;
+        digits--;
+    }
+    if (digits == 0) {
+        nf_text_add(text, "%d", (int)millionths);
+    } else {
+        nf_text_add(text, "0.%0*d", digits, (int)millionths);
+    }
+}
+
+static const char *name_of_code(int code)
+{
+    int i = 0;
+
+    while (i < FAILURES - 1 && failures[i].code != code) {
+        i++;
+    }
+    return failures[i].name;
+}
+
 void nf_value_print(struct nf_text *text, enum nf_word word, const struct nf_value *value)
 {
     int kind = rules[word].kind;
-    bool off = value->number == 0 && (kind == SWITCH || kind == DURATION || kind == INTERFACE);
+    bool off = value->number == 0 && (kind == SWITCH || kind == DURATION || kind == INTERFACE ||
+                                      kind == LIMIT || kind == CODE);
     char name[NF_ZONE_MAX];
 
     switch (off ? OFF : kind) {
@@ -202,6 +257,7 @@ void nf_value_print(struct nf_text *text, enum nf_word word, const struct nf_val
         print_units(text, durations, value->number);
         break;
     case SIZE:
+    case LIMIT:
         print_units(text, sizes, value->number);
         break;
     case COUNT:
@@ -217,13 +273,22 @@ void nf_value_print(struct nf_text *text, enum nf_word word, const struct nf_val
         nf_zone_name((uint32_t)value->number, name);
         nf_text_add(text, "%s", name);
         break;
+    case MODE:
+        nf_text_add(text, "%04o", (unsigned)value->number);
+        break;
+    case SHARE:
+        print_share(text, value->number);
+        break;
+    case CODE:
+        nf_text_add(text, "%s", name_of_code((int)value->number));
+        break;
     case ADDRESS:
         if (value->scheme != NULL) {
             nf_text_add(text, "%s://", value->scheme);
         }
         if (value->addr.family == NF_NOWHERE) {
             nf_text_add(text, "off");
-        } else if (value->has_port) {
+        } else if (value->has_port || nf_addr_is_named(&value->addr)) {
             nf_print_addr(text, &value->addr);
         } else {
             nf_print_host(text, &value->addr);
@@ -287,6 +352,7 @@ static int parse_number(enum nf_word word, const char *text, size_t length, int6
     static const char *const advice[] = {[DURATION] = "a number with a unit, as in 500ms or 30s",
                                          [SIZE] =
                                              "a number of bytes, perhaps with a unit, as in 64KiB",
+                                         [LIMIT] = "off, or a number of bytes, as in 10KiB",
                                          [COUNT] = "a number"};
     int64_t value = 0;
     size_t digits = 0;
@@ -314,6 +380,52 @@ static int parse_number(enum nf_word word, const char *text, size_t length, int6
     }
     *number = value;
     return 0;
+}
+
+/* Octal, as chmod(1) takes them. */
+static int parse_mode(enum nf_word word, const char *text, size_t length, int64_t *number)
+{
+    int64_t value = 0;
+    bool good = length > 0 && length <= 4;
+
+    for (size_t i = 0; i < length && good; i++) {
+        good = text[i] >= '0' && text[i] <= '7';
+        value = value * 8 + (text[i] - '0');
+    }
+    if (!good || value > rules[word].most) {
+        return refuse(word, text, length, "permissions in octal, as in 0660");
+    }
+    *number = value;
+    return 0;
+}
+
+/* 0, 1, or 0. and up to six digits. */
+static int parse_share(enum nf_word word, const char *text, size_t length, int64_t *number)
+{
+    int64_t unit = WHOLE;
+    int64_t value = 0;
+    bool good = length > 0 && length <= 8 && (length == 1 || (length > 2 && text[1] == '.'));
+
+    for (size_t i = 0; i < length && good; i += i == 0 ? 2 : 1, unit /= 10) {
+        good = text[i] >= '0' && text[i] <= '9';
+        value += (text[i] - '0') * unit;
+    }
+    if (!good || value > WHOLE) {
+        return refuse(word, text, length, "a share from 0 to 1, as in 0.05");
+    }
+    *number = value;
+    return 0;
+}
+
+static int parse_code(enum nf_word word, const char *text, size_t length, int64_t *number)
+{
+    for (int i = 0; i < FAILURES; i++) {
+        if (strlen(failures[i].name) == length && memcmp(failures[i].name, text, length) == 0) {
+            *number = failures[i].code;
+            return 0;
+        }
+    }
+    return refuse(word, text, length, "off, NET_LIMIT, NET_SYSTEM, NET_DENIED or NET_RESET");
 }
 
 static int parse_source(const char *text, size_t length, struct nf_value *value)
@@ -356,7 +468,14 @@ int nf_value_parse(enum nf_word word, const char *text, size_t length, struct nf
     case SWITCH:
         return parse_switch(word, text, length, &value->number);
     case DURATION:
+    case LIMIT:
         return off ? 0 : parse_number(word, text, length, &value->number);
+    case MODE:
+        return parse_mode(word, text, length, &value->number);
+    case SHARE:
+        return parse_share(word, text, length, &value->number);
+    case CODE:
+        return off ? 0 : parse_code(word, text, length, &value->number);
     case ADDRESS:
         if (off || parse_source(text, length, value) == 0) {
             return 0;

@@ -37,6 +37,19 @@ enum nf_word {
     NF_TOTAL,
     NF_STRANGERS,
     NF_IDLE,
+    NF_BOUNDS, /* the options before this are those of sockets of IP */
+    /* options of unix sockets, and of faults */
+    NF_MODE = NF_BOUNDS,
+    NF_UNLINK,
+    NF_SEED,
+    NF_CHUNK,
+    NF_DELAY,
+    NF_LOSS,
+    NF_DUPLICATE,
+    NF_REORDER,
+    NF_RESET_AFTER,
+    NF_STALL_AFTER,
+    NF_ACCEPT_FAIL,
     NF_OPTIONS, /* how many options there are */
     /* properties that can only be read */
     NF_SCHEME = NF_OPTIONS,
@@ -55,7 +68,11 @@ enum nf_word {
     NF_MTU,
     NF_ADMIT, /* no property, but something to be done: it can only be set */
     NF_DROPPED_KERNEL,
-    NF_FD, /* has no name and is in no set: net_fd asks for it */
+    NF_PEER_PID,
+    NF_PEER_UID,
+    NF_PEER_GID,
+    NF_FD,    /* has no name and is in no set: net_fd asks for it */
+    NF_ABORT, /* nor has this: written, it breaks a stream as a reset does */
     NF_WORDS
 };
 
@@ -74,9 +91,11 @@ enum { NF_VALUE_TEXT_MAX = 16 }; /* a short name with its NUL, as the kernel has
 
 /* What a word stands for; which member counts is the word's affair. */
 struct nf_value {
-    int64_t number; /* milliseconds (0: off), bytes, a count, 0 or 1; of rtt microseconds; the
-                       number of an interface (0: off) */
+    int64_t number; /* milliseconds (0: off), bytes (of faults 0: off), a count, 0 or 1; of rtt
+                       microseconds; the number of an interface (0: off); permissions; millionths;
+                       a code (0: off) */
     struct nf_addr addr;
+    char name[NF_ADDR_NAME_MAX]; /* of addr, where it is by name and nobody else's */
     bool has_port; /* of a source: print the port too */
     const char *scheme;
     char text[NF_VALUE_TEXT_MAX];

@@ -1,10 +1,13 @@
 /* Addresses between our words and the system's; nothing here opens or asks a socket. */
 #define _GNU_SOURCE
 #include "os/address.h"
+#include "os/cause.h"
 #include "os/sockaddr.h"
 
 #include <net/if.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 _Static_assert(NF_ZONE_MAX == IF_NAMESIZE, "a zone is an interface name");
@@ -13,7 +16,37 @@ static const uint8_t mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0x
 
 bool nf_addr_equal(const struct nf_addr *a, const struct nf_addr *b)
 {
-    return memcmp(a, b, sizeof *a) == 0;
+    enum { HEAD = offsetof(struct nf_addr, ip) };
+
+    if (memcmp(a, b, sizeof *a) == 0) {
+        return true;
+    }
+    return nf_addr_is_named(a) && memcmp(a, b, HEAD) == 0 &&
+           (a->size == 0 || memcmp(a->name, b->name, a->size) == 0);
+}
+
+int nf_addr_keep(struct nf_addr *addr)
+{
+    if (!nf_addr_is_named(addr) || addr->size == 0) {
+        return 0;
+    }
+    char *copy = malloc(addr->size);
+
+    if (copy == NULL) {
+        *addr = (struct nf_addr){0};
+        return nf_fail_because(NET_LIMIT, "no memory");
+    }
+    memcpy(copy, addr->name, addr->size);
+    addr->name = copy;
+    return 0;
+}
+
+void nf_addr_drop(struct nf_addr *addr)
+{
+    if (nf_addr_is_named(addr) && addr->size > 0) {
+        free((char *)(uintptr_t)addr->name);
+    }
+    *addr = (struct nf_addr){0};
 }
 
 bool nf_addr_is_wildcard(const struct nf_addr *addr)
@@ -52,17 +85,34 @@ void nf_zone_name(uint32_t index, char name[NF_ZONE_MAX])
     }
 }
 
+/* A path ends with a NUL that counts, another name does not; whoever has none is the family alone,
+ * which makes bind(2) choose a name. */
+static socklen_t to_unix(const struct nf_addr *addr, struct sockaddr_un *out)
+{
+    size_t size = addr->size;
+
+    memset(out, 0, sizeof *out);
+    out->sun_family = AF_UNIX;
+    if (size > 0) {
+        memcpy(out->sun_path, addr->name, size);
+    }
+    if (size > 0 && out->sun_path[0] != '\0' && size < sizeof out->sun_path) {
+        size++;
+    }
+    return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size);
+}
+
 socklen_t nf_to_sockaddr(const struct nf_addr *addr, bool v6, union nf_sockaddr *out)
 {
-    memset(out, 0, sizeof *out);
     if (addr->family == NF_IPV4 && !v6) {
-        out->v4.sin_family = AF_INET;
-        out->v4.sin_port = htons(addr->port);
+        out->v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(addr->port)};
         memcpy(&out->v4.sin_addr, addr->ip, sizeof out->v4.sin_addr);
         return sizeof out->v4;
     }
-    out->v6.sin6_family = AF_INET6;
-    out->v6.sin6_port = htons(addr->port);
+    if (addr->family == NF_UNIX) {
+        return to_unix(addr, &out->un);
+    }
+    out->v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(addr->port)};
     if (addr->family == NF_IPV4) {
         memcpy(out->v6.sin6_addr.s6_addr, mapped_prefix, sizeof mapped_prefix);
         memcpy(out->v6.sin6_addr.s6_addr + sizeof mapped_prefix, addr->ip, 4);
@@ -88,7 +138,20 @@ void nf_from_in6(const struct in6_addr *in, uint32_t scope, struct nf_addr *addr
     }
 }
 
-void nf_from_sockaddr(const union nf_sockaddr *in, struct nf_addr *addr)
+static void from_unix(const struct sockaddr_un *in, socklen_t length, struct nf_addr *addr)
+{
+    size_t before = offsetof(struct sockaddr_un, sun_path);
+    size_t size = length > before ? length - before : 0;
+
+    if (size > 0 && in->sun_path[0] != '\0') {
+        size = strnlen(in->sun_path, size);
+    }
+    addr->family = NF_UNIX;
+    addr->size = (uint16_t)size;
+    addr->name = in->sun_path;
+}
+
+void nf_from_sockaddr(const union nf_sockaddr *in, socklen_t length, struct nf_addr *addr)
 {
     memset(addr, 0, sizeof *addr);
     if (in->any.sa_family == AF_INET) {
@@ -98,5 +161,7 @@ void nf_from_sockaddr(const union nf_sockaddr *in, struct nf_addr *addr)
     } else if (in->any.sa_family == AF_INET6) {
         nf_from_in6(&in->v6.sin6_addr, in->v6.sin6_scope_id, addr);
         addr->port = ntohs(in->v6.sin6_port);
+    } else if (in->any.sa_family == AF_UNIX) {
+        from_unix(&in->un, length, addr);
     }
 }

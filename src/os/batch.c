@@ -199,7 +199,7 @@ void nf_batch_addresses(struct nf_batch *batch, int i, struct nf_addr *from, str
 {
     struct msghdr *header = &batch->header[i].msg_hdr;
 
-    nf_from_sockaddr(&batch->post[i].name, from);
+    nf_from_sockaddr(&batch->post[i].name, header->msg_namelen, from);
     memset(to, 0, sizeof *to);
     for (struct cmsghdr *each = CMSG_FIRSTHDR(header); each != NULL;
          each = CMSG_NXTHDR(header, each)) {

@@ -217,6 +217,10 @@ int nf_blame_at(int code, const char *operation, const char *scheme, const struc
 
     last->scheme = scheme;
     last->addr = *addr;
+    if (nf_addr_is_named(addr) && addr->size > 0) {
+        memcpy(last->where, addr->name, addr->size);
+        last->addr.name = last->where;
+    }
     return code;
 }
 

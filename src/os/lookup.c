@@ -35,7 +35,8 @@ int nf_lookup_host(const char *host, enum nf_family family, struct nf_addr *addr
         return failure(problem);
     }
     for (const struct addrinfo *each = found; each != NULL && n < count; each = each->ai_next) {
-        nf_from_sockaddr((const union nf_sockaddr *)(const void *)each->ai_addr, &addrs[n]);
+        nf_from_sockaddr((const union nf_sockaddr *)(const void *)each->ai_addr, each->ai_addrlen,
+                         &addrs[n]);
         if (addrs[n].family != NF_NOWHERE) {
             n++;
         }

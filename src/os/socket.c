@@ -6,12 +6,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 int nf_socket_open(enum nf_family family, enum nf_transport transport, bool blocking)
 {
-    int domain = family == NF_IPV4 ? AF_INET : AF_INET6;
+    int domain = family == NF_IPV4 ? AF_INET : family == NF_UNIX ? AF_UNIX : AF_INET6;
     int type = transport == NF_STREAM ? SOCK_STREAM : SOCK_DGRAM;
     int fd = socket(domain, type | SOCK_CLOEXEC | (blocking ? 0 : SOCK_NONBLOCK), 0);
 
@@ -71,14 +72,26 @@ static bool is_callers_error(int error)
     }
 }
 
-int nf_socket_accept(int fd, struct nf_addr *peer)
+/* A name moves from where the system put it into the caller's room for one. */
+static void hand_out(const union nf_sockaddr *name, socklen_t length, struct nf_addr *addr,
+                     char *room)
 {
-    union nf_sockaddr name = {0};
+    nf_from_sockaddr(name, length, addr);
+    if (addr->family != NF_UNIX) {
+        return;
+    }
+    addr->size = room != NULL ? addr->size : 0;
+    addr->name = addr->size > 0 ? memcpy(room, addr->name, addr->size) : NULL;
+}
+
+int nf_socket_accept(int fd, struct nf_addr *peer, char *room)
+{
+    union nf_sockaddr name = {.any.sa_family = AF_UNSPEC};
     socklen_t length = sizeof name;
     int call = accept4(fd, &name.any, &length, SOCK_CLOEXEC);
 
     if (call >= 0) {
-        nf_from_sockaddr(&name, peer);
+        hand_out(&name, length, peer, room);
         return call;
     }
     if (errno == EAGAIN) {
@@ -137,15 +150,15 @@ int nf_socket_connected(int fd)
     return errno == ENOTCONN ? NF_WOULD_BLOCK : nf_fail_errno(errno);
 }
 
-int nf_socket_local(int fd, struct nf_addr *addr)
+int nf_socket_local(int fd, struct nf_addr *addr, char *room)
 {
-    union nf_sockaddr name = {0};
+    union nf_sockaddr name = {.any.sa_family = AF_UNSPEC};
     socklen_t length = sizeof name;
 
     if (getsockname(fd, &name.any, &length) != 0) {
         return nf_fail_errno(errno);
     }
-    nf_from_sockaddr(&name, addr);
+    hand_out(&name, length, addr, room);
     return 0;
 }
 

@@ -19,9 +19,10 @@ int nf_socket_bind(int fd, const struct nf_addr *addr);
 /* Become a listener; `backlog` calls may wait. 0 or a code. listen(2) */
 int nf_socket_listen(int fd, int backlog);
 
-/* Pick up a call on a non-blocking listener: a blocking descriptor, and who it is. NF_WOULD_BLOCK,
+/* Pick up a call on a non-blocking listener: a blocking descriptor, and who it is; the name of a
+ * unix socket goes into `room` (NF_ADDR_NAME_MAX bytes, or NULL: nobody asks). NF_WOULD_BLOCK,
  * NF_CALLER_GONE, NET_LIMIT, another code. accept4(2) */
-int nf_socket_accept(int fd, struct nf_addr *peer);
+int nf_socket_accept(int fd, struct nf_addr *peer, char *room);
 
 /* Dial, or name the peer of a datagram socket. 0; NF_WOULD_BLOCK while it goes on, also after a
  * signal or when a blocking descriptor's patience ran out; NET_LIMIT when no local port is free;
@@ -34,8 +35,10 @@ int nf_socket_connected(int fd);
 /* Whether it is an IPv6 socket. */
 bool nf_socket_is_v6(int fd);
 
+/* The own address, whose name goes into `room` as above. 0 or a code. */
+int nf_socket_local(int fd, struct nf_addr *addr, char *room);
+
 /* 0 or a code. */
-int nf_socket_local(int fd, struct nf_addr *addr);
 int nf_socket_block(int fd);
 int nf_socket_finish(int fd); /* send no more: the peer reads the end */
 

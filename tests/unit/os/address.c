@@ -34,7 +34,7 @@ static void assert_round_trip(const struct nf_addr *addr, bool on_v6, sa_family_
     assert_int_equal(name.any.sa_family, family);
     assert_int_equal(length, family == AF_INET ? sizeof name.v4 : sizeof name.v6);
     memset(&back, 0xff, sizeof back);
-    nf_from_sockaddr(&name, &back);
+    nf_from_sockaddr(&name, sizeof name, &back);
     assert_memory_equal(&back, addr, sizeof back);
 }
 
@@ -77,22 +77,22 @@ static void a_scope_that_means_nothing_is_dropped(void **state)
 
     (void)state;
     assert_int_equal(inet_pton(AF_INET6, "2001:db8::1", &name.v6.sin6_addr), 1);
-    nf_from_sockaddr(&name, &addr);
+    nf_from_sockaddr(&name, sizeof name, &addr);
     assert_int_equal(addr.scope, 0);
     assert_int_equal(inet_pton(AF_INET6, "fe80::1", &name.v6.sin6_addr), 1);
-    nf_from_sockaddr(&name, &addr);
+    nf_from_sockaddr(&name, sizeof name, &addr);
     assert_int_equal(addr.scope, 3);
 }
 
 static void an_unknown_family_is_nowhere(void **state)
 {
-    union nf_sockaddr name = {.any = {.sa_family = AF_UNIX}};
+    union nf_sockaddr name = {.any = {.sa_family = AF_APPLETALK}};
     struct nf_addr addr;
     struct nf_addr nowhere = {0};
 
     (void)state;
     memset(&addr, 0xff, sizeof addr);
-    nf_from_sockaddr(&name, &addr);
+    nf_from_sockaddr(&name, sizeof name, &addr);
     assert_memory_equal(&addr, &nowhere, sizeof addr);
 }
 
