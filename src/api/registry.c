@@ -2,10 +2,11 @@
 #include "api/registry.h"
 #include "backends/tcp.h"
 #include "backends/udp.h"
+#include "backends/unix.h"
 
 #include <string.h>
 
-static const struct nf_backend *const backends[] = {&nf_tcp, &nf_udp};
+static const struct nf_backend *const backends[] = {&nf_tcp, &nf_udp, &nf_unix};
 
 enum { BACKENDS = sizeof backends / sizeof backends[0] };
 
