@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-static const struct nf_backend *const backends[] = {&nf_tcp, &nf_udp, &nf_unix};
+static const struct nf_backend *const backends[] = {&nf_tcp, &nf_udp, &nf_unix, &nf_unixgram};
 
 enum { BACKENDS = sizeof backends / sizeof backends[0] };
 
