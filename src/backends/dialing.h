@@ -4,7 +4,8 @@
 
 #include "backends/dial.h"
 
-/* net_connect for any line: wait until `deadline`, or with NET_NOW leave it dialing. 0 or code. */
+/* net_connect for any line: adopt; or dial, and wait until `deadline`, or with NET_NOW leave it
+ * dialing. 0 or code. */
 int nf_dialing_connect(struct nf_line *line, const struct nf_target *target,
                        enum nf_transport transport, net_deadline deadline);
 

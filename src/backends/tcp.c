@@ -1,5 +1,6 @@
 /* tcp:// - listeners, and connections as streams. RFC 9293 */
 #include "backends/tcp.h"
+#include "backends/adopt.h"
 #include "backends/dialing.h"
 #include "backends/inet.h"
 #include "backends/line.h"
@@ -44,7 +45,8 @@ static int tcp_property(net_socket *socket, enum nf_word word, struct nf_value *
 static int start_listening(struct listener *self, const struct nf_target *target)
 {
     int64_t backlog = target->options.value[NF_BACKLOG];
-    int code = nf_socket_listen(self->fd, (int)backlog);
+    bool listens = target->adopted >= 0 && (target->options.given & NF_WORD(NF_BACKLOG)) == 0;
+    int code = listens ? 0 : nf_socket_listen(self->fd, (int)backlog);
 
     if (code == 0) {
         code = nf_wake_open(&self->wake);
@@ -65,11 +67,10 @@ static int tcp_listen(net_socket *socket, const struct nf_target *target, net_de
     if (self->fd < 0) {
         return self->fd;
     }
-    int code = start_listening(self, target);
+    int code = nf_adopt_settle(target, self->fd, start_listening(self, target));
 
     if (code < 0) {
         nf_wake_close(&self->wake);
-        nf_socket_close(self->fd);
     }
     return code;
 }

@@ -30,7 +30,12 @@ static int udp_connect(net_socket *socket, const struct nf_target *target, net_d
 {
     memcpy(((struct connection *)socket)->option, target->options.value,
            sizeof ((struct connection *)socket)->option);
-    return nf_dialing_connect((struct nf_line *)socket, target, NF_DATAGRAM, deadline);
+    int code = nf_dialing_connect((struct nf_line *)socket, target, NF_DATAGRAM, deadline);
+
+    if (code == 0 && target->adopted >= 0) {
+        nf_burst_share(&((struct connection *)socket)->burst, target->adopted);
+    }
+    return code;
 }
 
 /* Datagrams are sent whole, so senders need no turns. */

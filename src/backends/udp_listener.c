@@ -1,4 +1,5 @@
 /* udp:// listening: a socket that hears from strangers, and picks up one socket for each. */
+#include "backends/adopt.h"
 #include "backends/datagram.h"
 #include "backends/inet.h"
 #include "backends/udp.h"
@@ -35,7 +36,7 @@ static int open_hub(struct nf_hub *hub, const struct nf_target *target)
     if (code == 0) {
         code = nf_table_open(&hub->table);
     }
-    if (code == 0) {
+    if (code == 0 && target->adopted < 0) { /* another reader would take a train for a datagram */
         nf_sockopt_set(hub->fd, NF_SO_GRO, 1); /* a system without trains sends none */
     }
     return code;
@@ -53,7 +54,9 @@ static int udp_listen(net_socket *socket, const struct nf_target *target, net_de
     hub->fd = -1;
     int code = open_hub(hub, target);
 
+    code = nf_adopt_settle(target, hub->fd, code);
     if (code < 0) {
+        hub->fd = -1;
         nf_hub_free(hub);
         return code;
     }
