@@ -3,10 +3,11 @@
 #include "backends/adopt.h"
 #include "backends/tcp.h"
 #include "backends/udp.h"
+#include "backends/unix.h"
 
 #include <string.h>
 
-static const struct nf_backend *const backends[] = {&nf_tcp, &nf_udp};
+static const struct nf_backend *const backends[] = {&nf_tcp, &nf_udp, &nf_unix};
 
 enum { BACKENDS = sizeof backends / sizeof backends[0] };
 
@@ -16,10 +17,9 @@ static const struct {
     enum nf_transport transport;
     const struct nf_backend *backend;
 } owners[] = {
-    {NF_IPV4, NF_STREAM, &nf_tcp},
-    {NF_IPV6, NF_STREAM, &nf_tcp},
-    {NF_IPV4, NF_DATAGRAM, &nf_udp},
-    {NF_IPV6, NF_DATAGRAM, &nf_udp},
+    {NF_IPV4, NF_STREAM, &nf_tcp},   {NF_IPV6, NF_STREAM, &nf_tcp},
+    {NF_IPV4, NF_DATAGRAM, &nf_udp}, {NF_IPV6, NF_DATAGRAM, &nf_udp},
+    {NF_UNIX, NF_STREAM, &nf_unix},
 };
 
 static const struct nf_backend *owner_of(int fd, const struct nf_descriptor *what)

@@ -9,6 +9,9 @@ enum {
     TRIES = 3
 }; /* of one attempt: a system may find no local port and yet have one the next moment */
 
+#define SHORT_PAUSE NF_MILLISECOND /* before a backlog is tried again */
+#define LONG_PAUSE  (20 * NF_MILLISECOND)
+
 static void add_localhost(struct nf_race *race, uint16_t port)
 {
     struct nf_addr v4 = {.family = NF_IPV4, .port = port, .ip = {127, 0, 0, 1}};
@@ -19,10 +22,23 @@ static void add_localhost(struct nf_race *race, uint16_t port)
     nf_race_add(race, &v6);
 }
 
-int nf_dial_begin(struct nf_dial *dial, const struct nf_target *target, enum nf_transport transport)
+static int begin_at(struct nf_dial *dial, const struct nf_addr *to)
+{
+    struct nf_addr own = *to;
+    int code = nf_addr_keep(&own);
+
+    nf_race_begin(&dial->race, NF_IPV6, false);
+    if (code == 0) {
+        nf_race_add(&dial->race, &own);
+    }
+    return code;
+}
+
+int nf_dial_begin(struct nf_dial *dial, const struct nf_target *target, enum nf_transport transport,
+                  const struct nf_addr *to)
 {
     struct nf_host host;
-    int code = nf_inet_host(target, false, &host);
+    int code = to == NULL ? nf_inet_host(target, false, &host) : 0;
 
     if (code < 0) {
         return code;
@@ -30,12 +46,15 @@ int nf_dial_begin(struct nf_dial *dial, const struct nf_target *target, enum nf_
     dial->transport = transport;
     dial->target = *target;
     dial->resolve = NULL;
-    dial->port = host.addr.port;
     dial->alone = false;
     dial->blocking = false;
     dial->lost = false;
     dial->code = 0;
     dial->resolver_words[0] = '\0';
+    if (to != NULL) {
+        return begin_at(dial, to);
+    }
+    dial->port = host.addr.port;
     if (host.kind == NF_HOST_NAME) {
         nf_race_begin(&dial->race, NF_IPV6, true);
         return nf_resolve_begin(host.name, &dial->resolve);
@@ -107,8 +126,12 @@ int nf_dial_look_up(struct nf_dial *dial, net_deadline deadline)
 /* Bind to the local address that was asked for; with no port, the choice is left to connect. */
 static int bind_source(struct nf_dial *dial, int fd, const struct nf_addr *addr)
 {
+    static const struct nf_addr any_name = {.family = NF_UNIX};
     const struct nf_options *options = &dial->target.options;
 
+    if (addr->family == NF_UNIX && dial->transport == NF_DATAGRAM) {
+        return nf_socket_bind(fd, &any_name); /* so that answers reach it */
+    }
     if (options->source.family == NF_NOWHERE) {
         return 0;
     }
@@ -187,6 +210,24 @@ static void fail(struct nf_race *race, int which, int code)
     nf_race_failed(race, which, code, nf_now());
 }
 
+/* The backlog of a unix socket is full: nothing tells when there is room, so look again, the longer
+ * it lasts the rarer. */
+static void put_off(struct nf_race *race, int which)
+{
+    struct nf_attempt *attempt = &race->attempt[which];
+    net_deadline now = nf_now();
+
+    if (attempt->started == NET_NOW) {
+        attempt->started = now;
+    }
+    int64_t pause = (now - attempt->started) / 4;
+
+    pause = pause > SHORT_PAUSE ? pause : SHORT_PAUSE;
+    pause = pause < LONG_PAUSE ? pause : LONG_PAUSE;
+    nf_text_copy(attempt->why, sizeof attempt->why, "its backlog is full");
+    nf_race_put_off(race, which, now + pause);
+}
+
 static void start(struct nf_dial *dial, struct nf_line *line, int which, net_deadline deadline)
 {
     struct nf_race *race = &dial->race;
@@ -199,6 +240,11 @@ static void start(struct nf_dial *dial, struct nf_line *line, int which, net_dea
         nf_socket_close(fd);
         fd = open_attempt(dial, line, addr, deadline);
         code = fd >= 0 ? connect_attempt(dial, fd, addr) : fd;
+    }
+    if (code == NF_CONGESTED) {
+        nf_socket_close(fd);
+        put_off(race, which);
+        return;
     }
     nf_race_started(race, which, fd, begun);
     if (code == 0) {
@@ -296,6 +342,7 @@ static int hand_over(struct nf_dial *dial, struct nf_line *line)
         line->has_source = dial->target.options.source.family != NF_NOWHERE;
         line->has_source_port = dial->target.options.source_has_port;
         winner->fd = -1;
+        winner->addr = (struct nf_addr){0}; /* a name is the line's now */
     }
     return code;
 }
@@ -344,7 +391,7 @@ static void describe_attempt(struct nf_text *text, const struct nf_attempt *atte
     nf_text_add(text, "%s", text->length > 0 ? "; " : "");
     nf_print_host(text, &attempt->addr);
     if (attempt->state == NF_WAITING) {
-        nf_text_add(text, ": not tried");
+        nf_text_add(text, ": %s", attempt->why[0] != '\0' ? attempt->why : "not tried");
         return;
     }
     nf_text_add(text, ": %s", over ? nf_code_text(attempt->code) : "no answer");
@@ -386,15 +433,16 @@ void nf_dial_end(struct nf_dial *dial)
     for (int i = 0; i < dial->race.count; i++) {
         nf_socket_close(dial->race.attempt[i].fd);
         dial->race.attempt[i].fd = -1;
+        nf_addr_drop(&dial->race.attempt[i].addr);
     }
 }
 
 int nf_dial_now(struct nf_line *line, const struct nf_target *target, enum nf_transport transport,
-                net_deadline deadline)
+                const struct nf_addr *to, net_deadline deadline)
 {
     struct nf_dial dial;
     char words[NF_DETAIL_MAX];
-    int code = nf_dial_begin(&dial, target, transport);
+    int code = nf_dial_begin(&dial, target, transport, to);
 
     if (code < 0) {
         return code;

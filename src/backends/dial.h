@@ -22,9 +22,10 @@ struct nf_dial {
     char resolver_words[160];
 };
 
-/* Begin: take the target apart, and ask for the name if it is one. 0 or a code. */
-int nf_dial_begin(struct nf_dial *dial, const struct nf_target *target,
-                  enum nf_transport transport);
+/* Begin: take the target apart, and ask for the name if it is one; or dial `to`, where the caller
+ * knows that. 0 or a code. */
+int nf_dial_begin(struct nf_dial *dial, const struct nf_target *target, enum nf_transport transport,
+                  const struct nf_addr *to);
 
 /* Do what can be done without waiting: NF_RACE_WAIT, NF_RACE_DECIDED or NF_RACE_LOST. */
 int nf_dial_advance(struct nf_dial *dial, struct nf_line *line, net_deadline deadline);
@@ -49,6 +50,6 @@ void nf_dial_end(struct nf_dial *dial);
 
 /* The whole dial, the caller waiting. */
 int nf_dial_now(struct nf_line *line, const struct nf_target *target, enum nf_transport transport,
-                net_deadline deadline);
+                const struct nf_addr *to, net_deadline deadline);
 
 #endif

@@ -325,7 +325,7 @@ static const struct nf_backend dialing_table = {
 
 /* A dial that has failed at once still comes as a socket; an address that is none does not. */
 static int dial_on(struct nf_line *line, const struct nf_target *target,
-                   enum nf_transport transport)
+                   enum nf_transport transport, const struct nf_addr *to)
 {
     struct nf_dialing *dialing = calloc(1, sizeof *dialing);
 
@@ -338,7 +338,7 @@ static int dial_on(struct nf_line *line, const struct nf_target *target,
     int code = nf_wake_open(&dialing->wake);
 
     if (code == 0) {
-        code = nf_dial_begin(&dialing->dial, target, transport);
+        code = nf_dial_begin(&dialing->dial, target, transport, to);
     }
     if (code < 0 && code != NET_NAME) {
         let_go(line);
@@ -357,11 +357,11 @@ static int dial_on(struct nf_line *line, const struct nf_target *target,
 }
 
 int nf_dialing_connect(struct nf_line *line, const struct nf_target *target,
-                       enum nf_transport transport, net_deadline deadline)
+                       enum nf_transport transport, const struct nf_addr *to, net_deadline deadline)
 {
     if (target->adopted >= 0) {
         return nf_adopt_line(line, target);
     }
-    return deadline == NET_NOW ? dial_on(line, target, transport)
-                               : nf_dial_now(line, target, transport, deadline);
+    return deadline == NET_NOW ? dial_on(line, target, transport, to)
+                               : nf_dial_now(line, target, transport, to, deadline);
 }

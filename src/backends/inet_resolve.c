@@ -25,7 +25,7 @@ int nf_inet_resolve(const struct nf_target *target, net_endpoint *endpoints, int
 {
     struct nf_dial dial;
     char words[NF_DETAIL_MAX];
-    int code = nf_dial_begin(&dial, target, NF_DATAGRAM);
+    int code = nf_dial_begin(&dial, target, NF_DATAGRAM, NULL);
 
     if (code < 0) {
         return code;

@@ -29,9 +29,10 @@ struct nf_lane {
 
 enum nf_mark {
     NF_NO_MARK,
-    NF_MARK,  /* a low-water mark: part of a line waits, and is no news */
-    NF_STUCK, /* and the window seems to be shut before the rest of it */
-    NF_CAPPED /* or the buffer is too small for a mark beyond what waits */
+    NF_MARK,    /* a low-water mark: part of a line waits, and is no news */
+    NF_STASHED, /* of a unix socket, which has none: that part was taken (unix_until.c) */
+    NF_STUCK,   /* and the window seems to be shut before the rest of it */
+    NF_CAPPED   /* or the buffer is too small for a mark beyond what waits */
 };
 
 /* Small steps of time in a byte, for what lasts no longer than four seconds. */

@@ -118,6 +118,13 @@ void nf_race_failed(struct nf_race *race, int which, int code, net_deadline now)
     race->stagger = now;
 }
 
+void nf_race_put_off(struct nf_race *race, int which, net_deadline until)
+{
+    race->attempt[which].state = NF_WAITING;
+    race->attempt[which].fd = -1;
+    race->hold = until;
+}
+
 void nf_race_won(struct nf_race *race, int which)
 {
     race->attempt[which].state = NF_WON;

@@ -60,6 +60,8 @@ net_deadline nf_race_next(const struct nf_race *race, net_deadline now);
 
 void nf_race_started(struct nf_race *race, int which, int fd, net_deadline now);
 void nf_race_failed(struct nf_race *race, int which, int code, net_deadline now);
+/* The only attempt of the race could not begin: not before `until`. */
+void nf_race_put_off(struct nf_race *race, int which, net_deadline until);
 void nf_race_won(struct nf_race *race, int which);
 
 /* The code of a lost race: of the attempt that failed last, but a mere silence only when there was

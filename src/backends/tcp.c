@@ -1,36 +1,20 @@
 /* tcp:// - listeners, and connections as streams. RFC 9293 */
 #include "backends/tcp.h"
-#include "backends/adopt.h"
 #include "backends/dialing.h"
 #include "backends/inet.h"
 #include "backends/line.h"
 #include "backends/stream.h"
+#include "backends/stream_listener.h"
 #include "os/socket.h"
-
-enum {
-    LIMIT_PATIENCE = 100, /* ms that an accept waits for a descriptor to become free */
-    LIMIT_PAUSE = 10,     /* ms between its tries */
-    GONE_IN_A_ROW = 16,   /* callers that left, after which something else is wrong */
-    GONE_PAUSE = 1,       /* ms from then on */
-    LIMIT_REST = 20       /* ms between looks of a poller whether there are descriptors again */
-};
 
 static const nf_words words = NF_WORDS_COMMON | NF_WORD(NF_NODELAY) | NF_WORD(NF_KEEPALIVE) |
                               NF_WORD(NF_USER_TIMEOUT) | NF_WORD(NF_BACKLOG) | NF_WORD(NF_RTT) |
                               NF_WORD(NF_RETRANSMITS) | NF_WORD(NF_CONGESTION);
 
-struct listener {
-    net_socket head;
-    int fd;
-    int backlog;
-    struct nf_wake wake;        /* a cancel */
-    _Atomic net_deadline rests; /* until when a poller need not look after NET_LIMIT, or 0 */
-};
-
 static int tcp_connect(net_socket *socket, const struct nf_target *target, net_deadline deadline)
 {
     ((struct nf_line *)socket)->backlog = (int)target->options.value[NF_BACKLOG];
-    return nf_dialing_connect((struct nf_line *)socket, target, NF_STREAM, deadline);
+    return nf_dialing_connect((struct nf_line *)socket, target, NF_STREAM, NULL, deadline);
 }
 
 static int tcp_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write)
@@ -42,187 +26,29 @@ static int tcp_property(net_socket *socket, enum nf_word word, struct nf_value *
     return nf_line_property(socket, word, value, write);
 }
 
-static int start_listening(struct listener *self, const struct nf_target *target)
-{
-    int64_t backlog = target->options.value[NF_BACKLOG];
-    bool listens = target->adopted >= 0 && (target->options.given & NF_WORD(NF_BACKLOG)) == 0;
-    int code = listens ? 0 : nf_socket_listen(self->fd, (int)backlog);
-
-    if (code == 0) {
-        code = nf_wake_open(&self->wake);
-    }
-    if (code == 0) {
-        code = nf_sockopt_get(self->fd, NF_SO_BACKLOG, &backlog);
-        self->backlog = (int)backlog;
-    }
-    return code;
-}
-
 static int tcp_listen(net_socket *socket, const struct nf_target *target, net_deadline deadline)
 {
-    struct listener *self = (struct listener *)socket;
+    struct nf_stream_listener *self = (struct nf_stream_listener *)socket;
 
     (void)deadline;
     self->fd = nf_inet_bind(target, NF_STREAM, &socket->name);
-    if (self->fd < 0) {
-        return self->fd;
-    }
-    int code = nf_adopt_settle(target, self->fd, start_listening(self, target));
-
-    if (code < 0) {
-        nf_wake_close(&self->wake);
-    }
-    return code;
+    return self->fd < 0 ? self->fd : nf_stream_listen(self, target);
 }
 
-/* There is no descriptor for the call: wait a little for one, without spinning, and no longer than
- * the caller would. */
-static int wait_for_descriptor(struct listener *self, net_deadline *patience, net_deadline deadline)
-{
-    if (*patience == NET_NOW) {
-        *patience = nf_earlier(deadline, nf_deadline_after(nf_now(), LIMIT_PATIENCE));
-    }
-    if (nf_deadline_passed(*patience)) {
-        return nf_fail_because(NET_LIMIT, "no descriptor or no memory for another call");
-    }
-    nf_pause(&self->wake, LIMIT_PAUSE, *patience);
-    return 0;
-}
-
-static int pick_up(struct listener *self, struct nf_addr *peer, net_deadline deadline)
-{
-    net_deadline patience = NET_NOW;
-    int gone = 0;
-
-    for (;;) {
-        if (nf_is_canceled(&self->head)) {
-            return nf_fail(NET_CANCELED);
-        }
-        int fd = nf_socket_accept(self->fd, peer, NULL);
-
-        if (fd >= 0) {
-            return fd;
-        }
-        int code = fd;
-
-        if (fd == NF_CALLER_GONE) {
-            code = ++gone < GONE_IN_A_ROW ? 0 : nf_pause(&self->wake, GONE_PAUSE, deadline);
-        } else if (fd == NF_WOULD_BLOCK) {
-            code = nf_wait(self->fd, NF_IN, &self->wake, deadline);
-        }
-        if (code == NET_LIMIT) {
-            code = wait_for_descriptor(self, &patience, deadline);
-        }
-        if (code < 0) {
-            return code;
-        }
-    }
-}
-
-/* A caller waits, but there is nothing to give him: a poller would tell of him without end. */
-static void rest(struct listener *self)
-{
-    atomic_store(&self->rests, nf_deadline_after(nf_now(), LIMIT_REST));
-    nf_socket_ring(&self->head);
-}
-
-static void rest_no_more(struct listener *self)
-{
-    atomic_store(&self->rests, NET_NOW);
-    nf_socket_ring(&self->head);
-}
-
-static bool is_resting(struct listener *self)
-{
-    net_deadline rests = atomic_load(&self->rests);
-
-    if (rests != NET_NOW && nf_deadline_passed(rests)) {
-        rests = nf_socket_has_room() ? NET_NOW : nf_deadline_after(nf_now(), LIMIT_REST);
-        atomic_store(&self->rests, rests);
-    }
-    return rests != NET_NOW;
-}
-
-/* The object is made first: a call picked up with no memory for it would be lost. */
 static net_socket *tcp_accept(net_socket *socket, net_deadline deadline)
 {
-    struct listener *self = (struct listener *)socket;
-    net_socket *call = nf_socket_new(&nf_tcp);
-    int fd = call != NULL ? pick_up(self, &call->name, deadline) : NET_LIMIT;
+    struct nf_stream_listener *self = (struct nf_stream_listener *)socket;
+    net_socket *call = nf_stream_accept(self, &nf_tcp, deadline);
 
-    if (fd == NET_LIMIT) {
-        rest(self);
+    if (call != NULL) {
+        ((struct nf_line *)call)->backlog = self->backlog;
     }
-    if (fd < 0) {
-        nf_socket_free(call);
-        return NULL;
-    }
-    if (atomic_load_explicit(&self->rests, memory_order_relaxed) != NET_NOW) {
-        rest_no_more(self);
-    }
-    ((struct nf_line *)call)->fd = fd;
-    ((struct nf_line *)call)->backlog = self->backlog;
     return call;
-}
-
-/* The descriptor may be shared with other processes: it is left alone, and only our own bell is
- * rung. */
-static void tcp_listener_cancel(net_socket *socket)
-{
-    nf_wake_post(&((struct listener *)socket)->wake);
-}
-
-static int tcp_listener_close(net_socket *socket, net_deadline deadline)
-{
-    struct listener *self = (struct listener *)socket;
-
-    (void)deadline;
-    nf_wake_close(&self->wake);
-    nf_socket_close(self->fd);
-    return 0;
-}
-
-static int tcp_listener_property(net_socket *socket, enum nf_word word, struct nf_value *value,
-                                 bool write)
-{
-    struct listener *self = (struct listener *)socket;
-
-    switch (word) {
-    case NF_FD:
-        value->number = self->fd;
-        return 0;
-    case NF_BACKLOG:
-        value->number = self->backlog;
-        return 0;
-    case NF_SOURCE:
-        return 0;
-    case NF_LOCAL:
-        value->addr = socket->name;
-        return 0;
-    case NF_PEER:
-    case NF_RTT:
-    case NF_RETRANSMITS:
-    case NF_MTU:
-        return nf_fail_because(NET_MISUSE, "a listener has no peer");
-    default:
-        return nf_inet_property(self->fd, word, value, write);
-    }
-}
-
-static void tcp_listener_ready(net_socket *socket, unsigned interest, struct nf_readiness *out)
-{
-    struct listener *self = (struct listener *)socket;
-    bool resting = (interest & NF_IN) != 0 && is_resting(self);
-
-    *out = (struct nf_readiness){.ready = nf_is_canceled(socket) ? interest : 0,
-                                 .fd = self->fd,
-                                 .want = resting ? 0 : interest & NF_IN,
-                                 .again = resting ? atomic_load(&self->rests) : NET_FOREVER};
 }
 
 static const struct nf_backend tcp_listener = {
     .scheme = "tcp",
-    .size = sizeof(struct listener),
+    .size = sizeof(struct nf_stream_listener),
     .words = words,
     .listener = &tcp_listener,
     .open = tcp_listen,
@@ -233,10 +59,10 @@ static const struct nf_backend tcp_listener = {
     .send_messages = nf_refuse_send_messages,
     .recv_messages = nf_refuse_recv_messages,
     .shutdown = nf_refuse_shutdown,
-    .cancel = tcp_listener_cancel,
-    .close = tcp_listener_close,
-    .property = tcp_listener_property,
-    .ready = tcp_listener_ready,
+    .cancel = nf_stream_listener_cancel,
+    .close = nf_stream_listener_close,
+    .property = nf_stream_listener_property,
+    .ready = nf_stream_listener_ready,
 };
 
 const struct nf_backend nf_tcp = {

@@ -22,15 +22,15 @@ struct connection {
     struct nf_datagram_kept kept_in;
     struct nf_datagram_kept kept_out;
     struct nf_burst burst;
-    _Atomic uint64_t refusal;   /* see nf_datagram_sender */
-    int64_t option[NF_BOUNDS];  /* as the address had them */
+    _Atomic uint64_t refusal;  /* see nf_datagram_sender */
+    int64_t option[NF_BOUNDS]; /* as the address had them */
 };
 
 static int udp_connect(net_socket *socket, const struct nf_target *target, net_deadline deadline)
 {
     memcpy(((struct connection *)socket)->option, target->options.value,
-           sizeof ((struct connection *)socket)->option);
-    int code = nf_dialing_connect((struct nf_line *)socket, target, NF_DATAGRAM, deadline);
+           sizeof((struct connection *)socket)->option);
+    int code = nf_dialing_connect((struct nf_line *)socket, target, NF_DATAGRAM, NULL, deadline);
 
     if (code == 0 && target->adopted >= 0) {
         nf_burst_share(&((struct connection *)socket)->burst, target->adopted);

@@ -212,6 +212,8 @@ void nf_print_host(struct nf_text *text, const struct nf_addr *addr)
             nf_text_add(text, "%%%s", zone);
         }
         nf_text_add(text, "]");
+    } else if (nf_addr_is_named(addr)) {
+        nf_path_print(text, addr);
     } else {
         nf_text_add(text, "*");
     }
@@ -219,12 +221,10 @@ void nf_print_host(struct nf_text *text, const struct nf_addr *addr)
 
 void nf_print_addr(struct nf_text *text, const struct nf_addr *addr)
 {
-    if (nf_addr_is_named(addr)) {
-        nf_path_print(text, addr);
-        return;
-    }
     nf_print_host(text, addr);
-    nf_text_add(text, ":%u", (unsigned)addr->port);
+    if (!nf_addr_is_named(addr)) {
+        nf_text_add(text, ":%u", (unsigned)addr->port);
+    }
 }
 
 /* In an endpoint the name of a named address is with it, after its family and size. */

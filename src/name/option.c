@@ -7,8 +7,21 @@
 #include <limits.h>
 #include <string.h>
 
-enum kind { SWITCH, DURATION, SIZE, COUNT, ADDRESS, TEXT, INTERFACE, MICROSECONDS, OFF, LIMIT, MODE,
-            SHARE, CODE };
+enum kind {
+    SWITCH,
+    DURATION,
+    SIZE,
+    COUNT,
+    ADDRESS,
+    TEXT,
+    INTERFACE,
+    MICROSECONDS,
+    OFF,
+    LIMIT,
+    MODE,
+    SHARE,
+    CODE
+};
 
 #define SECOND    ((int64_t)1000)
 #define KIB       ((int64_t)1024)
@@ -288,7 +301,7 @@ void nf_value_print(struct nf_text *text, enum nf_word word, const struct nf_val
         }
         if (value->addr.family == NF_NOWHERE) {
             nf_text_add(text, "off");
-        } else if (value->has_port || nf_addr_is_named(&value->addr)) {
+        } else if (value->has_port) {
             nf_print_addr(text, &value->addr);
         } else {
             nf_print_host(text, &value->addr);

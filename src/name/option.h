@@ -96,7 +96,7 @@ struct nf_value {
                        a code (0: off) */
     struct nf_addr addr;
     char name[NF_ADDR_NAME_MAX]; /* of addr, where it is by name and nobody else's */
-    bool has_port; /* of a source: print the port too */
+    bool has_port;               /* of a source: print the port too */
     const char *scheme;
     char text[NF_VALUE_TEXT_MAX];
 };

@@ -33,7 +33,7 @@ int nf_addr_keep(struct nf_addr *addr)
     char *copy = malloc(addr->size);
 
     if (copy == NULL) {
-        *addr = (struct nf_addr){0};
+        addr->size = 0;
         return nf_fail_because(NET_LIMIT, "no memory");
     }
     memcpy(copy, addr->name, addr->size);
@@ -45,8 +45,8 @@ void nf_addr_drop(struct nf_addr *addr)
 {
     if (nf_addr_is_named(addr) && addr->size > 0) {
         free((char *)(uintptr_t)addr->name);
+        addr->size = 0;
     }
-    *addr = (struct nf_addr){0};
 }
 
 bool nf_addr_is_wildcard(const struct nf_addr *addr)

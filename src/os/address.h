@@ -30,7 +30,7 @@ struct nf_addr {
     };
 };
 
-enum { NF_ZONE_MAX = 16 };        /* an interface name with its NUL: IF_NAMESIZE */
+enum { NF_ZONE_MAX = 16 };       /* an interface name with its NUL: IF_NAMESIZE */
 enum { NF_ADDR_NAME_MAX = 108 }; /* bytes of a name: as many as unix(7) has room for */
 
 static inline bool nf_addr_is_named(const struct nf_addr *addr)
@@ -39,7 +39,7 @@ static inline bool nf_addr_is_named(const struct nf_addr *addr)
 }
 
 /* Give a named address its own copy of the name, until nf_addr_drop; of others nothing need be
- * done. 0 or NET_LIMIT, and then it has none. */
+ * done. 0, or NET_LIMIT and then the name is empty. */
 int nf_addr_keep(struct nf_addr *addr);
 void nf_addr_drop(struct nf_addr *addr);
 

@@ -107,6 +107,10 @@ static int dial_failure(int error)
     case EADDRNOTAVAIL:
     case EAGAIN: /* of a datagram socket */
         return nf_fail_because(NET_LIMIT, "no local port is free");
+    case ENOENT: /* of a unix socket */
+        return nf_fail_as(NET_REFUSED, error);
+    case EPROTOTYPE:
+        return nf_fail_because(NET_ADDRESS, "the socket there is of another type");
     case ETIMEDOUT: /* the system gave up, whatever our own deadline */
     case EINVAL:    /* a blackhole route */
     case EAFNOSUPPORT:
@@ -123,6 +127,9 @@ int nf_socket_connect(int fd, const struct nf_addr *addr)
 
     if (connect(fd, &name.any, length) == 0) {
         return 0;
+    }
+    if (addr->family == NF_UNIX && (errno == EAGAIN || errno == EINTR)) {
+        return NF_CONGESTED; /* nothing goes on meanwhile */
     }
     if (errno == EINPROGRESS || errno == EINTR || errno == EALREADY) {
         return NF_WOULD_BLOCK;

@@ -25,8 +25,9 @@ int nf_socket_listen(int fd, int backlog);
 int nf_socket_accept(int fd, struct nf_addr *peer, char *room);
 
 /* Dial, or name the peer of a datagram socket. 0; NF_WOULD_BLOCK while it goes on, also after a
- * signal or when a blocking descriptor's patience ran out; NET_LIMIT when no local port is free;
- * another code. connect(2) */
+ * signal or when a blocking descriptor's patience ran out; NF_CONGESTED when
+ * a unix socket must be dialed again later, its backlog being full; NET_LIMIT when no local port is
+ * free; another code. connect(2) */
 int nf_socket_connect(int fd, const struct nf_addr *addr);
 
 /* How a dial that went on has ended: 0, NF_WOULD_BLOCK when it has not, or its failure's code. */

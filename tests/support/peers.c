@@ -27,11 +27,11 @@ static void with_options(char *out, const char *address, const char *options)
 /* Over udp a peer is accepted once he has spoken. */
 static void pick_up(net_socket *listener, net_socket *client, net_socket **server)
 {
-    char scheme[16];
+    char address[ADDRESS_MAX];
     char word[8];
 
-    assert_ok(net_get(listener, "scheme", scheme, sizeof scheme));
-    bool stream = strcmp(scheme, "tcp") == 0;
+    assert_ok(net_get(listener, "local", address, sizeof address));
+    bool stream = is_stream(address);
 
     if (!stream) {
         assert_count(net_send(client, "hi", 2, soon()), 2);

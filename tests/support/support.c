@@ -188,7 +188,7 @@ net_deadline soon(void)
 
 /* ---- Addresses ---- */
 
-#define STREAMS   "tcp://127.0.0.1:0", "tcp://[::1]:0", "tcp://*:0"
+#define STREAMS   "tcp://127.0.0.1:0", "tcp://[::1]:0", "tcp://*:0", "unix://@"
 #define DATAGRAMS "udp://127.0.0.1:0", "udp://[::1]:0", "udp://*:0"
 
 const char *const stream_templates[] = {STREAMS, NULL};
@@ -208,7 +208,18 @@ const char *template_of(void **state)
 
 bool is_stream(const char *address)
 {
-    return strncmp(address, "tcp:", 4) == 0;
+    static const char *const schemes[] = {"tcp:", "unix:", "mem:"};
+    static const char layer[] = "chaos+";
+    const char *scheme = address;
+    bool found = false;
+
+    if (strncmp(scheme, layer, strlen(layer)) == 0) {
+        scheme += strlen(layer);
+    }
+    for (size_t i = 0; i < COUNT(schemes); i++) {
+        found = found || strncmp(scheme, schemes[i], strlen(schemes[i])) == 0;
+    }
+    return found;
 }
 
 long long number_of(net_socket *socket, const char *name)

@@ -1,0 +1,191 @@
+/* Picking up calls on a bound stream descriptor, with a deadline, a cancel and few descriptors
+ * left. */
+#include "backends/stream_listener.h"
+#include "backends/adopt.h"
+#include "backends/inet.h"
+#include "backends/line.h"
+#include "os/socket.h"
+
+enum {
+    LIMIT_PATIENCE = 100, /* ms that an accept waits for a descriptor to become free */
+    LIMIT_PAUSE = 10,     /* ms between its tries */
+    GONE_IN_A_ROW = 16,   /* callers that left, after which something else is wrong */
+    GONE_PAUSE = 1,       /* ms from then on */
+    LIMIT_REST = 20       /* ms between looks of a poller whether there are descriptors again */
+};
+
+static int begin(struct nf_stream_listener *self, const struct nf_target *target)
+{
+    int64_t backlog = target->options.value[NF_BACKLOG];
+    bool listens = target->adopted >= 0 && (target->options.given & NF_WORD(NF_BACKLOG)) == 0;
+    int code = listens ? 0 : nf_socket_listen(self->fd, (int)backlog);
+
+    if (code == 0) {
+        code = nf_wake_open(&self->wake);
+    }
+    if (code == 0) {
+        nf_sockopt_get(self->fd, NF_SO_BACKLOG,
+                       &backlog); /* of tcp alone it tells what it granted */
+        self->backlog = (int)backlog;
+    }
+    return code;
+}
+
+int nf_stream_listen(struct nf_stream_listener *self, const struct nf_target *target)
+{
+    int code = nf_adopt_settle(target, self->fd, begin(self, target));
+
+    if (code < 0) {
+        nf_wake_close(&self->wake);
+    }
+    return code;
+}
+
+/* There is no descriptor for the call: wait a little for one, without spinning, and no longer than
+ * the caller would. */
+static int wait_for_descriptor(struct nf_stream_listener *self, net_deadline *patience,
+                               net_deadline deadline)
+{
+    if (*patience == NET_NOW) {
+        *patience = nf_earlier(deadline, nf_deadline_after(nf_now(), LIMIT_PATIENCE));
+    }
+    if (nf_deadline_passed(*patience)) {
+        return nf_fail_because(NET_LIMIT, "no descriptor or no memory for another call");
+    }
+    nf_pause(&self->wake, LIMIT_PAUSE, *patience);
+    return 0;
+}
+
+static int pick_up(struct nf_stream_listener *self, struct nf_addr *peer, char *room,
+                   net_deadline deadline)
+{
+    net_deadline patience = NET_NOW;
+    int gone = 0;
+
+    for (;;) {
+        if (nf_is_canceled(&self->head)) {
+            return nf_fail(NET_CANCELED);
+        }
+        int fd = nf_socket_accept(self->fd, peer, room);
+
+        if (fd >= 0) {
+            return fd;
+        }
+        int code = fd;
+
+        if (fd == NF_CALLER_GONE) {
+            code = ++gone < GONE_IN_A_ROW ? 0 : nf_pause(&self->wake, GONE_PAUSE, deadline);
+        } else if (fd == NF_WOULD_BLOCK) {
+            code = nf_wait(self->fd, NF_IN, &self->wake, deadline);
+        }
+        if (code == NET_LIMIT) {
+            code = wait_for_descriptor(self, &patience, deadline);
+        }
+        if (code < 0) {
+            return code;
+        }
+    }
+}
+
+/* A caller waits, but there is nothing to give him: a poller would tell of him without end. */
+static void rest(struct nf_stream_listener *self)
+{
+    atomic_store(&self->rests, nf_deadline_after(nf_now(), LIMIT_REST));
+    nf_socket_ring(&self->head);
+}
+
+static void rest_no_more(struct nf_stream_listener *self)
+{
+    atomic_store(&self->rests, NET_NOW);
+    nf_socket_ring(&self->head);
+}
+
+static bool is_resting(struct nf_stream_listener *self)
+{
+    net_deadline rests = atomic_load(&self->rests);
+
+    if (rests != NET_NOW && nf_deadline_passed(rests)) {
+        rests = nf_socket_has_room() ? NET_NOW : nf_deadline_after(nf_now(), LIMIT_REST);
+        atomic_store(&self->rests, rests);
+    }
+    return rests != NET_NOW;
+}
+
+/* The object is made first: a call picked up with no memory for it would be lost. */
+net_socket *nf_stream_accept(struct nf_stream_listener *self, const struct nf_backend *backend,
+                             net_deadline deadline)
+{
+    char room[NF_ADDR_NAME_MAX];
+    net_socket *call = nf_socket_new(backend);
+    int fd = call != NULL ? pick_up(self, &call->name, room, deadline) : NET_LIMIT;
+
+    if (fd == NET_LIMIT) {
+        rest(self);
+    }
+    if (fd < 0) {
+        nf_socket_free(call);
+        return NULL;
+    }
+    if (atomic_load_explicit(&self->rests, memory_order_relaxed) != NET_NOW) {
+        rest_no_more(self);
+    }
+    nf_addr_keep(&call->name); /* without memory for his name the caller has none */
+    ((struct nf_line *)call)->fd = fd;
+    return call;
+}
+
+/* The descriptor may be shared with other processes: it is left alone, and only our own bell is
+ * rung. */
+void nf_stream_listener_cancel(net_socket *socket)
+{
+    nf_wake_post(&((struct nf_stream_listener *)socket)->wake);
+}
+
+int nf_stream_listener_close(net_socket *socket, net_deadline deadline)
+{
+    struct nf_stream_listener *self = (struct nf_stream_listener *)socket;
+
+    (void)deadline;
+    nf_wake_close(&self->wake);
+    nf_socket_close(self->fd);
+    nf_addr_drop(&socket->name);
+    return 0;
+}
+
+int nf_stream_listener_property(net_socket *socket, enum nf_word word, struct nf_value *value,
+                                bool write)
+{
+    struct nf_stream_listener *self = (struct nf_stream_listener *)socket;
+
+    switch (word) {
+    case NF_FD:
+        value->number = self->fd;
+        return 0;
+    case NF_BACKLOG:
+        value->number = self->backlog;
+        return 0;
+    case NF_SOURCE:
+        return 0;
+    case NF_LOCAL:
+        value->addr = socket->name;
+        return 0;
+    case NF_PEER:
+    case NF_RTT:
+    case NF_RETRANSMITS:
+    case NF_MTU:
+        return nf_fail_because(NET_MISUSE, "a listener has no peer");
+    default:
+        return nf_inet_property(self->fd, word, value, write);
+    }
+}
+
+void nf_stream_listener_ready(net_socket *socket, unsigned interest, struct nf_readiness *out)
+{
+    struct nf_stream_listener *self = (struct nf_stream_listener *)socket;
+    bool resting = (interest & NF_IN) != 0 && is_resting(self);
+
+    *out = (struct nf_readiness){.ready = nf_is_canceled(socket) ? interest : 0,
+                                 .fd = self->fd,
+                                 .want = resting ? 0 : interest & NF_IN,
+                                 .again = resting ? atomic_load(&self->rests) : NET_FOREVER};
+}

@@ -1,0 +1,291 @@
+/* unix:// - streams between processes of one machine, by a path or an abstract name. unix(7) */
+#include "backends/unix.h"
+#include "backends/adopt.h"
+#include "backends/dialing.h"
+#include "backends/inet.h"
+#include "backends/stream.h"
+#include "backends/stream_listener.h"
+#include "name/endpoint.h"
+#include "name/path.h"
+#include "os/thread.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const nf_words words = NF_UNIX_WORDS | NF_WORD(NF_BACKLOG) | NF_WORD(NF_PEER_PID) |
+                              NF_WORD(NF_PEER_UID) | NF_WORD(NF_PEER_GID);
+
+struct listener {
+    struct nf_stream_listener stream;
+    struct nf_unix_file file;
+};
+
+/* ---- Names ---- */
+
+static int complain(const char *what)
+{
+    return nf_fail_because(NET_ADDRESS, "%s", what);
+}
+
+int nf_unix_target(const struct nf_target *target, bool listening, struct nf_addr *addr, char *room)
+{
+    int size = nf_path_parse(target->url.target, target->url.target_length, room);
+
+    if (size < 0) {
+        return size;
+    }
+    if (size == 0 || (room[0] != '/' && room[0] != '@')) {
+        return complain("a unix address is unix:///path, or unix://@name without a file");
+    }
+    if (room[0] == '/' && size == NF_ADDR_NAME_MAX) {
+        return nf_fail_because(NET_ADDRESS, "a path has less than %d bytes", NF_ADDR_NAME_MAX);
+    }
+    if (room[0] == '/' && memchr(room, '\0', (size_t)size) != NULL) {
+        return complain("a path has no NUL in it");
+    }
+    bool any = room[0] == '@' && size == 1;
+
+    if (any && !listening) {
+        return complain("a name is missing: unix://@ is any, to listen on");
+    }
+    room[0] = room[0] == '@' ? '\0' : room[0];
+    *addr = (struct nf_addr){.family = NF_UNIX, .size = any ? 0 : (uint16_t)size, .name = room};
+    return 0;
+}
+
+int nf_unix_resolve(const struct nf_target *target, net_endpoint *endpoints, int count,
+                    net_deadline deadline)
+{
+    char room[NF_ADDR_NAME_MAX];
+    struct nf_addr addr;
+    int code = nf_unix_target(target, false, &addr, room);
+
+    (void)deadline;
+    (void)count;
+    if (code == 0) {
+        nf_endpoint_make(endpoints, &addr, NULL);
+    }
+    return code == 0 ? 1 : code;
+}
+
+/* ---- Listening ---- */
+
+static int bind_name(int fd, const struct nf_target *target, const struct nf_addr *addr,
+                     struct nf_unix_file *file)
+{
+    int code = nf_inet_apply(fd, target);
+
+    if (code < 0 || addr->size == 0 || addr->name[0] == '\0') {
+        return code < 0 ? code : nf_socket_bind(fd, addr);
+    }
+    return nf_localfile_bind(fd, addr, file->mode, &file->file);
+}
+
+int nf_unix_bind(const struct nf_target *target, enum nf_transport transport, struct nf_addr *name,
+                 struct nf_unix_file *file)
+{
+    char room[NF_ADDR_NAME_MAX];
+    struct nf_addr addr;
+
+    *file = (struct nf_unix_file){.process = nf_process(),
+                                  .mode = (int)target->options.value[NF_MODE],
+                                  .unlink = target->options.value[NF_UNLINK] != 0};
+    if (target->adopted >= 0) {
+        file->unlink = false;
+        return nf_adopt_bound(target, name);
+    }
+    int code = nf_unix_target(target, true, &addr, room);
+    int fd = code == 0 ? nf_socket_open(NF_UNIX, transport, false) : code;
+
+    if (fd < 0) {
+        return fd;
+    }
+    code = bind_name(fd, target, &addr, file);
+    if (code == 0) {
+        code = nf_socket_local(fd, &addr, room);
+    }
+    if (code == 0) {
+        code = nf_addr_keep(&addr);
+    }
+    *name = addr;
+    if (code < 0) {
+        nf_localfile_remove(&file->file, &addr);
+        nf_socket_close(fd);
+    }
+    return code == 0 ? fd : code;
+}
+
+/* While the descriptor is open nobody takes the file for a dead one. */
+void nf_unix_unlink(const struct nf_unix_file *file, const struct nf_addr *name)
+{
+    if (file->unlink && file->process == nf_process()) {
+        nf_localfile_remove(&file->file, name);
+    }
+}
+
+static int unix_listen(net_socket *socket, const struct nf_target *target, net_deadline deadline)
+{
+    struct listener *self = (struct listener *)socket;
+
+    (void)deadline;
+    self->stream.fd = nf_unix_bind(target, NF_STREAM, &socket->name, &self->file);
+    if (self->stream.fd < 0) {
+        return self->stream.fd;
+    }
+    int code = nf_stream_listen(&self->stream, target);
+
+    if (code < 0) {
+        nf_localfile_remove(&self->file.file, &socket->name);
+        nf_addr_drop(&socket->name);
+    }
+    return code;
+}
+
+static net_socket *unix_accept(net_socket *socket, net_deadline deadline)
+{
+    struct listener *self = (struct listener *)socket;
+    struct nf_unix_line *call =
+        (struct nf_unix_line *)nf_stream_accept(&self->stream, &nf_unix, deadline);
+
+    if (call != NULL) {
+        call->line.head.name.family = NF_UNIX; /* also of a caller without a name */
+        call->line.backlog = self->stream.backlog;
+        call->mode = (uint16_t)self->file.mode;
+        call->unlink = self->file.unlink;
+    }
+    return (net_socket *)call;
+}
+
+static int unix_listener_close(net_socket *socket, net_deadline deadline)
+{
+    nf_unix_unlink(&((struct listener *)socket)->file, &socket->name);
+    return nf_stream_listener_close(socket, deadline);
+}
+
+static int unix_listener_property(net_socket *socket, enum nf_word word, struct nf_value *value,
+                                  bool write)
+{
+    struct listener *self = (struct listener *)socket;
+
+    switch (word) {
+    case NF_MODE:
+        value->number = self->file.mode;
+        return 0;
+    case NF_UNLINK:
+        value->number = self->file.unlink;
+        return 0;
+    case NF_PEER_PID:
+    case NF_PEER_UID:
+    case NF_PEER_GID:
+        return nf_fail_because(NET_MISUSE, "a listener has no peer");
+    default:
+        return nf_stream_listener_property(socket, word, value, write);
+    }
+}
+
+static const struct nf_backend unix_listener = {
+    .scheme = "unix",
+    .size = sizeof(struct listener),
+    .words = words,
+    .listener = &unix_listener,
+    .open = unix_listen,
+    .resolve = nf_unix_resolve,
+    .accept = unix_accept,
+    .send = nf_refuse_send,
+    .recv = nf_refuse_recv,
+    .send_messages = nf_refuse_send_messages,
+    .recv_messages = nf_refuse_recv_messages,
+    .shutdown = nf_refuse_shutdown,
+    .cancel = nf_stream_listener_cancel,
+    .close = unix_listener_close,
+    .property = unix_listener_property,
+    .ready = nf_stream_listener_ready,
+};
+
+/* ---- Connections ---- */
+
+static int unix_connect(net_socket *socket, const struct nf_target *target, net_deadline deadline)
+{
+    struct nf_unix_line *self = (struct nf_unix_line *)socket;
+    char room[NF_ADDR_NAME_MAX];
+    struct nf_addr to;
+    int code = target->adopted < 0 ? nf_unix_target(target, false, &to, room) : 0;
+
+    self->line.backlog = (int)target->options.value[NF_BACKLOG];
+    self->mode = (uint16_t)target->options.value[NF_MODE];
+    self->unlink = target->options.value[NF_UNLINK] != 0;
+    return code < 0 ? code : nf_dialing_connect(&self->line, target, NF_STREAM, &to, deadline);
+}
+
+static int unix_close(net_socket *socket, net_deadline deadline)
+{
+    int code = nf_stream_close(socket, deadline);
+
+    free(((struct nf_unix_line *)socket)->stash);
+    nf_addr_drop(&socket->name);
+    return code;
+}
+
+static int get_peer(const struct nf_unix_line *self, enum nf_word word, struct nf_value *value)
+{
+    struct nf_credentials peer = {0};
+    int code = nf_localfile_peer(self->line.fd, &peer);
+
+    value->number = word == NF_PEER_PID   ? peer.process
+                    : word == NF_PEER_UID ? peer.user
+                                          : peer.group;
+    return code;
+}
+
+static int unix_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write)
+{
+    struct nf_unix_line *self = (struct nf_unix_line *)socket;
+
+    switch (word) {
+    case NF_BACKLOG:
+        value->number = self->line.backlog;
+        return 0;
+    case NF_MODE:
+        value->number = self->mode;
+        return 0;
+    case NF_UNLINK:
+        value->number = self->unlink;
+        return 0;
+    case NF_PEER_PID:
+    case NF_PEER_UID:
+    case NF_PEER_GID:
+        return get_peer(self, word, value);
+    default:
+        return nf_line_property(socket, word, value, write);
+    }
+}
+
+/* What is stashed is no news, unless somebody was told that he cannot have it as a line. */
+static void unix_ready(net_socket *socket, unsigned interest, struct nf_readiness *out)
+{
+    struct nf_unix_line *self = (struct nf_unix_line *)socket;
+
+    nf_line_ready(socket, interest, out);
+    if (self->is_news) {
+        out->ready |= interest & NF_IN;
+    }
+}
+
+const struct nf_backend nf_unix = {
+    .scheme = "unix",
+    .size = sizeof(struct nf_unix_line),
+    .words = words,
+    .listener = &unix_listener,
+    .open = unix_connect,
+    .resolve = nf_unix_resolve,
+    .accept = nf_refuse_accept,
+    .send = nf_stream_send,
+    .recv = nf_stream_recv,
+    .send_messages = nf_refuse_send_messages,
+    .recv_messages = nf_refuse_recv_messages,
+    .shutdown = nf_stream_shutdown,
+    .cancel = nf_line_cancel,
+    .close = unix_close,
+    .property = unix_property,
+    .ready = unix_ready,
+};

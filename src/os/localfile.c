@@ -1,0 +1,188 @@
+/* Binding to a path. Where a socket stands already, two who begin at once might both find it dead,
+ * and the second remove what the first has made: so whoever removes one holds a lock on a file
+ * beside it, PATH.lock, which is gone when he is done. */
+#define _GNU_SOURCE
+#include "os/localfile.h"
+#include "os/cause.h"
+#include "os/sockaddr.h"
+#include "os/socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    PATH_ROOM = NF_ADDR_NAME_MAX + 8, /* a path, ".lock" and a NUL */
+    LOCK_TRIES = 100                  /* at a lock that its owner removes whenever we open it */
+};
+
+static void path_of(const struct nf_addr *path, const char *suffix, char text[PATH_ROOM])
+{
+    snprintf(text, PATH_ROOM, "%.*s%s", (int)path->size, path->name, suffix);
+}
+
+/* Whether the lock file is still the one at its path: its last owner may have removed it between
+ * our open and our lock. */
+static bool is_same(int lock, const char *path)
+{
+    struct stat held;
+    struct stat there;
+
+    return fstat(lock, &held) == 0 && lstat(path, &there) == 0 && held.st_dev == there.st_dev &&
+           held.st_ino == there.st_ino;
+}
+
+static int take_lock(const struct nf_addr *path)
+{
+    char text[PATH_ROOM];
+
+    path_of(path, ".lock", text);
+    for (int i = 0; i < LOCK_TRIES; i++) {
+        int lock = open(text, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+
+        if (lock < 0) {
+            return nf_fail_errno(errno);
+        }
+        if (flock(lock, LOCK_EX | LOCK_NB) == 0 && is_same(lock, text)) {
+            return lock;
+        }
+        nf_socket_close(lock);
+    }
+    return nf_fail_because(NET_INUSE, "another process is about to listen there");
+}
+
+static void give_lock_back(int lock, const struct nf_addr *path)
+{
+    char text[PATH_ROOM];
+
+    path_of(path, ".lock", text);
+    unlink(text);
+    nf_socket_close(lock);
+}
+
+/* Whether a socket at the path is nobody's: a dial of the wrong type is refused, where it would
+ * else be told of the type, whether or not the owner listens yet. Two types, of which one is wrong
+ * for any socket, and neither is a stream: nobody is to get a call that is none. */
+static bool is_stale(const struct nf_addr *path)
+{
+    static const int types[] = {SOCK_DGRAM, SOCK_SEQPACKET};
+    bool stale = true;
+
+    for (size_t i = 0; i < sizeof types / sizeof types[0] && stale; i++) {
+        union nf_sockaddr name;
+        socklen_t length = nf_to_sockaddr(path, false, &name);
+        int fd = socket(AF_UNIX, types[i] | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+        stale = fd >= 0 && connect(fd, &name.any, length) != 0 && errno == ECONNREFUSED;
+        nf_socket_close(fd);
+    }
+    return stale;
+}
+
+/* The path is taken: remove what is left of a socket whose owner is gone. 0, or NET_INUSE. */
+static int clear(const struct nf_addr *path)
+{
+    char text[PATH_ROOM];
+    struct stat there;
+
+    path_of(path, "", text);
+    if (lstat(text, &there) != 0) {
+        return errno == ENOENT ? 0 : nf_fail_errno(errno);
+    }
+    if (!S_ISSOCK(there.st_mode)) {
+        return nf_fail_because(NET_INUSE, "the file there is no socket");
+    }
+    if (!is_stale(path)) {
+        return nf_fail_because(NET_INUSE, "somebody has it");
+    }
+    return unlink(text) == 0 ? 0 : nf_fail_errno(errno);
+}
+
+static int bind_to(int fd, const struct nf_addr *path)
+{
+    union nf_sockaddr name;
+    socklen_t length = nf_to_sockaddr(path, false, &name);
+
+    return bind(fd, &name.any, length) == 0 ? 0 : errno;
+}
+
+static int bind_here(int fd, const struct nf_addr *path)
+{
+    int error = bind_to(fd, path);
+
+    if (error != EADDRINUSE) {
+        return error == 0 ? 0 : nf_fail_errno(error);
+    }
+    int lock = take_lock(path);
+    int code = lock < 0 ? lock : clear(path);
+
+    if (code == 0) {
+        error = bind_to(fd, path);
+        code = error == 0 ? 0 : nf_fail_errno(error);
+    }
+    if (lock >= 0) {
+        give_lock_back(lock, path);
+    }
+    return code;
+}
+
+/* The file begins with the permissions of the descriptor less those of the umask (unix(7)), so it
+ * may need more, and never has had more. */
+static int settle(const struct nf_addr *path, int mode, struct nf_localfile *file)
+{
+    char text[PATH_ROOM];
+    struct stat made;
+
+    path_of(path, "", text);
+    if (lstat(text, &made) != 0) {
+        return nf_fail_errno(errno);
+    }
+    if ((int)(made.st_mode & 07777) != mode &&
+        fchmodat(AT_FDCWD, text, (mode_t)mode, AT_SYMLINK_NOFOLLOW) != 0) {
+        int code = nf_fail_errno(errno);
+
+        unlink(text);
+        return code;
+    }
+    file->device = (uint64_t)made.st_dev;
+    file->inode = (uint64_t)made.st_ino;
+    return 0;
+}
+
+int nf_localfile_bind(int fd, const struct nf_addr *path, int mode, struct nf_localfile *file)
+{
+    int code = fchmod(fd, (mode_t)mode) == 0 ? bind_here(fd, path) : nf_fail_errno(errno);
+
+    return code == 0 ? settle(path, mode, file) : code;
+}
+
+void nf_localfile_remove(const struct nf_localfile *file, const struct nf_addr *path)
+{
+    char text[PATH_ROOM];
+    struct stat there;
+
+    if (file->inode == 0) {
+        return;
+    }
+    path_of(path, "", text);
+    if (lstat(text, &there) == 0 && (uint64_t)there.st_dev == file->device &&
+        (uint64_t)there.st_ino == file->inode) {
+        unlink(text);
+    }
+}
+
+int nf_localfile_peer(int fd, struct nf_credentials *peer)
+{
+    struct ucred peers;
+    socklen_t size = sizeof peers;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peers, &size) != 0) {
+        return nf_fail_errno(errno);
+    }
+    *peer = (struct nf_credentials){peers.pid, peers.uid, peers.gid};
+    return 0;
+}
