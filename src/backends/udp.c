@@ -24,7 +24,13 @@ int nf_udp_connect(net_socket *socket, const struct nf_target *target, const str
 
 static int udp_connect(net_socket *socket, const struct nf_target *target, net_deadline deadline)
 {
-    return nf_udp_connect(socket, target, NULL, deadline);
+    struct nf_udp_line *self = (struct nf_udp_line *)socket;
+    int code = nf_udp_connect(socket, target, NULL, deadline);
+
+    if (code == 0 && target->adopted >= 0) {
+        nf_burst_share(&self->burst, target->adopted);
+    }
+    return code;
 }
 
 /* Datagrams are sent whole, so senders need no turns. */

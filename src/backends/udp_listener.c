@@ -1,4 +1,5 @@
 /* udp:// listening: a socket that hears from strangers, and picks up one socket for each. */
+#include "backends/adopt.h"
 #include "backends/datagram.h"
 #include "backends/inet.h"
 #include "backends/udp.h"
@@ -31,7 +32,7 @@ static int open_hub(struct nf_hub *hub, const struct nf_target *target)
     if (code == 0) {
         code = nf_table_open(&hub->table);
     }
-    if (code == 0) {
+    if (code == 0 && target->adopted < 0) { /* another reader would take a train for a datagram */
         nf_sockopt_set(hub->fd, NF_SO_GRO, 1); /* a system without trains sends none */
     }
     return code;
@@ -44,9 +45,8 @@ int nf_hub_open(net_socket *socket, const struct nf_target *target, int fd,
     struct nf_addr own = *name;
 
     if (hub == NULL) {
-        nf_socket_close(fd);
         nf_addr_drop(&own);
-        return nf_fail_because(NET_LIMIT, "no memory");
+        return nf_adopt_settle(target, fd, nf_fail_because(NET_LIMIT, "no memory"));
     }
     nf_mutex_init(&hub->lock);
     hub->fd = fd;
@@ -54,7 +54,9 @@ int nf_hub_open(net_socket *socket, const struct nf_target *target, int fd,
     hub->peers = peers;
     int code = open_hub(hub, target);
 
+    code = nf_adopt_settle(target, hub->fd, code);
     if (code < 0) {
+        hub->fd = -1;
         nf_hub_free(hub);
         return code;
     }
