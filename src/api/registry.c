@@ -1,12 +1,13 @@
 /* The list of schemes: the one place that names the backends. */
 #include "api/registry.h"
+#include "backends/mem.h"
 #include "backends/tcp.h"
 #include "backends/udp.h"
 #include "backends/unix.h"
 
 #include <string.h>
 
-static const struct nf_backend *const backends[] = {&nf_tcp, &nf_udp, &nf_unix};
+static const struct nf_backend *const backends[] = {&nf_tcp, &nf_udp, &nf_unix, &nf_mem};
 
 enum { BACKENDS = sizeof backends / sizeof backends[0] };
 
