@@ -47,13 +47,11 @@ void nf_mem_break(struct nf_mem_pipe *pipe, int which)
     nf_mem_tell(&to->writer);
 }
 
-/* Our end of it is over, and the peer sees that. Without a lock: a signal handler may be here. */
-static void end_our_side(struct nf_mem_socket *self, uint32_t how)
+/* No more will be written, and the peer sees the end of what was. */
+static void finish(struct nf_mem_socket *self)
 {
-    nf_mem_mark(&self->to->writer, how);
-    nf_mem_mark(&self->from->reader, NF_MEM_OVER);
+    nf_mem_mark(&self->to->writer, NF_MEM_OVER);
     nf_mem_tell(&self->to->reader);
-    nf_mem_tell(&self->from->writer);
 }
 
 /* ---- Waiting ---- */
@@ -116,13 +114,22 @@ static int told(int end)
                              : nf_fail(end);
 }
 
-static int decide(struct nf_mem_socket *self, struct nf_mem_lane *lane, net_deadline deadline)
+/* The dial has succeeded, and somebody has seen that. */
+static void settle(struct nf_mem_socket *self)
 {
-    int8_t undecided = NF_MEM_UNDECIDED;
+    int8_t in = NF_MEM_UNDECIDED;
+    int8_t out = NF_MEM_UNDECIDED;
+
+    atomic_compare_exchange_strong(&self->in.end, &in, 0);
+    atomic_compare_exchange_strong(&self->out.end, &out, 0);
+}
+
+static int decide(struct nf_mem_socket *self, net_deadline deadline)
+{
     int code = nf_mem_decide(self, deadline);
 
     if (code == 0) {
-        atomic_compare_exchange_strong(&lane->end, &undecided, 0);
+        settle(self);
     }
     return code;
 }
@@ -141,7 +148,7 @@ static int enter(struct nf_mem_socket *self, struct nf_mem_lane *lane, net_deadl
     if (nf_is_canceled(&self->head)) {
         code = nf_fail(NET_CANCELED);
     } else if (atomic_load(&lane->end) == NF_MEM_UNDECIDED) {
-        code = decide(self, lane, deadline);
+        code = decide(self, deadline);
     }
     if (code == 0 && atomic_load(&lane->end) != 0) {
         code = told(atomic_load(&lane->end));
@@ -164,7 +171,7 @@ static int nothing(struct nf_mem_socket *self, struct nf_mem_lane *lane, net_dea
     if (nf_is_canceled(&self->head)) {
         return nf_fail(NET_CANCELED);
     }
-    return atomic_load(&lane->end) == NF_MEM_UNDECIDED ? nf_mem_decide(self, deadline) : 0;
+    return atomic_load(&lane->end) == NF_MEM_UNDECIDED ? decide(self, deadline) : 0;
 }
 
 /* ---- Sending ---- */
@@ -519,8 +526,7 @@ static int mem_shutdown(net_socket *socket)
     }
     nf_mem_tell(&self->to->writer);
     nf_turn_take(&self->out.turn, NET_FOREVER);
-    nf_mem_mark(&self->to->writer, NF_MEM_OVER);
-    nf_mem_tell(&self->to->reader);
+    finish(self);
     nf_turn_leave(&self->out.turn);
     return 0;
 }
@@ -533,7 +539,7 @@ static void mem_cancel(net_socket *socket)
     if (self->pipe == NULL) {
         return;
     }
-    end_our_side(self, NF_MEM_OVER);
+    finish(self);
     nf_mem_tell(&self->from->reader);
     nf_mem_tell(&self->to->writer);
     if ((atomic_fetch_or(&self->pipe->dial, NF_MEM_CANCELED) & NF_MEM_DIALED) == 0) {
@@ -544,8 +550,7 @@ static void mem_cancel(net_socket *socket)
 /* Read and forget until the peer has closed too. */
 static int drain(struct nf_mem_socket *self, net_deadline deadline)
 {
-    nf_mem_mark(&self->to->writer, NF_MEM_OVER);
-    nf_mem_tell(&self->to->reader);
+    finish(self);
     atomic_store(&self->stashed, 0);
     atomic_store(&self->known, 0);
     while (!nf_mem_is(&self->from->writer, NF_MEM_OVER)) {
@@ -569,7 +574,18 @@ static void detach(struct nf_mem_end *end)
     }
 }
 
-/* What nobody will read makes it a reset. In a forked child there is nobody to tell. */
+/* What nobody will read makes it a reset. */
+static void hang_up(struct nf_mem_socket *self)
+{
+    nf_mem_mark(&self->from->reader, NF_MEM_OVER);
+    if (nf_mem_waiting(self->from) > 0 || atomic_load(&self->stashed) > 0) {
+        nf_mem_mark(&self->to->writer, NF_MEM_BROKEN);
+    }
+    finish(self);
+    nf_mem_tell(&self->from->writer);
+}
+
+/* In a forked child there is nobody to tell. */
 static int mem_close(net_socket *socket, net_deadline deadline)
 {
     struct nf_mem_socket *self = (struct nf_mem_socket *)socket;
@@ -580,15 +596,12 @@ static int mem_close(net_socket *socket, net_deadline deadline)
         return 0;
     }
     if (self->process == nf_process()) {
-        bool is_dialed = (atomic_load(&pipe->dial) & NF_MEM_DIALED) != 0;
+        bool is_dialing = atomic_load(&self->out.end) == NF_MEM_UNDECIDED;
 
-        if (deadline != NET_NOW && is_dialed && !nf_is_canceled(socket)) {
+        if (deadline != NET_NOW && !is_dialing && !nf_is_canceled(socket)) {
             code = drain(self, deadline);
         }
-        nf_mem_mark(&self->from->reader, NF_MEM_OVER);
-        bool is_unread = nf_mem_waiting(self->from) > 0 || atomic_load(&self->stashed) > 0;
-
-        end_our_side(self, is_unread ? NF_MEM_OVER | NF_MEM_BROKEN : NF_MEM_OVER);
+        hang_up(self);
         detach(&pipe->end[self->which]);
         nf_mem_leave_line(pipe);
     }
@@ -672,6 +685,7 @@ static unsigned readiness_of(struct nf_mem_socket *self, unsigned interest)
     if ((dial & NF_MEM_DIALED) == 0) {
         return 0;
     }
+    settle(self);
     return (is_readable(self) ? NF_IN : 0u) | (may_send(self) ? NF_OUT : 0u);
 }
 
