@@ -80,7 +80,32 @@ int nf_mem_decide(struct nf_mem_socket *self, net_deadline deadline);
 /* A dial is given up: leave the line, if that is where it is. */
 void nf_mem_leave_line(struct nf_mem_pipe *pipe);
 
+/* ---- mem_talk.c ---- */
+
+ssize_t nf_mem_send(net_socket *socket, const net_slice *slices, int count, net_deadline deadline);
+ssize_t nf_mem_recv(net_socket *socket, void *buffer, size_t size, int until,
+                    net_deadline deadline);
+
+/* A receive, or a send, would not wait. */
+nf_mem_due nf_mem_is_readable, nf_mem_may_send;
+
+/* Wait until that is due for `side`, whose turn is ours: 0, NET_CANCELED or NET_TIMEOUT. The side
+ * is told of what the peer does, of a cancel, and of our own half-close. */
+int nf_mem_await(struct nf_mem_socket *self, struct nf_mem_side *side, nf_mem_due *is_due,
+                 net_deadline deadline);
+
+/* The dial has succeeded, and somebody has seen that. */
+void nf_mem_settle(struct nf_mem_socket *self);
+
+/* A call that needs no turn: 0 once the dial is decided, or why not. */
+int nf_mem_nothing(struct nf_mem_socket *self, struct nf_mem_lane *lane, net_deadline deadline);
+
 /* ---- mem.c ---- */
+
+/* A pipe that two own, with the bounds of each direction, the client's first; or NULL (NET_LIMIT).
+ */
+struct nf_mem_pipe *nf_mem_make_pipe(uint32_t sndbuf, uint32_t rcvbuf, uint32_t sndbuf_back,
+                                     uint32_t rcvbuf_back);
 
 /* The socket has this end of the pipe from now on. */
 void nf_mem_attach(struct nf_mem_socket *self, struct nf_mem_pipe *pipe, int which,

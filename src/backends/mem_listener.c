@@ -12,8 +12,6 @@
 
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 struct nf_mem_listener {
     net_socket head;
@@ -199,52 +197,6 @@ static uint32_t half_of(const struct nf_target *target, enum nf_word word)
     bool given = (target->options.given & NF_WORD(word)) != 0;
 
     return given ? (uint32_t)target->options.value[word] : NF_MEM_BUFFER;
-}
-
-static size_t ring_size(uint32_t sndbuf, uint32_t rcvbuf)
-{
-    size_t size = NF_MEM_LINE;
-
-    while (size < (size_t)sndbuf + rcvbuf) {
-        size *= 2;
-    }
-    return size;
-}
-
-static void lay_out(struct nf_mem_pipe *pipe, int writer, char *ring, size_t size, uint32_t sndbuf,
-                    uint32_t rcvbuf)
-{
-    struct nf_mem_flow *flow = &pipe->flow[writer];
-
-    flow->ring = ring;
-    flow->mask = size - 1;
-    atomic_init(&flow->sndbuf, sndbuf);
-    atomic_init(&flow->rcvbuf, rcvbuf);
-    flow->writer.end = &pipe->end[writer];
-    flow->reader.end = &pipe->end[1 - writer];
-}
-
-enum { HEAD = (sizeof(struct nf_mem_pipe) + NF_MEM_LINE - 1) / NF_MEM_LINE * NF_MEM_LINE };
-
-/* One piece of memory, of which the rings are not touched before they are written. */
-static struct nf_mem_pipe *make_pipe(const struct nf_mem_listener *listener, uint32_t sndbuf,
-                                     uint32_t rcvbuf)
-{
-    size_t there = ring_size(sndbuf, listener->rcvbuf);
-    size_t back = ring_size(listener->sndbuf, rcvbuf);
-    struct nf_mem_pipe *pipe = aligned_alloc(NF_MEM_LINE, HEAD + there + back);
-
-    if (pipe == NULL) {
-        nf_fail_because(NET_LIMIT, "no memory");
-        return NULL;
-    }
-    memset(pipe, 0, sizeof *pipe);
-    char *rings = (char *)pipe + HEAD;
-
-    lay_out(pipe, NF_MEM_CLIENT, rings, there, sndbuf, listener->rcvbuf);
-    lay_out(pipe, NF_MEM_SERVER, rings + there, back, listener->sndbuf, rcvbuf);
-    atomic_init(&pipe->owners, 2);
-    return pipe;
 }
 
 int nf_mem_dial(struct nf_mem_socket *self, const struct nf_target *target)
