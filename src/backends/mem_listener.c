@@ -213,10 +213,12 @@ int nf_mem_dial(struct nf_mem_socket *self, const struct nf_target *target)
     self->head.name = name;
     lock();
     struct nf_mem_listener *listener = find(&name);
-    struct nf_mem_pipe *pipe = listener != NULL ? make_pipe(listener, half_of(target, NF_SNDBUF),
-                                                            half_of(target, NF_RCVBUF))
-                                                : NULL;
+    struct nf_mem_pipe *pipe = NULL;
 
+    if (listener != NULL) {
+        pipe = nf_mem_make_pipe(half_of(target, NF_SNDBUF), listener->rcvbuf, listener->sndbuf,
+                                half_of(target, NF_RCVBUF));
+    }
     if (pipe != NULL) {
         nf_mem_attach(self, pipe, NF_MEM_CLIENT, &name);
         stand_in_line(listener, pipe);
