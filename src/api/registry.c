@@ -1,13 +1,15 @@
 /* The list of schemes: the one place that names the backends. */
 #include "api/registry.h"
 #include "backends/adopt.h"
+#include "backends/mem.h"
 #include "backends/tcp.h"
 #include "backends/udp.h"
 #include "backends/unix.h"
 
 #include <string.h>
 
-static const struct nf_backend *const backends[] = {&nf_tcp, &nf_udp, &nf_unix, &nf_unixgram};
+static const struct nf_backend *const backends[] = {&nf_tcp, &nf_udp, &nf_unix, &nf_unixgram,
+                                                    &nf_mem};
 
 enum { BACKENDS = sizeof backends / sizeof backends[0] };
 

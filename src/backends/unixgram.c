@@ -135,7 +135,7 @@ static int unixgram_connect(net_socket *socket, const struct nf_target *target,
     struct connection *self = (struct connection *)socket;
     char room[NF_ADDR_NAME_MAX];
     struct nf_addr to;
-    int code = nf_unix_target(target, false, &to, room);
+    int code = target->adopted < 0 ? nf_unix_target(target, false, &to, room) : 0;
 
     self->mode = (uint16_t)target->options.value[NF_MODE];
     self->unlink = target->options.value[NF_UNLINK] != 0;
