@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-static const struct nf_backend *const backends[] = {&nf_tcp, &nf_udp, &nf_unix};
+static const struct nf_backend *const backends[] = {&nf_tcp, &nf_udp, &nf_unix, &nf_unixgram};
 
 enum { BACKENDS = sizeof backends / sizeof backends[0] };
 
@@ -19,7 +19,7 @@ static const struct {
 } owners[] = {
     {NF_IPV4, NF_STREAM, &nf_tcp},   {NF_IPV6, NF_STREAM, &nf_tcp},
     {NF_IPV4, NF_DATAGRAM, &nf_udp}, {NF_IPV6, NF_DATAGRAM, &nf_udp},
-    {NF_UNIX, NF_STREAM, &nf_unix},
+    {NF_UNIX, NF_STREAM, &nf_unix},  {NF_UNIX, NF_DATAGRAM, &nf_unixgram},
 };
 
 static const struct nf_backend *owner_of(int fd, const struct nf_descriptor *what)

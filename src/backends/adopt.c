@@ -282,6 +282,7 @@ int nf_adopt_bound(const struct nf_target *target, struct nf_addr *name)
     struct nf_descriptor what;
     int code = nf_descriptor_ask(fd, &what);
 
+    *name = (struct nf_addr){0};
     if (code == 0) {
         code = get_name(fd, name);
     }
