@@ -52,9 +52,8 @@ int nf_hub_open(net_socket *socket, const struct nf_target *target, int fd,
     hub->fd = fd;
     hub->name = own;
     hub->peers = peers;
-    int code = open_hub(hub, target);
+    int code = nf_adopt_settle(target, fd, open_hub(hub, target));
 
-    code = nf_adopt_settle(target, hub->fd, code);
     if (code < 0) {
         hub->fd = -1;
         nf_hub_free(hub);

@@ -38,7 +38,8 @@ static int unixgram_listen(net_socket *socket, const struct nf_target *target,
     int code = fd < 0 ? fd : nf_hub_open(socket, target, fd, &name, &unixgram_peer);
 
     (void)deadline;
-    if (fd >= 0 && code < 0 && nf_unix_target(target, true, &name, room) == 0) {
+    if (fd >= 0 && code < 0 && target->adopted < 0 &&
+        nf_unix_target(target, true, &name, room) == 0) {
         nf_localfile_remove(&self->file.file, &name);
     }
     return code;

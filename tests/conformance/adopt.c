@@ -93,7 +93,7 @@ static void an_adopted_connection_takes_options(void **state)
 {
     bool is_tcp = strncmp(template_of(state), "tcp", 3) == 0;
     net_socket *listener = assert_socket(net_listen(template_of(state)));
-    int fd = raw_dial(listener);
+    int fd = foreign_dial(listener);
     char address[ADDRESS_MAX];
     int small = 0;
     int on = 0;
@@ -242,7 +242,7 @@ static void a_socket_in_the_wrong_state_is_refused(void **state)
     net_socket *listener = assert_socket(net_listen(template));
     int listening = foreign_listener(template);
     int fresh = socket(is_unix(template) ? AF_UNIX : AF_INET, stream ? SOCK_STREAM : SOCK_DGRAM, 0);
-    int connected = raw_dial(listener);
+    int connected = foreign_dial(listener);
 
     expect_refusal(net_listen, connected, "", NET_MISUSE, "is connected");
     expect_refusal(dial, listening, "", NET_MISUSE, stream ? "listens" : "is not connected");
@@ -264,7 +264,7 @@ static void a_socket_in_the_wrong_state_is_refused(void **state)
 static void a_connection_that_is_over_is_refused(void **state)
 {
     net_socket *listener = assert_socket(net_listen(template_of(state)));
-    int fd = raw_dial(listener);
+    int fd = foreign_dial(listener);
     char scrap = 0;
 
     if (is_unix(template_of(state))) {
@@ -287,7 +287,7 @@ static void an_option_that_does_not_fit_is_refused(void **state)
     const char *template = template_of(state);
     net_socket *listener = assert_socket(net_listen(template));
     int listening = foreign_listener(template);
-    int connected = raw_dial(listener);
+    int connected = foreign_dial(listener);
 
     expect_refusal(net_listen, listening, "?nonsense=1", NET_ADDRESS, "nonsense");
     expect_refusal(dial, connected, "?rcvbuf=many", NET_ADDRESS, "rcvbuf");
@@ -315,7 +315,7 @@ static void a_failure_for_want_of_descriptors_leaves_it_as_it_was(void **state)
 {
     net_socket *listener = assert_socket(net_listen(template_of(state)));
     int listening = foreign_listener(template_of(state));
-    int connected = raw_dial(listener);
+    int connected = foreign_dial(listener);
     struct rlimit limit;
     struct rlimit none;
 
@@ -347,7 +347,7 @@ static void an_adopted_descriptor_is_closed_at_an_exec(void **state)
 {
     net_socket *listener = assert_socket(net_listen(template_of(state)));
     int listening = foreign_listener(template_of(state));
-    int connected = raw_dial(listener);
+    int connected = foreign_dial(listener);
 
     assert_int_equal(fcntl(listening, F_SETFD, 0), 0);
     assert_int_equal(fcntl(connected, F_SETFD, 0), 0);
@@ -375,7 +375,7 @@ static void what_others_rely_on_stays(void **state)
 
     for (int blocking = 0; blocking < 2; blocking++) {
         net_socket *listener = assert_socket(net_listen(template));
-        int fd = raw_dial(listener);
+        int fd = foreign_dial(listener);
         int copy = dup(fd);
 
         assert_int_equal(fcntl(fd, F_SETFL, blocking ? 0 : O_NONBLOCK), 0);

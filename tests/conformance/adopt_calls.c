@@ -371,7 +371,8 @@ static void an_end_is_an_end(void **state)
 
 static void many_datagrams_keep_their_bounds(void **state)
 {
-    enum { MANY = 48 };
+    enum { MANY = 48, FEW = 8 };
+    int count = is_unix(template_of(state)) ? FEW : MANY; /* there few may wait */
     struct pair pair;
     char data[2][MANY][16];
     net_message messages[2][MANY] = {0};
@@ -382,16 +383,16 @@ static void many_datagrams_keep_their_bounds(void **state)
         net_socket *to = round % 2 == 0 ? pair.server : pair.client;
         int got = 0;
 
-        for (int i = 0; i < MANY; i++) {
+        for (int i = 0; i < count; i++) {
             messages[0][i] = (net_message){.data = data[0][i], .size = (size_t)(i % 16)};
             messages[1][i] = (net_message){.data = data[1][i], .capacity = sizeof data[1][i]};
             write_pattern(data[0][i], sizeof data[0][i], (size_t)(round * MANY + i));
         }
-        assert_count(net_send_messages(from, messages[0], MANY, soon()), MANY);
-        while (got < MANY) {
-            got += (int)assert_ok(net_recv_messages(to, messages[1] + got, MANY - got, soon()));
+        assert_count(net_send_messages(from, messages[0], count, soon()), count);
+        while (got < count) {
+            got += (int)assert_ok(net_recv_messages(to, messages[1] + got, count - got, soon()));
         }
-        for (int i = 0; i < MANY; i++) {
+        for (int i = 0; i < count; i++) {
             assert_int_equal(messages[1][i].size, messages[0][i].size);
             assert_memory_equal(data[1][i], data[0][i], messages[0][i].size);
         }
@@ -404,7 +405,7 @@ static void trains_that_were_asked_for_come_apart(void **state)
 {
     enum { UDP_GRO_OPTION = 104, MANY = 32, SIZE = 20 };
     net_socket *listener = assert_socket(net_listen(template_of(state)));
-    int fd = raw_dial(listener);
+    int fd = foreign_dial(listener);
     char data[MANY][SIZE];
     net_message messages[MANY] = {0};
     char buffer[64];

@@ -16,6 +16,9 @@ int foreign_bound(const char *template);
 /* The same, fit for net_listen. */
 int foreign_listener(const char *template);
 
+/* A connected socket of the same kind, to a listener of the library. It has a name. */
+int foreign_dial(net_socket *listener);
+
 /* fd://N and the options, which begin with `?` or are empty. Returns `address`. */
 char *foreign_address(int fd, const char *options, char address[ADDRESS_MAX]);
 net_socket *adopt_listener(int fd);
