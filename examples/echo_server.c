@@ -4,13 +4,18 @@
  *     echo_server udp://127.0.0.1:7000          the same program over datagrams
  *     echo_server 'tcp://:7000?keepalive=30s'   every interface, IPv4 and IPv6
  *
- * One thread waits for calls; each call gets a thread of its own. SIGINT or SIGTERM ends it. */
+ * One thread waits for calls; each call gets a thread of its own. SIGINT or SIGTERM ends it: nobody
+ * is picked up any more, and who is being served is served until he hangs up or falls silent. So a
+ * new server on the same listening socket, as systemd://NAME or fd://N, takes over without a call
+ * lost. A second signal ends it at once. */
 #define _POSIX_C_SOURCE 200809L
 
 #include <netfacade.h>
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -18,16 +23,21 @@
 enum {
     BUFFER_SIZE = 65536, /* every datagram fits: the largest has 65,507 bytes */
     LISTEN_MS = 10000,   /* a caller who does not listen to our echo for so long is dropped */
+    SILENCE_MS = 1000,   /* between looks whether we are to end */
     GOODBYE_MS = 1000,   /* how long a hang-up waits for the last echo to arrive */
     REST_NS = 10000000   /* between tries to accept when something is used up */
 };
 
 static net_socket *listener; /* set before the signal handler is installed, never changed after */
 
+static atomic_bool stopping;
+static atomic_int conversations;
+
 /* net_cancel may be called from a signal handler: net_accept below returns NET_CANCELED. */
 static void stop(int signal_number)
 {
     (void)signal_number;
+    stopping = true;
     net_cancel(listener);
 }
 
@@ -37,9 +47,9 @@ static void *serve(void *argument)
     char buffer[BUFFER_SIZE];
 
     for (;;) {
-        ssize_t got = net_recv(caller, buffer, sizeof buffer, NET_FOREVER);
-        if (got == NET_TOOBIG) {
-            continue; /* one datagram did not fit and was dropped; the next one may fit */
+        ssize_t got = net_recv(caller, buffer, sizeof buffer, net_after(SILENCE_MS));
+        if (got == NET_TOOBIG || (got == NET_TIMEOUT && !stopping)) {
+            continue; /* a datagram that did not fit was dropped, the next may fit; or silence */
         }
         if (got < 0) {
             break; /* NET_EOF: the caller has finished; anything else: the call is broken */
@@ -51,6 +61,7 @@ static void *serve(void *argument)
     }
     /* With a deadline the hang-up lets the last echo arrive; NET_NOW could destroy it. */
     net_close(caller, net_after(GOODBYE_MS));
+    conversations--;
     return NULL;
 }
 
@@ -59,8 +70,10 @@ static void answer(net_socket *caller)
 {
     pthread_t thread;
 
+    conversations++;
     if (pthread_create(&thread, NULL, serve, caller) != 0) {
         net_close(caller, NET_NOW);
+        conversations--;
         return;
     }
     pthread_detach(thread);
@@ -102,5 +115,8 @@ int main(int argc, char **argv)
     signal(SIGINT, SIG_DFL); /* the handler must not meet a closed socket */
     signal(SIGTERM, SIG_DFL);
     net_close(listener, NET_NOW);
+    while (conversations > 0) {
+        nanosleep(&rest, NULL);
+    }
     return EXIT_SUCCESS;
 }

@@ -199,7 +199,8 @@ int net_resolve(const char *address, net_endpoint *endpoints, int count, net_dea
         n = nf_registry_find(address, &target);
     }
     if (n == 0) {
-        n = target.backend->resolve(&target, endpoints, count, deadline);
+        n = target.adopted < 0 ? target.backend->resolve(&target, endpoints, count, deadline)
+                               : nf_fail_because(NET_MISUSE, "a descriptor is nobody's address");
     }
     return n >= 0 ? n : nf_failed_for(n, "resolve", address);
 }

@@ -1,5 +1,6 @@
 /* The list of schemes: the one place that names the backends. */
 #include "api/registry.h"
+#include "backends/adopt.h"
 #include "backends/mem.h"
 #include "backends/tcp.h"
 #include "backends/udp.h"
@@ -7,21 +8,59 @@
 
 #include <string.h>
 
-static const struct nf_backend *const backends[] = {&nf_tcp, &nf_udp, &nf_unix, &nf_mem};
+static const struct nf_backend *const backends[] = {&nf_tcp, &nf_udp, &nf_unix, &nf_unixgram,
+                                                    &nf_mem};
 
 enum { BACKENDS = sizeof backends / sizeof backends[0] };
+
+/* Whose an adopted descriptor is. */
+static const struct {
+    enum nf_family family;
+    enum nf_transport transport;
+    const struct nf_backend *backend;
+} owners[] = {
+    {NF_IPV4, NF_STREAM, &nf_tcp},   {NF_IPV6, NF_STREAM, &nf_tcp},
+    {NF_IPV4, NF_DATAGRAM, &nf_udp}, {NF_IPV6, NF_DATAGRAM, &nf_udp},
+    {NF_UNIX, NF_STREAM, &nf_unix},  {NF_UNIX, NF_DATAGRAM, &nf_unixgram},
+};
+
+static const struct nf_backend *owner_of(int fd, const struct nf_descriptor *what)
+{
+    for (size_t i = 0; i < sizeof owners / sizeof owners[0]; i++) {
+        if (owners[i].family == what->family && owners[i].transport == what->transport) {
+            return owners[i].backend;
+        }
+    }
+    nf_fail_because(NET_ADDRESS, "descriptor %d is a socket that no scheme is for: %s", fd,
+                    what->words);
+    return NULL;
+}
+
+static const struct nf_backend *adopt(struct nf_target *target)
+{
+    struct nf_descriptor what;
+    int fd = nf_adopt_find(&target->url, &what);
+
+    target->adopted = fd >= 0 ? fd : -1;
+    return fd >= 0 ? owner_of(fd, &what) : NULL;
+}
 
 static const char *scheme_of(int i, const void *none)
 {
     (void)none;
-    return i < BACKENDS ? backends[i]->scheme : NULL;
+    return i < BACKENDS ? backends[i]->scheme : nf_adopt_scheme(i - BACKENDS);
 }
 
-static const struct nf_backend *find(const char *scheme)
+/* The backend of a target; NULL, and the cause is recorded. */
+static const struct nf_backend *find(struct nf_target *target)
 {
-    for (int i = 0; i < BACKENDS; i++) {
-        if (strcmp(backends[i]->scheme, scheme) == 0) {
-            return backends[i];
+    const char *scheme = target->url.scheme;
+    const char *name = NULL;
+    int i = 0;
+
+    for (name = scheme_of(i, NULL); name != NULL; name = scheme_of(++i, NULL)) {
+        if (strcmp(name, scheme) == 0) {
+            return i < BACKENDS ? backends[i] : adopt(target);
         }
     }
     nf_unknown("scheme", scheme, strlen(scheme), scheme_of, NULL);
@@ -36,9 +75,10 @@ int nf_registry_find(const char *address, struct nf_target *target)
         return code;
     }
     target->address = address;
-    target->backend = find(target->url.scheme);
+    target->adopted = -1;
+    target->backend = find(target);
     if (target->backend == NULL) {
-        return NET_ADDRESS;
+        return nf_cause_pending()->code;
     }
     return nf_options_parse(target->backend->words, target->url.query, target->url.query_length,
                             &target->options);

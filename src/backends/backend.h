@@ -24,6 +24,7 @@ struct nf_target {
     const struct nf_backend *backend;
     struct nf_url url;
     struct nf_options options;
+    int adopted; /* a descriptor to be taken (adopt.h) instead of one to be opened; -1: none */
 };
 
 /* What a receive waits for: something, all of the buffer, or a delimiter (0 to 255). */

@@ -3,6 +3,7 @@
 #include "backends/datagram.h"
 #include "backends/counter.h"
 #include "name/endpoint.h"
+#include "os/socket.h"
 #include "wait/wait.h"
 
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 enum {
     CANCEL_SLICE = 50,    /* ms: half of what a cancel may take */
     CONGESTION_PAUSE = 1, /* ms before the kernel is asked for buffers again */
+    CROWDED_PAUSE = 1,    /* ms before a peer's full queue is tried again */
     KEPT_SHIFT = 32,      /* of the code in nf_datagram_kept, above the system error */
     SEGMENT_BITS = 16     /* of a refusal; no datagram has more bytes than they can say */
 };
@@ -96,11 +98,17 @@ int nf_datagram_stop(int i, int code, struct nf_datagram_kept *kept)
 /* A full queue is waited out in slices: no cancel wakes this wait, because the bell of a shared
  * descriptor may have been heard by another. Linux now and then denies a first datagram that it
  * lets pass the second time; and what it calls too big may have been the one before, which the path
- * has complained of since. */
-int nf_datagram_retry(net_socket *socket, int fd, ssize_t code, bool *denied, net_deadline deadline)
+ * has complained of since. From a dialed unix socket Linux takes a peer who has closed: another may
+ * be there by his name. */
+int nf_datagram_retry(net_socket *socket, int fd, ssize_t code, bool *denied,
+                      _Atomic net_deadline *crowded, net_deadline deadline)
 {
     if (nf_is_canceled(socket)) {
         return nf_fail(NET_CANCELED);
+    }
+    if (code == NF_WOULD_BLOCK && crowded != NULL) {
+        atomic_store(crowded, nf_deadline_after(nf_now(), CROWDED_PAUSE));
+        return nf_pause(NULL, CROWDED_PAUSE, deadline);
     }
     if (code == NF_WOULD_BLOCK) {
         net_deadline slice = nf_deadline_after(nf_now(), CANCEL_SLICE);
@@ -114,6 +122,10 @@ int nf_datagram_retry(net_socket *socket, int fd, ssize_t code, bool *denied, ne
     if (((code == NET_DENIED && nf_cause_is_whim()) || code == NET_TOOBIG) && !*denied) {
         *denied = true;
         return 0;
+    }
+    if (nf_addr_is_named(&socket->name) && crowded == NULL && !*denied) {
+        *denied = true;
+        return nf_socket_connect(fd, &socket->name);
     }
     return (int)code;
 }
@@ -223,7 +235,7 @@ int nf_datagram_send_messages(const struct nf_datagram_sender *sender, const net
                               int count, net_deadline deadline)
 {
     uint64_t refusal = atomic_load_explicit(sender->refusal, memory_order_relaxed);
-    bool has_trains = count > 1 && nf_transfer_knows_trains(sender->fd);
+    bool has_trains = count > 1 && sender->has_trains && nf_transfer_knows_trains(sender->fd);
     bool denied = false;
     int done = 0;
     int code = sender->kept != NULL && !nf_is_canceled(sender->socket)
@@ -251,7 +263,8 @@ int nf_datagram_send_messages(const struct nf_datagram_sender *sender, const net
             refusal = refusal_of(&plan.route[0].to, messages[done].size);
             atomic_store_explicit(sender->refusal, refusal, memory_order_relaxed);
         } else {
-            code = nf_datagram_retry(sender->socket, sender->fd, sent, &denied, deadline);
+            code = nf_datagram_retry(sender->socket, sender->fd, sent, &denied, sender->crowded,
+                                     deadline);
         }
     }
     return code < 0 ? nf_datagram_stop(done, code, sender->kept) : done;

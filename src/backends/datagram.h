@@ -73,6 +73,8 @@ struct nf_datagram_sender {
     net_socket *socket;
     int fd;
     bool v6;
+    bool has_trains;               /* it may, by its kind */
+    _Atomic net_deadline *crowded; /* see nf_datagram_retry; may be NULL */
     nf_datagram_aim *aim;
     _Atomic int64_t *bytes;
     _Atomic int64_t *messages;
@@ -85,9 +87,11 @@ int nf_datagram_send_messages(const struct nf_datagram_sender *sender, const net
                               int count, net_deadline deadline);
 
 /* A send moved nothing, and `code` says why: 0 when it may be tried again, having waited if need
- * be; or a code. `denied` starts as false. */
+ * be; or a code. `denied` starts as false. A shared descriptor whose peers have queues of their own
+ * does not tell when one has room: then `crowded` is where the moment goes at which to look again,
+ * else NULL. */
 int nf_datagram_retry(net_socket *socket, int fd, ssize_t code, bool *denied,
-                      net_deadline deadline);
+                      _Atomic net_deadline *crowded, net_deadline deadline);
 
 /* Whether an endpoint may be used on a socket that has one peer: 0 or NET_MISUSE. */
 int nf_datagram_check_peer(net_socket *socket, const net_endpoint *endpoint);

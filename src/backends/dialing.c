@@ -6,6 +6,7 @@
  * line->dialing is touched with that turn only, but for the bell, which a cancel rings:
  * nf_socket_become waits for it. */
 #include "backends/dialing.h"
+#include "backends/adopt.h"
 #include "backends/inet.h"
 #include "name/resolve.h"
 #include "os/ready.h"
@@ -358,6 +359,9 @@ static int dial_on(struct nf_line *line, const struct nf_target *target,
 int nf_dialing_connect(struct nf_line *line, const struct nf_target *target,
                        enum nf_transport transport, const struct nf_addr *to, net_deadline deadline)
 {
+    if (target->adopted >= 0) {
+        return nf_adopt_line(line, target);
+    }
     return deadline == NET_NOW ? dial_on(line, target, transport, to)
                                : nf_dial_now(line, target, transport, to, deadline);
 }

@@ -1,5 +1,6 @@
 /* Hosts, binding and kernel options, alike for every transport over IP. */
 #include "backends/inet.h"
+#include "backends/adopt.h"
 #include "os/lookup.h"
 #include "os/sockopt.h"
 
@@ -192,6 +193,9 @@ static int open_bound(const struct nf_target *target, enum nf_transport transpor
 
 int nf_inet_bind(const struct nf_target *target, enum nf_transport transport, struct nf_addr *name)
 {
+    if (target->adopted >= 0) {
+        return nf_adopt_bound(target, name);
+    }
     struct nf_host host;
     int code = nf_inet_host(target, true, &host);
 

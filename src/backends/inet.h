@@ -13,8 +13,8 @@ int nf_inet_host(const struct nf_target *target, bool listening, struct nf_host 
  * own. 0 or a code. */
 int nf_inet_apply(int fd, const struct nf_target *target);
 
-/* A bound, non-blocking descriptor for a listener, and the address it got. The descriptor or a
- * code. */
+/* A bound, non-blocking descriptor for a listener, and the address it got; or the adopted one,
+ * which is left to nf_adopt_settle. The descriptor or a code. */
 int nf_inet_bind(const struct nf_target *target, enum nf_transport transport, struct nf_addr *name);
 
 /* The number of the interface for what is sent to groups by a socket that was opened with these

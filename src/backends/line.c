@@ -4,6 +4,8 @@
 #include "os/ready.h"
 #include "os/socket.h"
 
+#include <stdlib.h>
+
 enum { MOST_PATIENCE = 25 }; /* doublings: more than three days */
 
 int nf_lane_enter(struct nf_line *line, struct nf_lane *lane, net_deadline deadline)
@@ -32,6 +34,9 @@ static int set_patience(int fd, struct nf_lane *lane, enum nf_sockopt option, in
 {
     uint8_t patience = 1;
 
+    if (lane->how != 0) {
+        return lane->how;
+    }
     while (nf_patience_of(patience) <= left && patience < MOST_PATIENCE) {
         patience++;
     }
@@ -49,11 +54,10 @@ bool nf_lane_has_patience(const struct nf_lane *lane, net_deadline deadline)
     return lane->patience != 0 && nf_patience_of(lane->patience - 1) <= left;
 }
 
-int nf_lane_patience(int fd, struct nf_lane *lane, enum nf_sockopt option, net_deadline deadline)
+/* Apart, so that who waits forever pays nothing for it. */
+static __attribute__((noinline)) int be_patient(int fd, struct nf_lane *lane,
+                                                enum nf_sockopt option, net_deadline deadline)
 {
-    if (deadline == NET_FOREVER) {
-        return 0;
-    }
     if (deadline == NET_NOW) {
         return NF_DONTWAIT;
     }
@@ -65,20 +69,40 @@ int nf_lane_patience(int fd, struct nf_lane *lane, enum nf_sockopt option, net_d
     return left < nf_patience_of(0) ? NF_DONTWAIT : set_patience(fd, lane, option, left);
 }
 
+int nf_lane_patience(int fd, struct nf_lane *lane, enum nf_sockopt option, net_deadline deadline)
+{
+    return deadline == NET_FOREVER ? lane->how : be_patient(fd, lane, option, deadline);
+}
+
 int nf_lane_wait(struct nf_line *line, unsigned want, net_deadline deadline)
 {
     if (nf_is_canceled(&line->head)) {
         return nf_fail(NET_CANCELED);
     }
-    int got = nf_wait(line->fd, want, NULL, deadline);
+    int got = nf_wait(line->fd, want, nf_line_bell(line), deadline);
 
     return got < 0 ? got : 0;
 }
 
-/* A line was made by connect or accept, so breaking it disturbs no other process. */
+/* Breaking a line that was made by connect or accept disturbs no other process. */
 void nf_line_cancel(net_socket *socket)
 {
-    nf_socket_break(((struct nf_line *)socket)->fd);
+    struct nf_line *line = (struct nf_line *)socket;
+
+    if (line->is_adopted) {
+        nf_wake_post(line->bell);
+    } else {
+        nf_socket_break(line->fd);
+    }
+}
+
+void nf_line_free_bell(struct nf_line *line)
+{
+    if (line->is_adopted && line->bell != NULL) {
+        nf_wake_close(line->bell);
+        free(line->bell);
+        line->bell = NULL;
+    }
 }
 
 static void close_spent(struct nf_line *line)
@@ -92,6 +116,7 @@ static void close_spent(struct nf_line *line)
 void nf_line_close(struct nf_line *line)
 {
     close_spent(line);
+    nf_line_free_bell(line);
     nf_socket_close(line->fd);
 }
 

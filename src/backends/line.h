@@ -4,7 +4,11 @@
  *
  * A blocking call on a line is one blocking system call. The kernel bounds its waiting by a timeout
  * that stays in force on the descriptor; that timeout is never longer than the time left, and
- * changed only when it would be. What is left when it ran out is waited for by poll. */
+ * changed only when it would be. What is left when it ran out is waited for by poll.
+ *
+ * The descriptor of an adopted line may be shared with other processes: no call waits in the
+ * system, nor is it told a timeout, and a cancel rings a bell instead of breaking the
+ * connection. */
 #ifndef NF_BACKENDS_LINE_H
 #define NF_BACKENDS_LINE_H
 
@@ -20,7 +24,7 @@ struct nf_lane {
     _Atomic int8_t end; /* the code that every later call gets; 0 while there is none */
     uint8_t patience; /* the timeout in force is NF_PATIENCE doubled so often, less one; 0: none */
     _Atomic uint8_t mark; /* enum nf_mark: what nf_stream_until left on the descriptor */
-    uint8_t stuck;        /* since when it is NF_STUCK, in nf_ticks */
+    uint8_t how; /* NF_DONTWAIT of an adopted one, where no call waits in the system; else 0 */
 };
 
 enum nf_mark {
@@ -57,11 +61,16 @@ struct nf_line {
     struct nf_lane out;
     _Atomic int64_t bytes_in;
     _Atomic int64_t bytes_out;
-    struct nf_dialing *dialing; /* until the dial is won */
-    struct nf_ready *spent;     /* what a poller watched until then; it may do so still */
-    bool is_spent;              /* and has since been told to watch something else */
-    bool has_source;            /* the address asked for a local address */
-    bool has_source_port;
+    union {
+        struct nf_dialing *dialing; /* until the dial is won */
+        struct nf_wake *bell;       /* of an adopted one: a cancel */
+    };
+    struct nf_ready *spent; /* what a poller watched until the dial was won; perhaps still */
+    bool is_spent;          /* and has since been told to watch something else */
+    bool has_source : 1;    /* the address asked for a local address */
+    bool has_source_port : 1;
+    bool is_adopted : 1;        /* other processes may have the descriptor, too */
+    uint8_t stuck;              /* since when `in` is NF_STUCK, in nf_ticks */
     _Atomic uint8_t stuck_seen; /* when somebody last looked, in nf_ticks */
     int backlog;                /* of tcp: as the listener or the address had it */
 };
@@ -105,6 +114,12 @@ int nf_lane_patience(int fd, struct nf_lane *lane, enum nf_sockopt option, net_d
 /* Whether a system call on the lane does so as things are. */
 bool nf_lane_has_patience(const struct nf_lane *lane, net_deadline deadline);
 
+/* What wakes the calls of a line that must not be broken; NULL: it may. */
+static inline struct nf_wake *nf_line_bell(const struct nf_line *line)
+{
+    return line->is_adopted ? line->bell : NULL;
+}
+
 /* A call found nothing: why? 0 once it may be tried again with NF_DONTWAIT; NET_CANCELED;
  * NET_TIMEOUT. */
 int nf_lane_wait(struct nf_line *line, unsigned want, net_deadline deadline);
@@ -114,6 +129,7 @@ enum { NF_STUCK_PAUSE = 20 }; /* ms between looks at a window that is shut */
 /* Slots that all lines share; of a close the last step. */
 void nf_line_cancel(net_socket *socket);
 void nf_line_close(struct nf_line *line);
+void nf_line_free_bell(struct nf_line *line);
 void nf_line_ready(net_socket *socket, unsigned interest, struct nf_readiness *out);
 
 /* The properties that a descriptor answers: kernel options, addresses, port, bytes; of others 0. */

@@ -35,7 +35,7 @@ static ssize_t broken(struct nf_line *line, struct nf_lane *lane, ssize_t code)
 static int wait_to_send(struct nf_line *line, ssize_t code, net_deadline deadline)
 {
     if (code == NF_CONGESTED && !nf_is_canceled(&line->head)) {
-        return nf_pause(NULL, CONGESTION_PAUSE, deadline);
+        return nf_pause(nf_line_bell(line), CONGESTION_PAUSE, deadline);
     }
     return nf_lane_wait(line, NF_OUT, deadline);
 }
@@ -354,8 +354,8 @@ static int drain(struct nf_line *line, net_deadline deadline)
         if (n > 0 && nf_deadline_passed(deadline)) {
             return nf_fail(NET_TIMEOUT);
         }
-        if (n < 0 && nf_wait(line->fd, NF_IN, NULL, deadline) < 0) {
-            return NET_TIMEOUT;
+        if (n < 0 && nf_lane_wait(line, NF_IN, deadline) < 0) {
+            return nf_cause_pending()->code == NET_TIMEOUT ? NET_TIMEOUT : 0;
         }
     }
 }
@@ -367,6 +367,9 @@ int nf_stream_close(net_socket *socket, net_deadline deadline)
 
     if (deadline != NET_NOW && !nf_is_canceled(socket)) {
         code = drain(line, deadline);
+    }
+    if (line->is_adopted && nf_wake_is_ours(line->bell)) {
+        nf_stream_unmark(line); /* others may go on */
     }
     nf_line_close(line);
     return code;

@@ -1,6 +1,7 @@
 /* Picking up calls on a bound stream descriptor, with a deadline, a cancel and few descriptors
  * left. */
 #include "backends/stream_listener.h"
+#include "backends/adopt.h"
 #include "backends/inet.h"
 #include "backends/line.h"
 #include "os/socket.h"
@@ -16,7 +17,8 @@ enum {
 static int begin(struct nf_stream_listener *self, const struct nf_target *target)
 {
     int64_t backlog = target->options.value[NF_BACKLOG];
-    int code = nf_socket_listen(self->fd, (int)backlog);
+    bool listens = target->adopted >= 0 && (target->options.given & NF_WORD(NF_BACKLOG)) == 0;
+    int code = listens ? 0 : nf_socket_listen(self->fd, (int)backlog);
 
     if (code == 0) {
         code = nf_wake_open(&self->wake);
@@ -31,11 +33,10 @@ static int begin(struct nf_stream_listener *self, const struct nf_target *target
 
 int nf_stream_listen(struct nf_stream_listener *self, const struct nf_target *target)
 {
-    int code = begin(self, target);
+    int code = nf_adopt_settle(target, self->fd, begin(self, target));
 
     if (code < 0) {
         nf_wake_close(&self->wake);
-        nf_socket_close(self->fd);
     }
     return code;
 }

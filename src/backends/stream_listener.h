@@ -13,7 +13,8 @@ struct nf_stream_listener {
     _Atomic net_deadline rests; /* until when a poller need not look after NET_LIMIT, or 0 */
 };
 
-/* Its descriptor, which is bound, begins to listen: 0, or a code and it is closed. */
+/* Its descriptor, which is bound, begins to listen, if it does not: 0, or a code and it is
+ * closed, but for an adopted one. */
 int nf_stream_listen(struct nf_stream_listener *self, const struct nf_target *target);
 
 /* A connection of table `backend`, which is a line, with its descriptor and the peer's name. */

@@ -13,28 +13,27 @@
 /* About our sends, that a receive at its deadline passes over in search of a datagram. */
 enum { COMPLAINTS_AT_MOST = 16 };
 
-struct connection {
-    struct nf_line line;
-    _Atomic int64_t messages_in;
-    _Atomic int64_t messages_out;
-    _Atomic int64_t truncated;
-    struct nf_addr local; /* without its port; asked for once, by who receives messages */
-    struct nf_datagram_kept kept_in;
-    struct nf_datagram_kept kept_out;
-    struct nf_burst burst;
-    _Atomic uint64_t refusal;  /* see nf_datagram_sender */
-    int64_t option[NF_BOUNDS]; /* as the address had them */
-};
+int nf_udp_connect(net_socket *socket, const struct nf_target *target, const struct nf_addr *to,
+                   net_deadline deadline)
+{
+    struct nf_udp_line *self = (struct nf_udp_line *)socket;
+
+    memcpy(self->option, target->options.value, sizeof self->option);
+    int code = nf_dialing_connect(&self->line, target, NF_DATAGRAM, to, deadline);
+
+    if (code == 0 && target->adopted >= 0) {
+        nf_burst_share(&self->burst, target->adopted);
+    }
+    return code;
+}
 
 static int udp_connect(net_socket *socket, const struct nf_target *target, net_deadline deadline)
 {
-    memcpy(((struct connection *)socket)->option, target->options.value,
-           sizeof((struct connection *)socket)->option);
-    return nf_dialing_connect((struct nf_line *)socket, target, NF_DATAGRAM, NULL, deadline);
+    return nf_udp_connect(socket, target, NULL, deadline);
 }
 
 /* Datagrams are sent whole, so senders need no turns. */
-static ssize_t send_slices(struct connection *self, const net_slice *slices, int count,
+static ssize_t send_slices(struct nf_udp_line *self, const net_slice *slices, int count,
                            net_deadline deadline)
 {
     struct nf_line *line = &self->line;
@@ -52,7 +51,7 @@ static ssize_t send_slices(struct connection *self, const net_slice *slices, int
             nf_add(&self->messages_out, 1);
             return n;
         }
-        int code = nf_datagram_retry(&line->head, line->fd, n, &denied, deadline);
+        int code = nf_datagram_retry(&line->head, line->fd, n, &denied, NULL, deadline);
 
         if (code < 0) {
             return code;
@@ -62,7 +61,7 @@ static ssize_t send_slices(struct connection *self, const net_slice *slices, int
 
 static ssize_t give(net_socket *socket, const net_slice *slices, int count, net_deadline deadline)
 {
-    struct connection *self = (struct connection *)socket;
+    struct nf_udp_line *self = (struct nf_udp_line *)socket;
     int code = nf_is_canceled(socket) ? 0 : nf_datagram_kept(&self->kept_out);
 
     return code < 0 ? code : send_slices(self, slices, count, deadline);
@@ -78,7 +77,7 @@ static int aim(net_socket *socket, const net_endpoint *endpoint, struct nf_route
 
 /* The turn being ours. A refusal is passed on and not remembered: the peer may be there the next
  * time. */
-static ssize_t receive(struct connection *self, void *buffer, size_t size, net_deadline deadline,
+static ssize_t receive(struct nf_udp_line *self, void *buffer, size_t size, net_deadline deadline,
                        bool many)
 {
     struct nf_line *line = &self->line;
@@ -121,7 +120,7 @@ static ssize_t receive(struct connection *self, void *buffer, size_t size, net_d
 }
 
 /* The turn being ours. */
-static ssize_t take_one(struct connection *self, void *buffer, size_t size, net_deadline deadline,
+static ssize_t take_one(struct nf_udp_line *self, void *buffer, size_t size, net_deadline deadline,
                         bool many)
 {
     int code = nf_datagram_kept(&self->kept_in);
@@ -142,24 +141,22 @@ static ssize_t take_one(struct connection *self, void *buffer, size_t size, net_
     return n;
 }
 
-static ssize_t udp_send(net_socket *socket, const net_slice *slices, int count,
-                        net_deadline deadline)
+ssize_t nf_udp_send(net_socket *socket, const net_slice *slices, int count, net_deadline deadline)
 {
     return nf_datagram_send(socket, slices, count, deadline, give);
 }
 
 /* What the descriptor does not tell of any more, a poller has to hear from us. */
-static void ring_if_waiting(struct connection *self)
+static void ring_if_waiting(struct nf_udp_line *self)
 {
     if (nf_burst_is_waiting(&self->burst) || nf_datagram_has_kept(&self->kept_in)) {
         nf_socket_ring(&self->line.head);
     }
 }
 
-static ssize_t udp_recv(net_socket *socket, void *buffer, size_t size, int until,
-                        net_deadline deadline)
+ssize_t nf_udp_recv(net_socket *socket, void *buffer, size_t size, int until, net_deadline deadline)
 {
-    struct connection *self = (struct connection *)socket;
+    struct nf_udp_line *self = (struct nf_udp_line *)socket;
     struct nf_lane *lane = &self->line.in;
 
     if (until != NF_SOME) {
@@ -179,12 +176,13 @@ static ssize_t udp_recv(net_socket *socket, void *buffer, size_t size, int until
     return nf_datagram_received(n, size);
 }
 
-static int udp_send_messages(net_socket *socket, const net_message *messages, int count,
-                             net_deadline deadline)
+int nf_udp_send_messages(net_socket *socket, const net_message *messages, int count,
+                         net_deadline deadline)
 {
-    struct connection *self = (struct connection *)socket;
+    struct nf_udp_line *self = (struct nf_udp_line *)socket;
     struct nf_datagram_sender sender = {.socket = socket,
                                         .fd = self->line.fd,
+                                        .has_trains = !nf_addr_is_named(&socket->name),
                                         .aim = aim,
                                         .bytes = &self->line.bytes_out,
                                         .messages = &self->messages_out,
@@ -200,7 +198,7 @@ static int udp_send_messages(net_socket *socket, const net_message *messages, in
 }
 
 /* The turn being ours. The kernel is not asked again once it had no more. */
-static int take_many(struct connection *self, net_message *messages, int count,
+static int take_many(struct nf_udp_line *self, net_message *messages, int count,
                      net_deadline deadline)
 {
     ssize_t n = 0;
@@ -213,7 +211,7 @@ static int take_many(struct connection *self, net_message *messages, int count,
     self->burst.drained = false; /* who knows what came since */
     while (i < count && (i == 0 || nf_burst_has_more(&self->burst))) {
         n = take_one(self, messages[i].data, messages[i].capacity, i == 0 ? deadline : NET_NOW,
-                     true);
+                     !nf_addr_is_named(&self->line.head.name));
         if (n < 0) {
             break;
         }
@@ -223,10 +221,10 @@ static int take_many(struct connection *self, net_message *messages, int count,
     return n < 0 ? nf_datagram_stop(i, (int)n, &self->kept_in) : i;
 }
 
-static int udp_recv_messages(net_socket *socket, net_message *messages, int count,
-                             net_deadline deadline)
+int nf_udp_recv_messages(net_socket *socket, net_message *messages, int count,
+                         net_deadline deadline)
 {
-    struct connection *self = (struct connection *)socket;
+    struct nf_udp_line *self = (struct nf_udp_line *)socket;
     int code = nf_lane_enter(&self->line, &self->line.in, deadline);
 
     if (code == 0) {
@@ -238,17 +236,18 @@ static int udp_recv_messages(net_socket *socket, net_message *messages, int coun
 }
 
 /* There is nothing to finish: what was sent is on its way. */
-static int udp_close(net_socket *socket, net_deadline deadline)
+int nf_udp_close(net_socket *socket, net_deadline deadline)
 {
     (void)deadline;
-    nf_burst_free(&((struct connection *)socket)->burst);
+    nf_burst_free(&((struct nf_udp_line *)socket)->burst);
     nf_line_close((struct nf_line *)socket);
+    nf_addr_drop(&socket->name);
     return 0;
 }
 
-static int udp_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write)
+int nf_udp_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write)
 {
-    struct connection *self = (struct connection *)socket;
+    struct nf_udp_line *self = (struct nf_udp_line *)socket;
 
     switch (word) {
     case NF_MESSAGES_SENT:
@@ -287,9 +286,9 @@ static int udp_property(net_socket *socket, enum nf_word word, struct nf_value *
 
 /* What was received ahead is ready, and so is a failure that waits to be told, whatever the
  * descriptor says. */
-static void udp_ready(net_socket *socket, unsigned interest, struct nf_readiness *out)
+void nf_udp_ready(net_socket *socket, unsigned interest, struct nf_readiness *out)
 {
-    struct connection *self = (struct connection *)socket;
+    struct nf_udp_line *self = (struct nf_udp_line *)socket;
 
     nf_line_ready(socket, interest, out);
     if (nf_burst_is_waiting(&self->burst) || nf_datagram_has_kept(&self->kept_in)) {
@@ -302,19 +301,19 @@ static void udp_ready(net_socket *socket, unsigned interest, struct nf_readiness
 
 const struct nf_backend nf_udp = {
     .scheme = "udp",
-    .size = sizeof(struct connection),
+    .size = sizeof(struct nf_udp_line),
     .words = NF_UDP_WORDS,
     .listener = &nf_udp_listener,
     .open = udp_connect,
     .resolve = nf_inet_resolve,
     .accept = nf_refuse_accept,
-    .send = udp_send,
-    .recv = udp_recv,
-    .send_messages = udp_send_messages,
-    .recv_messages = udp_recv_messages,
+    .send = nf_udp_send,
+    .recv = nf_udp_recv,
+    .send_messages = nf_udp_send_messages,
+    .recv_messages = nf_udp_recv_messages,
     .shutdown = nf_refuse_shutdown,
     .cancel = nf_line_cancel,
-    .close = udp_close,
-    .property = udp_property,
-    .ready = udp_ready,
+    .close = nf_udp_close,
+    .property = nf_udp_property,
+    .ready = nf_udp_ready,
 };

@@ -12,6 +12,15 @@ enum {
     MANY = 8  /* arrivals at once that make trains worth asking for */
 };
 
+void nf_burst_share(struct nf_burst *burst, int fd)
+{
+    int64_t trains = 0;
+
+    burst->is_shared = true;
+    burst->has_trains = nf_sockopt_get(fd, NF_SO_GRO, &trains) == 0 && trains != 0;
+    burst->head = NF_HEAD_MAX;
+}
+
 /* Make `arrival` the next of the batch, if there is one. */
 static void advance(struct nf_burst *burst)
 {
@@ -94,7 +103,7 @@ static ssize_t receive(struct nf_burst *burst, int fd, void *buffer, size_t size
 static void learn(struct nf_burst *burst, int fd, int64_t arrivals)
 {
     burst->is_busy = arrivals > 1;
-    if (arrivals >= MANY && !burst->has_trains) {
+    if (arrivals >= MANY && !burst->has_trains && !burst->is_shared) {
         burst->has_trains = nf_sockopt_set(fd, NF_SO_GRO, 1) == 0;
         burst->head = NF_HEAD_MAX;
     }

@@ -20,6 +20,7 @@ struct nf_burst {
     int arrivals;
     _Atomic bool waiting; /* datagrams are here, so the descriptor's readiness does not tell */
     bool has_trains;      /* asked the kernel for them */
+    bool is_shared;       /* so do not: there may be other readers, who take one for a datagram */
     bool is_busy;         /* the last batch was more than one */
     bool looks;           /* of the batch: made to look only */
     bool drained;         /* the last receive took all that the kernel had */
@@ -35,6 +36,9 @@ static inline bool nf_burst_is_waiting(const struct nf_burst *burst)
 }
 
 ssize_t nf_burst_take(struct nf_burst *burst, void *buffer, size_t size);
+
+/* A fresh one, of a descriptor that others may read, too. */
+void nf_burst_share(struct nf_burst *burst, int fd);
 
 /* The long way of nf_burst_recv: by the batch, or looking whether that would pay. */
 ssize_t nf_burst_recv_ahead(struct nf_burst *burst, int fd, void *buffer, size_t size, int how);

@@ -193,6 +193,12 @@ static struct nf_stranger *meet(struct nf_hub *hub, const struct nf_addr *from)
 
     if (stranger != NULL) {
         stranger->remote = *from;
+    }
+    if (stranger != NULL && nf_addr_keep(&stranger->remote) < 0) {
+        free(stranger);
+        return NULL;
+    }
+    if (stranger != NULL) {
         stranger->entry.remote = &stranger->remote;
         nf_table_add(&hub->table, &stranger->entry);
     }
@@ -206,6 +212,7 @@ static void forget(struct nf_hub *hub, struct nf_stranger *stranger)
         return;
     }
     nf_table_remove(&hub->table, &stranger->entry);
+    nf_addr_drop(&stranger->remote);
     free(stranger);
 }
 
@@ -258,12 +265,15 @@ static void deliver_to_strangers(struct nf_hub *hub, struct nf_stranger *strange
 
 /* The oldest letter of all is the oldest of its sender's too. */
 size_t nf_hub_take_stranger(struct nf_hub *hub, void *buffer, size_t size, struct nf_addr *from,
-                            struct nf_addr *local)
+                            char *room, struct nf_addr *local)
 {
     struct nf_letter *letter = hub->strangers.first;
     struct nf_stranger *stranger = stranger_of(letter->box);
 
     *from = stranger->remote;
+    if (nf_addr_is_named(from) && from->size > 0) {
+        from->name = memcpy(room, from->name, from->size);
+    }
     *local = letter->local;
     size_t length = nf_mail_read(&hub->strangers.load, letter, buffer, size);
 
@@ -439,6 +449,7 @@ void nf_hub_accept(struct nf_hub *hub, struct nf_peer *peer, net_deadline now)
 
         put_in_queue(peer, letter, fit == 0 && first ? 1 : fit);
     }
+    stranger->remote = (struct nf_addr){0}; /* a name is the peer's now */
     forget(hub, stranger);
     nf_table_add(&hub->table, &peer->entry);
     link_newest(peer);

@@ -75,8 +75,10 @@ struct nf_hub {
     bool v6;
     bool wildcard; /* answers must say where they come from: of a wildcard, and of a group */
     struct nf_addr name;
-    struct nf_addr group_source; /* as the address had it */
-    struct nf_wake wake;         /* for the postman */
+    const struct nf_backend *peers; /* the table of those it accepts */
+    _Atomic net_deadline crowded;   /* until when a named peer's queue is taken to be full */
+    struct nf_addr group_source;    /* as the address had it */
+    struct nf_wake wake;            /* for the postman */
     bool postman;
     _Atomic bool is_full; /* an accept was told so: the strangers who wait are no news */
     int overdue;          /* arrivals since the oldest peer should have ended */
@@ -98,6 +100,7 @@ struct nf_hub {
     struct nf_mailbox strangers;    /* all their letters, in order of arrival by `newer` */
     int64_t dropped_queue;
     int64_t dropped_strangers;
+    int64_t too_long;         /* datagrams dropped that no batch has room for */
     struct nf_batch *batch;   /* the postman's, from the first need on */
     struct nf_letter *tray;   /* the letters of what lies in it */
     int in_tray;              /* so many of them, or fewer by now */
@@ -126,10 +129,10 @@ void nf_hub_expire(struct nf_hub *hub, net_deadline now);
 net_deadline nf_hub_next_end(const struct nf_hub *hub);
 
 /* Take the oldest datagram of a peer, or of all strangers, which must have one: copy as much of it
- * as fits, return its length. */
+ * as fits, return its length. A stranger's name goes into `room` (NF_ADDR_NAME_MAX bytes). */
 size_t nf_hub_take_from(struct nf_peer *peer, void *buffer, size_t size, struct nf_addr *local);
 size_t nf_hub_take_stranger(struct nf_hub *hub, void *buffer, size_t size, struct nf_addr *from,
-                            struct nf_addr *local);
+                            char *room, struct nf_addr *local);
 
 /* Let a stranger be accepted before all who are not admitted: 0, also when he is accepted already;
  * NET_LIMIT. */

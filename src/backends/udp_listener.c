@@ -1,4 +1,5 @@
 /* udp:// listening: a socket that hears from strangers, and picks up one socket for each. */
+#include "backends/adopt.h"
 #include "backends/datagram.h"
 #include "backends/inet.h"
 #include "backends/udp.h"
@@ -17,10 +18,6 @@ enum { LIMIT_PATIENCE = 100 }; /* ms that an accept waits for a place to become 
 
 static int open_hub(struct nf_hub *hub, const struct nf_target *target)
 {
-    hub->fd = nf_inet_bind(target, NF_DATAGRAM, &hub->name);
-    if (hub->fd < 0) {
-        return hub->fd;
-    }
     atomic_store(&hub->process, nf_process());
     hub->common = (struct nf_common){.fd = hub->fd, .pump = nf_hub_pump};
     hub->v6 = nf_socket_is_v6(hub->fd);
@@ -35,25 +32,30 @@ static int open_hub(struct nf_hub *hub, const struct nf_target *target)
     if (code == 0) {
         code = nf_table_open(&hub->table);
     }
-    if (code == 0) {
+    if (code == 0 && target->adopted < 0) { /* another reader would take a train for a datagram */
         nf_sockopt_set(hub->fd, NF_SO_GRO, 1); /* a system without trains sends none */
     }
     return code;
 }
 
-static int udp_listen(net_socket *socket, const struct nf_target *target, net_deadline deadline)
+int nf_hub_open(net_socket *socket, const struct nf_target *target, int fd,
+                const struct nf_addr *name, const struct nf_backend *peers)
 {
     struct nf_hub *hub = calloc(1, sizeof *hub);
+    struct nf_addr own = *name;
 
-    (void)deadline;
     if (hub == NULL) {
-        return nf_fail_because(NET_LIMIT, "no memory");
+        nf_addr_drop(&own);
+        return nf_adopt_settle(target, fd, nf_fail_because(NET_LIMIT, "no memory"));
     }
     nf_mutex_init(&hub->lock);
-    hub->fd = -1;
-    int code = open_hub(hub, target);
+    hub->fd = fd;
+    hub->name = own;
+    hub->peers = peers;
+    int code = nf_adopt_settle(target, fd, open_hub(hub, target));
 
     if (code < 0) {
+        hub->fd = -1;
         nf_hub_free(hub);
         return code;
     }
@@ -64,15 +66,24 @@ static int udp_listen(net_socket *socket, const struct nf_target *target, net_de
     return 0;
 }
 
+static int udp_listen(net_socket *socket, const struct nf_target *target, net_deadline deadline)
+{
+    struct nf_addr name;
+    int fd = nf_inet_bind(target, NF_DATAGRAM, &name);
+
+    (void)deadline;
+    return fd < 0 ? fd : nf_hub_open(socket, target, fd, &name, &nf_udp_peer);
+}
+
 static bool has_strangers(const struct nf_member *member)
 {
     return member->hub->strangers.first != NULL;
 }
 
 static ssize_t take_stranger(struct nf_member *member, void *buffer, size_t size,
-                             struct nf_addr *from, struct nf_addr *local)
+                             struct nf_addr *from, char *room, struct nf_addr *local)
 {
-    return (ssize_t)nf_hub_take_stranger(member->hub, buffer, size, from, local);
+    return (ssize_t)nf_hub_take_stranger(member->hub, buffer, size, from, room, local);
 }
 
 static const struct nf_reader reader = {
@@ -110,7 +121,7 @@ static int wait_for_place(struct nf_member *listener, net_deadline deadline)
 /* The lock held, a stranger waiting and a place for him. */
 static net_socket *accept_first(struct nf_hub *hub)
 {
-    net_socket *call = nf_socket_new(&nf_udp_peer);
+    net_socket *call = nf_socket_new(hub->peers);
 
     if (call != NULL) {
         nf_hub_accept(hub, (struct nf_peer *)call, nf_now());
@@ -119,7 +130,7 @@ static net_socket *accept_first(struct nf_hub *hub)
 }
 
 /* Another may have picked up the stranger while this one waited for a place. */
-static net_socket *udp_accept(net_socket *socket, net_deadline deadline)
+net_socket *nf_listener_accept(net_socket *socket, net_deadline deadline)
 {
     struct nf_member *self = (struct nf_member *)socket;
     struct nf_hub *hub = self->hub;
@@ -142,8 +153,8 @@ static net_socket *udp_accept(net_socket *socket, net_deadline deadline)
     return call;
 }
 
-static int listener_recv_messages(net_socket *socket, net_message *messages, int count,
-                                  net_deadline deadline)
+int nf_listener_recv_messages(net_socket *socket, net_message *messages, int count,
+                              net_deadline deadline)
 {
     nf_hub_of(socket)->is_full = false; /* to who receives their datagrams, strangers are news */
     return nf_member_recv_messages((struct nf_member *)socket, &reader, messages, count, deadline);
@@ -158,8 +169,13 @@ static int aim(net_socket *socket, const net_endpoint *endpoint, struct nf_route
     }
     nf_endpoint_remote(endpoint, &route->to);
     nf_endpoint_local(endpoint, &route->from);
+    if (nf_addr_is_named(&route->to) != nf_addr_is_named(&hub->name)) {
+        return nf_fail_because(NET_MISUSE, "the endpoint is of another kind of socket");
+    }
     if (route->to.port == 0) {
-        return nf_fail_because(NET_MISUSE, "an endpoint with port 0 is nobody's");
+        return nf_addr_is_named(&route->to)
+                   ? nf_fail_because(NET_UNREACHABLE, "whoever has no name cannot be answered")
+                   : nf_fail_because(NET_MISUSE, "an endpoint with port 0 is nobody's");
     }
     if (route->to.family == NF_IPV6 && !hub->v6) {
         return nf_fail_because(NET_UNREACHABLE, "an IPv4 listener reaches no IPv6 peer");
@@ -169,8 +185,8 @@ static int aim(net_socket *socket, const net_endpoint *endpoint, struct nf_route
     return 0;
 }
 
-static int listener_send_messages(net_socket *socket, const net_message *messages, int count,
-                                  net_deadline deadline)
+int nf_listener_send_messages(net_socket *socket, const net_message *messages, int count,
+                              net_deadline deadline)
 {
     return nf_member_send_messages((struct nf_member *)socket, aim, messages, count, deadline);
 }
@@ -181,7 +197,7 @@ static void remove_listener(net_socket *socket)
     nf_hub_of(socket)->listener = NULL;
 }
 
-static int listener_close(net_socket *socket, net_deadline deadline)
+int nf_listener_close(net_socket *socket, net_deadline deadline)
 {
     (void)deadline;
     return nf_member_close(socket, remove_listener);
@@ -211,6 +227,9 @@ static int admit(struct nf_hub *hub, const struct nf_value *value)
         nf_addr_is_wildcard(&value->addr) || nf_addr_is_group(&value->addr)) {
         return nf_fail_because(NET_ADDRESS, "admit takes the address of a peer, HOST:PORT");
     }
+    if (nf_addr_is_named(&value->addr) != nf_addr_is_named(&hub->name)) {
+        return nf_fail_because(NET_ADDRESS, "admit takes the address of a peer of this scheme");
+    }
     if (value->addr.family == NF_IPV6 && !hub->v6) {
         return nf_fail_because(NET_ADDRESS, "an IPv4 listener has no IPv6 peers");
     }
@@ -222,8 +241,7 @@ static int admit(struct nf_hub *hub, const struct nf_value *value)
     return code;
 }
 
-static int listener_property(net_socket *socket, enum nf_word word, struct nf_value *value,
-                             bool write)
+int nf_listener_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write)
 {
     struct nf_hub *hub = nf_hub_of(socket);
     int code = 0;
@@ -255,7 +273,7 @@ static int listener_property(net_socket *socket, enum nf_word word, struct nf_va
     }
 }
 
-static void listener_ready(net_socket *socket, unsigned interest, struct nf_readiness *out)
+void nf_listener_ready(net_socket *socket, unsigned interest, struct nf_readiness *out)
 {
     nf_member_ready(socket, interest, out, has_news);
 }
@@ -267,14 +285,14 @@ const struct nf_backend nf_udp_listener = {
     .listener = &nf_udp_listener,
     .open = udp_listen,
     .resolve = nf_inet_resolve,
-    .accept = udp_accept,
+    .accept = nf_listener_accept,
     .send = nf_refuse_send,
     .recv = nf_refuse_recv,
-    .send_messages = listener_send_messages,
-    .recv_messages = listener_recv_messages,
+    .send_messages = nf_listener_send_messages,
+    .recv_messages = nf_listener_recv_messages,
     .shutdown = nf_refuse_shutdown,
     .cancel = nf_member_cancel,
-    .close = listener_close,
-    .property = listener_property,
-    .ready = listener_ready,
+    .close = nf_listener_close,
+    .property = nf_listener_property,
+    .ready = nf_listener_ready,
 };

@@ -130,7 +130,8 @@ void nf_mail_replace(struct nf_load *whole, struct nf_letter *letter, struct nf_
 
 size_t nf_letter_read(struct nf_letter *letter, void *buffer, size_t size)
 {
-    struct nf_arrival rest = {letter->data, letter->size, letter->segment};
+    struct nf_arrival rest = {
+        .data = letter->data, .size = letter->size, .segment = letter->segment};
     size_t length = nf_arrival_read(&rest, buffer, size);
 
     letter->data = rest.data;

@@ -23,6 +23,7 @@ void nf_hub_free(struct nf_hub *hub)
     nf_table_close(&hub->table);
     nf_mutex_destroy(&hub->lock);
     nf_batch_free(hub->batch);
+    nf_addr_drop(&hub->name);
     free(hub->tray);
     free(hub);
 }
@@ -91,12 +92,13 @@ ssize_t nf_member_recv(struct nf_member *member, const struct nf_reader *reader,
 {
     struct nf_addr from;
     struct nf_addr local;
+    char room[NF_ADDR_NAME_MAX];
 
     nf_mutex_lock(&member->hub->lock);
     ssize_t n = nf_hub_wait(member, reader->is_done, NULL, deadline);
 
     if (n == 0) {
-        n = reader->take(member, buffer, size, &from, &local);
+        n = reader->take(member, buffer, size, &from, room, &local);
     }
     if (n >= 0) {
         count_one(member, (size_t)n, size);
@@ -126,14 +128,20 @@ int nf_member_recv_messages(struct nf_member *member, const struct nf_reader *re
     while (n >= 0 && i < count && has_more(member, reader)) {
         struct nf_addr from;
         struct nf_addr local;
+        char room[NF_ADDR_NAME_MAX];
 
-        n = reader->take(member, messages[i].data, messages[i].capacity, &from, &local);
+        n = reader->take(member, messages[i].data, messages[i].capacity, &from, room, &local);
         if (n >= 0) {
             finish(member, &messages[i++], (size_t)n, &from, &local);
         }
     }
     nf_mutex_unlock(&member->hub->lock);
     return i > 0 ? i : (int)n;
+}
+
+static _Atomic net_deadline *crowded_of(struct nf_hub *hub)
+{
+    return nf_addr_is_named(&hub->name) ? &hub->crowded : NULL;
 }
 
 ssize_t nf_member_send(struct nf_member *self, const net_slice *slices, int count,
@@ -154,7 +162,7 @@ ssize_t nf_member_send(struct nf_member *self, const net_slice *slices, int coun
             nf_add(&self->messages_out, 1);
             return n;
         }
-        int code = nf_datagram_retry(&self->head, hub->fd, n, &denied, deadline);
+        int code = nf_datagram_retry(&self->head, hub->fd, n, &denied, crowded_of(hub), deadline);
 
         if (code < 0) {
             return code;
@@ -168,6 +176,8 @@ int nf_member_send_messages(struct nf_member *self, nf_datagram_aim *aim,
     struct nf_datagram_sender sender = {.socket = &self->head,
                                         .fd = self->hub->fd,
                                         .v6 = self->hub->v6,
+                                        .has_trains = !nf_addr_is_named(&self->hub->name),
+                                        .crowded = crowded_of(self->hub),
                                         .aim = aim,
                                         .bytes = &self->bytes_out,
                                         .messages = &self->messages_out,
@@ -218,7 +228,9 @@ int nf_member_property(net_socket *socket, enum nf_word word, struct nf_value *v
     case NF_MESSAGES_RECEIVED:
         return read_counter(&member->messages_in, value);
     case NF_TRUNCATED:
-        return read_counter(&member->truncated, value);
+        read_counter(&member->truncated, value);
+        value->number += member == hub->listener ? hub->too_long : 0;
+        return 0;
     case NF_PEERS:
     case NF_QUEUE:
     case NF_TOTAL:
@@ -250,7 +262,8 @@ void nf_member_ready(net_socket *socket, unsigned interest, struct nf_readiness 
     struct nf_member *member = (struct nf_member *)socket;
     struct nf_hub *hub = member->hub;
     bool canceled = nf_is_canceled(socket);
-    bool out_now = (interest & NF_OUT) != 0 && (canceled || may_send(hub));
+    bool crowded = atomic_load(&hub->crowded) != NET_NOW && nf_now() < atomic_load(&hub->crowded);
+    bool out_now = (interest & NF_OUT) != 0 && (canceled || (!crowded && may_send(hub)));
     net_deadline soon = (interest & NF_OUT) != 0 && !out_now
                             ? nf_deadline_after(nf_now(), NO_ROOM_PAUSE)
                             : NET_FOREVER;

@@ -15,10 +15,11 @@ static bool has_mail_or_ended(const struct nf_member *member)
 }
 
 static ssize_t take_mail(struct nf_member *member, void *buffer, size_t size, struct nf_addr *from,
-                         struct nf_addr *local)
+                         char *room, struct nf_addr *local)
 {
     struct nf_peer *peer = (struct nf_peer *)member;
 
+    (void)room;
     if (peer->mail.first == NULL) {
         return nf_fail_because(NET_EOF, "the peer was silent too long");
     }
@@ -28,8 +29,8 @@ static ssize_t take_mail(struct nf_member *member, void *buffer, size_t size, st
 
 static const struct nf_reader reader = {.is_done = has_mail_or_ended, .take = take_mail};
 
-static ssize_t peer_recv(net_socket *socket, void *buffer, size_t size, int until,
-                         net_deadline deadline)
+ssize_t nf_peer_recv(net_socket *socket, void *buffer, size_t size, int until,
+                     net_deadline deadline)
 {
     if (until != NF_SOME) {
         return nf_datagram_refuse_until();
@@ -38,8 +39,8 @@ static ssize_t peer_recv(net_socket *socket, void *buffer, size_t size, int unti
         nf_member_recv((struct nf_member *)socket, &reader, buffer, size, deadline), size);
 }
 
-static int peer_recv_messages(net_socket *socket, net_message *messages, int count,
-                              net_deadline deadline)
+int nf_peer_recv_messages(net_socket *socket, net_message *messages, int count,
+                          net_deadline deadline)
 {
     return nf_member_recv_messages((struct nf_member *)socket, &reader, messages, count, deadline);
 }
@@ -55,6 +56,9 @@ static int aim(net_socket *socket, const net_endpoint *endpoint, struct nf_route
         return code;
     }
     route->to = socket->name;
+    if (nf_addr_is_named(&route->to) && route->to.size == 0) {
+        return nf_fail_because(NET_UNREACHABLE, "the peer has no name, so nothing can reach it");
+    }
     route->is_open = true;
     route->says_from = hub->wildcard;
     if (hub->wildcard) {
@@ -75,14 +79,13 @@ static ssize_t give(net_socket *socket, const net_slice *slices, int count, net_
                     : nf_member_send((struct nf_member *)socket, slices, count, &route, deadline);
 }
 
-static ssize_t peer_send(net_socket *socket, const net_slice *slices, int count,
-                         net_deadline deadline)
+ssize_t nf_peer_send(net_socket *socket, const net_slice *slices, int count, net_deadline deadline)
 {
     return nf_datagram_send(socket, slices, count, deadline, give);
 }
 
-static int peer_send_messages(net_socket *socket, const net_message *messages, int count,
-                              net_deadline deadline)
+int nf_peer_send_messages(net_socket *socket, const net_message *messages, int count,
+                          net_deadline deadline)
 {
     return nf_member_send_messages((struct nf_member *)socket, aim, messages, count, deadline);
 }
@@ -92,13 +95,18 @@ static void remove_peer(net_socket *socket)
     nf_hub_remove_peer((struct nf_peer *)socket);
 }
 
-static int peer_close(net_socket *socket, net_deadline deadline)
+int nf_peer_close(net_socket *socket, net_deadline deadline)
 {
+    int code = nf_member_close(socket, remove_peer);
+
     (void)deadline;
-    return nf_member_close(socket, remove_peer);
+    if (code != NF_STAYS) {
+        nf_addr_drop(&socket->name);
+    }
+    return code;
 }
 
-static int peer_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write)
+int nf_peer_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write)
 {
     struct nf_peer *self = (struct nf_peer *)socket;
     struct nf_hub *hub = nf_hub_of(socket);
@@ -131,7 +139,7 @@ static int peer_property(net_socket *socket, enum nf_word word, struct nf_value 
     }
 }
 
-static void peer_ready(net_socket *socket, unsigned interest, struct nf_readiness *out)
+void nf_peer_ready(net_socket *socket, unsigned interest, struct nf_readiness *out)
 {
     nf_member_ready(socket, interest, out, has_mail_or_ended);
 }
@@ -144,13 +152,13 @@ const struct nf_backend nf_udp_peer = {
     .open = nf_refuse_open,
     .resolve = nf_inet_resolve,
     .accept = nf_refuse_accept,
-    .send = peer_send,
-    .recv = peer_recv,
-    .send_messages = peer_send_messages,
-    .recv_messages = peer_recv_messages,
+    .send = nf_peer_send,
+    .recv = nf_peer_recv,
+    .send_messages = nf_peer_send_messages,
+    .recv_messages = nf_peer_recv_messages,
     .shutdown = nf_refuse_shutdown,
     .cancel = nf_member_cancel,
-    .close = peer_close,
-    .property = peer_property,
-    .ready = peer_ready,
+    .close = nf_peer_close,
+    .property = nf_peer_property,
+    .ready = nf_peer_ready,
 };

@@ -33,6 +33,7 @@ static int make_room(struct nf_hub *hub)
 struct senders {
     struct nf_addr addr[NF_BATCH_MAX];
     uint32_t hash[NF_BATCH_MAX];
+    bool is_cut[NF_BATCH_MAX];
 };
 
 static void look_up(struct nf_hub *hub, int arrivals, struct senders *senders)
@@ -46,6 +47,7 @@ static void look_up(struct nf_hub *hub, int arrivals, struct senders *senders)
                                      .size = arrival.size,
                                      .segment = arrival.segment,
                                      .is_lodger = true};
+        senders->is_cut[i] = arrival.is_cut;
         nf_batch_addresses(hub->batch, i, &senders->addr[i], &letter->local);
         if (i > 0 && nf_addr_equal(&senders->addr[i], &senders->addr[i - 1])) {
             senders->hash[i] = senders->hash[i - 1];
@@ -74,7 +76,11 @@ static void sort_batch(struct nf_hub *hub, const struct nf_member *reader, int a
     hub->reader = reader;
     hub->sink = sink;
     for (int i = 0; i < arrivals; i++) {
-        nf_hub_deliver(hub, &senders.addr[i], senders.hash[i], &hub->tray[i], now);
+        if (senders.is_cut[i]) {
+            hub->too_long++;
+        } else {
+            nf_hub_deliver(hub, &senders.addr[i], senders.hash[i], &hub->tray[i], now);
+        }
     }
     hub->reader = NULL;
     hub->sink = NULL;

@@ -25,6 +25,9 @@ uint32_t nf_table_hash(const struct nf_table *table, const struct nf_addr *remot
 {
     enum { IPV4 = offsetof(struct nf_addr, ip) + 4 };
 
+    if (nf_addr_is_named(remote)) {
+        return (uint32_t)nf_siphash(&table->key, remote->name, remote->size);
+    }
     return (uint32_t)nf_siphash(&table->key, remote,
                                 remote->family == NF_IPV4 ? IPV4 : sizeof *remote);
 }

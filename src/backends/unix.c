@@ -1,5 +1,6 @@
 /* unix:// - streams between processes of one machine, by a path or an abstract name. unix(7) */
 #include "backends/unix.h"
+#include "backends/adopt.h"
 #include "backends/dialing.h"
 #include "backends/inet.h"
 #include "backends/stream.h"
@@ -85,11 +86,15 @@ int nf_unix_bind(const struct nf_target *target, enum nf_transport transport, st
 {
     char room[NF_ADDR_NAME_MAX];
     struct nf_addr addr;
-    int code = nf_unix_target(target, true, &addr, room);
 
     *file = (struct nf_unix_file){.process = nf_process(),
                                   .mode = (int)target->options.value[NF_MODE],
                                   .unlink = target->options.value[NF_UNLINK] != 0};
+    if (target->adopted >= 0) {
+        file->unlink = false;
+        return nf_adopt_bound(target, name);
+    }
+    int code = nf_unix_target(target, true, &addr, room);
     int fd = code == 0 ? nf_socket_open(NF_UNIX, transport, false) : code;
 
     if (fd < 0) {
@@ -204,7 +209,7 @@ static int unix_connect(net_socket *socket, const struct nf_target *target, net_
     struct nf_unix_line *self = (struct nf_unix_line *)socket;
     char room[NF_ADDR_NAME_MAX];
     struct nf_addr to;
-    int code = nf_unix_target(target, false, &to, room);
+    int code = target->adopted < 0 ? nf_unix_target(target, false, &to, room) : 0;
 
     self->line.backlog = (int)target->options.value[NF_BACKLOG];
     self->mode = (uint16_t)target->options.value[NF_MODE];

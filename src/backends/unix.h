@@ -13,6 +13,7 @@
      NF_WORD(NF_UNLINK))
 
 extern const struct nf_backend nf_unix;
+extern const struct nf_backend nf_unixgram;
 
 /* The file of a listener: what to do with it when that is closed, and by whom. */
 struct nf_unix_file {

@@ -31,12 +31,12 @@ void nf_stream_unmark(struct nf_line *line)
     }
 }
 
-static void begin_to_be_stuck(struct nf_lane *lane, enum nf_mark mark)
+static void begin_to_be_stuck(struct nf_line *line, enum nf_mark mark)
 {
-    if (lane->mark < NF_STUCK) {
-        lane->stuck = nf_ticks();
+    if (line->in.mark < NF_STUCK) {
+        line->stuck = nf_ticks();
     }
-    lane->mark = (uint8_t)mark;
+    line->in.mark = (uint8_t)mark;
 }
 
 /* Ask for the news that come after what is known. A mark far ahead makes the kernel's buffer grow;
@@ -62,7 +62,7 @@ static int set_mark(struct search *search)
         code = nf_sockopt_get(line->fd, NF_SO_LOWAT, &mark);
     }
     if (mark <= known) {
-        begin_to_be_stuck(&line->in, NF_CAPPED);
+        begin_to_be_stuck(line, NF_CAPPED);
     }
     return code;
 }
@@ -70,10 +70,15 @@ static int set_mark(struct search *search)
 /* See whether there is more than what is known, and wait for it until `deadline`. */
 static void look(struct search *search, net_deadline deadline)
 {
-    struct nf_poll poll = {.fd = search->line->fd, .want = NF_IN | NF_ENDING};
+    struct nf_poll polls[2] = {{.fd = search->line->fd, .want = NF_IN | NF_ENDING}};
+    struct nf_wake *bell = nf_line_bell(search->line);
 
-    search->ready = nf_poll(&poll, 1, deadline) > 0;
-    search->ending = (poll.got & NF_ENDING) != 0;
+    if (bell != NULL) {
+        polls[1] = (struct nf_poll){.fd = nf_wake_fd(bell), .want = NF_IN};
+    }
+    nf_poll(polls, bell != NULL ? 2 : 1, deadline);
+    search->ready = polls[0].got != 0;
+    search->ending = (polls[0].got & NF_ENDING) != 0;
 }
 
 /* Wait until there may be more than what is known. 0, or why not. */
@@ -82,7 +87,7 @@ static int wait_for_more(struct search *search, net_deadline deadline)
     int code = set_mark(search);
 
     if (code == 0 && search->line->in.mark >= NF_STUCK) {
-        code = nf_pause(NULL, NF_STUCK_PAUSE, deadline);
+        code = nf_pause(nf_line_bell(search->line), NF_STUCK_PAUSE, deadline);
     }
     if (code == 0) {
         look(search, deadline);
@@ -108,8 +113,8 @@ static bool stays_stuck(struct search *search, size_t length)
         lane->mark = lane->mark != NF_NO_MARK ? NF_MARK : NF_NO_MARK;
         return false;
     }
-    begin_to_be_stuck(lane, lane->mark == NF_CAPPED ? NF_CAPPED : NF_STUCK);
-    return (uint8_t)(nf_ticks() - lane->stuck) >= NF_TICKS_A_SECOND;
+    begin_to_be_stuck(search->line, lane->mark == NF_CAPPED ? NF_CAPPED : NF_STUCK);
+    return (uint8_t)(nf_ticks() - search->line->stuck) >= NF_TICKS_A_SECOND;
 }
 
 /* The length of the line once it is whole: with its delimiter, or all there is before the end. */

@@ -1,6 +1,7 @@
 /* The list of words and the grammar of their values. */
 #include "name/option.h"
 #include "name/endpoint.h"
+#include "name/path.h"
 #include "name/url.h"
 #include "os/cause.h"
 
@@ -456,6 +457,19 @@ static int parse_source(const char *text, size_t length, struct nf_value *value)
     return code;
 }
 
+/* A peer of a unix socket. */
+static int parse_path(const char *text, size_t length, struct nf_value *value)
+{
+    int size = nf_path_parse(text, length, value->name);
+
+    if (size >= 0) {
+        value->name[0] = *text == '@' ? '\0' : value->name[0];
+        value->addr =
+            (struct nf_addr){.family = NF_UNIX, .size = (uint16_t)size, .name = value->name};
+    }
+    return size < 0 ? size : 0;
+}
+
 /* A name; whether the system knows it is asked of an interface now, and of others when it is used.
  */
 static int parse_name(enum nf_word word, const char *text, size_t length, struct nf_value *value)
@@ -490,6 +504,9 @@ int nf_value_parse(enum nf_word word, const char *text, size_t length, struct nf
     case CODE:
         return off ? 0 : parse_code(word, text, length, &value->number);
     case ADDRESS:
+        if (word == NF_ADMIT && length > 0 && (*text == '/' || *text == '@')) {
+            return parse_path(text, length, value);
+        }
         if (off || parse_source(text, length, value) == 0) {
             return 0;
         }

@@ -53,7 +53,8 @@ bool nf_addr_is_wildcard(const struct nf_addr *addr)
 {
     static const uint8_t zeros[16];
 
-    return addr->family == NF_EVERYWHERE || memcmp(addr->ip, zeros, sizeof zeros) == 0;
+    return addr->family == NF_EVERYWHERE ||
+           (!nf_addr_is_named(addr) && memcmp(addr->ip, zeros, sizeof zeros) == 0);
 }
 
 bool nf_addr_is_link_local(const struct nf_addr *addr)
@@ -70,7 +71,8 @@ bool nf_addr_is_link_local(const struct nf_addr *addr)
 
 bool nf_addr_is_group(const struct nf_addr *addr)
 {
-    return addr->family == NF_IPV4 ? addr->ip[0] >> 4 == 0xe : addr->ip[0] == 0xff;
+    return addr->family == NF_IPV4 ? addr->ip[0] >> 4 == 0xe
+                                   : addr->ip[0] == 0xff && !nf_addr_is_named(addr);
 }
 
 uint32_t nf_zone_index(const char *zone)

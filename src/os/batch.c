@@ -182,6 +182,12 @@ void nf_batch_arrival(const struct nf_batch *batch, int i, struct nf_arrival *ar
     *arrival = (struct nf_arrival){.data = batch->post[i].piece[1].iov_base,
                                    .size = batch->header[i].msg_len,
                                    .segment = batch->header[i].msg_len};
+    if (arrival->size > NF_DATAGRAM_MAX) {
+        arrival->size = NF_DATAGRAM_MAX;
+        arrival->segment = NF_DATAGRAM_MAX;
+        arrival->is_cut = true;
+        return;
+    }
     for (struct cmsghdr *each = CMSG_FIRSTHDR(&header); each != NULL;
          each = CMSG_NXTHDR(&header, each)) {
         if (each->cmsg_level == IPPROTO_UDP && each->cmsg_type == UDP_GRO) {

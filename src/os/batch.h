@@ -13,7 +13,8 @@
 enum {
     NF_BATCH_MAX = 64,  /* arrivals */
     NF_HEAD_MAX = 2048, /* bytes of the first arrival that may go elsewhere, with the rest here */
-    NF_DATAGRAM_MAX = 65536 /* more than UDP can carry, and than a train */
+    NF_DATAGRAM_MAX =
+        65536 /* more than UDP can carry, and than a train; a unix socket can carry more */
 };
 
 /* What arrived; the bytes stay until the next receive. */
@@ -21,6 +22,7 @@ struct nf_arrival {
     unsigned char *data; /* NF_HEAD_MAX bytes before it are free as well */
     size_t size;         /* of the datagram, or of the whole train */
     size_t segment;      /* of each datagram but the last; `size` for a lone one */
+    bool is_cut;         /* it was longer than NF_DATAGRAM_MAX, as a unix socket's may be */
 };
 
 /* Take the first datagram out of an arrival: copy as much of it as fits, return its length. Nothing

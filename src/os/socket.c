@@ -169,6 +169,18 @@ int nf_socket_local(int fd, struct nf_addr *addr, char *room)
     return 0;
 }
 
+int nf_socket_peer(int fd, struct nf_addr *addr, char *room)
+{
+    union nf_sockaddr name = {.any.sa_family = AF_UNSPEC};
+    socklen_t length = sizeof name;
+
+    if (getpeername(fd, &name.any, &length) != 0) {
+        return nf_fail_errno(errno);
+    }
+    hand_out(&name, length, addr, room);
+    return 0;
+}
+
 /* Of the flags that F_SETFL changes, a socket of ours has O_NONBLOCK alone. */
 int nf_socket_block(int fd)
 {

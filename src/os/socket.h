@@ -39,6 +39,9 @@ bool nf_socket_is_v6(int fd);
 /* The own address, whose name goes into `room` as above. 0 or a code. */
 int nf_socket_local(int fd, struct nf_addr *addr, char *room);
 
+/* And the peer's. */
+int nf_socket_peer(int fd, struct nf_addr *addr, char *room);
+
 /* 0 or a code. */
 int nf_socket_block(int fd);
 int nf_socket_finish(int fd); /* send no more: the peer reads the end */

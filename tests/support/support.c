@@ -189,7 +189,7 @@ net_deadline soon(void)
 /* ---- Addresses ---- */
 
 #define STREAMS   "tcp://127.0.0.1:0", "tcp://[::1]:0", "tcp://*:0", "unix://@"
-#define DATAGRAMS "udp://127.0.0.1:0", "udp://[::1]:0", "udp://*:0"
+#define DATAGRAMS "udp://127.0.0.1:0", "udp://[::1]:0", "udp://*:0", "unixgram://@"
 
 const char *const stream_templates[] = {STREAMS, NULL};
 const char *const datagram_templates[] = {DATAGRAMS, NULL};

@@ -246,8 +246,9 @@ int main(void)
 {
     static const char *const lines[] = {"tcp://127.0.0.1:0", NULL};
     const struct test line[] = {TEST(a_line_leaves_all_to_its_descriptor)};
+    static const char *const bursts[] = {"udp://127.0.0.1:0", "udp://[::1]:0", NULL};
+    const struct test burst[] = {TEST(datagrams_received_ahead_make_a_line_ready)};
     const struct test members[] = {
-        TEST(datagrams_received_ahead_make_a_line_ready),
         TEST(mail_that_another_fetched_makes_a_peer_ready_and_rings),
         TEST(pumping_brings_mail_to_all),
         TEST(a_peer_that_ends_rings_and_is_ready),
@@ -255,6 +256,6 @@ int main(void)
     };
     const struct test dials[] = {TEST(a_dial_becomes_ready_once_it_is_decided)};
 
-    return run_over(lines, line) + run_over(datagram_templates, members) +
+    return run_over(lines, line) + run_over(bursts, burst) + run_over(datagram_templates, members) +
            run_over(all_templates, dials);
 }

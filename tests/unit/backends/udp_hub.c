@@ -124,12 +124,13 @@ static int take_stranger(struct nf_hub *hub, int from)
     struct nf_addr expected = who(from);
     struct nf_addr addr;
     struct nf_addr to;
+    char room[NF_ADDR_NAME_MAX];
     int mark = 0;
 
     if (hub->strangers.first == NULL) {
         return -1;
     }
-    nf_hub_take_stranger(hub, &mark, sizeof mark, &addr, &to);
+    nf_hub_take_stranger(hub, &mark, sizeof mark, &addr, room, &to);
     assert_true(nf_addr_equal(&addr, &expected));
     return mark;
 }

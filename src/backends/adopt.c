@@ -1,0 +1,350 @@
+/* fd:// and systemd:// - finding a descriptor, and taking it only when nothing can fail any more.
+ * What it is good for says the system; nothing here knows one wire from another. The environment
+ * of systemd:// is described in sd_listen_fds(3). */
+#include "backends/adopt.h"
+#include "backends/inet.h"
+#include "os/thread.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    FIRST_PASSED = 3, /* SD_LISTEN_FDS_START */
+    MOST_PASSED = 1024,
+    TAKEN_BITS = 64
+};
+
+static const char by_number[] = "fd";
+static const char by_name[] = "systemd";
+
+/* One bit for each passed descriptor that was adopted, for good: its number may be another's by
+ * now. */
+static _Atomic uint64_t taken[MOST_PASSED / TAKEN_BITS];
+
+const char *nf_adopt_scheme(int i)
+{
+    return i == 0 ? by_number : i == 1 ? by_name : NULL;
+}
+
+static bool parse_number(const char *text, size_t length, int *number)
+{
+    int64_t value = 0;
+
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] < '0' || text[i] > '9' || value > INT_MAX / 10) {
+            return false;
+        }
+        value = value * 10 + (text[i] - '0');
+    }
+    *number = (int)value;
+    return length > 0 && value <= INT_MAX && (length == 1 || text[0] != '0');
+}
+
+/* ---- What was passed ---- */
+
+struct passed {
+    int count;
+    const char *names; /* with colons between them; NULL: each is "unknown" */
+};
+
+static const char unknown[] = "unknown";
+
+static int count_names(const char *names)
+{
+    int count = 1;
+
+    for (const char *colon = strchr(names, ':'); colon != NULL; colon = strchr(colon + 1, ':')) {
+        count++;
+    }
+    return count;
+}
+
+static int ask_environment(struct passed *passed)
+{
+    const char *process = getenv("LISTEN_PID");
+    const char *count = getenv("LISTEN_FDS");
+    int number = 0;
+
+    passed->names = getenv("LISTEN_FDNAMES");
+    if (process == NULL || count == NULL) {
+        return nf_fail_because(NET_ADDRESS, "no socket was passed to this process: LISTEN_PID and "
+                                            "LISTEN_FDS are not set");
+    }
+    if (!parse_number(process, strlen(process), &number) || number != nf_process()) {
+        return nf_fail_because(NET_ADDRESS,
+                               "sockets were passed to another process: LISTEN_PID is '%.20s', and "
+                               "this is %d",
+                               process, nf_process());
+    }
+    if (!parse_number(count, strlen(count), &passed->count) || passed->count == 0 ||
+        passed->count > MOST_PASSED) {
+        return nf_fail_because(NET_ADDRESS, "LISTEN_FDS is '%.20s', and not 1 to %d", count,
+                               MOST_PASSED);
+    }
+    if (passed->names != NULL && count_names(passed->names) != passed->count) {
+        return nf_fail_because(NET_ADDRESS, "LISTEN_FDNAMES has %d names, and LISTEN_FDS is %d",
+                               count_names(passed->names), passed->count);
+    }
+    return 0;
+}
+
+/* The one called so that is number `index` among its equals; -1: none. `equals`: how many there
+ * are, as far as one had to look. */
+static int pick(const struct passed *passed, const char *name, size_t length, int index,
+                int *equals)
+{
+    const char *next = passed->names;
+
+    *equals = 0;
+    for (int i = 0; i < passed->count; i++) {
+        const char *candidate = next != NULL ? next : unknown;
+        size_t size = strcspn(candidate, ":");
+
+        if (size == length && memcmp(candidate, name, size) == 0 && (*equals)++ == index) {
+            return i;
+        }
+        next = next != NULL ? candidate + size + 1 : NULL;
+    }
+    return -1;
+}
+
+/* The names one by one, as nf_unknown asks for them: here a NUL ends each, and two the last. */
+static const char *name_in(int i, const void *list)
+{
+    const char *name = list;
+
+    while (i-- > 0 && *name != '\0') {
+        name += strlen(name) + 1;
+    }
+    return *name != '\0' ? name : NULL;
+}
+
+static int refuse_name(const struct passed *passed, const char *name, size_t length)
+{
+    const char *names = passed->names != NULL ? passed->names : unknown;
+    size_t size = strlen(names);
+    char *list = calloc(1, size + 2);
+
+    if (list == NULL) {
+        return nf_fail_because(NET_LIMIT, "no memory");
+    }
+    for (size_t i = 0; i < size; i++) {
+        list[i] = names[i] != ':' ? names[i] : '\0';
+    }
+    int code = nf_unknown("socket that was passed to this process", name, length, name_in, list);
+
+    free(list);
+    return code;
+}
+
+static bool is_taken(int which)
+{
+    return (atomic_load(&taken[which / TAKEN_BITS]) >> which % TAKEN_BITS & 1) != 0;
+}
+
+static int fail_taken(void)
+{
+    return nf_fail_because(NET_INUSE, "it was adopted before");
+}
+
+/* NAME or NAME/INDEX; a name may have slashes, too. */
+static int find_passed(const char *name, size_t length)
+{
+    struct passed passed;
+    int code = ask_environment(&passed);
+    size_t slash = length;
+    int index = 0;
+    int equals = 0;
+
+    if (length == 0) {
+        return nf_fail_because(NET_ADDRESS,
+                               "a name of LISTEN_FDNAMES is missing, as in systemd://http");
+    }
+    if (code < 0) {
+        return code;
+    }
+    int which = pick(&passed, name, length, 0, &equals);
+
+    while (slash > 0 && name[slash - 1] != '/') {
+        slash--;
+    }
+    if (which < 0 && slash > 0 && parse_number(name + slash, length - slash, &index)) {
+        length = slash - 1;
+        which = pick(&passed, name, length, index, &equals);
+    }
+    if (which < 0 && equals > 0) {
+        return nf_fail_because(NET_ADDRESS, "of that name there are %d, and the first is 0",
+                               equals);
+    }
+    if (which < 0) {
+        return refuse_name(&passed, name, length);
+    }
+    return is_taken(which) ? fail_taken() : FIRST_PASSED + which;
+}
+
+/* With the first all are closed at an exec, as sd_listen_fds(3) does it. */
+static int claim(int which)
+{
+    static _Atomic bool is_first = true;
+    uint64_t bit = (uint64_t)1 << which % TAKEN_BITS;
+    struct passed passed;
+
+    if ((atomic_fetch_or(&taken[which / TAKEN_BITS], bit) & bit) != 0) {
+        return fail_taken();
+    }
+    if (atomic_exchange(&is_first, false) && ask_environment(&passed) == 0) {
+        for (int i = 0; i < passed.count; i++) {
+            nf_descriptor_close_on_exec(FIRST_PASSED + i);
+        }
+    }
+    return 0;
+}
+
+/* ---- Adopting ---- */
+
+int nf_adopt_find(const struct nf_url *url, struct nf_descriptor *what)
+{
+    int fd = -1;
+
+    if (strcmp(url->scheme, by_name) == 0) {
+        fd = find_passed(url->target, url->target_length);
+    } else if (!parse_number(url->target, url->target_length, &fd)) {
+        fd = nf_fail_because(NET_ADDRESS, "the number of an open descriptor is missing, as in "
+                                          "fd://3");
+    }
+    int code = fd < 0 ? fd : nf_descriptor_ask(fd, what);
+
+    return code < 0 ? code : fd;
+}
+
+int nf_adopt_settle(const struct nf_target *target, int fd, int code)
+{
+    if (target->adopted < 0) {
+        nf_socket_close(code < 0 ? fd : -1);
+        return code;
+    }
+    if (code == 0 && strcmp(target->url.scheme, by_name) == 0) {
+        code = claim(fd - FIRST_PASSED);
+    }
+    return code == 0 ? nf_descriptor_take(fd) : code;
+}
+
+/* The options that the kernel takes of a socket at any time. */
+static int set_options(const struct nf_target *target)
+{
+    const nf_words settled = NF_WORD(NF_SOURCE) | NF_WORD(NF_GROUP_SOURCE) | NF_WORD(NF_REUSEPORT) |
+                             NF_WORD(NF_V6ONLY) | NF_WORD(NF_MODE) | NF_WORD(NF_UNLINK);
+
+    if ((target->options.given & settled) != 0) {
+        return nf_fail_because(NET_ADDRESS, "the socket is bound already, and that settled source, "
+                                            "group-source, reuseport, v6only, mode and unlink");
+    }
+    return nf_inet_apply(target->adopted, target);
+}
+
+/* The own name of a listener: a wildcard of IPv6 stands for both families, unless it was told not
+ * to. */
+static int get_name(int fd, struct nf_addr *name)
+{
+    char room[NF_ADDR_NAME_MAX];
+    int64_t v6only = 1;
+    int code = nf_socket_local(fd, name, room);
+
+    if (code == 0 && name->family == NF_IPV6 && nf_addr_is_wildcard(name)) {
+        code = nf_sockopt_get(fd, NF_SO_V6ONLY, &v6only);
+        name->family = v6only != 0 ? NF_IPV6 : NF_EVERYWHERE;
+    }
+    return code == 0 ? nf_addr_keep(name) : code;
+}
+
+static int misuse(int fd, const char *what)
+{
+    return nf_fail_because(NET_MISUSE, "descriptor %d %s", fd, what);
+}
+
+static int check_listener(int fd, const struct nf_descriptor *what, const struct nf_addr *name)
+{
+    if (what->is_connected) {
+        return misuse(fd, "is connected: net_connect adopts such");
+    }
+    if (what->transport == NF_STREAM && !what->is_listening) {
+        return misuse(fd, "does not listen, and listen(2) is up to who opened it");
+    }
+    bool is_bound = name->port != 0; /* or the length of its name */
+
+    return is_bound ? 0 : misuse(fd, "is bound to no address");
+}
+
+int nf_adopt_bound(const struct nf_target *target, struct nf_addr *name)
+{
+    int fd = target->adopted;
+    struct nf_descriptor what;
+    int code = nf_descriptor_ask(fd, &what);
+
+    *name = (struct nf_addr){0};
+    if (code == 0) {
+        code = get_name(fd, name);
+    }
+    if (code == 0) {
+        code = check_listener(fd, &what, name);
+    }
+    if (code == 0) {
+        code = set_options(target);
+    }
+    if (code < 0) {
+        nf_addr_drop(name);
+    }
+    return code == 0 ? fd : code;
+}
+
+static int check_line(int fd, const struct nf_descriptor *what)
+{
+    if (what->is_listening) {
+        return misuse(fd, "listens: net_listen adopts such");
+    }
+    return what->is_connected ? 0 : misuse(fd, "is not connected, or not any more");
+}
+
+/* What a line of somebody else's has beside what others have: the bell of its cancel. */
+static int make_bell(struct nf_line *line)
+{
+    line->bell = calloc(1, sizeof *line->bell);
+    if (line->bell == NULL) {
+        return nf_fail_because(NET_LIMIT, "no memory");
+    }
+    return nf_wake_open(line->bell);
+}
+
+int nf_adopt_line(struct nf_line *line, const struct nf_target *target)
+{
+    char room[NF_ADDR_NAME_MAX];
+    struct nf_descriptor what;
+    int code = nf_descriptor_ask(target->adopted, &what);
+
+    line->fd = target->adopted;
+    line->is_adopted = true;
+    line->in.how = NF_DONTWAIT;
+    line->out.how = NF_DONTWAIT;
+    if (code == 0) {
+        code = check_line(line->fd, &what);
+    }
+    if (code == 0) {
+        code = set_options(target);
+    }
+    if (code == 0) {
+        code = nf_socket_peer(line->fd, &line->head.name, room);
+    }
+    if (code == 0) {
+        code = nf_addr_keep(&line->head.name);
+    }
+    if (code == 0) {
+        code = make_bell(line);
+    }
+    code = nf_adopt_settle(target, line->fd, code);
+    if (code < 0) {
+        nf_addr_drop(&line->head.name);
+        nf_line_free_bell(line);
+    }
+    return code;
+}

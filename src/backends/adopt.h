@@ -1,0 +1,30 @@
+/* Descriptors that are open already: fd://N, and systemd://NAME of those that a service manager
+ * passed. They make no wire of their own: what the descriptor is decides whose it is, and that
+ * backend calls the functions here where it would have opened one. */
+#ifndef NF_BACKENDS_ADOPT_H
+#define NF_BACKENDS_ADOPT_H
+
+#include "backends/line.h"
+#include "os/descriptor.h"
+
+/* The schemes, by number from 0 on; NULL after the last. */
+const char *nf_adopt_scheme(int i);
+
+/* The descriptor that an address of one of them names, and what it is; or NET_ADDRESS, and
+ * NET_INUSE of a passed one that was adopted before. */
+int nf_adopt_find(const struct nf_url *url, struct nf_descriptor *what);
+
+/* Where a listener would bind a descriptor: the adopted one, if it listens or is a bound datagram
+ * socket; its options are set, and `name` is its own and keeps its bytes. The descriptor or a code.
+ */
+int nf_adopt_bound(const struct nf_target *target, struct nf_addr *name);
+
+/* The last step of opening, after all others returned `code`: it takes an adopted descriptor, so
+ * that before this it is as it was; and after a failure it closes one that was not adopted. The
+ * code of the whole. */
+int nf_adopt_settle(const struct nf_target *target, int fd, int code);
+
+/* Where a line would be dialed: have the adopted descriptor, if it is connected. 0 or a code. */
+int nf_adopt_line(struct nf_line *line, const struct nf_target *target);
+
+#endif

@@ -1,0 +1,176 @@
+/* unixgram:// - datagrams between processes of one machine: the hubs and lines of udp, with names
+ * for addresses. unix(7) */
+#include "backends/udp.h"
+#include "backends/udp_member.h"
+#include "backends/unix.h"
+
+static const nf_words words = NF_UNIX_WORDS | NF_HUB_WORDS;
+
+/* What mode and unlink were, on sockets that have no file. */
+struct listener {
+    struct nf_member member;
+    struct nf_unix_file file;
+};
+
+struct peer {
+    struct nf_peer peer;
+    uint16_t mode;
+    bool unlink;
+};
+
+struct connection {
+    struct nf_udp_line udp;
+    uint16_t mode;
+    bool unlink;
+};
+
+static const struct nf_backend unixgram_peer;
+
+/* ---- Listening ---- */
+
+static int unixgram_listen(net_socket *socket, const struct nf_target *target,
+                           net_deadline deadline)
+{
+    struct listener *self = (struct listener *)socket;
+    char room[NF_ADDR_NAME_MAX];
+    struct nf_addr name;
+    int fd = nf_unix_bind(target, NF_DATAGRAM, &name, &self->file);
+    int code = fd < 0 ? fd : nf_hub_open(socket, target, fd, &name, &unixgram_peer);
+
+    (void)deadline;
+    if (fd >= 0 && code < 0 && target->adopted < 0 &&
+        nf_unix_target(target, true, &name, room) == 0) {
+        nf_localfile_remove(&self->file.file, &name);
+    }
+    return code;
+}
+
+static net_socket *unixgram_accept(net_socket *socket, net_deadline deadline)
+{
+    struct listener *self = (struct listener *)socket;
+    struct peer *call = (struct peer *)nf_listener_accept(socket, deadline);
+
+    if (call != NULL) {
+        call->mode = (uint16_t)self->file.mode;
+        call->unlink = self->file.unlink;
+    }
+    return (net_socket *)call;
+}
+
+static int unixgram_listener_close(net_socket *socket, net_deadline deadline)
+{
+    nf_unix_unlink(&((struct listener *)socket)->file, &socket->name);
+    return nf_listener_close(socket, deadline);
+}
+
+static int unixgram_listener_property(net_socket *socket, enum nf_word word, struct nf_value *value,
+                                      bool write)
+{
+    const struct nf_unix_file *file = &((struct listener *)socket)->file;
+
+    if (word == NF_MODE || word == NF_UNLINK) {
+        value->number = word == NF_MODE ? file->mode : file->unlink;
+        return 0;
+    }
+    return nf_listener_property(socket, word, value, write);
+}
+
+static const struct nf_backend unixgram_listener = {
+    .scheme = "unixgram",
+    .size = sizeof(struct listener),
+    .words = words,
+    .listener = &unixgram_listener,
+    .open = unixgram_listen,
+    .resolve = nf_unix_resolve,
+    .accept = unixgram_accept,
+    .send = nf_refuse_send,
+    .recv = nf_refuse_recv,
+    .send_messages = nf_listener_send_messages,
+    .recv_messages = nf_listener_recv_messages,
+    .shutdown = nf_refuse_shutdown,
+    .cancel = nf_member_cancel,
+    .close = unixgram_listener_close,
+    .property = unixgram_listener_property,
+    .ready = nf_listener_ready,
+};
+
+/* ---- Whom it accepted ---- */
+
+static int unixgram_peer_property(net_socket *socket, enum nf_word word, struct nf_value *value,
+                                  bool write)
+{
+    const struct peer *self = (struct peer *)socket;
+
+    if (word == NF_MODE || word == NF_UNLINK) {
+        value->number = word == NF_MODE ? self->mode : self->unlink;
+        return 0;
+    }
+    return nf_peer_property(socket, word, value, write);
+}
+
+static const struct nf_backend unixgram_peer = {
+    .scheme = "unixgram",
+    .size = sizeof(struct peer),
+    .words = words,
+    .listener = &unixgram_listener,
+    .open = nf_refuse_open,
+    .resolve = nf_unix_resolve,
+    .accept = nf_refuse_accept,
+    .send = nf_peer_send,
+    .recv = nf_peer_recv,
+    .send_messages = nf_peer_send_messages,
+    .recv_messages = nf_peer_recv_messages,
+    .shutdown = nf_refuse_shutdown,
+    .cancel = nf_member_cancel,
+    .close = nf_peer_close,
+    .property = unixgram_peer_property,
+    .ready = nf_peer_ready,
+};
+
+/* ---- Dialed ---- */
+
+/* It has a name of its own, which the system chooses, so that answers reach it. */
+static int unixgram_connect(net_socket *socket, const struct nf_target *target,
+                            net_deadline deadline)
+{
+    struct connection *self = (struct connection *)socket;
+    char room[NF_ADDR_NAME_MAX];
+    struct nf_addr to;
+    int code = target->adopted < 0 ? nf_unix_target(target, false, &to, room) : 0;
+
+    self->mode = (uint16_t)target->options.value[NF_MODE];
+    self->unlink = target->options.value[NF_UNLINK] != 0;
+    self->udp.burst.rest = UINT8_MAX; /* a batch has less room than a datagram may need */
+    return code < 0 ? code : nf_udp_connect(socket, target, &to, deadline);
+}
+
+static int unixgram_property(net_socket *socket, enum nf_word word, struct nf_value *value,
+                             bool write)
+{
+    const struct connection *self = (struct connection *)socket;
+
+    if (word == NF_MODE || word == NF_UNLINK) {
+        value->number = word == NF_MODE ? self->mode : self->unlink;
+        return 0;
+    }
+    return nf_udp_property(socket, word, value, write);
+}
+
+const struct nf_backend nf_unixgram = {
+    .scheme = "unixgram",
+    .size = sizeof(struct connection),
+    .words = words,
+    .listener = &unixgram_listener,
+    .open = unixgram_connect,
+    .resolve = nf_unix_resolve,
+    .accept = nf_refuse_accept,
+    .send = nf_udp_send,
+    .recv = nf_udp_recv,
+    .send_messages = nf_udp_send_messages,
+    .recv_messages = nf_udp_recv_messages,
+    .shutdown = nf_refuse_shutdown,
+    .cancel = nf_line_cancel,
+    .close = nf_udp_close,
+    .property = unixgram_property,
+    .ready = nf_udp_ready,
+};

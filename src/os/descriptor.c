@@ -1,0 +1,112 @@
+/* What an open descriptor is, as far as the system tells. socket(7) */
+#define _GNU_SOURCE
+#include "os/descriptor.h"
+#include "os/cause.h"
+#include "os/sockaddr.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
+
+struct kind {
+    int domain;
+    int type;
+    int protocol;
+};
+
+struct word {
+    int number;
+    char text[12];
+};
+
+static const struct word domains[] = {
+    {AF_INET, "IPv4"},       {AF_INET6, "IPv6"},    {AF_UNIX, "unix"},
+    {AF_NETLINK, "netlink"}, {AF_PACKET, "packet"}, {AF_VSOCK, "vsock"},
+};
+
+static const struct word types[] = {
+    {SOCK_STREAM, "stream"},
+    {SOCK_DGRAM, "datagram"},
+    {SOCK_RAW, "raw"},
+    {SOCK_SEQPACKET, "seqpacket"},
+};
+
+static const char *word_of(const struct word *words, size_t count, int number)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (words[i].number == number) {
+            return words[i].text;
+        }
+    }
+    return "foreign";
+}
+
+#define WORD_OF(words, number) word_of((words), sizeof(words) / sizeof((words)[0]), (number))
+
+static int get(int fd, int option)
+{
+    int number = 0;
+    socklen_t size = sizeof number;
+
+    return getsockopt(fd, SOL_SOCKET, option, &number, &size) == 0 ? number : -1;
+}
+
+/* Streams and datagrams may run over other protocols than ours, as SCTP and ping(8) do. */
+static bool is_ours(const struct kind *kind)
+{
+    bool stream = kind->type == SOCK_STREAM;
+
+    if (kind->domain == AF_UNIX) {
+        return stream || kind->type == SOCK_DGRAM;
+    }
+    if (kind->domain != AF_INET && kind->domain != AF_INET6) {
+        return false;
+    }
+    return stream ? kind->protocol == IPPROTO_TCP || kind->protocol == IPPROTO_MPTCP
+                  : kind->type == SOCK_DGRAM && kind->protocol == IPPROTO_UDP;
+}
+
+static enum nf_family family_of(int domain)
+{
+    return domain == AF_INET ? NF_IPV4 : domain == AF_INET6 ? NF_IPV6 : NF_UNIX;
+}
+
+int nf_descriptor_ask(int fd, struct nf_descriptor *what)
+{
+    const struct kind kind = {get(fd, SO_DOMAIN), get(fd, SO_TYPE), get(fd, SO_PROTOCOL)};
+    union nf_sockaddr peer;
+    socklen_t length = sizeof peer;
+
+    if (fcntl(fd, F_GETFD) < 0) {
+        return nf_fail_because(NET_ADDRESS, "no descriptor of this process is numbered %d", fd);
+    }
+    if (kind.type < 0) {
+        return nf_fail_because(NET_ADDRESS, "descriptor %d is no socket", fd);
+    }
+    what->family = is_ours(&kind) ? family_of(kind.domain) : NF_NOWHERE;
+    what->transport = kind.type == SOCK_STREAM ? NF_STREAM : NF_DATAGRAM;
+    what->is_listening = get(fd, SO_ACCEPTCONN) > 0;
+    what->is_connected = getpeername(fd, &peer.any, &length) == 0;
+    snprintf(what->words, sizeof what->words, "%s %s, protocol %d", WORD_OF(domains, kind.domain),
+             WORD_OF(types, kind.type), kind.protocol);
+    return 0;
+}
+
+int nf_descriptor_close_on_exec(int fd)
+{
+    return fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 ? 0 : nf_fail_errno(errno);
+}
+
+int nf_descriptor_take(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    if (flags >= 0 && get(fd, SO_ACCEPTCONN) > 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) {
+        return nf_fail_errno(errno);
+    }
+    return nf_descriptor_close_on_exec(fd);
+}

@@ -1,0 +1,484 @@
+/* LIF-11, CAN-02: what is done with an adopted descriptor is as with any other, but that others may
+ * have it, too: no call of ours keeps, ends or confuses theirs. */
+#include "foreign.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { AT_MOST = 100 }; /* ms that a cancelled call may take; stretched where all is slow */
+
+/* ---- CAN-02: a cancel ---- */
+
+static void expect_canceled(caller_call *call, net_socket *socket)
+{
+    struct caller caller;
+
+    caller_start(&caller, call, socket, soon());
+    double since = now_ms();
+
+    net_cancel(socket);
+    caller_join(&caller);
+    assert_took(elapsed_ms(since), 0, AT_MOST);
+    if (call == call_send && !in_time(caller.result <= 0)) {
+        return; /* the peer's window grew after all */
+    }
+    assert_int_equal(caller.result, NET_CANCELED);
+    assert_int_equal(caller.code, NET_CANCELED);
+    assert_code(net_send(socket, "x", 1, soon()), NET_CANCELED);
+    assert_code(net_recv(socket, &(char){0}, 1, soon()), NET_CANCELED);
+}
+
+/* Who has a copy goes on talking, in both directions; the peer has seen nothing. */
+static void expect_copy_works(int copy, net_socket *peer)
+{
+    char buffer[8];
+
+    assert_code(net_recv(peer, buffer, sizeof buffer, NET_NOW), NET_TIMEOUT);
+    assert_int_equal(send(copy, "copy", 4, 0), 4);
+    assert_count(net_recv(peer, buffer, sizeof buffer, soon()), 4);
+    assert_count(net_send(peer, "answer", 6, soon()), 6);
+    assert_int_equal(recv(copy, buffer, sizeof buffer, 0), 6);
+}
+
+static void a_cancel_ends_a_call_and_no_connection(void **state)
+{
+    static caller_call *const of_streams[] = {call_recv, call_recv_all, call_recv_until, NULL};
+    static caller_call *const of_datagrams[] = {call_recv, call_recv_messages, NULL};
+    caller_call *const *calls = is_stream(template_of(state)) ? of_streams : of_datagrams;
+
+    for (int i = 0; calls[i] != NULL; i++) {
+        struct pair pair;
+
+        dial_adopted(template_of(state), &pair);
+        int copy = dup(net_fd(pair.client));
+
+        expect_canceled(calls[i], pair.client);
+        expect_copy_works(copy, pair.server);
+        net_close(pair.client, NET_NOW);
+        pair.client = NULL;
+        expect_copy_works(copy, pair.server);
+        close(copy);
+        close_pair(&pair);
+    }
+}
+
+/* Part of a line has come, and the call waits for the rest of it. */
+static void a_cancel_ends_a_call_that_has_part_of_a_line(void **state)
+{
+    struct pair pair;
+    struct caller caller;
+
+    dial_adopted(template_of(state), &pair);
+    int copy = dup(net_fd(pair.client));
+
+    assert_count(net_send(pair.server, "part", 4, soon()), 4);
+    await_events(copy, POLLIN);
+    caller_start(&caller, call_recv_until, pair.client, soon());
+    double since = now_ms();
+
+    net_cancel(pair.client);
+    caller_join(&caller);
+    assert_took(elapsed_ms(since), 0, AT_MOST);
+    assert_int_equal(caller.result, NET_CANCELED);
+    net_close(pair.client, soon());
+    pair.client = NULL;
+    if (!is_unix(template_of(state))) { /* there what is searched was taken */
+        char buffer[8];
+
+        assert_int_equal(recv(copy, buffer, sizeof buffer, 0), 4);
+    }
+    expect_copy_works(copy, pair.server);
+    close(copy);
+    close_pair(&pair);
+}
+
+static void a_cancel_ends_a_send_that_finds_no_room(void **state)
+{
+    struct pair pair;
+
+    dial_adopted(template_of(state), &pair);
+    int copy = dup(net_fd(pair.client));
+    size_t sent = fill(pair.client);
+
+    expect_canceled(call_send, pair.client);
+    net_close(pair.client, NET_NOW);
+    pair.client = NULL;
+    char *all = malloc(sent);
+
+    assert_non_null(all);
+    assert_count(net_recv_all(pair.server, all, sent, soon()), sent);
+    free(all);
+    close(copy);
+    close_pair(&pair);
+}
+
+/* The other one is a process. */
+static int answer_in_child(void *argument)
+{
+    const int *fds = argument;
+    char buffer[8];
+
+    if (read(fds[1], buffer, 1) != 1) { /* until the parent has cancelled and closed */
+        return 1;
+    }
+    if (recv(fds[0], buffer, sizeof buffer, 0) != 4) {
+        return 2;
+    }
+    return send(fds[0], "pong!", 5, 0) == 5 ? 0 : 3;
+}
+
+static void a_cancel_in_one_process_leaves_the_other_its_connection(void **state)
+{
+    struct pair pair;
+    int go[2];
+    int status = 0;
+    char buffer[8];
+
+    dial_adopted(template_of(state), &pair);
+    assert_int_equal(pipe(go), 0);
+    int fds[2] = {net_fd(pair.client), go[0]};
+    pid_t child = fork();
+
+    assert_true(child >= 0);
+    if (child == 0) {
+        alarm(60);
+        _exit(answer_in_child(fds));
+    }
+    expect_canceled(call_recv, pair.client);
+    net_close(pair.client, soon());
+    pair.client = NULL;
+    assert_int_equal(write(go[1], "x", 1), 1);
+    assert_count(net_send(pair.server, "ping", 4, soon()), 4);
+    assert_count(net_recv(pair.server, buffer, sizeof buffer, soon()), 5);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    close(go[0]);
+    close(go[1]);
+    close_pair(&pair);
+}
+
+/* Whoever has a copy of a listener still picks up calls. */
+static void a_cancelled_listener_leaves_the_other_its_calls(void **state)
+{
+    int fd = foreign_listener(template_of(state));
+    int copy = dup(fd);
+    net_socket *listener = adopt_listener(fd);
+    struct caller caller;
+
+    caller_start(&caller, call_accept, listener, soon());
+    net_cancel(listener);
+    caller_join(&caller);
+    assert_int_equal(caller.result, NET_CANCELED);
+    net_close(listener, NET_NOW);
+    listener = adopt_listener(copy);
+    char target[ADDRESS_MAX];
+
+    dial_address(listener, target);
+    net_socket *client = assert_socket(net_connect(target, soon()));
+
+    assert_count(net_send(client, "hi", 2, soon()), 2);
+    net_socket *server = assert_socket(net_accept(listener, soon()));
+
+    assert_count(net_recv(server, target, sizeof target, soon()), 2);
+    ping_pong(client, server);
+    net_close(client, NET_NOW);
+    net_close(server, NET_NOW);
+    net_close(listener, NET_NOW);
+}
+
+/* ---- Deadlines ---- */
+
+static void expect_timeout(caller_call *call, net_socket *socket)
+{
+    struct caller caller = {.socket = socket, .deadline = net_after(60)};
+    double since = now_ms();
+    long long got = call(&caller);
+
+    if (call == call_send && !in_time(got < 0)) {
+        return;
+    }
+    assert_int_equal(got, NET_TIMEOUT);
+    assert_took(elapsed_ms(since), 59, 60 + AT_MOST);
+}
+
+static void every_call_keeps_its_deadline(void **state)
+{
+    for (int blocking = 0; blocking < 2; blocking++) {
+        struct pair pair;
+        int fd = foreign_listener(template_of(state));
+
+        assert_int_equal(fcntl(fd, F_SETFL, blocking ? 0 : O_NONBLOCK), 0);
+        net_socket *listener = adopt_listener(fd);
+
+        expect_timeout(call_accept, listener);
+        net_close(listener, NET_NOW);
+        dial_adopted(template_of(state), &pair);
+        assert_int_equal(fcntl(net_fd(pair.client), F_SETFL, blocking ? 0 : O_NONBLOCK), 0);
+        expect_timeout(call_recv, pair.client);
+        if (is_stream(template_of(state))) {
+            expect_timeout(call_recv_all, pair.client);
+            expect_timeout(call_recv_until, pair.client);
+            fill(pair.client);
+            expect_timeout(call_send, pair.client);
+        } else {
+            expect_timeout(call_recv_messages, pair.client);
+        }
+        close_pair(&pair);
+    }
+}
+
+static void signals_end_no_call_early(void **state)
+{
+    struct pair pair;
+    struct storm storm;
+
+    dial_adopted(template_of(state), &pair);
+    storm_start(&storm, pthread_self());
+    expect_timeout(call_recv, pair.client);
+    storm_stop(&storm);
+    ping_pong(pair.client, pair.server);
+    close_pair(&pair);
+}
+
+static void a_call_that_waits_gets_what_comes(void **state)
+{
+    struct pair pair;
+    struct caller caller;
+
+    for (int forever = 0; forever < 2; forever++) {
+        dial_adopted(template_of(state), &pair);
+        caller_start(&caller, call_recv, pair.client, forever ? NET_FOREVER : soon());
+        assert_count(net_send(pair.server, "late", 4, soon()), 4);
+        caller_join(&caller);
+        assert_int_equal(caller.result, 4);
+        close_pair(&pair);
+    }
+}
+
+/* ---- Streams ---- */
+
+static void lines_come_whole(void **state)
+{
+    enum { LONG = 200000 };
+    struct pair pair;
+    struct caller caller;
+    char *line = malloc(LONG + 1);
+    char *got = malloc(LONG + 1);
+
+    assert_non_null(line);
+    assert_non_null(got);
+    dial_adopted(template_of(state), &pair);
+    assert_count(net_send(pair.server, "one\ntw", 6, soon()), 6);
+    assert_count(net_recv_until(pair.client, got, LONG, '\n', soon()), 4);
+    assert_code(net_recv_until(pair.client, got, LONG, '\n', net_after(20)), NET_TIMEOUT);
+    caller_start(&caller, call_recv_until, pair.client, soon());
+    assert_count(net_send(pair.server, "o\n", 2, soon()), 2);
+    caller_join(&caller);
+    assert_int_equal(caller.result, 4);
+    memset(line, 'x', LONG);
+    line[LONG] = '\n';
+    caller_launch(&caller, call_recv, pair.server, soon());
+    assert_count(net_send(pair.client, "go", 2, soon()), 2);
+    caller_join(&caller);
+    assert_count(net_send(pair.server, line, LONG + 1, soon()), LONG + 1);
+    assert_count(net_recv_until(pair.client, got, LONG + 1, '\n', soon()), LONG + 1);
+    assert_memory_equal(got, line, LONG + 1);
+    free(line);
+    free(got);
+    close_pair(&pair);
+}
+
+struct bulk {
+    net_socket *socket;
+    bool sends;
+    bool good;
+    pthread_t thread;
+};
+
+enum { BULK = 2 << 20 };
+
+static void *carry(void *argument)
+{
+    struct bulk *bulk = argument;
+    char *bytes = malloc(BULK);
+
+    if (bytes != NULL && bulk->sends) {
+        write_pattern(bytes, BULK, 0);
+        bulk->good = net_send(bulk->socket, bytes, BULK, soon()) == BULK;
+    } else if (bytes != NULL) {
+        bulk->good =
+            net_recv_all(bulk->socket, bytes, BULK, soon()) == BULK && is_pattern(bytes, BULK, 0);
+    }
+    free(bytes);
+    return NULL;
+}
+
+static void threads_talk_both_ways_at_once(void **state)
+{
+    struct pair pair;
+    struct bulk bulk[4];
+
+    dial_adopted(template_of(state), &pair);
+    for (int i = 0; i < 4; i++) {
+        bulk[i] = (struct bulk){.socket = i < 2 ? pair.client : pair.server, .sends = i % 2 == 0};
+        assert_int_equal(pthread_create(&bulk[i].thread, NULL, carry, &bulk[i]), 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        pthread_join(bulk[i].thread, NULL);
+    }
+    for (int i = 0; i < 4; i++) {
+        assert_true(bulk[i].good);
+    }
+    close_pair(&pair);
+}
+
+static void a_close_with_a_deadline_waits_for_the_peer(void **state)
+{
+    struct pair pair;
+    char buffer[8];
+
+    dial_adopted(template_of(state), &pair);
+    assert_count(net_send(pair.client, "last", 4, soon()), 4);
+    assert_code(net_close(pair.client, net_after(30)), NET_TIMEOUT);
+    pair.client = NULL;
+    assert_count(net_recv(pair.server, buffer, sizeof buffer, soon()), 4);
+    assert_code(net_recv(pair.server, buffer, sizeof buffer, soon()), NET_EOF);
+    close_pair(&pair);
+}
+
+static void an_end_is_an_end(void **state)
+{
+    struct pair pair;
+    char buffer[8];
+
+    dial_adopted(template_of(state), &pair);
+    assert_count(net_send(pair.server, "bye", 3, soon()), 3);
+    assert_count(net_shutdown(pair.server), 0);
+    assert_count(net_recv_all(pair.client, buffer, sizeof buffer, soon()), 3);
+    assert_code(net_recv(pair.client, buffer, sizeof buffer, soon()), NET_EOF);
+    assert_count(net_shutdown(pair.client), 0);
+    assert_code(net_send(pair.client, "x", 1, soon()), NET_MISUSE);
+    assert_code(net_recv(pair.server, buffer, sizeof buffer, soon()), NET_EOF);
+    close_pair(&pair);
+}
+
+/* ---- Datagrams ---- */
+
+static void many_datagrams_keep_their_bounds(void **state)
+{
+    enum { MANY = 48, FEW = 8 };
+    int count = is_unix(template_of(state)) ? FEW : MANY; /* there few may wait */
+    struct pair pair;
+    char data[2][MANY][16];
+    net_message messages[2][MANY] = {0};
+
+    dial_adopted(template_of(state), &pair);
+    for (int round = 0; round < 8; round++) {
+        net_socket *from = round % 2 == 0 ? pair.client : pair.server;
+        net_socket *to = round % 2 == 0 ? pair.server : pair.client;
+        int got = 0;
+
+        for (int i = 0; i < count; i++) {
+            messages[0][i] = (net_message){.data = data[0][i], .size = (size_t)(i % 16)};
+            messages[1][i] = (net_message){.data = data[1][i], .capacity = sizeof data[1][i]};
+            write_pattern(data[0][i], sizeof data[0][i], (size_t)(round * MANY + i));
+        }
+        assert_count(net_send_messages(from, messages[0], count, soon()), count);
+        while (got < count) {
+            got += (int)assert_ok(net_recv_messages(to, messages[1] + got, count - got, soon()));
+        }
+        for (int i = 0; i < count; i++) {
+            assert_int_equal(messages[1][i].size, messages[0][i].size);
+            assert_memory_equal(data[1][i], data[0][i], messages[0][i].size);
+        }
+    }
+    close_pair(&pair);
+}
+
+/* Somebody had asked for trains before the descriptor came to us. */
+static void trains_that_were_asked_for_come_apart(void **state)
+{
+    enum { UDP_GRO_OPTION = 104, MANY = 32, SIZE = 20 };
+    net_socket *listener = assert_socket(net_listen(template_of(state)));
+    int fd = foreign_dial(listener);
+    char data[MANY][SIZE];
+    net_message messages[MANY] = {0};
+    char buffer[64];
+    int on = 1;
+
+    setsockopt(fd, IPPROTO_UDP, UDP_GRO_OPTION, &on, sizeof on);
+    net_socket *client = adopt_connection(fd);
+
+    assert_count(net_send(client, "hi", 2, soon()), 2);
+    net_socket *server = assert_socket(net_accept(listener, soon()));
+
+    for (int i = 0; i < MANY; i++) {
+        write_pattern(data[i], SIZE, (size_t)i);
+        messages[i] = (net_message){.data = data[i], .size = SIZE};
+    }
+    assert_count(net_send_messages(server, messages, MANY, soon()), MANY);
+    for (int i = 0; i < MANY; i++) {
+        assert_count(net_recv(client, buffer, sizeof buffer, soon()), SIZE);
+        assert_memory_equal(buffer, data[i], SIZE);
+    }
+    net_close(client, NET_NOW);
+    net_close(server, NET_NOW);
+    net_close(listener, NET_NOW);
+}
+
+/* ---- After a fork ---- */
+
+static int close_in_child(void *argument)
+{
+    struct pair *pair = argument;
+
+    return net_close(pair->client, NET_NOW) == 0 && net_close(pair->listener, NET_NOW) == 0 ? 0 : 1;
+}
+
+static void a_child_that_closes_leaves_the_parent_its_connection(void **state)
+{
+    struct pair pair;
+    struct caller caller;
+
+    dial_adopted(template_of(state), &pair);
+    caller_start(&caller, call_recv, pair.client, soon());
+    assert_int_equal(in_child(close_in_child, &pair), 0);
+    assert_count(net_send(pair.server, "still", 5, soon()), 5);
+    caller_join(&caller);
+    assert_int_equal(caller.result, 5);
+    expect_canceled(call_recv, pair.client);
+    close_pair(&pair);
+}
+
+int main(void)
+{
+    static const struct test any[] = {
+        TEST(a_cancel_ends_a_call_and_no_connection),
+        TEST(a_cancel_in_one_process_leaves_the_other_its_connection),
+        TEST(a_cancelled_listener_leaves_the_other_its_calls),
+        TEST(every_call_keeps_its_deadline),
+        TEST(signals_end_no_call_early),
+        TEST(a_call_that_waits_gets_what_comes),
+        TEST(a_child_that_closes_leaves_the_parent_its_connection),
+    };
+    static const struct test streams[] = {
+        TEST(a_cancel_ends_a_call_that_has_part_of_a_line),
+        TEST(a_cancel_ends_a_send_that_finds_no_room),
+        TEST(lines_come_whole),
+        TEST(threads_talk_both_ways_at_once),
+        TEST(a_close_with_a_deadline_waits_for_the_peer),
+        TEST(an_end_is_an_end),
+    };
+    static const struct test datagrams[] = {
+        TEST(many_datagrams_keep_their_bounds),
+        TEST(trains_that_were_asked_for_come_apart),
+    };
+
+    return run_over(foreign_sockets, any) + run_over(foreign_streams, streams) +
+           run_over(foreign_datagrams, datagrams);
+}
