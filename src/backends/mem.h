@@ -21,7 +21,7 @@ enum {
     NF_MEM_CANCELED = 4 /* and whatever else it is, whoever waits is to look up */
 };
 
-enum { NF_MEM_BUFFER = 32 * 1024 }; /* bytes of sndbuf and rcvbuf, when the address has none */
+enum { NF_MEM_BUFFER = 64 * 1024 }; /* bytes of sndbuf and rcvbuf, when the address has none */
 
 /* What the two sockets of a connection share; freed by whoever lets go of it last. */
 struct nf_mem_pipe {

@@ -31,7 +31,9 @@ struct nf_mem_side {
     _Atomic uint32_t bell;  /* its sleeper sleeps on this */
     _Atomic uint32_t state; /* NF_MEM_... */
     struct nf_mem_end *end; /* whose side it is */
-    char apart[NF_MEM_LINE - sizeof(uint64_t) - 2 * sizeof(uint32_t) - sizeof(void *)];
+    uint16_t vain;          /* how many waits it falls asleep at once, by what looking on brought */
+    uint16_t waits;         /* how many it has */
+    char apart[NF_MEM_LINE - sizeof(uint64_t) - 3 * sizeof(uint32_t) - sizeof(void *)];
 };
 
 struct nf_mem_flow {

@@ -8,17 +8,49 @@
 
 enum {
     LINE_MOST = 6 * 1024 * 1024, /* bytes of a line, where no rcvbuf was given: as tcp has it */
-    LEAST_STASH = 4096
+    LEAST_STASH = 4096,
+    AWAKE = 20000, /* ns that a thread looks on before it falls asleep */
+    LOOKS = 8,     /* at memory between two at the clock */
+    SELDOM = 255   /* waits without it, at most, after it was in vain */
 };
 
 /* ---- Waiting ---- */
 
 /* Until there is what we wait for, the turn of that side being ours. The side is told of what the
  * peer does, of a cancel, and of our own half-close. */
+/* Look on for as long as it would take to fall asleep and be woken: a peer who runs on another
+ * processor answers sooner. Where he does not it is tried ever more seldom. */
+static bool catch_it(struct nf_mem_socket *self, struct nf_mem_side *side, nf_mem_due *is_due)
+{
+    if (side->waits < side->vain) {
+        side->waits++;
+        return false;
+    }
+    net_deadline until = nf_now() + AWAKE;
+
+    do {
+        for (int i = 0; i < LOOKS; i++) {
+            if (is_due(self) || nf_is_canceled(&self->head)) {
+                side->vain /= 2;
+                side->waits = side->vain;
+                return true;
+            }
+            nf_thread_relax();
+        }
+    } while (nf_now() < until);
+    side->vain = (uint16_t)(side->vain < SELDOM ? side->vain * 2 + 1 : SELDOM);
+    side->waits = 0;
+    return false;
+}
+
 int nf_mem_await(struct nf_mem_socket *self, struct nf_mem_side *side, nf_mem_due *is_due,
                  net_deadline deadline)
 {
     int code = 0;
+
+    if (deadline != NET_NOW && catch_it(self, side, is_due)) {
+        return nf_is_canceled(&self->head) ? nf_fail(NET_CANCELED) : 0;
+    }
 
     for (;;) {
         uint32_t seen = atomic_load(&side->bell);
