@@ -237,54 +237,73 @@ static void set_buffer(struct nf_mem_flow *flow, _Atomic uint32_t *buffer, _Atom
     nf_mem_tell(&flow->writer);
 }
 
-static int buffer_property(struct nf_mem_socket *self, enum nf_word word, struct nf_value *value,
-                           bool write)
+/* 0 once there is somebody at the other end. */
+static int need_peer(struct nf_mem_socket *self)
 {
-    bool ours = word == NF_RCVBUF;
-    struct nf_mem_flow *flow = ours ? self->from : self->to;
-    _Atomic uint32_t *buffer = ours ? &flow->rcvbuf : &flow->sndbuf;
-
-    if (write) {
-        set_buffer(flow, buffer, ours ? &flow->sndbuf : &flow->rcvbuf, value->number);
-        self->is_bounded = self->is_bounded || ours;
+    if (self->pipe != NULL && (atomic_load(&self->pipe->dial) & NF_MEM_DIALED) != 0) {
+        return 0;
     }
-    value->number = atomic_load(buffer);
-    return 0;
+    return nf_is_canceled(&self->head)
+               ? nf_fail_because(NET_TIMEOUT, "cancelled while it was still dialing")
+               : nf_mem_decide(self, NET_NOW);
+}
+
+static void write_property(struct nf_mem_socket *self, enum nf_word word, int64_t number)
+{
+    struct nf_mem_flow *from = self->from;
+    struct nf_mem_flow *to = self->to;
+
+    if (word == NF_ABORT) {
+        nf_mem_break(self->pipe, NF_MEM_CLIENT);
+        nf_mem_break(self->pipe, NF_MEM_SERVER);
+    } else if (word == NF_SNDBUF) {
+        set_buffer(to, &to->sndbuf, &to->rcvbuf, number);
+    } else {
+        self->is_bounded = true;
+        set_buffer(from, &from->rcvbuf, &from->sndbuf, number);
+    }
+}
+
+/* Of a dial that was refused at once there is what it asked for, and nothing was counted. */
+static int64_t read_number(struct nf_mem_socket *self, enum nf_word word)
+{
+    bool has_pipe = self->pipe != NULL;
+
+    switch (word) {
+    case NF_FD:
+        return -1;
+    case NF_BACKLOG:
+        return self->backlog;
+    case NF_BYTES_SENT:
+        return has_pipe ? (int64_t)atomic_load(&self->to->writer.count) : 0;
+    case NF_BYTES_RECEIVED:
+        return has_pipe ? bytes_received(self) : 0;
+    case NF_SNDBUF:
+        return has_pipe ? atomic_load(&self->to->sndbuf) : self->sndbuf;
+    default:
+        return has_pipe ? atomic_load(&self->from->rcvbuf) : self->rcvbuf;
+    }
 }
 
 static int mem_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write)
 {
     struct nf_mem_socket *self = (struct nf_mem_socket *)socket;
+    bool is_address = word == NF_LOCAL || word == NF_PEER;
+    int code = is_address || write ? need_peer(self) : 0;
 
-    value->number = word == NF_FD ? -1 : self->backlog;
-    if (word == NF_FD || word == NF_BACKLOG) {
-        return 0;
-    }
-    int code = nf_mem_nothing(self, &self->in, NET_NOW);
-
-    if (code < 0 && code != NET_CANCELED) {
+    if (code < 0) {
         return code;
     }
-    switch (word) {
-    case NF_LOCAL:
-    case NF_PEER:
-        value->addr = (word == NF_PEER) == (self->which == NF_MEM_CLIENT)
-                          ? self->listener
-                          : (struct nf_addr){.family = NF_MEM};
-        return 0;
-    case NF_BYTES_SENT:
-        value->number = (int64_t)atomic_load(&self->to->writer.count);
-        return 0;
-    case NF_BYTES_RECEIVED:
-        value->number = bytes_received(self);
-        return 0;
-    case NF_ABORT:
-        nf_mem_break(self->pipe, NF_MEM_CLIENT);
-        nf_mem_break(self->pipe, NF_MEM_SERVER);
-        return 0;
-    default:
-        return buffer_property(self, word, value, write);
+    if (write) {
+        write_property(self, word, value->number);
+    } else if (is_address) {
+        bool listens = (word == NF_LOCAL) == (self->which == NF_MEM_SERVER);
+
+        value->addr = listens ? self->listener : (struct nf_addr){.family = NF_MEM};
+    } else {
+        value->number = read_number(self, word);
     }
+    return 0;
 }
 
 static unsigned readiness_of(struct nf_mem_socket *self, unsigned interest)

@@ -50,6 +50,8 @@ struct nf_mem_socket {
     struct nf_mem_lane out;
     int process; /* to which the pipe belongs */
     int backlog;
+    uint32_t sndbuf; /* as a dial asked for them */
+    uint32_t rcvbuf;
     uint8_t which;
     _Atomic bool is_bounded; /* by rcvbuf: a line may not be longer */
     char *stash;             /* what was read of a line that is longer than the ring */

@@ -211,13 +211,14 @@ int nf_mem_dial(struct nf_mem_socket *self, const struct nf_target *target)
         return code;
     }
     self->head.name = name;
+    self->sndbuf = half_of(target, NF_SNDBUF);
+    self->rcvbuf = half_of(target, NF_RCVBUF);
     lock();
     struct nf_mem_listener *listener = find(&name);
     struct nf_mem_pipe *pipe = NULL;
 
     if (listener != NULL) {
-        pipe = nf_mem_make_pipe(half_of(target, NF_SNDBUF), listener->rcvbuf, listener->sndbuf,
-                                half_of(target, NF_RCVBUF));
+        pipe = nf_mem_make_pipe(self->sndbuf, listener->rcvbuf, listener->sndbuf, self->rcvbuf);
     }
     if (pipe != NULL) {
         nf_mem_attach(self, pipe, NF_MEM_CLIENT, &name);

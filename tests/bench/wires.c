@@ -1,8 +1,8 @@
 /* The wires of one machine beside the raw calls of the same family, in the same run:
  *
- *     bench_wires [ROUNDS [PART...]]      unix chaos
+ *     bench_wires [ROUNDS [PART...]]      unix mem chaos
  *
- * Two threads talk, on one processor. */
+ * Two threads talk, on one processor; inside the process also on all there are. */
 #include "contest.h"
 #include "report.h"
 
@@ -81,6 +81,7 @@ static void facade_close(void *call)
 static struct wire raw_unix = {NULL, raw_send, raw_recv, raw_close};
 static struct wire own_unix = {"unix://@", facade_send, facade_recv, facade_close};
 static struct wire patient_unix = {"unix://@", patient_send, patient_recv, facade_close};
+static struct wire own_mem = {"mem://", facade_send, facade_recv, facade_close};
 static struct wire own_tcp = {"tcp://127.0.0.1:0", facade_send, facade_recv, facade_close};
 static struct wire calm_chaos = {"chaos+tcp://127.0.0.1:0", facade_send, facade_recv, facade_close};
 
@@ -181,6 +182,24 @@ static void run_unix(void)
     target("... with a deadline", contest_ratio(2, 0).median, ">= 0.98");
 }
 
+static void run_mem(void)
+{
+    const struct entry small[] = {{"raw socketpair", ping_pong, &raw_unix, 0},
+                                  {"mem://, 5 s", ping_pong, &own_mem, 0}};
+    const struct entry large[] = {{"raw socketpair", one_way, &raw_unix, 0},
+                                  {"mem://, 5 s", one_way, &own_mem, 0}};
+
+    contest_run("mem ping-pong, 64 B", small, 2);
+    target("mem:// ping-pong, of raw AF_UNIX", contest_ratio(1, 0).median, "> 1");
+    contest_run("mem one way, 64 KiB", large, 2);
+    target("mem:// one way, of raw AF_UNIX", contest_ratio(1, 0).median, "> 1");
+    contest_roam(true);
+    contest_run("mem ping-pong, 64 B, on all processors", small, 2);
+    target("mem:// ping-pong on all processors", contest_ratio(1, 0).median, "> 1");
+    contest_run("mem one way, 64 KiB, on all processors", large, 2);
+    contest_roam(false);
+}
+
 static void run_chaos(void)
 {
     const struct entry small[] = {{"tcp://", ping_pong, &own_tcp, 0},
@@ -196,7 +215,7 @@ static void run_chaos(void)
 
 int main(int argc, char **argv)
 {
-    static const struct part parts[] = {{"unix", run_unix}, {"chaos", run_chaos}};
+    static const struct part parts[] = {{"unix", run_unix}, {"mem", run_mem}, {"chaos", run_chaos}};
 
     return report_parts(argc, argv, parts, sizeof parts / sizeof parts[0], 0.1, "wires, in short");
 }
