@@ -217,9 +217,11 @@ static ssize_t receive_some(struct nf_line *line, void *buffer, size_t size, net
     return n;
 }
 
+/* A unix socket that waits for the whole swallows the reset that it meets on the way. */
 static ssize_t receive_all(struct nf_line *line, char *buffer, size_t size, net_deadline deadline)
 {
-    int how = NF_WHOLE | nf_lane_patience(line->fd, &line->in, NF_SO_RCVTIMEO, deadline);
+    int how = (line->head.name.family == NF_UNIX ? 0 : NF_WHOLE) |
+              nf_lane_patience(line->fd, &line->in, NF_SO_RCVTIMEO, deadline);
     size_t filled = 0;
 
     while (filled < size) {

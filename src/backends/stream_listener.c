@@ -17,6 +17,7 @@ enum {
 static int begin(struct nf_stream_listener *self, const struct nf_target *target)
 {
     int64_t backlog = target->options.value[NF_BACKLOG];
+    int64_t granted;
     bool listens = target->adopted >= 0 && (target->options.given & NF_WORD(NF_BACKLOG)) == 0;
     int code = listens ? 0 : nf_socket_listen(self->fd, (int)backlog);
 
@@ -24,9 +25,9 @@ static int begin(struct nf_stream_listener *self, const struct nf_target *target
         code = nf_wake_open(&self->wake);
     }
     if (code == 0) {
-        nf_sockopt_get(self->fd, NF_SO_BACKLOG,
-                       &backlog); /* of tcp alone it tells what it granted */
-        self->backlog = (int)backlog;
+        bool is_told = nf_sockopt_get(self->fd, NF_SO_BACKLOG, &granted) == 0; /* of tcp alone */
+
+        self->backlog = (int)(is_told ? granted : backlog);
     }
     return code;
 }

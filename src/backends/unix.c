@@ -7,6 +7,7 @@
 #include "backends/stream_listener.h"
 #include "name/endpoint.h"
 #include "name/path.h"
+#include "os/sockopt.h"
 #include "os/thread.h"
 
 #include <stdlib.h>
@@ -15,9 +16,12 @@
 static const nf_words words = NF_UNIX_WORDS | NF_WORD(NF_BACKLOG) | NF_WORD(NF_PEER_PID) |
                               NF_WORD(NF_PEER_UID) | NF_WORD(NF_PEER_GID);
 
+#define BUFFER_WORDS (NF_WORD(NF_SNDBUF) | NF_WORD(NF_RCVBUF))
+
 struct listener {
     struct nf_stream_listener stream;
     struct nf_unix_file file;
+    _Atomic bool has_buffers; /* of sizes that were asked for */
 };
 
 /* ---- Names ---- */
@@ -128,6 +132,7 @@ static int unix_listen(net_socket *socket, const struct nf_target *target, net_d
     struct listener *self = (struct listener *)socket;
 
     (void)deadline;
+    self->has_buffers = (target->options.given & BUFFER_WORDS) != 0;
     self->stream.fd = nf_unix_bind(target, NF_STREAM, &socket->name, &self->file);
     if (self->stream.fd < 0) {
         return self->stream.fd;
@@ -141,6 +146,20 @@ static int unix_listen(net_socket *socket, const struct nf_target *target, net_d
     return code;
 }
 
+/* The kernel gives what was accepted buffers of its own choice. */
+static void pass_on_buffers(struct listener *self, int fd)
+{
+    static const enum nf_sockopt buffers[] = {NF_SO_SNDBUF, NF_SO_RCVBUF};
+
+    for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++) {
+        int64_t size;
+
+        if (nf_sockopt_get(self->stream.fd, buffers[i], &size) == 0) {
+            nf_sockopt_set(fd, buffers[i], size);
+        }
+    }
+}
+
 static net_socket *unix_accept(net_socket *socket, net_deadline deadline)
 {
     struct listener *self = (struct listener *)socket;
@@ -152,6 +171,9 @@ static net_socket *unix_accept(net_socket *socket, net_deadline deadline)
         call->line.backlog = self->stream.backlog;
         call->mode = (uint16_t)self->file.mode;
         call->unlink = self->file.unlink;
+        if (atomic_load_explicit(&self->has_buffers, memory_order_relaxed)) {
+            pass_on_buffers(self, call->line.fd);
+        }
     }
     return (net_socket *)call;
 }
@@ -178,6 +200,10 @@ static int unix_listener_property(net_socket *socket, enum nf_word word, struct 
     case NF_PEER_UID:
     case NF_PEER_GID:
         return nf_fail_because(NET_MISUSE, "a listener has no peer");
+    case NF_SNDBUF:
+    case NF_RCVBUF:
+        self->has_buffers = self->has_buffers || write;
+        return nf_stream_listener_property(socket, word, value, write);
     default:
         return nf_stream_listener_property(socket, word, value, write);
     }

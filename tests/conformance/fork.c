@@ -257,7 +257,7 @@ static void an_exec_inherits_no_descriptor(void **state)
         }
     }
     for (size_t i = 0; i < COUNT(pairs); i++) {
-        dial_pair(all_templates[i * 2], &pairs[i]);
+        dial_pair(ip_templates[i * 2], &pairs[i]);
     }
     dialing = assert_socket(net_connect("tcp://127.0.0.1:9", NET_NOW));
     for (int fd = 3; fd < 64; fd++) {
