@@ -11,7 +11,7 @@ static int get(net_socket *socket, const char *name, struct nf_text *text)
 {
     const struct nf_backend *kind = socket->kind;
     struct nf_value value = {0};
-    int word = nf_word_find(kind->words, name, strlen(name));
+    int word = nf_word_find(nf_words_of(kind), name, strlen(name));
 
     if (word < 0) {
         return word;
@@ -51,7 +51,7 @@ int net_get(net_socket *socket, const char *name, char *buffer, size_t size)
 static int set(net_socket *socket, const char *name, const char *text)
 {
     struct nf_value value;
-    int word = nf_word_find(socket->kind->words, name, strlen(name));
+    int word = nf_word_find(nf_words_of(socket->kind), name, strlen(name));
 
     if (word < 0) {
         return word;

@@ -1,6 +1,7 @@
 /* The list of schemes: the one place that names the backends. */
 #include "api/registry.h"
 #include "backends/adopt.h"
+#include "backends/chaos.h"
 #include "backends/mem.h"
 #include "backends/tcp.h"
 #include "backends/udp.h"
@@ -8,8 +9,10 @@
 
 #include <string.h>
 
-static const struct nf_backend *const backends[] = {&nf_tcp, &nf_udp, &nf_unix, &nf_unixgram,
-                                                    &nf_mem};
+static const struct nf_backend *const backends[] = {
+    &nf_tcp,       &nf_udp,       &nf_unix,       &nf_unixgram,       &nf_mem,
+    &nf_chaos_tcp, &nf_chaos_udp, &nf_chaos_unix, &nf_chaos_unixgram, &nf_chaos_mem,
+};
 
 enum { BACKENDS = sizeof backends / sizeof backends[0] };
 
@@ -80,6 +83,6 @@ int nf_registry_find(const char *address, struct nf_target *target)
     if (target->backend == NULL) {
         return nf_cause_pending()->code;
     }
-    return nf_options_parse(target->backend->words, target->url.query, target->url.query_length,
-                            &target->options);
+    return nf_options_parse(nf_words_of(target->backend), target->url.query,
+                            target->url.query_length, &target->options);
 }

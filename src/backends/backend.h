@@ -55,8 +55,9 @@ struct nf_readiness {
 struct nf_backend {
     const char *scheme;
     size_t size;                       /* of the object, which begins with struct net_socket */
-    nf_words words;                    /* its options and properties */
+    nf_words words;                    /* its options and properties; of a layer its own ones */
     const struct nf_backend *listener; /* of its listeners; a listener's table names itself */
+    const struct nf_backend *lower;    /* of a layer: whose bytes it carries; else NULL */
 
     /* A fresh object of zeros begins to listen, or to dial, as its table is for. On failure nothing
      * is left behind but the object, which the caller frees without close. To dial with NET_NOW
@@ -97,6 +98,12 @@ struct nf_backend {
     void (*ready)(net_socket *socket, unsigned interest, struct nf_readiness *out);
 };
 
+/* All the words of a scheme: of a layer also those of what it stands on. */
+static inline nf_words nf_words_of(const struct nf_backend *backend)
+{
+    return backend->words | (backend->lower != NULL ? backend->lower->words : 0);
+}
+
 /* The head of every socket. */
 struct net_socket {
     _Atomic(const struct nf_backend *) backend; /* replaced once, when a dial is won */
@@ -127,7 +134,8 @@ void nf_socket_cancel(net_socket *socket);
 /* Replace the table for good, and wait until no cancel looks at what the old one owned. */
 void nf_socket_become(net_socket *socket, const struct nf_backend *backend);
 
-/* Have another notice or none, and wait until nobody rings the old one. */
+/* Have another notice or none, and wait until nobody rings the old one; nor does a socket below it,
+ * which had it lent. */
 void nf_socket_notify(net_socket *socket, struct nf_notice *notice);
 
 /* User space has learned more: ring. With any lock held. */

@@ -161,6 +161,9 @@ int nf_line_property(net_socket *socket, enum nf_word word, struct nf_value *val
     case NF_FD:
         value->number = line->fd;
         return 0;
+    case NF_ABORT:
+        nf_socket_abort(line->fd);
+        return 0;
     case NF_SOURCE:
         return get_source(line, value);
     case NF_PEER:

@@ -1,5 +1,5 @@
 /* The life of the object behind a net_socket, whatever its wire. */
-#include "backends/backend.h"
+#include "backends/layer.h"
 #include "os/thread.h"
 
 #include <stdlib.h>
@@ -60,4 +60,7 @@ void nf_socket_notify(net_socket *socket, struct nf_notice *notice)
 {
     atomic_store(&socket->notice, notice);
     await_visitors(socket);
+    if (socket->kind->lower != NULL) {
+        nf_socket_notify(nf_layer_lower(socket), notice);
+    }
 }

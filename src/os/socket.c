@@ -208,6 +208,19 @@ void nf_socket_break(int fd)
     errno = kept;
 }
 
+/* To connect to nowhere sends a reset (RFC 9293, 3.10.5; tcp_disconnect of Linux); what cannot do
+ * that, being of another family, has an end only. */
+void nf_socket_abort(int fd)
+{
+    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
+
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    if (connect(fd, &nowhere, sizeof nowhere) != 0) {
+        nf_socket_break(fd);
+    }
+}
+
 /* Linux gives the number back even when close fails: trying again could close a stranger's
  * (close(2)). */
 void nf_socket_close(int fd)

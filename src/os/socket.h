@@ -52,6 +52,10 @@ bool nf_socket_has_room(void);
 /* End both directions, which wakes whoever waits on it. Safe in a signal handler; keeps errno. */
 void nf_socket_break(int fd);
 
+/* End both directions of a stream as a reset does, where the family has one: what is not sent yet,
+ * and what was not read, is gone. */
+void nf_socket_abort(int fd);
+
 /* Give the descriptor back; -1 is allowed. Keeps errno. */
 void nf_socket_close(int fd);
 

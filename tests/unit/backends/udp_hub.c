@@ -122,8 +122,7 @@ static int take(struct nf_peer *peer)
 static int take_stranger(struct nf_hub *hub, int from)
 {
     struct nf_addr expected = who(from);
-    struct nf_addr addr;
-    struct nf_addr to;
+    struct nf_addr addr, to;
     char room[NF_ADDR_NAME_MAX];
     int mark = 0;
 

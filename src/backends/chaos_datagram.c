@@ -1,0 +1,316 @@
+/* Datagrams with faults. What is received waits in a queue of the layer, where each datagram meets
+ * its fate: it is lost, comes twice, comes late or after the next. On a listener, whose datagrams
+ * of strangers stay below until somebody wants them, they can only be lost. */
+#include "backends/chaos.h"
+#include "backends/counter.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Sending ---- */
+
+enum fate { GOES, IS_LOST, GOES_TWICE };
+
+/* Two rolls for each datagram, whatever is asked for, so that one fault does not move another. */
+static enum fate roll_fate(struct nf_chaos *self, struct nf_dice *dice)
+{
+    bool lost = nf_dice_hit(dice, nf_chaos_fault(self, NF_LOSS));
+    bool twice = nf_dice_hit(dice, nf_chaos_fault(self, NF_DUPLICATE));
+
+    return lost ? IS_LOST : twice ? GOES_TWICE : GOES;
+}
+
+/* Nothing is lost before there is a way: a failed dial has to be told. */
+static bool has_way(struct nf_chaos *self)
+{
+    net_socket *lower = self->layer.lower;
+    struct nf_value value = {0};
+
+    return nf_backend_of(lower) == lower->kind ||
+           nf_backend_of(lower)->property(lower, NF_PORT, &value, false) == 0;
+}
+
+static int check_out(struct nf_chaos *self, net_deadline deadline)
+{
+    if (nf_is_canceled(&self->layer.head)) {
+        return nf_fail(NET_CANCELED);
+    }
+    return nf_chaos_room(self) == 0 ? nf_chaos_beyond(self, deadline)
+                                    : nf_datagram_kept(&self->kept_out);
+}
+
+static void lose(struct nf_chaos *self, int64_t size)
+{
+    nf_add(&self->bytes_lost, size);
+    nf_add(&self->messages_lost, 1);
+}
+
+static size_t size_of(const net_slice *slices, int count)
+{
+    size_t size = 0;
+
+    for (int i = 0; i < count; i++) {
+        size += slices[i].size;
+    }
+    return size;
+}
+
+ssize_t nf_chaos_datagram_send(net_socket *socket, const net_slice *slices, int count,
+                               net_deadline deadline)
+{
+    struct nf_chaos *self = (struct nf_chaos *)socket;
+    net_socket *lower = self->layer.lower;
+
+    if (self->sends_plainly) {
+        return nf_backend_of(lower)->send(lower, slices, count, deadline);
+    }
+    ssize_t n = check_out(self, deadline);
+
+    if (n < 0) {
+        return n;
+    }
+    enum fate fate = roll_fate(self, &self->dice_out);
+
+    if (fate == IS_LOST && has_way(self)) {
+        n = (ssize_t)size_of(slices, count);
+        lose(self, n);
+    } else {
+        n = nf_backend_of(lower)->send(lower, slices, count, deadline);
+    }
+    if (n >= 0 && fate == GOES_TWICE) {
+        nf_backend_of(lower)->send(lower, slices, count, NET_NOW);
+    }
+    nf_chaos_move(self, n);
+    return n;
+}
+
+/* 1 or a code. */
+static int send_message(struct nf_chaos *self, const net_message *message, net_deadline deadline)
+{
+    net_socket *lower = self->layer.lower;
+    int n = check_out(self, deadline);
+
+    if (n < 0) {
+        return n;
+    }
+    enum fate fate = roll_fate(self, &self->dice_out);
+
+    n = 1;
+    if (fate == IS_LOST && has_way(self)) {
+        lose(self, (int64_t)message->size);
+    } else {
+        n = nf_backend_of(lower)->send_messages(lower, message, 1, deadline);
+    }
+    if (n > 0 && fate == GOES_TWICE && self->calls == NULL) {
+        nf_backend_of(lower)->send_messages(lower, message, 1, NET_NOW);
+    }
+    if (n > 0) {
+        nf_chaos_move(self, (int64_t)message->size);
+    }
+    return n;
+}
+
+int nf_chaos_send_messages(net_socket *socket, const net_message *messages, int count,
+                           net_deadline deadline)
+{
+    struct nf_chaos *self = (struct nf_chaos *)socket;
+    net_socket *lower = self->layer.lower;
+    int n = 0;
+    int i = 0;
+
+    if (self->sends_plainly) {
+        return nf_backend_of(lower)->send_messages(lower, messages, count, deadline);
+    }
+    while (i < count && n >= 0) {
+        n = send_message(self, &messages[i], deadline);
+        i += n > 0 ? 1 : 0;
+    }
+    return n < 0 ? nf_datagram_stop(i, n, &self->kept_out) : i;
+}
+
+/* ---- Receiving through the queue ---- */
+
+/* A datagram has come: what is to become of it? Three rolls for each. 0 or NET_LIMIT. */
+static int sort(struct nf_chaos *self, const net_message *message)
+{
+    enum fate fate = roll_fate(self, &self->dice_in);
+    bool held = nf_dice_hit(&self->dice_in, nf_chaos_fault(self, NF_REORDER));
+    net_deadline due = nf_deadline_after(nf_now(), nf_chaos_fault(self, NF_DELAY));
+
+    if (fate == IS_LOST) {
+        return 0;
+    }
+    int code = nf_queue_put(self->queue, message, due, held);
+
+    return code == 0 && fate == GOES_TWICE ? nf_queue_put(self->queue, message, due, false) : code;
+}
+
+/* Pull what is there below, waiting for the first until `deadline`. 0: the queue is full, or a
+ * failure waits to be told; NET_TIMEOUT: no more is there; another code: no more will come, and if
+ * that is told but once, it waits behind what came before. */
+static int pull(struct nf_chaos *self, net_deadline deadline)
+{
+    net_socket *lower = self->layer.lower;
+    int code = 0;
+
+    while (code == 0 && !nf_queue_is_full(self->queue) && !nf_datagram_has_kept(&self->kept_in)) {
+        net_message message = {.data = self->letter, .capacity = NF_CHAOS_LETTER};
+        int n = nf_backend_of(lower)->recv_messages(lower, &message, 1, deadline);
+
+        code = n < 0 ? n : sort(self, &message);
+        deadline = NET_NOW;
+    }
+    if (code < 0) {
+        nf_datagram_stop(1, code, &self->kept_in);
+    }
+    return code;
+}
+
+bool nf_chaos_datagram_pull(struct nf_chaos *self)
+{
+    int code = pull(self, NET_NOW);
+    bool is_over = (code < 0 && code != NET_TIMEOUT) || nf_datagram_has_kept(&self->kept_in);
+
+    return self->queue->count > 0 ? nf_queue_next(self->queue) <= nf_now() : is_over;
+}
+
+static void hand_out(struct nf_chaos *self, struct nf_queued *queued, net_message *message)
+{
+    size_t size = queued->capacity < message->capacity ? queued->capacity : message->capacity;
+
+    if (size > 0) {
+        memcpy(message->data, queued->bytes, size);
+    }
+    message->size = queued->size;
+    message->endpoint = queued->endpoint;
+    nf_count(&self->bytes_in, (int64_t)queued->size);
+    nf_count(&self->messages_in, 1);
+    nf_count(&self->truncated, queued->size > message->capacity ? 1 : 0);
+    free(queued);
+}
+
+/* `code` is what the last pull said. 0: look again. */
+static int wait_for_more(struct nf_chaos *self, int code, net_deadline deadline)
+{
+    net_deadline until = nf_earlier(deadline, nf_queue_next(self->queue));
+
+    if (self->queue->count == 0) {
+        int kept = nf_datagram_kept(&self->kept_in);
+
+        if (kept < 0 || (code < 0 && code != NET_TIMEOUT)) {
+            return kept < 0 ? kept : code;
+        }
+    }
+    if (nf_deadline_passed(deadline)) {
+        return nf_fail(NET_TIMEOUT);
+    }
+    code = code == NET_TIMEOUT ? pull(self, until) : nf_chaos_sleep(self, until);
+    return code == NET_CANCELED ? code : 0;
+}
+
+/* 1 or a code. Where nothing is late, the next datagram is pulled when it is wanted. */
+static int take_queued(struct nf_chaos *self, net_message *message, net_deadline deadline)
+{
+    int code = nf_chaos_fault(self, NF_DELAY) != 0 ? pull(self, NET_NOW) : 0;
+    struct nf_queued *queued = nf_queue_take(self->queue, nf_now());
+
+    while (queued == NULL) {
+        if (nf_is_canceled(&self->layer.head)) {
+            return nf_fail(NET_CANCELED);
+        }
+        code = pull(self, NET_NOW);
+        queued = nf_queue_take(self->queue, nf_now());
+        if (queued == NULL) {
+            code = wait_for_more(self, code, deadline);
+        }
+        if (queued == NULL && code < 0) {
+            return code;
+        }
+    }
+    hand_out(self, queued, message);
+    return 1;
+}
+
+/* ---- Receiving ---- */
+
+static int take_from_below(struct nf_chaos *self, net_message *message, net_deadline deadline)
+{
+    net_socket *lower = self->layer.lower;
+    int n = nf_datagram_kept(&self->kept_in);
+    bool lost = n == 0;
+
+    while (lost) {
+        n = nf_backend_of(lower)->recv_messages(lower, message, 1, deadline);
+        lost = n > 0 && nf_dice_hit(&self->dice_in, nf_chaos_fault(self, NF_LOSS));
+    }
+    return n;
+}
+
+/* The turn being ours. 1 or a code. */
+static int receive(struct nf_chaos *self, net_message *message, net_deadline deadline)
+{
+    if (nf_chaos_room(self) == 0) {
+        return nf_chaos_beyond(self, deadline);
+    }
+    int n = self->queue != NULL ? take_queued(self, message, deadline)
+                                : take_from_below(self, message, deadline);
+
+    if (n > 0) {
+        nf_chaos_move(self, (int64_t)message->size);
+    }
+    return n;
+}
+
+static int receive_messages(struct nf_chaos *self, net_message *messages, int count,
+                            net_deadline deadline)
+{
+    int n = nf_chaos_enter(self, &self->in, deadline);
+    int i = 0;
+
+    if (n < 0) {
+        return n;
+    }
+    while (i < count && n >= 0) {
+        n = receive(self, &messages[i], i == 0 ? deadline : NET_NOW);
+        i += n > 0 ? 1 : 0;
+    }
+    if (n < 0) {
+        i = nf_datagram_stop(i, n, &self->kept_in);
+    }
+    bool has_more = self->queue != NULL && self->queue->count > 0;
+
+    nf_turn_leave(&self->in);
+    if (has_more || nf_datagram_has_kept(&self->kept_in)) { /* which no descriptor tells of */
+        nf_socket_ring(&self->layer.head);
+    }
+    return i;
+}
+
+int nf_chaos_recv_messages(net_socket *socket, net_message *messages, int count,
+                           net_deadline deadline)
+{
+    struct nf_chaos *self = (struct nf_chaos *)socket;
+    net_socket *lower = self->layer.lower;
+
+    return self->receives_plainly
+               ? nf_backend_of(lower)->recv_messages(lower, messages, count, deadline)
+               : receive_messages(self, messages, count, deadline);
+}
+
+ssize_t nf_chaos_datagram_recv(net_socket *socket, void *buffer, size_t size, int until,
+                               net_deadline deadline)
+{
+    struct nf_chaos *self = (struct nf_chaos *)socket;
+    net_socket *lower = self->layer.lower;
+    net_message message = {.data = buffer, .capacity = size};
+
+    if (self->receives_plainly) {
+        return nf_backend_of(lower)->recv(lower, buffer, size, until, deadline);
+    }
+    if (until != NF_SOME) {
+        return nf_datagram_refuse_until();
+    }
+    int n = receive_messages(self, &message, 1, deadline);
+
+    return n < 0 ? n : nf_datagram_received((ssize_t)message.size, size);
+}

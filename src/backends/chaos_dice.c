@@ -1,0 +1,44 @@
+/* SplitMix64: Steele, Lea and Flood, Fast splittable pseudorandom number generators, 2014. */
+#include "backends/chaos_dice.h"
+
+#define GOLDEN 0x9e3779b97f4a7c15u /* 2^64 over the golden ratio: the step of the state */
+
+enum { WHOLE = 1000000, HALF_BITS = 32 }; /* millionths */
+
+static uint64_t mix(uint64_t z)
+{
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+void nf_dice_seed(struct nf_dice *dice, int64_t seed, uint64_t call, enum nf_dice_lane lane)
+{
+    uint64_t day = mix((uint64_t)seed + GOLDEN);
+    uint64_t connection = mix(day + call * GOLDEN + GOLDEN);
+
+    atomic_init(&dice->state, mix(connection + (uint64_t)lane * GOLDEN + GOLDEN));
+}
+
+uint64_t nf_dice_roll(struct nf_dice *dice)
+{
+    uint64_t before = atomic_fetch_add_explicit(&dice->state, GOLDEN, memory_order_relaxed);
+
+    return mix(before + GOLDEN);
+}
+
+/* The upper half of a product with 32 random bits is as even as a remainder, without a division. */
+static uint64_t below(struct nf_dice *dice, uint64_t limit)
+{
+    return ((nf_dice_roll(dice) >> HALF_BITS) * limit) >> HALF_BITS;
+}
+
+bool nf_dice_hit(struct nf_dice *dice, int64_t share)
+{
+    return below(dice, WHOLE) < (uint64_t)share;
+}
+
+int64_t nf_dice_upto(struct nf_dice *dice, int64_t most)
+{
+    return (int64_t)below(dice, (uint64_t)most) + 1;
+}

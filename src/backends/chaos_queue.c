@@ -1,0 +1,90 @@
+/* A list, short enough to be walked. */
+#include "backends/chaos_queue.h"
+#include "os/cause.h"
+#include "wait/deadline.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int nf_queue_put(struct nf_queue *queue, const net_message *message, net_deadline due, bool is_held)
+{
+    size_t kept = message->size < message->capacity ? message->size : message->capacity;
+    struct nf_queued *queued = malloc(sizeof *queued + kept);
+
+    if (queued == NULL) {
+        return nf_fail_because(NET_LIMIT, "no memory");
+    }
+    *queued = (struct nf_queued){.due = due,
+                                 .is_held = is_held,
+                                 .endpoint = message->endpoint,
+                                 .size = message->size,
+                                 .capacity = kept};
+    if (kept > 0) {
+        memcpy(queued->bytes, message->data, kept);
+    }
+    if (queue->first == NULL) {
+        queue->first = queued;
+    } else {
+        queue->last->next = queued;
+    }
+    queue->last = queued;
+    queue->bytes += kept;
+    queue->count++;
+    return 0;
+}
+
+static net_deadline moment_of(const struct nf_queued *queued)
+{
+    return queued->is_held ? nf_deadline_after(queued->due, NF_QUEUE_PATIENCE) : queued->due;
+}
+
+/* With it gone, the one before it, which may have been held back for it, goes free. */
+static void take_out(struct nf_queue *queue, struct nf_queued *before, struct nf_queued *queued)
+{
+    if (before != NULL) {
+        before->next = queued->next;
+        before->is_held = false;
+    } else {
+        queue->first = queued->next;
+    }
+    if (queued->next == NULL) {
+        queue->last = before;
+    }
+    queue->bytes -= queued->capacity;
+    queue->count--;
+}
+
+struct nf_queued *nf_queue_take(struct nf_queue *queue, net_deadline now)
+{
+    struct nf_queued *before = NULL;
+    struct nf_queued *queued = queue->first;
+
+    while (queued != NULL && moment_of(queued) > now) {
+        before = queued;
+        queued = queued->next;
+    }
+    if (queued != NULL) {
+        take_out(queue, before, queued);
+    }
+    return queued;
+}
+
+net_deadline nf_queue_next(const struct nf_queue *queue)
+{
+    net_deadline next = NET_FOREVER;
+
+    for (const struct nf_queued *each = queue->first; each != NULL; each = each->next) {
+        next = nf_earlier(next, moment_of(each));
+    }
+    return next;
+}
+
+void nf_queue_clear(struct nf_queue *queue)
+{
+    while (queue->first != NULL) {
+        struct nf_queued *queued = queue->first;
+
+        queue->first = queued->next;
+        free(queued);
+    }
+}
