@@ -7,6 +7,7 @@
 #include "wait/turn.h"
 
 extern const struct nf_backend nf_mem;
+extern const struct nf_backend nf_memgram;
 
 #define NF_MEM_WORDS                                                                               \
     (NF_WORD(NF_SNDBUF) | NF_WORD(NF_RCVBUF) | NF_WORD(NF_BACKLOG) | NF_WORD(NF_SCHEME) |          \
