@@ -67,11 +67,20 @@ struct nf_sink {
     int filled;
 };
 
+/* How a hub without a descriptor sends: it delivers to the hubs of others by itself. */
+struct nf_hub_post {
+    ssize_t (*send)(struct nf_hub *from, const struct nf_addr *to, const net_slice *slices,
+                    int count);
+    void (*close)(struct nf_hub *hub); /* nobody will deliver to it any more */
+};
+
 struct nf_hub {
     struct nf_common common; /* for pollers; its descriptor is ours */
     struct nf_mutex lock;
     _Atomic int process; /* whose it is: that made it, or waited for its datagrams last */
-    int fd;
+    int fd;              /* or -1, and then there is `post` */
+    const struct nf_hub_post *post;
+    void *place; /* of the post's */
     bool v6;
     bool wildcard; /* answers must say where they come from: of a wildcard, and of a group */
     struct nf_addr name;

@@ -20,19 +20,20 @@ static int open_hub(struct nf_hub *hub, const struct nf_target *target)
 {
     atomic_store(&hub->process, nf_process());
     hub->common = (struct nf_common){.fd = hub->fd, .pump = nf_hub_pump};
-    hub->v6 = nf_socket_is_v6(hub->fd);
+    hub->v6 = hub->fd >= 0 && nf_socket_is_v6(hub->fd);
     memcpy(hub->bound, target->options.value, sizeof hub->bound);
     hub->group_source = target->options.group_source;
     hub->wildcard = nf_addr_is_wildcard(&hub->name) || nf_addr_is_group(&hub->name);
     int code = hub->wildcard ? nf_sockopt_set(hub->fd, NF_SO_PKTINFO, 1) : 0;
 
-    if (code == 0) {
+    if (code == 0 && hub->fd >= 0) {
         code = nf_wake_open(&hub->wake);
     }
     if (code == 0) {
         code = nf_table_open(&hub->table);
     }
-    if (code == 0 && target->adopted < 0) { /* another reader would take a train for a datagram */
+    if (code == 0 && target->adopted < 0 &&
+        hub->fd >= 0) { /* another reader would take a train for a datagram */
         nf_sockopt_set(hub->fd, NF_SO_GRO, 1); /* a system without trains sends none */
     }
     return code;
