@@ -29,6 +29,7 @@ static int complain(const char *what)
 
 int nf_unix_target(const struct nf_target *target, bool listening, struct nf_addr *addr, char *room)
 {
+    room[0] = '\0';
     int size = nf_path_parse(target->url.target, target->url.target_length, room);
 
     if (size < 0) {
