@@ -23,8 +23,7 @@ int nf_member_close(net_socket *socket, void (*remove)(net_socket *socket));
 struct nf_reader {
     nf_errand *is_done; /* something waits, be it the end */
     bool has_sink;      /* for whom the datagrams are that it reads itself: see nf_sink */
-    /* The lock held: take the oldest datagram, or say why there is none.
-     */
+    /* The lock held: take the oldest datagram, or say why there is none. */
     ssize_t (*take)(struct nf_member *member, void *buffer, size_t size, struct nf_sender *from,
                     struct nf_addr *local);
 };
