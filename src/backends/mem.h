@@ -7,6 +7,7 @@
 #include "wait/turn.h"
 
 extern const struct nf_backend nf_mem;
+extern const struct nf_backend nf_memgram;
 
 #define NF_MEM_WORDS                                                                               \
     (NF_WORD(NF_SNDBUF) | NF_WORD(NF_RCVBUF) | NF_WORD(NF_BACKLOG) | NF_WORD(NF_SCHEME) |          \
@@ -67,8 +68,6 @@ typedef bool nf_mem_due(struct nf_mem_socket *self);
 
 /* ---- mem_listener.c: who listens, and whom he has not accepted yet ---- */
 
-/* A name, taken apart. 0 or NET_ADDRESS. */
-int nf_mem_target(const struct nf_target *target, struct nf_addr *addr, char *room);
 int nf_mem_resolve(const struct nf_target *target, net_endpoint *endpoints, int count,
                    net_deadline deadline);
 

@@ -4,18 +4,16 @@
  * A listener's callers stand in one line. The first `backlog` of them are connected, and may talk
  * before they are accepted; the others are still dialing. */
 #include "backends/mem.h"
+#include "backends/mem_names.h"
 #include "name/endpoint.h"
-#include "name/path.h"
 #include "os/futex.h"
-#include "os/mutex.h"
 #include "os/thread.h"
 
 #include <limits.h>
-#include <stdio.h>
 
 struct nf_mem_listener {
     net_socket head;
-    struct nf_mem_listener *next;
+    struct nf_mem_name entry;
     struct nf_mem_pipe *first; /* the line, the oldest first */
     struct nf_mem_pipe *last;
     struct nf_mem_pipe *dialing; /* the first in it who is not connected */
@@ -30,62 +28,16 @@ struct nf_mem_listener {
     char name[NF_ADDR_NAME_MAX];
 };
 
-/* ---- Names ---- */
+static struct nf_mem_names names = NF_MEM_NAMES_INIT;
 
-static struct {
-    struct nf_mutex lock;
-    _Atomic int process; /* whose names they are; negative: that process is about to have some */
-    struct nf_mem_listener *first;
-    unsigned counter; /* of names that nobody chose */
-} names = {.lock = NF_MUTEX_INIT};
-
-/* A forked child begins without names: those of its parent have nobody behind them, and the lock
- * may have been held. */
 static void lock(void)
 {
-    int own = nf_process();
-    int seen = atomic_load(&names.process);
-
-    while (seen != own) {
-        if (seen != -own && atomic_compare_exchange_strong(&names.process, &seen, -own)) {
-            nf_mutex_init(&names.lock);
-            names.first = NULL;
-            atomic_store(&names.process, own);
-        } else {
-            nf_thread_yield();
-        }
-        seen = atomic_load(&names.process);
-    }
-    nf_mutex_lock(&names.lock);
+    nf_mem_names_lock(&names);
 }
 
 static void unlock(void)
 {
-    nf_mutex_unlock(&names.lock);
-}
-
-static struct nf_mem_listener *find(const struct nf_addr *name)
-{
-    struct nf_mem_listener *listener = names.first;
-
-    while (listener != NULL && !nf_addr_equal(&listener->head.name, name)) {
-        listener = listener->next;
-    }
-    return listener;
-}
-
-int nf_mem_target(const struct nf_target *target, struct nf_addr *addr, char *room)
-{
-    int size = nf_path_parse(target->url.target, target->url.target_length, room);
-
-    *addr = (struct nf_addr){.family = NF_MEM, .size = (uint16_t)(size > 0 ? size : 0)};
-    addr->name = room;
-    return size < 0 ? size : 0;
-}
-
-static int no_name(void)
-{
-    return nf_fail_because(NET_ADDRESS, "a name is missing: mem:// is any, to listen on");
+    nf_mem_names_unlock(&names);
 }
 
 int nf_mem_resolve(const struct nf_target *target, net_endpoint *endpoints, int count,
@@ -93,13 +45,10 @@ int nf_mem_resolve(const struct nf_target *target, net_endpoint *endpoints, int 
 {
     char room[NF_ADDR_NAME_MAX];
     struct nf_addr addr;
-    int code = nf_mem_target(target, &addr, room);
+    int code = nf_mem_target(&target->url, false, &addr, room);
 
     (void)deadline;
     (void)count;
-    if (code == 0 && addr.size == 0) {
-        code = no_name();
-    }
     if (code == 0) {
         nf_endpoint_make(endpoints, &addr, NULL);
     }
@@ -202,11 +151,8 @@ static uint32_t half_of(const struct nf_target *target, enum nf_word word)
 int nf_mem_dial(struct nf_mem_socket *self, const struct nf_target *target)
 {
     struct nf_addr name;
-    int code = nf_mem_target(target, &name, self->name);
+    int code = nf_mem_target(&target->url, false, &name, self->name);
 
-    if (code == 0 && name.size == 0) {
-        code = no_name();
-    }
     if (code < 0) {
         return code;
     }
@@ -214,7 +160,8 @@ int nf_mem_dial(struct nf_mem_socket *self, const struct nf_target *target)
     self->sndbuf = half_of(target, NF_SNDBUF);
     self->rcvbuf = half_of(target, NF_RCVBUF);
     lock();
-    struct nf_mem_listener *listener = find(&name);
+    struct nf_mem_name *found = nf_mem_names_find(&names, &name);
+    struct nf_mem_listener *listener = found != NULL ? found->owner : NULL;
     struct nf_mem_pipe *pipe = NULL;
 
     if (listener != NULL) {
@@ -267,25 +214,11 @@ int nf_mem_decide(struct nf_mem_socket *self, net_deadline deadline)
 
 /* ---- Listening ---- */
 
-static int choose_name(struct nf_mem_listener *self)
-{
-    struct nf_addr *name = &self->head.name;
-
-    for (;;) {
-        int size = snprintf(self->name, sizeof self->name, "%u", ++names.counter);
-
-        name->size = (uint16_t)size;
-        if (find(name) == NULL) {
-            return 0;
-        }
-    }
-}
-
 static int mem_listen(net_socket *socket, const struct nf_target *target, net_deadline deadline)
 {
     struct nf_mem_listener *self = (struct nf_mem_listener *)socket;
     int64_t backlog = target->options.value[NF_BACKLOG];
-    int code = nf_mem_target(target, &socket->name, self->name);
+    int code = nf_mem_target(&target->url, true, &self->entry.addr, self->name);
 
     (void)deadline;
     if (code < 0) {
@@ -296,16 +229,10 @@ static int mem_listen(net_socket *socket, const struct nf_target *target, net_de
     self->sndbuf = half_of(target, NF_SNDBUF);
     self->rcvbuf = half_of(target, NF_RCVBUF);
     self->is_bounded = (target->options.given & NF_WORD(NF_RCVBUF)) != 0;
+    self->entry.owner = self;
     lock();
-    if (socket->name.size == 0) {
-        code = choose_name(self);
-    } else if (find(&socket->name) != NULL) {
-        code = nf_fail(NET_INUSE);
-    }
-    if (code == 0) {
-        self->next = names.first;
-        names.first = self;
-    }
+    code = nf_mem_names_add(&names, &self->entry, self->name);
+    socket->name = self->entry.addr;
     unlock();
     return code;
 }
@@ -383,17 +310,13 @@ static void turn_away(struct nf_mem_listener *self)
 static int mem_listener_close(net_socket *socket, net_deadline deadline)
 {
     struct nf_mem_listener *self = (struct nf_mem_listener *)socket;
-    struct nf_mem_listener **link = &names.first;
 
     (void)deadline;
     if (self->process != nf_process()) {
         return 0;
     }
     lock();
-    while (*link != self) {
-        link = &(*link)->next;
-    }
-    *link = self->next;
+    nf_mem_names_remove(&names, &self->entry);
     turn_away(self);
     unlock();
     return 0;
