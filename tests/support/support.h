@@ -84,8 +84,10 @@ extern const char *const all_templates[];
 extern const char *const tcp_templates[];
 extern const char *const udp_templates[];
 extern const char *const ip_templates[];
-/* Streams of the kernel's, where a peer may be a plain descriptor. */
+/* Sockets of the kernel's: descriptors, which other processes may have, and system calls. */
+extern const char *const kernel_templates[];
 extern const char *const kernel_streams[];
+extern const char *const kernel_datagrams[];
 
 struct test {
     const char *name;
