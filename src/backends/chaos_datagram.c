@@ -211,8 +211,11 @@ static int wait_for_more(struct nf_chaos *self, int code, net_deadline deadline)
 /* 1 or a code. Where nothing is late, the next datagram is pulled when it is wanted. */
 static int take_queued(struct nf_chaos *self, net_message *message, net_deadline deadline)
 {
-    int code = nf_chaos_fault(self, NF_DELAY) != 0 ? pull(self, NET_NOW) : 0;
+    if (nf_chaos_fault(self, NF_DELAY) != 0) {
+        pull(self, NET_NOW);
+    }
     struct nf_queued *queued = nf_queue_take(self->queue, nf_now());
+    int code = 0;
 
     while (queued == NULL) {
         if (nf_is_canceled(&self->layer.head)) {

@@ -82,9 +82,9 @@ static bool has_strangers(const struct nf_member *member)
 }
 
 static ssize_t take_stranger(struct nf_member *member, void *buffer, size_t size,
-                             struct nf_addr *from, char *room, struct nf_addr *local)
+                             struct nf_sender *from, struct nf_addr *local)
 {
-    return (ssize_t)nf_hub_take_stranger(member->hub, buffer, size, from, room, local);
+    return (ssize_t)nf_hub_take_stranger(member->hub, buffer, size, from, local);
 }
 
 static const struct nf_reader reader = {

@@ -93,15 +93,14 @@ void nf_hub_pour(struct nf_sink *sink, const struct nf_addr *from, struct nf_let
 ssize_t nf_member_recv(struct nf_member *member, const struct nf_reader *reader, void *buffer,
                        size_t size, net_deadline deadline)
 {
-    struct nf_addr from;
+    struct nf_sender from;
     struct nf_addr local;
-    char room[NF_ADDR_NAME_MAX];
 
     nf_mutex_lock(&member->hub->lock);
     ssize_t n = nf_hub_wait(member, reader->is_done, NULL, deadline);
 
     if (n == 0) {
-        n = reader->take(member, buffer, size, &from, room, &local);
+        n = reader->take(member, buffer, size, &from, &local);
     }
     if (n >= 0) {
         count_one(member, (size_t)n, size);
@@ -129,13 +128,12 @@ int nf_member_recv_messages(struct nf_member *member, const struct nf_reader *re
     int i = sink.filled;
 
     while (n >= 0 && i < count && has_more(member, reader)) {
-        struct nf_addr from;
+        struct nf_sender from;
         struct nf_addr local;
-        char room[NF_ADDR_NAME_MAX];
 
-        n = reader->take(member, messages[i].data, messages[i].capacity, &from, room, &local);
+        n = reader->take(member, messages[i].data, messages[i].capacity, &from, &local);
         if (n >= 0) {
-            finish(member, &messages[i++], (size_t)n, &from, &local);
+            finish(member, &messages[i++], (size_t)n, &from.addr, &local);
         }
     }
     nf_mutex_unlock(&member->hub->lock);

@@ -14,16 +14,15 @@ static bool has_mail_or_ended(const struct nf_member *member)
     return peer->mail.first != NULL || !peer->entry.accepted;
 }
 
-static ssize_t take_mail(struct nf_member *member, void *buffer, size_t size, struct nf_addr *from,
-                         char *room, struct nf_addr *local)
+static ssize_t take_mail(struct nf_member *member, void *buffer, size_t size,
+                         struct nf_sender *from, struct nf_addr *local)
 {
     struct nf_peer *peer = (struct nf_peer *)member;
 
-    (void)room;
     if (peer->mail.first == NULL) {
         return nf_fail_because(NET_EOF, "the peer was silent too long");
     }
-    *from = member->head.name;
+    from->addr = member->head.name;
     return (ssize_t)nf_hub_take_from(peer, buffer, size, local);
 }
 

@@ -3,6 +3,7 @@
 #include "backends/adopt.h"
 #include "backends/dialing.h"
 #include "backends/inet.h"
+#include "backends/stash.h"
 #include "backends/stream.h"
 #include "backends/stream_listener.h"
 #include "name/endpoint.h"
@@ -14,6 +15,12 @@
 
 static const nf_words words = NF_UNIX_WORDS | NF_WORD(NF_BACKLOG) | NF_WORD(NF_PEER_PID) |
                               NF_WORD(NF_PEER_UID) | NF_WORD(NF_PEER_GID);
+
+struct connection {
+    struct nf_local_line local;
+    uint16_t mode; /* as its listener or its address had them */
+    bool unlink;
+};
 
 struct listener {
     struct nf_stream_listener stream;
@@ -29,6 +36,7 @@ static int complain(const char *what)
 
 int nf_unix_target(const struct nf_target *target, bool listening, struct nf_addr *addr, char *room)
 {
+    room[0] = '\0';
     int size = nf_path_parse(target->url.target, target->url.target_length, room);
 
     if (size < 0) {
@@ -144,12 +152,13 @@ static int unix_listen(net_socket *socket, const struct nf_target *target, net_d
 static net_socket *unix_accept(net_socket *socket, net_deadline deadline)
 {
     struct listener *self = (struct listener *)socket;
-    struct nf_unix_line *call =
-        (struct nf_unix_line *)nf_stream_accept(&self->stream, &nf_unix, deadline);
+    struct connection *call =
+        (struct connection *)nf_stream_accept(&self->stream, &nf_unix, deadline);
 
     if (call != NULL) {
-        call->line.head.name.family = NF_UNIX; /* also of a caller without a name */
-        call->line.backlog = self->stream.backlog;
+        call->local.line.is_local = true;
+        call->local.line.head.name.family = NF_UNIX; /* also of a caller without a name */
+        call->local.line.backlog = self->stream.backlog;
         call->mode = (uint16_t)self->file.mode;
         call->unlink = self->file.unlink;
     }
@@ -206,30 +215,32 @@ static const struct nf_backend unix_listener = {
 
 static int unix_connect(net_socket *socket, const struct nf_target *target, net_deadline deadline)
 {
-    struct nf_unix_line *self = (struct nf_unix_line *)socket;
+    struct connection *self = (struct connection *)socket;
     char room[NF_ADDR_NAME_MAX];
     struct nf_addr to;
     int code = target->adopted < 0 ? nf_unix_target(target, false, &to, room) : 0;
 
-    self->line.backlog = (int)target->options.value[NF_BACKLOG];
+    self->local.line.is_local = true;
+    self->local.line.backlog = (int)target->options.value[NF_BACKLOG];
     self->mode = (uint16_t)target->options.value[NF_MODE];
     self->unlink = target->options.value[NF_UNLINK] != 0;
-    return code < 0 ? code : nf_dialing_connect(&self->line, target, NF_STREAM, &to, deadline);
+    return code < 0 ? code
+                    : nf_dialing_connect(&self->local.line, target, NF_STREAM, &to, deadline);
 }
 
 static int unix_close(net_socket *socket, net_deadline deadline)
 {
     int code = nf_stream_close(socket, deadline);
 
-    free(((struct nf_unix_line *)socket)->stash);
+    free(((struct connection *)socket)->local.stash);
     nf_addr_drop(&socket->name);
     return code;
 }
 
-static int get_peer(const struct nf_unix_line *self, enum nf_word word, struct nf_value *value)
+static int get_peer(const struct connection *self, enum nf_word word, struct nf_value *value)
 {
     struct nf_credentials peer = {0};
-    int code = nf_localfile_peer(self->line.fd, &peer);
+    int code = nf_localfile_peer(self->local.line.fd, &peer);
 
     value->number = word == NF_PEER_PID   ? peer.process
                     : word == NF_PEER_UID ? peer.user
@@ -239,11 +250,11 @@ static int get_peer(const struct nf_unix_line *self, enum nf_word word, struct n
 
 static int unix_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write)
 {
-    struct nf_unix_line *self = (struct nf_unix_line *)socket;
+    struct connection *self = (struct connection *)socket;
 
     switch (word) {
     case NF_BACKLOG:
-        value->number = self->line.backlog;
+        value->number = self->local.line.backlog;
         return 0;
     case NF_MODE:
         value->number = self->mode;
@@ -263,17 +274,17 @@ static int unix_property(net_socket *socket, enum nf_word word, struct nf_value 
 /* What is stashed is no news, unless somebody was told that he cannot have it as a line. */
 static void unix_ready(net_socket *socket, unsigned interest, struct nf_readiness *out)
 {
-    struct nf_unix_line *self = (struct nf_unix_line *)socket;
+    struct connection *self = (struct connection *)socket;
 
     nf_line_ready(socket, interest, out);
-    if (self->is_news) {
+    if (self->local.is_news) {
         out->ready |= interest & NF_IN;
     }
 }
 
 const struct nf_backend nf_unix = {
     .scheme = "unix",
-    .size = sizeof(struct nf_unix_line),
+    .size = sizeof(struct connection),
     .words = words,
     .listener = &unix_listener,
     .open = unix_connect,

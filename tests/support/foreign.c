@@ -57,7 +57,7 @@ int foreign_listener(const char *template)
     int fd = foreign_bound(template);
 
     if (is_stream(template)) {
-        assert_int_equal(listen(fd, 16), 0);
+        assert_int_equal(listen(fd, FOREIGN_BACKLOG), 0);
     }
     return fd;
 }

@@ -9,6 +9,8 @@ extern const char *const foreign_streams[];
 extern const char *const foreign_datagrams[];
 extern const char *const foreign_sockets[];
 
+enum { FOREIGN_BACKLOG = 16 };
+
 bool is_unix(const char *template);
 
 /* A blocking socket of the template's kind, bound to its host and a port of the system's choice. */
