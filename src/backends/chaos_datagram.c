@@ -189,11 +189,12 @@ static void hand_out(struct nf_chaos *self, struct nf_queued *queued, net_messag
     free(queued);
 }
 
-/* `code` is what the last pull said. 0: look again. */
-static int wait_for_more(struct nf_chaos *self, int code, net_deadline deadline)
+/* Nothing is due, and `code` is what the last pull said: why the call has to end, or 0. */
+static int check_in(struct nf_chaos *self, int code, net_deadline deadline)
 {
-    net_deadline until = nf_earlier(deadline, nf_queue_next(self->queue));
-
+    if (nf_is_canceled(&self->layer.head)) {
+        return nf_fail(NET_CANCELED);
+    }
     if (self->queue->count == 0) {
         int kept = nf_datagram_kept(&self->kept_in);
 
@@ -201,37 +202,33 @@ static int wait_for_more(struct nf_chaos *self, int code, net_deadline deadline)
             return kept < 0 ? kept : code;
         }
     }
-    if (nf_deadline_passed(deadline)) {
-        return nf_fail(NET_TIMEOUT);
-    }
-    code = code == NET_TIMEOUT ? pull(self, until) : nf_chaos_sleep(self, until);
-    return code == NET_CANCELED ? code : 0;
+    return nf_deadline_passed(deadline) ? nf_fail(NET_TIMEOUT) : 0;
 }
 
 /* 1 or a code. Where nothing is late, the next datagram is pulled when it is wanted. */
 static int take_queued(struct nf_chaos *self, net_message *message, net_deadline deadline)
 {
-    if (nf_chaos_fault(self, NF_DELAY) != 0) {
-        pull(self, NET_NOW);
-    }
-    struct nf_queued *queued = nf_queue_take(self->queue, nf_now());
-    int code = 0;
+    bool late = nf_chaos_fault(self, NF_DELAY) != 0;
+    struct nf_queued *queued = late ? NULL : nf_queue_take(self->queue, nf_now());
+    int code = queued == NULL ? pull(self, NET_NOW) : 0;
 
-    while (queued == NULL) {
-        if (nf_is_canceled(&self->layer.head)) {
-            return nf_fail(NET_CANCELED);
-        }
-        code = pull(self, NET_NOW);
-        queued = nf_queue_take(self->queue, nf_now());
+    for (;;) {
         if (queued == NULL) {
-            code = wait_for_more(self, code, deadline);
+            queued = nf_queue_take(self->queue, nf_now());
         }
-        if (queued == NULL && code < 0) {
-            return code;
+        if (queued != NULL) {
+            hand_out(self, queued, message);
+            return 1;
         }
+        int why = check_in(self, code, deadline);
+
+        if (why < 0) {
+            return why;
+        }
+        net_deadline until = nf_earlier(deadline, nf_queue_next(self->queue));
+
+        code = code == NET_TIMEOUT ? pull(self, until) : nf_chaos_sleep(self, until);
     }
-    hand_out(self, queued, message);
-    return 1;
 }
 
 /* ---- Receiving ---- */

@@ -111,6 +111,9 @@ static struct nf_mem_pipe *take_first(struct nf_mem_listener *listener)
 /* Those who are connected keep their place: the call comes, and is over. */
 void nf_mem_leave_line(struct nf_mem_pipe *pipe)
 {
+    if ((atomic_load(&pipe->dial) & (NF_MEM_DIALED | NF_MEM_REFUSED)) != 0) {
+        return;
+    }
     lock();
     struct nf_mem_listener *listener = pipe->listener;
     bool dialing = listener != NULL && (atomic_load(&pipe->dial) & NF_MEM_DIALED) == 0;
@@ -361,15 +364,16 @@ static void mem_listener_ready(net_socket *socket, unsigned interest, struct nf_
 {
     struct nf_mem_listener *self = (struct nf_mem_listener *)socket;
 
-    lock();
-    bool is_due = self->first != NULL;
+    unsigned ready = 0;
 
+    lock();
+    if (nf_is_canceled(socket)) {
+        ready = NF_IN | NF_OUT;
+    } else if (self->first != NULL) {
+        ready = NF_IN;
+    }
     unlock();
-    *out = (struct nf_readiness){.ready = nf_is_canceled(socket) ? interest
-                                          : is_due               ? NF_IN
-                                                                 : 0,
-                                 .fd = -1,
-                                 .again = NET_FOREVER};
+    *out = (struct nf_readiness){.ready = ready & interest, .fd = -1, .again = NET_FOREVER};
 }
 
 const struct nf_backend nf_mem_listener_table = {

@@ -22,6 +22,9 @@ enum {
  * processor answers sooner. Where he does not it is tried ever more seldom. */
 static bool catch_it(struct nf_mem_socket *self, struct nf_mem_side *side, nf_mem_due *is_due)
 {
+    if (nf_thread_is_alone()) {
+        return false;
+    }
     if (side->waits < side->vain) {
         side->waits++;
         return false;

@@ -299,6 +299,35 @@ static void what_waits_is_bounded_exactly(void **state)
     close_pair(&pair);
 }
 
+static caller_call send_three_lines;
+
+static char lines[11 + 1020 + 200];
+
+static long long send_three_lines(struct caller *caller)
+{
+    return net_send(caller->socket, lines, sizeof lines, caller->deadline);
+}
+
+/* A sender is not woken for every little room there is; but he is where the reader needs more. */
+static void a_line_comes_although_there_is_little_room_for_it(void **state)
+{
+    struct pair pair;
+    struct caller sender;
+    char line[1200];
+
+    (void)state;
+    memset(lines, 'x', sizeof lines);
+    lines[10] = lines[11 + 1019] = lines[sizeof lines - 1] = '\n';
+    dial_pair_with("mem://", "rcvbuf=512", "sndbuf=512", &pair);
+    caller_start(&sender, send_three_lines, pair.client, soon());
+    assert_count(net_recv_until(pair.server, line, sizeof line, '\n', soon()), 11);
+    assert_count(net_recv_until(pair.server, line, sizeof line, '\n', net_after(5000)), 1020);
+    assert_count(net_recv_until(pair.server, line, sizeof line, '\n', soon()), 200);
+    caller_join(&sender);
+    assert_int_equal(sender.result, sizeof lines);
+    close_pair(&pair);
+}
+
 int main(void)
 {
     static const struct test tests[] = {
@@ -315,6 +344,7 @@ int main(void)
         TEST(callers_who_are_turned_away_see_a_reset),
         TEST(a_connection_outlives_its_listener),
         TEST(what_waits_is_bounded_exactly),
+        TEST(a_line_comes_although_there_is_little_room_for_it),
     };
 
     return run_once(tests);

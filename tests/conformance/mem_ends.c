@@ -141,7 +141,10 @@ static void a_half_close_ends_a_send_that_waits(void **state)
     (void)state;
     dial_pair("mem://", &pair);
     caller_start(&sender, call_send, pair.client, soon());
+    double since = now_ms();
+
     assert_count(net_shutdown(pair.client), 0);
+    assert_took(elapsed_ms(since), 0, 1000);
     caller_join(&sender);
     while (n > 0) {
         n = net_recv(pair.server, much, sizeof much, soon());
