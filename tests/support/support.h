@@ -112,7 +112,7 @@ bool is_stream(const char *address);
 /* Whether it has a host and a port. */
 bool is_ip(const char *address);
 
-enum { ADDRESS_MAX = 160 };
+enum { ADDRESS_MAX = 256 };
 
 /* The address to dial in order to reach a listener; of a wildcard, by loopback. */
 void dial_address(net_socket *listener, char address[ADDRESS_MAX]);
