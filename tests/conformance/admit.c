@@ -369,5 +369,5 @@ int main(void)
         TEST(a_crowd_of_strangers_is_passed),
     };
 
-    return run_over(datagram_templates, everywhere);
+    return run_over(kernel_datagrams, everywhere);
 }

@@ -328,5 +328,5 @@ int main(void)
         TEST(a_family_that_cannot_come_is_refused),
     };
 
-    return run_over(datagram_templates, everywhere) + run_once(tests);
+    return run_over(kernel_datagrams, everywhere) + run_once(tests);
 }

@@ -84,8 +84,10 @@ extern const char *const all_templates[];
 extern const char *const tcp_templates[];
 extern const char *const udp_templates[];
 extern const char *const ip_templates[];
-/* Streams of the kernel's, where a peer may be a plain descriptor. */
+/* Sockets of the kernel's: descriptors, which other processes may have, and system calls. */
+extern const char *const kernel_templates[];
 extern const char *const kernel_streams[];
+extern const char *const kernel_datagrams[];
 
 struct test {
     const char *name;
@@ -110,7 +112,7 @@ bool is_stream(const char *address);
 /* Whether it has a host and a port. */
 bool is_ip(const char *address);
 
-enum { ADDRESS_MAX = 160 };
+enum { ADDRESS_MAX = 256 };
 
 /* The address to dial in order to reach a listener; of a wildcard, by loopback. */
 void dial_address(net_socket *listener, char address[ADDRESS_MAX]);

@@ -15,19 +15,25 @@
 /* PATH stands for a file that does not exist yet, in a directory of the test. */
 #define PATH "{path}"
 
-#define TCP       "tcp://127.0.0.1:0", "tcp://[::1]:0", "tcp://*:0"
-#define UDP       "udp://127.0.0.1:0", "udp://[::1]:0", "udp://*:0"
-#define UNIX      "unix://@", "unix://" PATH
-#define STREAMS   TCP, UNIX
-#define DATAGRAMS UDP, "unixgram://@", "unixgram://" PATH
+#define TCP      "tcp://127.0.0.1:0", "tcp://[::1]:0", "tcp://*:0"
+#define UDP      "udp://127.0.0.1:0", "udp://[::1]:0", "udp://*:0"
+#define UNIX     "unix://@", "unix://" PATH
+#define UNIXGRAM "unixgram://@", "unixgram://" PATH
 
-const char *const tcp_templates[] = {TCP, NULL};
-const char *const udp_templates[] = {UDP, NULL};
-const char *const ip_templates[] = {TCP, UDP, NULL};
-const char *const kernel_streams[] = {TCP, UNIX, NULL};
+#define KERNEL_STREAMS   TCP, UNIX
+#define KERNEL_DATAGRAMS UDP, UNIXGRAM
+#define STREAMS          KERNEL_STREAMS, "mem://", "chaos+tcp://127.0.0.1:0"
+#define DATAGRAMS        KERNEL_DATAGRAMS, "memgram://", "chaos+udp://127.0.0.1:0"
+
 const char *const stream_templates[] = {STREAMS, NULL};
 const char *const datagram_templates[] = {DATAGRAMS, NULL};
 const char *const all_templates[] = {STREAMS, DATAGRAMS, NULL};
+const char *const tcp_templates[] = {TCP, NULL};
+const char *const udp_templates[] = {UDP, NULL};
+const char *const ip_templates[] = {TCP, UDP, NULL};
+const char *const kernel_streams[] = {KERNEL_STREAMS, NULL};
+const char *const kernel_datagrams[] = {KERNEL_DATAGRAMS, NULL};
+const char *const kernel_templates[] = {KERNEL_STREAMS, KERNEL_DATAGRAMS, NULL};
 
 /* ---- What an address is ---- */
 
