@@ -4,8 +4,9 @@
  * net_recv); you hang up (net_close). Which wire carries the call is written in the address, never
  * in the verb:
  *
- *     scheme://target[?option=value[&option=value]...]      tcp://db.example:5432
- * udp://:7000?idle=30s
+ *     scheme://target[?option=value[&option=value]...]
+ *
+ *     tcp://db.example:5432   udp://:7000?idle=30s   unix:///run/service   mem://test
  *
  * netfacade(7) lists the schemes, the options of each, and the rules of threads and fork.
  *
@@ -234,7 +235,8 @@ int net_recv_messages(net_socket *socket, net_message *messages, int count, net_
  * NET_MISUSE. getaddrinfo(3) */
 int net_resolve(const char *address, net_endpoint *endpoints, int count, net_deadline deadline);
 
-/* Print who an endpoint is: `host:port` or `[v6%zone]:port`. Never blocks. Writes at most `size`
+/* Print who an endpoint is: `host:port`, `[v6%zone]:port`, a path or a name; nothing for a unix
+ * socket that has no name. Never blocks. Writes at most `size`
  * bytes, always terminated when `size` > 0, and returns the length that the whole text needs, as
  * snprintf does. NET_MISUSE: NULL, or an endpoint that names nobody. */
 int net_endpoint_text(const net_endpoint *endpoint, char *buffer, size_t size);

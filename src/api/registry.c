@@ -2,6 +2,7 @@
 #include "api/registry.h"
 #include "backends/adopt.h"
 #include "backends/chaos.h"
+#include "backends/mem.h"
 #include "backends/tcp.h"
 #include "backends/udp.h"
 #include "backends/unix.h"
@@ -9,8 +10,9 @@
 #include <string.h>
 
 static const struct nf_backend *const backends[] = {
-    &nf_tcp,       &nf_udp,       &nf_unix,       &nf_unixgram,
-    &nf_chaos_tcp, &nf_chaos_udp, &nf_chaos_unix, &nf_chaos_unixgram,
+    &nf_tcp,       &nf_udp,           &nf_unix,      &nf_unixgram,   &nf_mem,
+    &nf_memgram,   &nf_chaos_tcp,     &nf_chaos_udp, &nf_chaos_unix, &nf_chaos_unixgram,
+    &nf_chaos_mem, &nf_chaos_memgram,
 };
 
 enum { BACKENDS = sizeof backends / sizeof backends[0] };

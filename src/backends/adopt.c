@@ -151,7 +151,7 @@ static int fail_taken(void)
 /* NAME or NAME/INDEX; a name may have slashes, too. */
 static int find_passed(const char *name, size_t length)
 {
-    struct passed passed;
+    struct passed passed = {0};
     int code = ask_environment(&passed);
     size_t slash = length;
     int index = 0;
@@ -188,7 +188,7 @@ static int claim(int which)
 {
     static _Atomic bool is_first = true;
     uint64_t bit = (uint64_t)1 << which % TAKEN_BITS;
-    struct passed passed;
+    struct passed passed = {0};
 
     if ((atomic_fetch_or(&taken[which / TAKEN_BITS], bit) & bit) != 0) {
         return fail_taken();
@@ -337,13 +337,13 @@ int nf_adopt_line(struct nf_line *line, const struct nf_target *target)
     }
     if (code == 0) {
         code = nf_addr_keep(&line->head.name);
+        line->head.owns_name = true;
     }
     if (code == 0) {
         code = make_bell(line);
     }
     code = nf_adopt_settle(target, line->fd, code);
     if (code < 0) {
-        nf_addr_drop(&line->head.name);
         nf_line_free_bell(line);
     }
     return code;

@@ -22,6 +22,8 @@ extern const struct nf_backend nf_chaos_tcp;
 extern const struct nf_backend nf_chaos_udp;
 extern const struct nf_backend nf_chaos_unix;
 extern const struct nf_backend nf_chaos_unixgram;
+extern const struct nf_backend nf_chaos_mem;
+extern const struct nf_backend nf_chaos_memgram;
 
 enum { NF_FAULTS = NF_ACCEPT_FAIL - NF_SEED + 1 };
 

@@ -1,5 +1,6 @@
 /* The schemes with faults: each has the tables of a layer on another scheme. */
 #include "backends/chaos.h"
+#include "backends/mem.h"
 #include "backends/tcp.h"
 #include "backends/udp.h"
 #include "backends/unix.h"
@@ -63,5 +64,7 @@
 
 STREAM_SCHEME(tcp);
 STREAM_SCHEME(unix);
+STREAM_SCHEME(mem);
 DATAGRAM_SCHEME(udp);
 DATAGRAM_SCHEME(unixgram);
+DATAGRAM_SCHEME(memgram);

@@ -126,12 +126,8 @@ int nf_dial_look_up(struct nf_dial *dial, net_deadline deadline)
 /* Bind to the local address that was asked for; with no port, the choice is left to connect. */
 static int bind_source(struct nf_dial *dial, int fd, const struct nf_addr *addr)
 {
-    static const struct nf_addr any_name = {.family = NF_UNIX};
     const struct nf_options *options = &dial->target.options;
 
-    if (addr->family == NF_UNIX && dial->transport == NF_DATAGRAM) {
-        return nf_socket_bind(fd, &any_name); /* so that answers reach it */
-    }
     if (options->source.family == NF_NOWHERE) {
         return 0;
     }
@@ -342,6 +338,7 @@ static int hand_over(struct nf_dial *dial, struct nf_line *line)
         line->has_source = dial->target.options.source.family != NF_NOWHERE;
         line->has_source_port = dial->target.options.source_has_port;
         winner->fd = -1;
+        line->head.owns_name = true;
         winner->addr = (struct nf_addr){0}; /* a name is the line's now */
     }
     return code;

@@ -54,11 +54,10 @@ bool nf_lane_has_patience(const struct nf_lane *lane, net_deadline deadline)
     return lane->patience != 0 && nf_patience_of(lane->patience - 1) <= left;
 }
 
-int nf_lane_patience(int fd, struct nf_lane *lane, enum nf_sockopt option, net_deadline deadline)
+/* Apart, so that who waits forever pays nothing for it. */
+static __attribute__((noinline)) int be_patient(int fd, struct nf_lane *lane,
+                                                enum nf_sockopt option, net_deadline deadline)
 {
-    if (deadline == NET_FOREVER) {
-        return lane->how;
-    }
     if (deadline == NET_NOW) {
         return NF_DONTWAIT;
     }
@@ -68,6 +67,11 @@ int nf_lane_patience(int fd, struct nf_lane *lane, enum nf_sockopt option, net_d
     int64_t left = deadline - nf_now_roughly() - NF_TICK;
 
     return left < nf_patience_of(0) ? NF_DONTWAIT : set_patience(fd, lane, option, left);
+}
+
+int nf_lane_patience(int fd, struct nf_lane *lane, enum nf_sockopt option, net_deadline deadline)
+{
+    return deadline == NET_FOREVER ? lane->how : be_patient(fd, lane, option, deadline);
 }
 
 int nf_lane_wait(struct nf_line *line, unsigned want, net_deadline deadline)

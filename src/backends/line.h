@@ -30,7 +30,7 @@ struct nf_lane {
 enum nf_mark {
     NF_NO_MARK,
     NF_MARK,    /* a low-water mark: part of a line waits, and is no news */
-    NF_STASHED, /* of a unix socket, which has none: that part was taken (unix_until.c) */
+    NF_STASHED, /* of a unix socket, which has none: that part was taken (stash.c) */
     NF_STUCK,   /* and the window seems to be shut before the rest of it */
     NF_CAPPED   /* or the buffer is too small for a mark beyond what waits */
 };
@@ -69,8 +69,9 @@ struct nf_line {
     bool is_spent;          /* and has since been told to watch something else */
     bool has_source : 1;    /* the address asked for a local address */
     bool has_source_port : 1;
-    bool is_adopted : 1;        /* other processes may have the descriptor, too */
-    uint8_t stuck;              /* since when `in` is NF_STUCK, in nf_ticks */
+    bool is_local : 1;   /* poll knows no low-water mark on it, and calls any end a hang-up */
+    bool is_adopted : 1; /* other processes may have the descriptor, too */
+    uint8_t stuck;       /* since when `in` is NF_STUCK, in nf_ticks */
     _Atomic uint8_t stuck_seen; /* when somebody last looked, in nf_ticks */
     int backlog;                /* of tcp: as the listener or the address had it */
 };

@@ -5,7 +5,7 @@
  * send makes it NET_RESET. */
 #include "backends/stream.h"
 #include "backends/line.h"
-#include "backends/unix.h"
+#include "backends/stash.h"
 #include "backends/until.h"
 #include "os/socket.h"
 
@@ -154,7 +154,7 @@ static bool is_gone(struct nf_line *line)
     struct nf_poll poll = {.fd = line->fd, .want = NF_IN};
     int sending = atomic_load(&line->out.end);
 
-    if (sending == 0 && line->head.name.family != NF_UNIX) { /* there it is any end */
+    if (sending == 0 && !line->is_local) {
         nf_poll(&poll, 1, NET_NOW);
         sending = atomic_load(&line->out.end);
     }
@@ -217,9 +217,11 @@ static ssize_t receive_some(struct nf_line *line, void *buffer, size_t size, net
     return n;
 }
 
+/* A unix socket that waits for the whole swallows the reset that it meets on the way. */
 static ssize_t receive_all(struct nf_line *line, char *buffer, size_t size, net_deadline deadline)
 {
-    int how = NF_WHOLE | nf_lane_patience(line->fd, &line->in, NF_SO_RCVTIMEO, deadline);
+    int how = (line->is_local ? 0 : NF_WHOLE) |
+              nf_lane_patience(line->fd, &line->in, NF_SO_RCVTIMEO, deadline);
     size_t filled = 0;
 
     while (filled < size) {
@@ -249,8 +251,8 @@ static __attribute__((noinline)) ssize_t receive(struct nf_line *line, void *buf
     if (n < 0) {
         return n;
     }
-    if (line->head.name.family == NF_UNIX && (until >= 0 || line->in.mark != NF_NO_MARK)) {
-        n = nf_unix_recv(line, buffer, size, until, deadline);
+    if (line->is_local && (until >= 0 || line->in.mark != NF_NO_MARK)) {
+        n = nf_stash_recv(line, buffer, size, until, deadline);
         nf_lane_leave(&line->in);
         return n;
     }

@@ -17,6 +17,7 @@ enum {
 static int begin(struct nf_stream_listener *self, const struct nf_target *target)
 {
     int64_t backlog = target->options.value[NF_BACKLOG];
+    int64_t granted;
     bool listens = target->adopted >= 0 && (target->options.given & NF_WORD(NF_BACKLOG)) == 0;
     int code = listens ? 0 : nf_socket_listen(self->fd, (int)backlog);
 
@@ -24,9 +25,9 @@ static int begin(struct nf_stream_listener *self, const struct nf_target *target
         code = nf_wake_open(&self->wake);
     }
     if (code == 0) {
-        nf_sockopt_get(self->fd, NF_SO_BACKLOG,
-                       &backlog); /* of tcp alone it tells what it granted */
-        self->backlog = (int)backlog;
+        bool is_told = nf_sockopt_get(self->fd, NF_SO_BACKLOG, &granted) == 0; /* of tcp alone */
+
+        self->backlog = (int)(is_told ? granted : backlog);
     }
     return code;
 }
@@ -129,6 +130,7 @@ net_socket *nf_stream_accept(struct nf_stream_listener *self, const struct nf_ba
     if (atomic_load_explicit(&self->rests, memory_order_relaxed) != NET_NOW) {
         rest_no_more(self);
     }
+    call->owns_name = true;
     nf_addr_keep(&call->name); /* without memory for his name the caller has none */
     ((struct nf_line *)call)->fd = fd;
     return call;
@@ -148,7 +150,6 @@ int nf_stream_listener_close(net_socket *socket, net_deadline deadline)
     (void)deadline;
     nf_wake_close(&self->wake);
     nf_socket_close(self->fd);
-    nf_addr_drop(&socket->name);
     return 0;
 }
 

@@ -19,18 +19,17 @@ int nf_udp_connect(net_socket *socket, const struct nf_target *target, const str
     struct nf_udp_line *self = (struct nf_udp_line *)socket;
 
     memcpy(self->option, target->options.value, sizeof self->option);
-    return nf_dialing_connect(&self->line, target, NF_DATAGRAM, to, deadline);
-}
-
-static int udp_connect(net_socket *socket, const struct nf_target *target, net_deadline deadline)
-{
-    struct nf_udp_line *self = (struct nf_udp_line *)socket;
-    int code = nf_udp_connect(socket, target, NULL, deadline);
+    int code = nf_dialing_connect(&self->line, target, NF_DATAGRAM, to, deadline);
 
     if (code == 0 && target->adopted >= 0) {
         nf_burst_share(&self->burst, target->adopted);
     }
     return code;
+}
+
+static int udp_connect(net_socket *socket, const struct nf_target *target, net_deadline deadline)
+{
+    return nf_udp_connect(socket, target, NULL, deadline);
 }
 
 /* Datagrams are sent whole, so senders need no turns. */
@@ -242,7 +241,6 @@ int nf_udp_close(net_socket *socket, net_deadline deadline)
     (void)deadline;
     nf_burst_free(&((struct nf_udp_line *)socket)->burst);
     nf_line_close((struct nf_line *)socket);
-    nf_addr_drop(&socket->name);
     return 0;
 }
 

@@ -264,15 +264,15 @@ static void deliver_to_strangers(struct nf_hub *hub, struct nf_stranger *strange
 }
 
 /* The oldest letter of all is the oldest of its sender's too. */
-size_t nf_hub_take_stranger(struct nf_hub *hub, void *buffer, size_t size, struct nf_addr *from,
-                            char *room, struct nf_addr *local)
+size_t nf_hub_take_stranger(struct nf_hub *hub, void *buffer, size_t size, struct nf_sender *from,
+                            struct nf_addr *local)
 {
     struct nf_letter *letter = hub->strangers.first;
     struct nf_stranger *stranger = stranger_of(letter->box);
 
-    *from = stranger->remote;
-    if (nf_addr_is_named(from) && from->size > 0) {
-        from->name = memcpy(room, from->name, from->size);
+    from->addr = stranger->remote;
+    if (nf_addr_is_named(&from->addr) && from->addr.size > 0) {
+        from->addr.name = memcpy(from->room, stranger->remote.name, from->addr.size);
     }
     *local = letter->local;
     size_t length = nf_mail_read(&hub->strangers.load, letter, buffer, size);
@@ -434,6 +434,7 @@ void nf_hub_accept(struct nf_hub *hub, struct nf_peer *peer, net_deadline now)
 
     peer->member.hub = hub;
     peer->member.head.name = stranger->remote;
+    peer->member.head.owns_name = true;
     peer->entry.remote = &peer->member.head.name;
     peer->entry.accepted = true;
     peer->heard = now;

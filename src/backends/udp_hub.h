@@ -39,6 +39,12 @@ struct nf_member {
     _Atomic int64_t truncated;
 };
 
+/* Who sent a datagram, and room for his name where he has one. */
+struct nf_sender {
+    struct nf_addr addr;
+    char room[NF_ADDR_NAME_MAX];
+};
+
 /* Somebody who was accepted; once he was silent for `idle`, his entry is so no more. */
 struct nf_peer {
     struct nf_member member;
@@ -67,11 +73,20 @@ struct nf_sink {
     int filled;
 };
 
+/* How a hub without a descriptor sends: it delivers to the hubs of others by itself. */
+struct nf_hub_post {
+    ssize_t (*send)(struct nf_hub *from, const struct nf_addr *to, const net_slice *slices,
+                    int count);
+    void (*close)(struct nf_hub *hub); /* nobody will deliver to it any more */
+};
+
 struct nf_hub {
     struct nf_common common; /* for pollers; its descriptor is ours */
     struct nf_mutex lock;
     _Atomic int process; /* whose it is: that made it, or waited for its datagrams last */
-    int fd;
+    int fd;              /* or -1, and then there is `post` */
+    const struct nf_hub_post *post;
+    void *place; /* of the post's */
     bool v6;
     bool wildcard; /* answers must say where they come from: of a wildcard, and of a group */
     struct nf_addr name;
@@ -129,10 +144,10 @@ void nf_hub_expire(struct nf_hub *hub, net_deadline now);
 net_deadline nf_hub_next_end(const struct nf_hub *hub);
 
 /* Take the oldest datagram of a peer, or of all strangers, which must have one: copy as much of it
- * as fits, return its length. A stranger's name goes into `room` (NF_ADDR_NAME_MAX bytes). */
+ * as fits, return its length. */
 size_t nf_hub_take_from(struct nf_peer *peer, void *buffer, size_t size, struct nf_addr *local);
-size_t nf_hub_take_stranger(struct nf_hub *hub, void *buffer, size_t size, struct nf_addr *from,
-                            char *room, struct nf_addr *local);
+size_t nf_hub_take_stranger(struct nf_hub *hub, void *buffer, size_t size, struct nf_sender *from,
+                            struct nf_addr *local);
 
 /* Let a stranger be accepted before all who are not admitted: 0, also when he is accepted already;
  * NET_LIMIT. */

@@ -20,19 +20,20 @@ static int open_hub(struct nf_hub *hub, const struct nf_target *target)
 {
     atomic_store(&hub->process, nf_process());
     hub->common = (struct nf_common){.fd = hub->fd, .pump = nf_hub_pump};
-    hub->v6 = nf_socket_is_v6(hub->fd);
+    hub->v6 = hub->fd >= 0 && nf_socket_is_v6(hub->fd);
     memcpy(hub->bound, target->options.value, sizeof hub->bound);
     hub->group_source = target->options.group_source;
     hub->wildcard = nf_addr_is_wildcard(&hub->name) || nf_addr_is_group(&hub->name);
     int code = hub->wildcard ? nf_sockopt_set(hub->fd, NF_SO_PKTINFO, 1) : 0;
 
-    if (code == 0) {
+    if (code == 0 && hub->fd >= 0) {
         code = nf_wake_open(&hub->wake);
     }
     if (code == 0) {
         code = nf_table_open(&hub->table);
     }
-    if (code == 0 && target->adopted < 0) { /* another reader would take a train for a datagram */
+    if (code == 0 && target->adopted < 0 &&
+        hub->fd >= 0) { /* another reader would take a train for a datagram */
         nf_sockopt_set(hub->fd, NF_SO_GRO, 1); /* a system without trains sends none */
     }
     return code;
@@ -52,9 +53,8 @@ int nf_hub_open(net_socket *socket, const struct nf_target *target, int fd,
     hub->fd = fd;
     hub->name = own;
     hub->peers = peers;
-    int code = open_hub(hub, target);
+    int code = nf_adopt_settle(target, fd, open_hub(hub, target));
 
-    code = nf_adopt_settle(target, hub->fd, code);
     if (code < 0) {
         hub->fd = -1;
         nf_hub_free(hub);
@@ -82,9 +82,9 @@ static bool has_strangers(const struct nf_member *member)
 }
 
 static ssize_t take_stranger(struct nf_member *member, void *buffer, size_t size,
-                             struct nf_addr *from, char *room, struct nf_addr *local)
+                             struct nf_sender *from, struct nf_addr *local)
 {
-    return (ssize_t)nf_hub_take_stranger(member->hub, buffer, size, from, room, local);
+    return (ssize_t)nf_hub_take_stranger(member->hub, buffer, size, from, local);
 }
 
 static const struct nf_reader reader = {

@@ -20,7 +20,7 @@ struct nf_letter *nf_letter_new(const void *data, size_t size, size_t segment,
                                      .data = (unsigned char *)(letter + 1),
                                      .size = size,
                                      .segment = segment};
-        if (size > 0) {
+        if (size > 0 && data != NULL) {
             memcpy(letter->data, data, size);
         }
     }

@@ -37,7 +37,8 @@ struct nf_mailbox {
     struct nf_load load;
 };
 
-/* A letter with a copy of the bytes; NULL: no memory. */
+/* A letter with a copy of the bytes, or with room for them where `data` is NULL; NULL: no memory.
+ */
 struct nf_letter *nf_letter_new(const void *data, size_t size, size_t segment,
                                 const struct nf_addr *local);
 void nf_letter_free(struct nf_letter *letter);

@@ -18,6 +18,9 @@ enum { NO_ROOM_PAUSE = 2 }; /* ms between looks of a poller for room to send */
 
 void nf_hub_free(struct nf_hub *hub)
 {
+    if (hub->post != NULL) {
+        hub->post->close(hub);
+    }
     nf_wake_close(&hub->wake);
     nf_socket_close(hub->fd);
     nf_table_close(&hub->table);
@@ -90,15 +93,14 @@ void nf_hub_pour(struct nf_sink *sink, const struct nf_addr *from, struct nf_let
 ssize_t nf_member_recv(struct nf_member *member, const struct nf_reader *reader, void *buffer,
                        size_t size, net_deadline deadline)
 {
-    struct nf_addr from;
+    struct nf_sender from;
     struct nf_addr local;
-    char room[NF_ADDR_NAME_MAX];
 
     nf_mutex_lock(&member->hub->lock);
     ssize_t n = nf_hub_wait(member, reader->is_done, NULL, deadline);
 
     if (n == 0) {
-        n = reader->take(member, buffer, size, &from, room, &local);
+        n = reader->take(member, buffer, size, &from, &local);
     }
     if (n >= 0) {
         count_one(member, (size_t)n, size);
@@ -126,13 +128,12 @@ int nf_member_recv_messages(struct nf_member *member, const struct nf_reader *re
     int i = sink.filled;
 
     while (n >= 0 && i < count && has_more(member, reader)) {
-        struct nf_addr from;
+        struct nf_sender from;
         struct nf_addr local;
-        char room[NF_ADDR_NAME_MAX];
 
-        n = reader->take(member, messages[i].data, messages[i].capacity, &from, room, &local);
+        n = reader->take(member, messages[i].data, messages[i].capacity, &from, &local);
         if (n >= 0) {
-            finish(member, &messages[i++], (size_t)n, &from, &local);
+            finish(member, &messages[i++], (size_t)n, &from.addr, &local);
         }
     }
     nf_mutex_unlock(&member->hub->lock);
@@ -144,12 +145,47 @@ static _Atomic net_deadline *crowded_of(struct nf_hub *hub)
     return nf_addr_is_named(&hub->name) ? &hub->crowded : NULL;
 }
 
+/* Without a descriptor: it is there at once, or dropped. */
+static ssize_t post(struct nf_member *self, const struct nf_addr *to, const net_slice *slices,
+                    int count)
+{
+    ssize_t n = nf_is_canceled(&self->head) ? nf_fail(NET_CANCELED)
+                                            : self->hub->post->send(self->hub, to, slices, count);
+
+    if (n >= 0) {
+        nf_add(&self->bytes_out, n);
+        nf_add(&self->messages_out, 1);
+    }
+    return n;
+}
+
+static int post_all(struct nf_member *self, nf_datagram_aim *aim, const net_message *messages,
+                    int count)
+{
+    for (int i = 0; i < count; i++) {
+        net_slice slice = {messages[i].data, messages[i].size};
+        struct nf_route route = {0};
+        ssize_t n = aim(&self->head, &messages[i].endpoint, &route);
+
+        if (n == 0) {
+            n = post(self, &route.to, &slice, 1);
+        }
+        if (n < 0) {
+            return nf_datagram_stop(i, (int)n, NULL);
+        }
+    }
+    return count;
+}
+
 ssize_t nf_member_send(struct nf_member *self, const net_slice *slices, int count,
                        const struct nf_route *route, net_deadline deadline)
 {
     struct nf_hub *hub = self->hub;
     bool denied = false;
 
+    if (hub->post != NULL) {
+        return post(self, &route->to, slices, count);
+    }
     for (;;) {
         if (nf_is_canceled(&self->head)) {
             return nf_fail(NET_CANCELED);
@@ -183,6 +219,9 @@ int nf_member_send_messages(struct nf_member *self, nf_datagram_aim *aim,
                                         .messages = &self->messages_out,
                                         .refusal = &self->hub->refusal};
 
+    if (self->hub->post != NULL) {
+        return post_all(self, aim, messages, count);
+    }
     return nf_datagram_send_messages(&sender, messages, count, deadline);
 }
 
@@ -248,12 +287,13 @@ int nf_member_property(net_socket *socket, enum nf_word word, struct nf_value *v
     }
 }
 
-/* A shared descriptor has room to send nearly always, and when it has none, soon. */
+/* A shared descriptor has room to send nearly always, and when it has none, soon. Without one there
+ * always is. */
 static bool may_send(const struct nf_hub *hub)
 {
     struct nf_poll poll = {.fd = hub->fd, .want = NF_OUT};
 
-    return nf_poll(&poll, 1, NET_NOW) > 0;
+    return hub->fd < 0 || nf_poll(&poll, 1, NET_NOW) > 0;
 }
 
 void nf_member_ready(net_socket *socket, unsigned interest, struct nf_readiness *out,
@@ -269,12 +309,17 @@ void nf_member_ready(net_socket *socket, unsigned interest, struct nf_readiness 
                             : NET_FOREVER;
 
     nf_mutex_lock(&hub->lock);
+    if (hub->fd < 0) {
+        nf_hub_expire(hub, nf_now());
+        soon = nf_earlier(soon, nf_hub_next_end(hub));
+    }
     bool in_now = (interest & NF_IN) != 0 && (canceled || is_done(member));
+    bool pumps = (interest & NF_IN) != 0 && hub->fd >= 0;
 
     *out = (struct nf_readiness){.ready = (in_now ? (unsigned)NF_IN : 0) |
                                           (out_now ? (unsigned)NF_OUT : 0),
                                  .fd = -1,
-                                 .common = (interest & NF_IN) != 0 ? &hub->common : NULL,
+                                 .common = pumps ? &hub->common : NULL,
                                  .pump = nf_hub_next_end(hub),
                                  .again = soon};
     nf_mutex_unlock(&hub->lock);

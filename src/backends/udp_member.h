@@ -23,10 +23,9 @@ int nf_member_close(net_socket *socket, void (*remove)(net_socket *socket));
 struct nf_reader {
     nf_errand *is_done; /* something waits, be it the end */
     bool has_sink;      /* for whom the datagrams are that it reads itself: see nf_sink */
-    /* The lock held: take the oldest datagram, or say why there is none. A name may go into `room`.
-     */
-    ssize_t (*take)(struct nf_member *member, void *buffer, size_t size, struct nf_addr *from,
-                    char *room, struct nf_addr *local);
+    /* The lock held: take the oldest datagram, or say why there is none. */
+    ssize_t (*take)(struct nf_member *member, void *buffer, size_t size, struct nf_sender *from,
+                    struct nf_addr *local);
 };
 
 /* Receive a datagram, or many: its real length, or how many; or a code. */

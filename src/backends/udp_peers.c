@@ -14,16 +14,15 @@ static bool has_mail_or_ended(const struct nf_member *member)
     return peer->mail.first != NULL || !peer->entry.accepted;
 }
 
-static ssize_t take_mail(struct nf_member *member, void *buffer, size_t size, struct nf_addr *from,
-                         char *room, struct nf_addr *local)
+static ssize_t take_mail(struct nf_member *member, void *buffer, size_t size,
+                         struct nf_sender *from, struct nf_addr *local)
 {
     struct nf_peer *peer = (struct nf_peer *)member;
 
-    (void)room;
     if (peer->mail.first == NULL) {
         return nf_fail_because(NET_EOF, "the peer was silent too long");
     }
-    *from = member->head.name;
+    from->addr = member->head.name;
     return (ssize_t)nf_hub_take_from(peer, buffer, size, local);
 }
 
@@ -97,13 +96,8 @@ static void remove_peer(net_socket *socket)
 
 int nf_peer_close(net_socket *socket, net_deadline deadline)
 {
-    int code = nf_member_close(socket, remove_peer);
-
     (void)deadline;
-    if (code != NF_STAYS) {
-        nf_addr_drop(&socket->name);
-    }
-    return code;
+    return nf_member_close(socket, remove_peer);
 }
 
 int nf_peer_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write)

@@ -167,9 +167,24 @@ static void sleep_for(struct nf_member *member, net_deadline until)
 /* The chair must not stay empty while somebody sleeps. */
 static void hand_over(struct nf_hub *hub)
 {
-    if (!hub->postman && hub->asleep != NULL) {
+    if (!hub->postman && hub->asleep != NULL && hub->fd >= 0) {
         nf_hub_ring(hub->asleep->member, 1);
     }
+}
+
+/* Without a descriptor others deliver: one step is to sleep until they have, or somebody was silent
+ * too long. */
+static int rest(struct nf_member *member, nf_errand *is_done, net_deadline deadline)
+{
+    nf_hub_expire(member->hub, nf_now());
+    if (is_done(member)) {
+        return 0;
+    }
+    if (nf_deadline_passed(deadline)) {
+        return nf_fail(NET_TIMEOUT);
+    }
+    sleep_for(member, nf_earlier(deadline, nf_hub_next_end(member->hub)));
+    return 0;
 }
 
 /* One step towards the errand: read, or sleep while another reads. 0 to look again, or why not. */
@@ -179,6 +194,9 @@ static int take_step(struct nf_member *member, nf_errand *is_done, struct nf_sin
     struct nf_hub *hub = member->hub;
     bool passed = nf_deadline_passed(deadline);
 
+    if (hub->fd < 0) {
+        return rest(member, is_done, deadline);
+    }
     if (hub->postman) {
         nf_hub_own(hub);
     }

@@ -3,10 +3,12 @@
 #include "backends/adopt.h"
 #include "backends/dialing.h"
 #include "backends/inet.h"
+#include "backends/stash.h"
 #include "backends/stream.h"
 #include "backends/stream_listener.h"
 #include "name/endpoint.h"
 #include "name/path.h"
+#include "os/sockopt.h"
 #include "os/thread.h"
 
 #include <stdlib.h>
@@ -15,9 +17,18 @@
 static const nf_words words = NF_UNIX_WORDS | NF_WORD(NF_BACKLOG) | NF_WORD(NF_PEER_PID) |
                               NF_WORD(NF_PEER_UID) | NF_WORD(NF_PEER_GID);
 
+#define BUFFER_WORDS (NF_WORD(NF_SNDBUF) | NF_WORD(NF_RCVBUF))
+
+struct connection {
+    struct nf_local_line local;
+    uint16_t mode; /* as its listener or its address had them */
+    bool unlink;
+};
+
 struct listener {
     struct nf_stream_listener stream;
     struct nf_unix_file file;
+    _Atomic bool has_buffers; /* of sizes that were asked for */
 };
 
 /* ---- Names ---- */
@@ -29,6 +40,7 @@ static int complain(const char *what)
 
 int nf_unix_target(const struct nf_target *target, bool listening, struct nf_addr *addr, char *room)
 {
+    room[0] = '\0';
     int size = nf_path_parse(target->url.target, target->url.target_length, room);
 
     if (size < 0) {
@@ -128,30 +140,49 @@ static int unix_listen(net_socket *socket, const struct nf_target *target, net_d
     struct listener *self = (struct listener *)socket;
 
     (void)deadline;
+    self->has_buffers = (target->options.given & BUFFER_WORDS) != 0;
     self->stream.fd = nf_unix_bind(target, NF_STREAM, &socket->name, &self->file);
     if (self->stream.fd < 0) {
         return self->stream.fd;
     }
+    socket->owns_name = true;
     int code = nf_stream_listen(&self->stream, target);
 
     if (code < 0) {
         nf_localfile_remove(&self->file.file, &socket->name);
-        nf_addr_drop(&socket->name);
     }
     return code;
+}
+
+/* The kernel gives what was accepted buffers of its own choice. */
+static void pass_on_buffers(struct listener *self, int fd)
+{
+    static const enum nf_sockopt buffers[] = {NF_SO_SNDBUF, NF_SO_RCVBUF};
+
+    for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++) {
+        int64_t size;
+
+        if (nf_sockopt_get(self->stream.fd, buffers[i], &size) == 0) {
+            nf_sockopt_set(fd, buffers[i], size);
+        }
+    }
 }
 
 static net_socket *unix_accept(net_socket *socket, net_deadline deadline)
 {
     struct listener *self = (struct listener *)socket;
-    struct nf_unix_line *call =
-        (struct nf_unix_line *)nf_stream_accept(&self->stream, &nf_unix, deadline);
+    struct connection *call =
+        (struct connection *)nf_stream_accept(&self->stream, &nf_unix, deadline);
 
     if (call != NULL) {
-        call->line.head.name.family = NF_UNIX; /* also of a caller without a name */
-        call->line.backlog = self->stream.backlog;
+        call->local.line.is_local = true;
+        call->local.line.head.name.family = NF_UNIX; /* also of a caller without a name */
+        call->local.line.backlog = self->stream.backlog;
         call->mode = (uint16_t)self->file.mode;
         call->unlink = self->file.unlink;
+        if (atomic_load_explicit(&self->has_buffers, memory_order_relaxed)) {
+            pass_on_buffers(self, call->local.line.fd);
+        }
     }
     return (net_socket *)call;
 }
@@ -178,6 +209,10 @@ static int unix_listener_property(net_socket *socket, enum nf_word word, struct 
     case NF_PEER_UID:
     case NF_PEER_GID:
         return nf_fail_because(NET_MISUSE, "a listener has no peer");
+    case NF_SNDBUF:
+    case NF_RCVBUF:
+        self->has_buffers = self->has_buffers || write;
+        return nf_stream_listener_property(socket, word, value, write);
     default:
         return nf_stream_listener_property(socket, word, value, write);
     }
@@ -206,30 +241,31 @@ static const struct nf_backend unix_listener = {
 
 static int unix_connect(net_socket *socket, const struct nf_target *target, net_deadline deadline)
 {
-    struct nf_unix_line *self = (struct nf_unix_line *)socket;
+    struct connection *self = (struct connection *)socket;
     char room[NF_ADDR_NAME_MAX];
     struct nf_addr to;
     int code = target->adopted < 0 ? nf_unix_target(target, false, &to, room) : 0;
 
-    self->line.backlog = (int)target->options.value[NF_BACKLOG];
+    self->local.line.is_local = true;
+    self->local.line.backlog = (int)target->options.value[NF_BACKLOG];
     self->mode = (uint16_t)target->options.value[NF_MODE];
     self->unlink = target->options.value[NF_UNLINK] != 0;
-    return code < 0 ? code : nf_dialing_connect(&self->line, target, NF_STREAM, &to, deadline);
+    return code < 0 ? code
+                    : nf_dialing_connect(&self->local.line, target, NF_STREAM, &to, deadline);
 }
 
 static int unix_close(net_socket *socket, net_deadline deadline)
 {
     int code = nf_stream_close(socket, deadline);
 
-    free(((struct nf_unix_line *)socket)->stash);
-    nf_addr_drop(&socket->name);
+    free(((struct connection *)socket)->local.stash);
     return code;
 }
 
-static int get_peer(const struct nf_unix_line *self, enum nf_word word, struct nf_value *value)
+static int get_peer(const struct connection *self, enum nf_word word, struct nf_value *value)
 {
     struct nf_credentials peer = {0};
-    int code = nf_localfile_peer(self->line.fd, &peer);
+    int code = nf_localfile_peer(self->local.line.fd, &peer);
 
     value->number = word == NF_PEER_PID   ? peer.process
                     : word == NF_PEER_UID ? peer.user
@@ -239,11 +275,11 @@ static int get_peer(const struct nf_unix_line *self, enum nf_word word, struct n
 
 static int unix_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write)
 {
-    struct nf_unix_line *self = (struct nf_unix_line *)socket;
+    struct connection *self = (struct connection *)socket;
 
     switch (word) {
     case NF_BACKLOG:
-        value->number = self->line.backlog;
+        value->number = self->local.line.backlog;
         return 0;
     case NF_MODE:
         value->number = self->mode;
@@ -263,17 +299,17 @@ static int unix_property(net_socket *socket, enum nf_word word, struct nf_value 
 /* What is stashed is no news, unless somebody was told that he cannot have it as a line. */
 static void unix_ready(net_socket *socket, unsigned interest, struct nf_readiness *out)
 {
-    struct nf_unix_line *self = (struct nf_unix_line *)socket;
+    struct connection *self = (struct connection *)socket;
 
     nf_line_ready(socket, interest, out);
-    if (self->is_news) {
+    if (self->local.is_news) {
         out->ready |= interest & NF_IN;
     }
 }
 
 const struct nf_backend nf_unix = {
     .scheme = "unix",
-    .size = sizeof(struct nf_unix_line),
+    .size = sizeof(struct connection),
     .words = words,
     .listener = &unix_listener,
     .open = unix_connect,

@@ -2,7 +2,7 @@
 #ifndef NF_BACKENDS_UNIX_H
 #define NF_BACKENDS_UNIX_H
 
-#include "backends/line.h"
+#include "backends/backend.h"
 #include "os/localfile.h"
 #include "os/socket.h"
 
@@ -23,17 +23,6 @@ struct nf_unix_file {
     bool unlink;
 };
 
-/* A stream connection. */
-struct nf_unix_line {
-    struct nf_line line;
-    char *stash; /* the part of a line that is known: unix_until.c */
-    size_t stashed;
-    size_t room;
-    _Atomic bool is_news; /* and it is there for whoever receives otherwise */
-    bool unlink;          /* as its listener or its address had it */
-    uint16_t mode;
-};
-
 /* Whom a target names: its name is in `room`, of NF_ADDR_NAME_MAX bytes. To listen, an abstract
  * name may be empty: any. 0 or NET_ADDRESS. */
 int nf_unix_target(const struct nf_target *target, bool listening, struct nf_addr *addr,
@@ -49,10 +38,5 @@ void nf_unix_unlink(const struct nf_unix_file *file, const struct nf_addr *name)
 
 int nf_unix_resolve(const struct nf_target *target, net_endpoint *endpoints, int count,
                     net_deadline deadline);
-
-/* unix_until.c, the turn being the caller's: receive up to a delimiter, or what is left of a line
- * that was not whole in time. */
-ssize_t nf_unix_recv(struct nf_line *line, void *buffer, size_t size, int until,
-                     net_deadline deadline);
 
 #endif

@@ -38,7 +38,8 @@ static int unixgram_listen(net_socket *socket, const struct nf_target *target,
     int code = fd < 0 ? fd : nf_hub_open(socket, target, fd, &name, &unixgram_peer);
 
     (void)deadline;
-    if (fd >= 0 && code < 0 && nf_unix_target(target, true, &name, room) == 0) {
+    if (fd >= 0 && code < 0 && target->adopted < 0 &&
+        nf_unix_target(target, true, &name, room) == 0) {
         nf_localfile_remove(&self->file.file, &name);
     }
     return code;
@@ -133,14 +134,16 @@ static int unixgram_connect(net_socket *socket, const struct nf_target *target,
                             net_deadline deadline)
 {
     struct connection *self = (struct connection *)socket;
+    struct nf_target named = *target;
     char room[NF_ADDR_NAME_MAX];
     struct nf_addr to;
-    int code = nf_unix_target(target, false, &to, room);
+    int code = target->adopted < 0 ? nf_unix_target(target, false, &to, room) : 0;
 
     self->mode = (uint16_t)target->options.value[NF_MODE];
     self->unlink = target->options.value[NF_UNLINK] != 0;
     self->udp.burst.rest = UINT8_MAX; /* a batch has less room than a datagram may need */
-    return code < 0 ? code : nf_udp_connect(socket, target, &to, deadline);
+    named.options.source = (struct nf_addr){.family = NF_UNIX}; /* any name */
+    return code < 0 ? code : nf_udp_connect(socket, &named, &to, deadline);
 }
 
 static int unixgram_property(net_socket *socket, enum nf_word word, struct nf_value *value,

@@ -16,13 +16,13 @@ static const uint8_t mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0x
 
 bool nf_addr_equal(const struct nf_addr *a, const struct nf_addr *b)
 {
-    enum { HEAD = offsetof(struct nf_addr, ip) };
-
-    if (memcmp(a, b, sizeof *a) == 0) {
-        return true;
+    if (a->family != b->family || a->port != b->port || a->scope != b->scope) {
+        return false;
     }
-    return nf_addr_is_named(a) && memcmp(a, b, HEAD) == 0 &&
-           (a->size == 0 || memcmp(a->name, b->name, a->size) == 0);
+    if (nf_addr_is_named(a)) {
+        return a->size == 0 || memcmp(a->name, b->name, a->size) == 0;
+    }
+    return memcmp(a->ip, b->ip, sizeof a->ip) == 0;
 }
 
 int nf_addr_keep(struct nf_addr *addr)

@@ -26,4 +26,14 @@ static inline bool nf_thread_is_alone(void)
 /* Let the other threads run. */
 void nf_thread_yield(void);
 
+/* Between two looks at memory that another processor is about to change. */
+static inline void nf_thread_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__) || defined(__arm__)
+    __asm__ volatile("yield" ::: "memory");
+#endif
+}
+
 #endif

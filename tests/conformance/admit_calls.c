@@ -172,7 +172,7 @@ static void several_threads_accept_each_of_the_admitted_once(void **state)
             net_socket *peer = acceptor[i].peer[j];
 
             assert_ok(net_get(peer, "peer", in, sizeof in));
-            expect_words(peer, in + strlen("udp://"));
+            expect_words(peer, strstr(in, "//") + 2);
             expect_no_words(peer);
             net_close(peer, NET_NOW);
         }
@@ -328,5 +328,5 @@ int main(void)
         TEST(a_family_that_cannot_come_is_refused),
     };
 
-    return run_over(datagram_templates, everywhere) + run_once(tests);
+    return run_over(kernel_datagrams, everywhere) + run_once(tests);
 }

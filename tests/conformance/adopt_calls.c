@@ -3,7 +3,6 @@
 #include "foreign.h"
 
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -367,69 +366,6 @@ static void an_end_is_an_end(void **state)
     close_pair(&pair);
 }
 
-/* ---- Datagrams ---- */
-
-static void many_datagrams_keep_their_bounds(void **state)
-{
-    enum { MANY = 48 };
-    struct pair pair;
-    char data[2][MANY][16];
-    net_message messages[2][MANY] = {0};
-
-    dial_adopted(template_of(state), &pair);
-    for (int round = 0; round < 8; round++) {
-        net_socket *from = round % 2 == 0 ? pair.client : pair.server;
-        net_socket *to = round % 2 == 0 ? pair.server : pair.client;
-        int got = 0;
-
-        for (int i = 0; i < MANY; i++) {
-            messages[0][i] = (net_message){.data = data[0][i], .size = (size_t)(i % 16)};
-            messages[1][i] = (net_message){.data = data[1][i], .capacity = sizeof data[1][i]};
-            write_pattern(data[0][i], sizeof data[0][i], (size_t)(round * MANY + i));
-        }
-        assert_count(net_send_messages(from, messages[0], MANY, soon()), MANY);
-        while (got < MANY) {
-            got += (int)assert_ok(net_recv_messages(to, messages[1] + got, MANY - got, soon()));
-        }
-        for (int i = 0; i < MANY; i++) {
-            assert_int_equal(messages[1][i].size, messages[0][i].size);
-            assert_memory_equal(data[1][i], data[0][i], messages[0][i].size);
-        }
-    }
-    close_pair(&pair);
-}
-
-/* Somebody had asked for trains before the descriptor came to us. */
-static void trains_that_were_asked_for_come_apart(void **state)
-{
-    enum { UDP_GRO_OPTION = 104, MANY = 32, SIZE = 20 };
-    net_socket *listener = assert_socket(net_listen(template_of(state)));
-    int fd = raw_dial(listener);
-    char data[MANY][SIZE];
-    net_message messages[MANY] = {0};
-    char buffer[64];
-    int on = 1;
-
-    setsockopt(fd, IPPROTO_UDP, UDP_GRO_OPTION, &on, sizeof on);
-    net_socket *client = adopt_connection(fd);
-
-    assert_count(net_send(client, "hi", 2, soon()), 2);
-    net_socket *server = assert_socket(net_accept(listener, soon()));
-
-    for (int i = 0; i < MANY; i++) {
-        write_pattern(data[i], SIZE, (size_t)i);
-        messages[i] = (net_message){.data = data[i], .size = SIZE};
-    }
-    assert_count(net_send_messages(server, messages, MANY, soon()), MANY);
-    for (int i = 0; i < MANY; i++) {
-        assert_count(net_recv(client, buffer, sizeof buffer, soon()), SIZE);
-        assert_memory_equal(buffer, data[i], SIZE);
-    }
-    net_close(client, NET_NOW);
-    net_close(server, NET_NOW);
-    net_close(listener, NET_NOW);
-}
-
 /* ---- After a fork ---- */
 
 static int close_in_child(void *argument)
@@ -454,6 +390,32 @@ static void a_child_that_closes_leaves_the_parent_its_connection(void **state)
     close_pair(&pair);
 }
 
+static int mark_of(int fd)
+{
+    int mark = 0;
+    socklen_t size = sizeof mark;
+
+    return getsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &mark, &size) == 0 ? mark : -1;
+}
+
+/* Nor does it touch what a call of the parent's has asked the system for. */
+static void a_child_that_closes_leaves_the_parent_its_line(void **state)
+{
+    struct pair pair;
+    char line[16];
+
+    dial_adopted(template_of(state), &pair);
+    assert_count(net_send(pair.server, "part", 4, soon()), 4);
+    assert_code(net_recv_until(pair.client, line, sizeof line, '\n', net_after(50)), NET_TIMEOUT);
+    int mark = mark_of(net_fd(pair.client));
+
+    assert_int_equal(in_child(close_in_child, &pair), 0);
+    assert_int_equal(mark_of(net_fd(pair.client)), mark);
+    assert_count(net_send(pair.server, "\n", 1, soon()), 1);
+    assert_count(net_recv_until(pair.client, line, sizeof line, '\n', soon()), 5);
+    close_pair(&pair);
+}
+
 int main(void)
 {
     static const struct test any[] = {
@@ -472,12 +434,8 @@ int main(void)
         TEST(threads_talk_both_ways_at_once),
         TEST(a_close_with_a_deadline_waits_for_the_peer),
         TEST(an_end_is_an_end),
-    };
-    static const struct test datagrams[] = {
-        TEST(many_datagrams_keep_their_bounds),
-        TEST(trains_that_were_asked_for_come_apart),
+        TEST(a_child_that_closes_leaves_the_parent_its_line),
     };
 
-    return run_over(foreign_sockets, any) + run_over(foreign_streams, streams) +
-           run_over(foreign_datagrams, datagrams);
+    return run_over(foreign_sockets, any) + run_over(foreign_streams, streams);
 }

@@ -330,7 +330,7 @@ static void *read_properties(void *argument)
                          net_get(talker->socket, "local", text, sizeof text) > 0 &&
                          net_get(talker->socket, "peer", text, sizeof text) > 0 &&
                          net_get(talker->socket, "bytes-sent", text, sizeof text) > 0 &&
-                         net_get(talker->socket, "sndbuf", text, sizeof text) > 0 &&
+                         net_get(talker->socket, "sndbuf", text, sizeof text) != NET_MISUSE &&
                          net_fd(talker->socket) != NET_MISUSE;
     }
     return NULL;

@@ -229,15 +229,20 @@ static void every_call_after_a_cancel_says_so(void **state)
     if (stream) {
         assert_code(net_recv(pair.client, buffer, sizeof buffer, soon()), NET_EOF);
     }
-    assert_count(net_send(pair.client, "x", 1, soon()), 1);
+    ssize_t n = net_send(pair.client, "x", 1, soon()); /* a network learns later that it failed */
+
+    assert_true(n == 1 || (n == NET_RESET && stream && !is_ip(template_of(state))));
     nap(2);
     net_cancel(pair.client);
     expect_all_canceled(pair.client, stream);
+    int fd = net_fd(pair.listener);
+
+    assert_true(fd >= 0 || !is_ip(template_of(state)));
     net_cancel(pair.listener);
     assert_no_socket(net_accept(pair.listener, soon()), NET_CANCELED);
     assert_no_socket(net_accept(pair.listener, NET_NOW), NET_CANCELED);
     assert_ok(net_get(pair.listener, "local", NULL, 0));
-    assert_true(net_fd(pair.listener) >= 0);
+    assert_int_equal(net_fd(pair.listener), fd);
     assert_count(net_send(other, "x", 1, soon()), 1);
     assert_count(net_close(pair.server, soon()), 0);
     pair.server = NULL;

@@ -9,6 +9,7 @@ enum { LARGEST = 65507, ROOM = 65536 };
 
 static char out[ROOM + 64];
 static char in[ROOM + 64];
+static char huge[1 << 20];
 
 /* DGR-01, T33: as many receives as sends, and each of its length. */
 static void boundaries_are_kept(void **state)
@@ -40,8 +41,12 @@ static void a_datagram_too_big_for_the_wire_is_refused_and_no_more(void **state)
     struct pair pair;
 
     dial_pair(template_of(state), &pair);
-    assert_code(net_send(pair.client, out, ROOM, soon()), NET_TOOBIG);
-    assert_code(net_send(pair.server, out, ROOM, soon()), NET_TOOBIG);
+    assert_code(net_send(pair.client, huge, sizeof huge, soon()), NET_TOOBIG);
+    assert_code(net_send(pair.server, huge, sizeof huge, soon()), NET_TOOBIG);
+    if (is_ip(template_of(state))) {
+        assert_code(net_send(pair.client, out, ROOM, soon()), NET_TOOBIG);
+        assert_code(net_send(pair.server, out, ROOM, soon()), NET_TOOBIG);
+    }
     assert_count(net_send(pair.client, "a", 1, soon()), 1);
     assert_count(net_recv(pair.server, in, sizeof in, soon()), 1);
     assert_count(net_send(pair.server, "a", 1, soon()), 1);
@@ -139,7 +144,9 @@ static void a_dead_peer_does_not_disturb_the_live_ones(void **state)
     dial_again(pair.listener, &dead_client, &dead);
     net_close(dead_client, NET_NOW);
     for (int i = 0; i < 50; i++) {
-        assert_count(net_send(dead, "gone", 4, soon()), 4);
+        ssize_t n = net_send(dead, "gone", 4, soon());
+
+        assert_true(n == 4 || (n == NET_REFUSED && !is_ip(template_of(state))));
         assert_count(net_send(pair.server, "live", 4, soon()), 4);
         assert_count(net_recv(pair.client, in, sizeof in, soon()), 4);
         assert_count(net_send(pair.client, "live", 4, soon()), 4);
@@ -333,18 +340,21 @@ int main(void)
         TEST(a_datagram_too_big_for_the_wire_is_refused_and_no_more),
         TEST(a_datagram_too_big_for_the_buffer_is_dropped_and_told),
         TEST(an_empty_datagram_is_zero_bytes_and_no_end),
-        TEST(a_refusal_is_told_once_and_the_socket_goes_on),
         TEST(a_dead_peer_does_not_disturb_the_live_ones),
-        TEST(a_receiver_that_is_flooded_loses_datagrams_and_works_on),
-        TEST(what_the_kernel_drops_of_a_listener_is_counted),
         TEST(many_slices_are_one_datagram),
         TEST(with_nothing_to_hear_a_receive_ends_at_its_deadline),
         TEST(calls_of_streams_are_a_misuse),
+    };
+    const struct test udp[] = {
+        TEST(a_refusal_is_told_once_and_the_socket_goes_on),
+        TEST(a_receiver_that_is_flooded_loses_datagrams_and_works_on),
+        TEST(what_the_kernel_drops_of_a_listener_is_counted),
     };
     const struct test tests[] = {
         TEST(an_answer_leaves_from_the_address_that_was_asked),
         TEST(broadcasting_takes_leave),
     };
 
-    return run_over(datagram_templates, everywhere) + run_once(tests);
+    return run_over(datagram_templates, everywhere) + run_over(udp_templates, udp) +
+           run_once(tests);
 }

@@ -257,7 +257,7 @@ static void an_exec_inherits_no_descriptor(void **state)
         }
     }
     for (size_t i = 0; i < COUNT(pairs); i++) {
-        dial_pair(all_templates[i * 2], &pairs[i]);
+        dial_pair(ip_templates[i * 2], &pairs[i]);
     }
     dialing = assert_socket(net_connect("tcp://127.0.0.1:9", NET_NOW));
     for (int fd = 3; fd < 64; fd++) {
@@ -397,15 +397,16 @@ int main(void)
         TEST(a_fork_in_the_middle_of_a_call_does_not_hang),
         TEST(a_stop_outlasting_the_deadline_ends_in_a_timeout),
         TEST(signals_and_handlers_stay_as_they_were),
-        TEST(closed_standard_descriptors_do_not_matter),
     };
-    static const struct test streams[] = {
+    static const struct test kernel[] = {TEST(closed_standard_descriptors_do_not_matter)};
+    static const struct test shared[] = {
         TEST(a_connection_may_be_handed_to_a_child),
         TEST(a_worker_that_cancels_a_shared_listener_stops_only_itself),
         TEST(processes_may_share_a_stream_listener),
-        TEST(sending_to_nobody_raises_no_signal),
     };
+    static const struct test streams[] = {TEST(sending_to_nobody_raises_no_signal)};
     static const struct test none[] = {TEST(an_exec_inherits_no_descriptor)};
 
-    return run_over(all_templates, any) + run_over(stream_templates, streams) + run_once(none);
+    return run_over(all_templates, any) + run_over(kernel_templates, kernel) +
+           run_over(kernel_streams, shared) + run_over(stream_templates, streams) + run_once(none);
 }

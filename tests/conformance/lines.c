@@ -175,12 +175,12 @@ static void a_broken_line_is_handed_out_before_the_reset(void **state)
     char buffer[64];
     struct line_caller reader;
     net_socket *listener = assert_socket(net_listen(template_of(state)));
-    int peer = raw_dial(listener);
-    net_socket *server = assert_socket(net_accept(listener, soon()));
+    struct stranger peer;
+    net_socket *server = meet_stranger(listener, &peer);
 
-    assert_int_equal(write(peer, "ab", 2), 2);
+    stranger_says(&peer, "ab");
     caller_start(&reader.caller, receive_line, server, soon());
-    raw_reset(peer);
+    stranger_breaks_off(&peer);
     caller_join(&reader.caller);
     assert_int_equal(reader.caller.result, 2);
     assert_memory_equal(reader.buffer, "ab", 2);

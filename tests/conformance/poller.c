@@ -159,7 +159,7 @@ static void an_event_inside_obeys_the_newest_watch(void **state)
         say(pair.server, "x");
         watch(poller, pair.client, NET_READABLE);
         watch(poller, pair.server, NET_READABLE);
-        await_events(net_fd(pair.client), POLLIN);
+        await_ready(pair.client, POLLIN);
         assert_count(net_poller_wait(poller, &event, 1, soon()), 1);
         net_socket *told = event.socket;
         net_socket *other = told == pair.client ? pair.server : pair.client;
@@ -354,11 +354,11 @@ static void a_reset_is_told_both_ways(void **state)
 {
     net_poller *poller = open_poller();
     net_socket *listener = assert_socket(net_listen(template_of(state)));
-    int peer = raw_dial(listener);
-    net_socket *server = assert_socket(net_accept(listener, soon()));
+    struct stranger peer;
+    net_socket *server = meet_stranger(listener, &peer);
 
     watch(poller, server, NET_READABLE);
-    raw_reset(peer);
+    stranger_breaks_off(&peer);
     expect_event(poller, server, NET_READABLE);
     watch(poller, server, BOTH);
     expect_event(poller, server, BOTH);

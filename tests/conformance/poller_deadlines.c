@@ -33,10 +33,9 @@ static void a_wait_ends_at_its_deadline(void **state)
         watch(poller, pair.listener, NET_READABLE);
     }
     assert_count(net_send(pair.client, "x", 1, soon()), 1);
-    await_events(net_fd(pair.listener) >= 0 && !is_stream(template_of(state))
-                     ? net_fd(pair.listener)
-                     : net_fd(pair.server),
-                 POLLIN);
+    bool by_listener = !is_stream(template_of(state)) && net_fd(pair.listener) >= 0;
+
+    await_ready(by_listener ? pair.listener : pair.server, POLLIN);
     assert_count(net_poller_wait(poller, &event, 1, net_after(-1000)), 1);
     assert_count(net_poller_wait(poller, &event, 1, NET_NOW), 1);
     net_poller_close(poller);

@@ -200,5 +200,5 @@ int main(void)
     };
     static const struct test streams[] = {TEST(a_child_may_watch_the_connection_it_was_left)};
 
-    return run_over(all_templates, any) + run_over(stream_templates, streams);
+    return run_over(all_templates, any) + run_over(kernel_streams, streams);
 }

@@ -291,6 +291,6 @@ int main(void)
     static const struct test any[] = {TEST(a_watch_needs_no_descriptor)};
     static const struct test once[] = {TEST(a_poller_that_does_not_fit_leaves_nothing)};
 
-    return run_over(two, many) + run_over(stream_templates, streams) +
-           run_over(all_templates, any) + run_once(once);
+    return run_over(two, many) + run_over(kernel_streams, streams) + run_over(all_templates, any) +
+           run_once(once);
 }

@@ -366,9 +366,11 @@ int main(void)
 {
     static const struct test tests[] = {
         TEST(slow_callers_end_at_their_deadline_and_delay_nobody),
-        TEST(hostile_callers_harm_nobody_else),
+
         TEST(a_server_with_silent_callers_does_nothing),
     };
 
-    return run_over(stream_templates, tests);
+    static const struct test kernel[] = {TEST(hostile_callers_harm_nobody_else)};
+
+    return run_over(stream_templates, tests) + run_over(kernel_streams, kernel);
 }

@@ -22,40 +22,75 @@ static void assert_reads(net_socket *socket, const char *name, const char *expec
     }
 }
 
+/* Wires; IP: those with hosts and ports, SYSTEM: those of the kernel's. */
+enum {
+    TCP = 1,
+    UDP = 2,
+    UNIX = 4,
+    UNIXGRAM = 8,
+    MEM = 16,
+    MEMGRAM = 32,
+    IP = TCP | UDP,
+    FILES = UNIX | UNIXGRAM,
+    CALLS = TCP | UNIX | MEM,
+    HUBS = UDP | UNIXGRAM | MEMGRAM,
+    SYSTEM = IP | FILES,
+    BUFFERED = SYSTEM | MEM
+};
+
 /* What each option says when the address is silent. */
 static const struct {
     const char *name;
-    const char *scheme; /* NULL: both */
-    const char *value;  /* NULL: as the system likes */
+    int wires;
+    const char *value; /* NULL: as the system likes */
     const char *changed;
     int settable; /* on these ends; 0: given in the address only */
-} options[] = {{"nodelay", "tcp", "on", "off", ALL},
-               {"keepalive", "tcp", "off", "7s", ALL},
-               {"user-timeout", "tcp", "off", "1500ms", ALL},
-               {"backlog", "tcp", NULL, "3", 0},
-               {"reuseport", NULL, "off", "on", 0},
-               {"v6only", NULL, NULL, "on", 0},
-               {"source", NULL, "off", "127.0.0.1", 0},
-               {"sndbuf", NULL, NULL, "16KiB", ALL},
-               {"rcvbuf", NULL, NULL, "16KiB", ALL},
-               {"device", NULL, "off", "lo", 0},
-               {"dscp", NULL, "0", "46", ALL},
-               {"congestion", "tcp", NULL, "reno", ALL},
-               {"broadcast", "udp", "off", "on", LISTENER | DIALED},
-               {"ttl", "udp", NULL, "9", LISTENER | DIALED},
-               {"fragment", "udp", "on", "off", LISTENER | DIALED},
-               {"multicast-loop", "udp", "on", "off", LISTENER | DIALED},
-               {"interface", "udp", "off", "lo", 0},
-               {"group-source", "udp", "off", "127.0.0.1", 0},
-               {"peers", "udp", "65536", "7", LISTENER},
-               {"queue", "udp", "256KiB", "1000B", LISTENER},
-               {"total", "udp", "64MiB", "1MiB", LISTENER},
-               {"strangers", "udp", "1MiB", "5000B", LISTENER},
-               {"idle", "udp", "60s", "1500ms", LISTENER}};
+} options[] = {{"nodelay", TCP, "on", "off", ALL},
+               {"keepalive", TCP, "off", "7s", ALL},
+               {"user-timeout", TCP, "off", "1500ms", ALL},
+               {"backlog", CALLS, NULL, "3", 0},
+               {"reuseport", IP, "off", "on", 0},
+               {"v6only", IP, NULL, "on", 0},
+               {"source", IP, "off", "127.0.0.1", 0},
+               {"sndbuf", BUFFERED, NULL, "16KiB", ALL},
+               {"rcvbuf", BUFFERED, NULL, "16KiB", ALL},
+               {"device", IP, "off", "lo", 0},
+               {"dscp", IP, "0", "46", ALL},
+               {"congestion", TCP, NULL, "reno", ALL},
+               {"broadcast", UDP, "off", "on", LISTENER | DIALED},
+               {"ttl", UDP, NULL, "9", LISTENER | DIALED},
+               {"fragment", UDP, "on", "off", LISTENER | DIALED},
+               {"multicast-loop", UDP, "on", "off", LISTENER | DIALED},
+               {"interface", UDP, "off", "lo", 0},
+               {"group-source", UDP, "off", "127.0.0.1", 0},
+               {"peers", HUBS, "65536", "7", LISTENER},
+               {"queue", HUBS, "256KiB", "1000B", LISTENER},
+               {"total", HUBS, "64MiB", "1MiB", LISTENER},
+               {"strangers", HUBS, "1MiB", "5000B", LISTENER},
+               {"idle", HUBS, "60s", "1500ms", LISTENER},
+               {"mode", FILES, "0600", "0640", 0},
+               {"unlink", FILES, "on", "off", 0}};
 
-static bool is_of(const char *scheme, const char *address)
+static const char *const schemes[] = {"tcp", "udp", "unix", "unixgram", "mem", "memgram"};
+
+/* Without a layer on it. */
+static const char *wire_of(const char *address)
 {
-    return scheme == NULL || strncmp(address, scheme, 3) == 0;
+    const char *layers = strchr(address, '+');
+
+    return layers != NULL && layers < strchr(address, ':') ? layers + 1 : address;
+}
+
+static bool is_of(int wires, const char *address)
+{
+    const char *wire = wire_of(address);
+    size_t i = 0;
+
+    while (strncmp(wire, schemes[i], strlen(schemes[i])) != 0 || wire[strlen(schemes[i])] != ':') {
+        i++;
+        assert_in_range(i, 0, COUNT(schemes) - 1);
+    }
+    return (wires & 1 << i) != 0;
 }
 
 static void every_option_can_be_read_everywhere(void **state)
@@ -68,7 +103,7 @@ static void every_option_can_be_read_everywhere(void **state)
         for (int which = LISTENER; which <= DIALED; which *= 2) {
             net_socket *each = end_of(&pair, which);
 
-            if (!is_of(options[i].scheme, template_of(state))) {
+            if (!is_of(options[i].wires, template_of(state))) {
                 assert_code(net_get(each, options[i].name, text, sizeof text), NET_ADDRESS);
                 continue;
             }
@@ -90,7 +125,7 @@ static void an_option_can_be_set_where_it_can_change(void **state)
         for (int which = LISTENER; which <= DIALED; which *= 2) {
             net_socket *each = end_of(&pair, which);
 
-            if (!is_of(options[i].scheme, template_of(state))) {
+            if (!is_of(options[i].wires, template_of(state))) {
                 assert_code(net_set(each, options[i].name, options[i].changed), NET_ADDRESS);
             } else if ((options[i].settable & which) == 0 ||
                        (which == ACCEPTED && !is_stream(template_of(state)))) {
@@ -106,7 +141,7 @@ static void an_option_can_be_set_where_it_can_change(void **state)
         assert_reads(pair.server, "idle", "1500ms");
         assert_ok(net_set(pair.listener, "idle", "off"));
         assert_reads(pair.server, "idle", "off");
-    } else {
+    } else if (is_ip(template_of(state))) {
         assert_ok(net_set(pair.client, "keepalive", "off"));
         assert_reads(pair.client, "keepalive", "off");
         assert_ok(net_set(pair.client, "user-timeout", "off"));
@@ -118,41 +153,35 @@ static void an_option_can_be_set_where_it_can_change(void **state)
 /* Contract 7: options pass from a listener to what it accepts. */
 static void options_of_the_address_take_effect_and_pass_on(void **state)
 {
+    static const struct {
+        int wires;
+        const char *name;
+        const char *value;
+    } given[] = {{TCP, "nodelay", "off"},       {TCP, "keepalive", "30s"},
+                 {TCP, "user-timeout", "9s"},   {CALLS, "backlog", "5"},
+                 {HUBS, "peers", "9"},          {HUBS, "queue", "8KiB"},
+                 {HUBS, "total", "9KiB"},       {HUBS, "strangers", "10KiB"},
+                 {HUBS, "idle", "500s"},        {BUFFERED, "sndbuf", "32KiB"},
+                 {BUFFERED, "rcvbuf", "32KiB"}, {UDP, "broadcast", "on"},
+                 {IP, "device", "lo"},          {IP, "dscp", "34"},
+                 {TCP, "congestion", "reno"},   {UDP, "ttl", "200"},
+                 {UDP, "fragment", "off"},      {FILES, "mode", "0660"},
+                 {FILES, "unlink", "on"}};
     struct pair pair;
+    char text[256] = "";
 
-    if (is_stream(template_of(state))) {
-        static const char text[] = "nodelay=off&keepalive=30s&user-timeout=9s&backlog=5"
-                                   "&sndbuf=32KiB&rcvbuf=32KiB&device=lo&dscp=34&congestion=reno";
-
-        dial_pair_with(template_of(state), text, text, &pair);
-        for (int which = LISTENER; which <= DIALED; which *= 2) {
-            assert_reads(end_of(&pair, which), "nodelay", "off");
-            assert_reads(end_of(&pair, which), "keepalive", "30s");
-            assert_reads(end_of(&pair, which), "user-timeout", "9s");
-            assert_reads(end_of(&pair, which), "backlog", "5");
-            assert_reads(end_of(&pair, which), "device", "lo");
-            assert_reads(end_of(&pair, which), "dscp", "34");
-            assert_reads(end_of(&pair, which), "congestion", "reno");
-            assert_reads(end_of(&pair, which), "rcvbuf", "32KiB");
+    for (size_t i = 0; i < COUNT(given); i++) {
+        if (is_of(given[i].wires, template_of(state))) {
+            snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s=%s",
+                     text[0] != '\0' ? "&" : "", given[i].name, given[i].value);
         }
-    } else {
-        static const char text[] = "peers=9&queue=8KiB&total=9KiB&strangers=10KiB&idle=500s"
-                                   "&sndbuf=32KiB&rcvbuf=32KiB&broadcast=on&device=lo&dscp=34"
-                                   "&ttl=200&fragment=off";
-
-        dial_pair_with(template_of(state), text, text, &pair);
+    }
+    dial_pair_with(template_of(state), text, text, &pair);
+    for (size_t i = 0; i < COUNT(given); i++) {
         for (int which = LISTENER; which <= DIALED; which *= 2) {
-            assert_reads(end_of(&pair, which), "peers", "9");
-            assert_reads(end_of(&pair, which), "queue", "8KiB");
-            assert_reads(end_of(&pair, which), "total", "9KiB");
-            assert_reads(end_of(&pair, which), "strangers", "10KiB");
-            assert_reads(end_of(&pair, which), "idle", "500s");
-            assert_reads(end_of(&pair, which), "broadcast", "on");
-            assert_reads(end_of(&pair, which), "device", "lo");
-            assert_reads(end_of(&pair, which), "dscp", "34");
-            assert_reads(end_of(&pair, which), "ttl", "200");
-            assert_reads(end_of(&pair, which), "fragment", "off");
-            assert_reads(end_of(&pair, which), "sndbuf", "32KiB");
+            if (is_of(given[i].wires, template_of(state))) {
+                assert_reads(end_of(&pair, which), given[i].name, given[i].value);
+            }
         }
     }
     close_pair(&pair);
@@ -171,21 +200,28 @@ static void addresses_can_be_dialed_and_agree(void **state)
     assert_reads(pair.server, "local", address);
     assert_ok(net_get(pair.client, "local", text, sizeof text));
     assert_reads(pair.server, "peer", text);
-    assert_true(number_of(pair.listener, "port") > 0);
-    assert_int_equal(number_of(pair.server, "port"), number_of(pair.listener, "port"));
-    assert_int_equal(number_of(pair.client, "port"), atoi(strrchr(text, ':') + 1));
+    if (is_of(IP, address)) {
+        assert_true(number_of(pair.listener, "port") > 0);
+        assert_int_equal(number_of(pair.server, "port"), number_of(pair.listener, "port"));
+        assert_int_equal(number_of(pair.client, "port"), atoi(strrchr(text, ':') + 1));
+    } else {
+        assert_code(net_get(pair.client, "port", text, sizeof text), NET_ADDRESS);
+    }
     assert_code(net_get(pair.listener, "peer", text, sizeof text), NET_MISUSE);
     assert_ok(net_get(pair.listener, "local", text, sizeof text));
     if (strstr(template_of(state), "*") != NULL) {
-        snprintf(address, sizeof address, "%.3s://*:%lld", template_of(state),
+        snprintf(address, sizeof address, "%.*s*:%lld",
+                 (int)(strchr(template_of(state), '*') - template_of(state)), template_of(state),
                  number_of(pair.listener, "port"));
     }
     assert_string_equal(text, address);
     for (int which = LISTENER; which <= DIALED; which *= 2) {
-        assert_reads(end_of(&pair, which), "scheme", is_stream(address) ? "tcp" : "udp");
+        snprintf(text, sizeof text, "%.*s", (int)(strchr(address, ':') - address), address);
+        assert_reads(end_of(&pair, which), "scheme", text);
         assert_code(net_set(end_of(&pair, which), "scheme", "tcp"), NET_MISUSE);
         assert_code(net_set(end_of(&pair, which), "local", "x"), NET_MISUSE);
-        assert_code(net_set(end_of(&pair, which), "port", "7"), NET_MISUSE);
+        assert_code(net_set(end_of(&pair, which), "port", "7"),
+                    is_of(IP, address) ? NET_MISUSE : NET_ADDRESS);
         assert_code(net_set(end_of(&pair, which), "bytes-sent", "0"), NET_MISUSE);
     }
     close_pair(&pair);
@@ -271,14 +307,16 @@ static void counters_are_exact(void **state)
     assert_int_equal(number_of(pair.server, "bytes-sent"), 60);
     assert_int_equal(number_of(pair.client, "bytes-received"), 60);
     assert_int_equal(number_of(pair.listener, "bytes-sent"), 0);
-    assert_int_equal(number_of(pair.client, "messages-sent"), stream ? 0 : 21);
-    assert_int_equal(number_of(pair.server, "messages-received"), stream ? 0 : 21);
-    assert_int_equal(number_of(pair.server, "messages-sent"), stream ? 0 : 20);
-    assert_int_equal(number_of(pair.client, "messages-received"), stream ? 0 : 20);
-    assert_int_equal(number_of(pair.client, "dropped-queue"), 0);
-    assert_int_equal(number_of(pair.server, "dropped-strangers"), 0);
-    assert_int_equal(number_of(pair.server, "truncated"), 0);
-    if (stream) {
+    if (is_of(IP | HUBS, template_of(state))) {
+        assert_int_equal(number_of(pair.client, "messages-sent"), stream ? 0 : 21);
+        assert_int_equal(number_of(pair.server, "messages-received"), stream ? 0 : 21);
+        assert_int_equal(number_of(pair.server, "messages-sent"), stream ? 0 : 20);
+        assert_int_equal(number_of(pair.client, "messages-received"), stream ? 0 : 20);
+        assert_int_equal(number_of(pair.client, "dropped-queue"), 0);
+        assert_int_equal(number_of(pair.server, "dropped-strangers"), 0);
+        assert_int_equal(number_of(pair.server, "truncated"), 0);
+    }
+    if (is_of(TCP, template_of(state))) {
         char text[32];
 
         assert_ok(net_get(pair.client, "rtt", text, sizeof text));
@@ -357,14 +395,16 @@ static void a_cancelled_socket_still_tells(void **state)
         net_socket *each = end_of(&pair, which);
 
         net_cancel(each);
-        assert_true(number_of(each, "port") > 0);
-        assert_ok(net_get(each, "local", text, sizeof text));
-        if (which != ACCEPTED || is_stream(template_of(state))) {
-            assert_ok(net_set(each, "sndbuf", "16KiB"));
-            assert_true(net_fd(each) >= 0);
-        } else {
-            assert_int_equal(net_fd(each), -1);
+        if (is_of(IP, template_of(state))) {
+            assert_true(number_of(each, "port") > 0);
         }
+        assert_ok(net_get(each, "local", text, sizeof text));
+        bool shares = which == ACCEPTED && !is_stream(template_of(state));
+
+        if (!shares && is_of(BUFFERED, template_of(state))) {
+            assert_ok(net_set(each, "sndbuf", "16KiB"));
+        }
+        assert_int_equal(net_fd(each) >= 0, !shares && is_of(SYSTEM, template_of(state)));
     }
     close_pair(&pair);
 }
@@ -376,13 +416,14 @@ int main(void)
         TEST(an_option_can_be_set_where_it_can_change),
         TEST(options_of_the_address_take_effect_and_pass_on),
         TEST(addresses_can_be_dialed_and_agree),
-        TEST(the_path_on_one_machine_is_large),
         TEST(counters_are_exact),
         TEST(net_get_counts_like_snprintf),
         TEST(what_is_wrong_is_told_and_changes_nothing),
         TEST(a_cancelled_socket_still_tells),
     };
-    const struct test streams[] = {TEST(a_congestion_control_is_one_that_the_system_has)};
+    const struct test ip[] = {TEST(the_path_on_one_machine_is_large)};
+    const struct test tcp[] = {TEST(a_congestion_control_is_one_that_the_system_has)};
 
-    return run_over(all_templates, tests) + run_over(stream_templates, streams);
+    return run_over(all_templates, tests) + run_over(ip_templates, ip) +
+           run_over(tcp_templates, tcp);
 }

@@ -236,5 +236,5 @@ int main(void)
         TEST(a_child_that_closes_leaves_the_parent_its_trains),
     };
 
-    return run_over(datagram_templates, tests);
+    return run_over(udp_templates, tests);
 }

@@ -247,5 +247,5 @@ int main(void)
         TEST(messages_to_several_peers_are_not_one_train),
     };
 
-    return run_over(datagram_templates, tests);
+    return run_over(udp_templates, tests);
 }

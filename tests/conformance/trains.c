@@ -488,5 +488,5 @@ int main(void)
     };
     static const char *const templates[] = {"udp://127.0.0.1:0", "udp://*:0", NULL};
 
-    return run_over(datagram_templates, tests) + run_over(templates, many_hosts);
+    return run_over(udp_templates, tests) + run_over(templates, many_hosts);
 }

@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 
 #define STREAMS   "tcp://127.0.0.1:0", "tcp://[::1]:0", "tcp://*:0", "unix://@"
-#define DATAGRAMS "udp://127.0.0.1:0", "udp://[::1]:0", "udp://*:0"
+#define DATAGRAMS "udp://127.0.0.1:0", "udp://[::1]:0", "udp://*:0", "unixgram://@"
 
 const char *const foreign_streams[] = {STREAMS, NULL};
 const char *const foreign_datagrams[] = {DATAGRAMS, NULL};
@@ -57,8 +57,30 @@ int foreign_listener(const char *template)
     int fd = foreign_bound(template);
 
     if (is_stream(template)) {
-        assert_int_equal(listen(fd, 16), 0);
+        assert_int_equal(listen(fd, FOREIGN_BACKLOG), 0);
     }
+    return fd;
+}
+
+/* A datagram socket of unix has a name only if it asks for one. */
+int foreign_dial(net_socket *listener)
+{
+    struct sockaddr any = {.sa_family = AF_UNIX};
+    struct sockaddr_storage name;
+    socklen_t length = sizeof name;
+    socklen_t size = sizeof(int);
+    int type = 0;
+
+    assert_int_equal(getsockname(net_fd(listener), (struct sockaddr *)&name, &length), 0);
+    assert_int_equal(getsockopt(net_fd(listener), SOL_SOCKET, SO_TYPE, &type, &size), 0);
+    if (name.ss_family != AF_UNIX || type == SOCK_STREAM) {
+        return raw_dial(listener);
+    }
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    assert_true(fd >= 0);
+    assert_int_equal(bind(fd, &any, sizeof any.sa_family), 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&name, length), 0);
     return fd;
 }
 
@@ -87,7 +109,7 @@ void dial_adopted(const char *template, struct pair *pair)
     char hi[8];
 
     pair->listener = assert_socket(net_listen(template));
-    pair->client = adopt_connection(raw_dial(pair->listener));
+    pair->client = adopt_connection(foreign_dial(pair->listener));
     if (!is_stream(template)) {
         assert_count(net_send(pair->client, "hi", 2, soon()), 2);
     }

@@ -9,12 +9,17 @@ extern const char *const foreign_streams[];
 extern const char *const foreign_datagrams[];
 extern const char *const foreign_sockets[];
 
+enum { FOREIGN_BACKLOG = 16 };
+
 bool is_unix(const char *template);
 
 /* A blocking socket of the template's kind, bound to its host and a port of the system's choice. */
 int foreign_bound(const char *template);
 /* The same, fit for net_listen. */
 int foreign_listener(const char *template);
+
+/* A connected socket of the same kind, to a listener of the library. It has a name. */
+int foreign_dial(net_socket *listener);
 
 /* fd://N and the options, which begin with `?` or are empty. Returns `address`. */
 char *foreign_address(int fd, const char *options, char address[ADDRESS_MAX]);

@@ -1,5 +1,6 @@
 /* Two ends that talk, threads that sit in a call, raw peers, children. */
 #include "support.h"
+#include "templates.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -340,6 +341,7 @@ int in_child(int (*body)(void *argument), void *argument)
     ssize_t got = read(ends[0], &result, 1);
 
     close(ends[0]);
+    templates_child_ended();
     if (got == 1) {
         return result;
     }

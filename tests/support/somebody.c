@@ -11,7 +11,7 @@ static void name_of(net_socket *socket, const char *property, char name[ADDRESS_
     char address[ADDRESS_MAX];
 
     assert_ok(net_get(socket, property, address, sizeof address));
-    strcpy(name, address + strlen("udp://"));
+    strcpy(name, strstr(address, "//") + 2);
 }
 
 void meet_somebody(net_socket *listener, struct somebody *who)

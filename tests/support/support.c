@@ -1,6 +1,7 @@
 /* Assertions, time, addresses, and the runner. */
 #define _GNU_SOURCE
 #include "support.h"
+#include "templates.h"
 
 #include <dirent.h>
 #include <net/if.h>
@@ -23,6 +24,18 @@ bool has_own_network(void)
     return own_network;
 }
 
+/* Unix datagrams are never dropped: their sender waits while ten of them lie unread, and where we
+ * may, for more. */
+static void make_room_for_datagrams(void)
+{
+    FILE *file = fopen("/proc/sys/net/unix/max_dgram_qlen", "we");
+
+    if (file != NULL) {
+        fputs("1000\n", file);
+        fclose(file);
+    }
+}
+
 /* Tests run side by side, and each frees and guesses ports: where the system allows it, every test
  * program has a loopback that nobody else uses. */
 __attribute__((constructor)) static void leave_the_network_of_the_machine(void)
@@ -37,6 +50,7 @@ __attribute__((constructor)) static void leave_the_network_of_the_machine(void)
         abort(); /* a network without a loopback is worse than the machine's */
     }
     close(fd);
+    make_room_for_datagrams();
     own_network = true;
 }
 
@@ -125,6 +139,15 @@ bool check_in_time(bool holds, const char *what, const char *file, int line)
     return false;
 }
 
+void check_blames(const char *verb, const char *address, const char *file, int line)
+{
+    char words[64];
+    const char *rest = strstr(address, "//");
+
+    snprintf(words, sizeof words, "%s %.*s", verb, (int)(rest - address) + 2, address);
+    check_says(net_error_text(), words, file, line);
+}
+
 void check_says(const char *text, const char *words, const char *file, int line)
 {
     if (strstr(text, words) == NULL) {
@@ -188,13 +211,6 @@ net_deadline soon(void)
 
 /* ---- Addresses ---- */
 
-#define STREAMS   "tcp://127.0.0.1:0", "tcp://[::1]:0", "tcp://*:0", "unix://@"
-#define DATAGRAMS "udp://127.0.0.1:0", "udp://[::1]:0", "udp://*:0", "unixgram://@"
-
-const char *const stream_templates[] = {STREAMS, NULL};
-const char *const datagram_templates[] = {DATAGRAMS, NULL};
-const char *const all_templates[] = {STREAMS, DATAGRAMS, NULL};
-
 /* A test, and what it is run over. */
 struct errand {
     void (*run)(void **state);
@@ -203,23 +219,7 @@ struct errand {
 
 const char *template_of(void **state)
 {
-    return ((const struct errand *)*state)->address;
-}
-
-bool is_stream(const char *address)
-{
-    static const char *const schemes[] = {"tcp:", "unix:", "mem:"};
-    static const char layer[] = "chaos+";
-    const char *scheme = address;
-    bool found = false;
-
-    if (strncmp(scheme, layer, strlen(layer)) == 0) {
-        scheme += strlen(layer);
-    }
-    for (size_t i = 0; i < COUNT(schemes); i++) {
-        found = found || strncmp(scheme, schemes[i], strlen(schemes[i])) == 0;
-    }
-    return found;
+    return template_instance(((const struct errand *)*state)->address);
 }
 
 long long number_of(net_socket *socket, const char *name)
@@ -298,6 +298,7 @@ static int threads_before;
 static int count_means(void **state)
 {
     (void)state;
+    templates_begin();
     descriptors_before = open_descriptors();
     threads_before = running_threads();
     return 0;
@@ -314,6 +315,8 @@ static int compare_means(void **state)
     double since = now_ms();
 
     (void)state;
+    bool clean = templates_end();
+
     while (!all_is_given_back() && elapsed_ms(since) < 5000.0 * slowness()) {
         nap(5);
     }
@@ -322,7 +325,7 @@ static int compare_means(void **state)
                     descriptors_before, open_descriptors(), threads_before, running_threads());
         return -1;
     }
-    return 0;
+    return clean ? 0 : -1;
 }
 
 /* The machine may stall at any place, for seconds, and no time that a test takes says that it did

@@ -34,6 +34,7 @@ void check_no_socket(net_socket *got, int expected, const char *call, const char
 void check_took(double ms, double least, double most, const char *file, int line);
 bool check_in_time(bool holds, const char *what, const char *file, int line);
 void check_says(const char *text, const char *words, const char *file, int line);
+void check_blames(const char *verb, const char *address, const char *file, int line);
 
 /* The call returns this negative code, and net_error() says the same. */
 #define assert_code(call, code) check_code((call), (code), #call, __FILE__, __LINE__)
@@ -53,11 +54,8 @@ void check_says(const char *text, const char *words, const char *file, int line)
 #define in_time(condition) check_in_time((condition), #condition, __FILE__, __LINE__)
 /* The sentence contains these words. */
 #define assert_says(words) check_says(net_error_text(), (words), __FILE__, __LINE__)
-
-/* ---- The network ---- */
-
-/* Whether the loopback is this program's alone. */
-bool has_own_network(void);
+/* The sentence names this verb, and a socket of the address's scheme. */
+#define assert_blames(verb, address) check_blames((verb), (address), __FILE__, __LINE__)
 
 /* ---- Who makes the calls ---- */
 
@@ -78,9 +76,18 @@ net_deadline soon(void);
 
 /* ---- Addresses, and tests run over each of them ---- */
 
-extern const char *const stream_templates[];   /* tcp: 127.0.0.1, ::1, every interface; NULL */
-extern const char *const datagram_templates[]; /* udp: the same; NULL */
+/* Lists end with NULL. */
+extern const char *const stream_templates[];
+extern const char *const datagram_templates[];
 extern const char *const all_templates[];
+/* Of these: hosts and ports, each of 127.0.0.1, ::1, every interface. */
+extern const char *const tcp_templates[];
+extern const char *const udp_templates[];
+extern const char *const ip_templates[];
+/* Sockets of the kernel's: descriptors, which other processes may have, and system calls. */
+extern const char *const kernel_templates[];
+extern const char *const kernel_streams[];
+extern const char *const kernel_datagrams[];
 
 struct test {
     const char *name;
@@ -98,10 +105,14 @@ struct test {
  * template; a test that leaves a descriptor open or a thread running fails. Returns the number of
  * failures. */
 int run_list(const char *const *templates, const struct test *tests, size_t count);
+/* Where a template leaves a name open, another address at each call, good until the test is over.
+ */
 const char *template_of(void **state);
 bool is_stream(const char *address);
+/* Whether it has a host and a port. */
+bool is_ip(const char *address);
 
-enum { ADDRESS_MAX = 160 };
+enum { ADDRESS_MAX = 256 };
 
 /* The address to dial in order to reach a listener; of a wildcard, by loopback. */
 void dial_address(net_socket *listener, char address[ADDRESS_MAX]);
@@ -188,6 +199,8 @@ int running_threads(void);
 /* Waits until poll(2) tells of one of these events, an error or a hang-up: what was sent has come
  * when the system says so, not when the call that sent it is over. */
 void await_events(int fd, short events);
+/* The same of what a socket tells, which may have no descriptor. */
+void await_ready(net_socket *socket, short events);
 /* Runs `body` in a forked child; returns what it returned (0 to 99), or 100 and more: the signal
  * that ended it. A child that hangs is ended by SIGALRM. */
 int in_child(int (*body)(void *argument), void *argument);
@@ -196,6 +209,22 @@ int in_child(int (*body)(void *argument), void *argument);
 int raw_dial(net_socket *listener);
 /* Closes it so that the peer sees a reset. */
 void raw_reset(int fd);
+
+/* Somebody who talks and ends as he likes: a plain descriptor where the wire has such, else a
+ * socket. */
+struct stranger {
+    int fd; /* -1: he is the socket */
+    net_socket *socket;
+};
+
+/* He calls and is accepted; the socket on our side. He has not read all that it said. */
+net_socket *meet_stranger(net_socket *listener, struct stranger *him);
+void stranger_says(const struct stranger *him, const char *words);
+/* Waits for the end of what we say to him. */
+void stranger_hears_end(const struct stranger *him);
+/* Gone, in order, or so that we see a reset. */
+void stranger_leaves(struct stranger *him);
+void stranger_breaks_off(struct stranger *him);
 
 /* A listener whose queue is full: a dial hangs there until somebody accepts the caller. */
 struct black_hole {

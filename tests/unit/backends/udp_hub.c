@@ -122,16 +122,15 @@ static int take(struct nf_peer *peer)
 static int take_stranger(struct nf_hub *hub, int from)
 {
     struct nf_addr expected = who(from);
-    struct nf_addr addr;
+    struct nf_sender sender;
     struct nf_addr to;
-    char room[NF_ADDR_NAME_MAX];
     int mark = 0;
 
     if (hub->strangers.first == NULL) {
         return -1;
     }
-    nf_hub_take_stranger(hub, &mark, sizeof mark, &addr, room, &to);
-    assert_true(nf_addr_equal(&addr, &expected));
+    nf_hub_take_stranger(hub, &mark, sizeof mark, &sender, &to);
+    assert_true(nf_addr_equal(&sender.addr, &expected));
     return mark;
 }
 

@@ -255,13 +255,12 @@ static void accept_one(struct model *model)
 static void receive_from_strangers(struct model *model)
 {
     int data[SIZE / sizeof(int)] = {0};
-    struct nf_addr from;
+    struct nf_sender from;
     struct nf_addr local;
-    char room[NF_ADDR_NAME_MAX];
-    size_t length = nf_hub_take_stranger(&model->hub, data, sizeof data, &from, room, &local);
+    size_t length = nf_hub_take_stranger(&model->hub, data, sizeof data, &from, &local);
 
-    assert_null(model->sender[number_of(&from)].peer);
-    check_datagram(model, number_of(&from), data, length);
+    assert_null(model->sender[number_of(&from.addr)].peer);
+    check_datagram(model, number_of(&from.addr), data, length);
 }
 
 static void receive(struct model *model, int number)

@@ -1,9 +1,9 @@
-/* A line of text from a unix socket. poll(2) knows no low-water mark there, and a sender may be out
- * of room when few bytes wait, one for each call of his. So the part of a line that is known to
+/* A line of text from a local stream. poll(2) knows no low-water mark there, and a sender may be
+ * out of room when few bytes wait, one for each call of his. So the part of a line that is known to
  * lack its delimiter is taken from the descriptor, and stashed until the rest comes or somebody
  * receives otherwise; never more than that. */
+#include "backends/stash.h"
 #include "backends/stream.h"
-#include "backends/unix.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 enum { FIRST_ROOM = 256 };
 
 /* Hand out the first `n` bytes of the stash. */
-static ssize_t hand_out(struct nf_unix_line *self, char *buffer, size_t n)
+static ssize_t hand_out(struct nf_local_line *self, char *buffer, size_t n)
 {
     memcpy(buffer, self->stash, n);
     self->stashed -= n;
@@ -27,7 +27,7 @@ static ssize_t hand_out(struct nf_unix_line *self, char *buffer, size_t n)
     return (ssize_t)n;
 }
 
-static int make_room(struct nf_unix_line *self, size_t size)
+static int make_room(struct nf_local_line *self, size_t size)
 {
     size_t room = self->room > 0 ? self->room : FIRST_ROOM;
 
@@ -45,7 +45,7 @@ static int make_room(struct nf_unix_line *self, size_t size)
 }
 
 /* So many bytes wait, and have no delimiter. */
-static ssize_t stash(struct nf_unix_line *self, size_t size, net_deadline deadline)
+static ssize_t stash(struct nf_local_line *self, size_t size, net_deadline deadline)
 {
     int code = make_room(self, self->stashed + size);
     ssize_t n = code < 0 ? code
@@ -62,7 +62,7 @@ static ssize_t stash(struct nf_unix_line *self, size_t size, net_deadline deadli
 }
 
 /* It is no line in so few bytes: whoever receives otherwise may have it. */
-static int refuse(struct nf_unix_line *self, size_t size)
+static int refuse(struct nf_local_line *self, size_t size)
 {
     atomic_store(&self->is_news, self->stashed > 0);
     nf_socket_ring(&self->line.head);
@@ -70,7 +70,7 @@ static int refuse(struct nf_unix_line *self, size_t size)
 }
 
 /* The delimiter is `n` bytes behind what is stashed. */
-static ssize_t take_line(struct nf_unix_line *self, char *buffer, size_t n, net_deadline deadline)
+static ssize_t take_line(struct nf_local_line *self, char *buffer, size_t n, net_deadline deadline)
 {
     size_t before = self->stashed;
     ssize_t taken = nf_stream_take(&self->line, buffer + before, n, NF_DONTWAIT, deadline);
@@ -83,7 +83,7 @@ static ssize_t take_line(struct nf_unix_line *self, char *buffer, size_t n, net_
 }
 
 /* What is stashed may have this delimiter, when it was searched for another. */
-static ssize_t search_stash(struct nf_unix_line *self, char *buffer, size_t size, int delimiter)
+static ssize_t search_stash(struct nf_local_line *self, char *buffer, size_t size, int delimiter)
 {
     size_t n = self->stashed < size ? self->stashed : size;
     const char *found = n > 0 ? memchr(self->stash, delimiter, n) : NULL;
@@ -94,7 +94,7 @@ static ssize_t search_stash(struct nf_unix_line *self, char *buffer, size_t size
     return self->stashed >= size ? refuse(self, size) : 0;
 }
 
-static ssize_t find(struct nf_unix_line *self, char *buffer, size_t size, int delimiter,
+static ssize_t find(struct nf_local_line *self, char *buffer, size_t size, int delimiter,
                     net_deadline deadline)
 {
     struct nf_line *line = &self->line;
@@ -143,10 +143,10 @@ static ssize_t fill(struct nf_line *line, char *buffer, size_t filled, size_t si
     return (ssize_t)filled;
 }
 
-ssize_t nf_unix_recv(struct nf_line *line, void *buffer, size_t size, int until,
-                     net_deadline deadline)
+ssize_t nf_stash_recv(struct nf_line *line, void *buffer, size_t size, int until,
+                      net_deadline deadline)
 {
-    struct nf_unix_line *self = (struct nf_unix_line *)line;
+    struct nf_local_line *self = (struct nf_local_line *)line;
 
     if (until >= 0) {
         return size > 0 ? find(self, buffer, size, until, deadline) : refuse(self, size);

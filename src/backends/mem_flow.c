@@ -1,0 +1,109 @@
+/* Bytes from one end of a stream inside the process to the other, and the news of them. */
+#include "backends/mem_flow.h"
+#include "os/futex.h"
+
+#include <string.h>
+
+enum { WORTHWHILE = 4 }; /* a writer is told of room from a quarter of all on */
+
+void nf_mem_ring(struct nf_mem_end *end)
+{
+    atomic_fetch_add(&end->visitors, 1);
+    net_socket *socket = atomic_load(&end->socket);
+
+    if (socket != NULL) {
+        nf_socket_ring(socket);
+    }
+    atomic_fetch_sub(&end->visitors, 1);
+}
+
+/* Told once: whoever goes on listening says so anew. */
+void nf_mem_tell_listener(struct nf_mem_side *side)
+{
+    const uint32_t listens = NF_MEM_SLEEPS | NF_MEM_WATCHES | NF_MEM_STARVES;
+    uint32_t state = atomic_fetch_and(&side->state, ~listens);
+
+    if ((state & NF_MEM_SLEEPS) != 0) {
+        atomic_fetch_add(&side->bell, 1);
+        nf_futex_wake(&side->bell, 1);
+    }
+    if ((state & NF_MEM_WATCHES) != 0) {
+        nf_mem_ring(side->end);
+    }
+}
+
+static size_t room(size_t waiting, size_t limit)
+{
+    return waiting < limit ? limit - waiting : 0;
+}
+
+bool nf_mem_is_writable(struct nf_mem_flow *flow)
+{
+    size_t limit = nf_mem_limit(flow);
+    size_t left = room(nf_mem_waiting(flow), limit);
+
+    return left > 0 && (left >= limit / WORTHWHILE || nf_mem_is(&flow->reader, NF_MEM_STARVES));
+}
+
+size_t nf_mem_put(struct nf_mem_flow *flow, const char *data, size_t size)
+{
+    uint64_t written = atomic_load_explicit(&flow->writer.count, memory_order_relaxed);
+    uint64_t read = atomic_load_explicit(&flow->reader.count, memory_order_acquire);
+    size_t left = room((size_t)(written - read), nf_mem_limit(flow));
+    size_t n = size < left ? size : left;
+    size_t at = (size_t)written & flow->mask;
+    size_t first = n < flow->mask + 1 - at ? n : flow->mask + 1 - at;
+
+    if (n == 0) {
+        return 0;
+    }
+    memcpy(flow->ring + at, data, first);
+    if (first < n) {
+        memcpy(flow->ring, data + first, n - first);
+    }
+    atomic_store(&flow->writer.count, written + n);
+    nf_mem_tell(&flow->reader);
+    return n;
+}
+
+size_t nf_mem_take(struct nf_mem_flow *flow, char *buffer, size_t size)
+{
+    uint64_t read = atomic_load_explicit(&flow->reader.count, memory_order_relaxed);
+    uint64_t written = atomic_load_explicit(&flow->writer.count, memory_order_acquire);
+    size_t waiting = (size_t)(written - read);
+    size_t n = size < waiting ? size : waiting;
+    size_t at = (size_t)read & flow->mask;
+    size_t first = n < flow->mask + 1 - at ? n : flow->mask + 1 - at;
+
+    if (n > 0 && buffer != NULL) {
+        memcpy(buffer, flow->ring + at, first);
+    }
+    if (first < n && buffer != NULL) {
+        memcpy(buffer + first, flow->ring, n - first);
+    }
+    if (n > 0) {
+        atomic_store(&flow->reader.count, read + n);
+    }
+    if (n > 0 && nf_mem_is(&flow->writer, NF_MEM_SLEEPS | NF_MEM_WATCHES) &&
+        nf_mem_is_writable(flow)) {
+        nf_mem_tell(&flow->writer);
+    }
+    return n;
+}
+
+size_t nf_mem_find(struct nf_mem_flow *flow, size_t known, size_t size, int delimiter)
+{
+    size_t start = (size_t)atomic_load_explicit(&flow->reader.count, memory_order_relaxed);
+
+    while (known < size) {
+        size_t at = (start + known) & flow->mask;
+        size_t n = size - known < flow->mask + 1 - at ? size - known : flow->mask + 1 - at;
+        const char *found = memchr(flow->ring + at, delimiter, n);
+
+        if (found != NULL) {
+            return known + (size_t)(found - (flow->ring + at)) + 1;
+        }
+        known += n;
+    }
+    return 0;
+}

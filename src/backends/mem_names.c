@@ -1,0 +1,84 @@
+/* A list under a lock. */
+#include "backends/mem_names.h"
+#include "name/path.h"
+#include "os/cause.h"
+#include "os/thread.h"
+
+#include <stdio.h>
+
+/* In a forked child the lock may be held by a thread that only the parent has. */
+void nf_mem_names_lock(struct nf_mem_names *names)
+{
+    int own = nf_process();
+    int seen = atomic_load(&names->process);
+
+    while (seen != own) {
+        if (seen != -own && atomic_compare_exchange_strong(&names->process, &seen, -own)) {
+            nf_mutex_init(&names->lock);
+            names->first = NULL;
+            atomic_store(&names->process, own);
+        } else {
+            nf_thread_yield();
+        }
+        seen = atomic_load(&names->process);
+    }
+    nf_mutex_lock(&names->lock);
+}
+
+void nf_mem_names_unlock(struct nf_mem_names *names)
+{
+    nf_mutex_unlock(&names->lock);
+}
+
+struct nf_mem_name *nf_mem_names_find(const struct nf_mem_names *names, const struct nf_addr *addr)
+{
+    struct nf_mem_name *name = names->first;
+
+    while (name != NULL && !nf_addr_equal(&name->addr, addr)) {
+        name = name->next;
+    }
+    return name;
+}
+
+int nf_mem_names_add(struct nf_mem_names *names, struct nf_mem_name *name, char *room)
+{
+    bool any = name->addr.size == 0;
+
+    do {
+        if (any) {
+            name->addr.name = room;
+            name->addr.size = (uint16_t)snprintf(room, NF_ADDR_NAME_MAX, "%u", ++names->counter);
+        } else if (nf_mem_names_find(names, &name->addr) != NULL) {
+            return nf_fail(NET_INUSE);
+        }
+    } while (any && nf_mem_names_find(names, &name->addr) != NULL);
+    name->next = names->first;
+    names->first = name;
+    return 0;
+}
+
+void nf_mem_names_remove(struct nf_mem_names *names, const struct nf_mem_name *name)
+{
+    struct nf_mem_name **link = &names->first;
+
+    while (*link != name) {
+        link = &(*link)->next;
+    }
+    *link = name->next;
+}
+
+int nf_mem_target(const struct nf_url *url, bool listening, struct nf_addr *addr, char *room)
+{
+    int size = nf_path_parse(url->target, url->target_length, room);
+
+    if (size < 0) {
+        return size;
+    }
+    if (size == 0 && !listening) {
+        return nf_fail_because(NET_ADDRESS, "a name is missing: %s:// is any, to listen on",
+                               url->scheme);
+    }
+    *addr = (struct nf_addr){.family = NF_MEM, .size = (uint16_t)size};
+    addr->name = room;
+    return 0;
+}

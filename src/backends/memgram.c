@@ -1,0 +1,278 @@
+/* memgram:// - datagrams inside the process: the hubs of udp without a descriptor. Who sends
+ * delivers, straight into the hub of him who has the name, so that nobody need be a postman. A
+ * dialed socket is an accepted peer, too: of a hub of its own, that nobody listens on.
+ *
+ * Lock order: that of the names, then that of one hub. A hub is found and locked with the names
+ * locked, and taken out of them before it is freed. */
+#include "backends/mem.h"
+#include "backends/mem_names.h"
+#include "backends/udp.h"
+#include "backends/udp_member.h"
+#include "os/thread.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const nf_words words = (NF_HUB_WORDS & ~NF_WORD(NF_ADMIT)) | NF_WORD(NF_SCHEME) |
+                              NF_WORD(NF_LOCAL) | NF_WORD(NF_PEER) | NF_WORD(NF_BYTES_SENT) |
+                              NF_WORD(NF_BYTES_RECEIVED);
+
+enum { MOST = 65507 }; /* bytes of a datagram, as of udp over IPv4 */
+
+static struct nf_mem_names names = NF_MEM_NAMES_INIT;
+
+/* Where a hub stands among the names. */
+struct place {
+    struct nf_mem_name entry;
+    int process;  /* whose names these are */
+    int64_t idle; /* as the address of a dialed socket had it */
+    char name[NF_ADDR_NAME_MAX];
+};
+
+static const struct nf_backend memgram_listener;
+static const struct nf_backend memgram_peer;
+
+/* ---- Sending ---- */
+
+static struct nf_letter *write_letter(const net_slice *slices, int count)
+{
+    static const struct nf_addr unknown = {0};
+    size_t size = 0;
+
+    for (int i = 0; i < count; i++) {
+        size += slices[i].size;
+    }
+    if (size > MOST) {
+        nf_fail_because(NET_TOOBIG, "%zu bytes; the most is %d", size, MOST);
+        return NULL;
+    }
+    struct nf_letter *letter = nf_letter_new(NULL, size, size, &unknown);
+
+    if (letter == NULL) {
+        nf_fail_because(NET_LIMIT, "no memory");
+        return NULL;
+    }
+    unsigned char *at = letter->data;
+
+    for (int i = 0; i < count; i++) {
+        if (slices[i].size > 0) {
+            memcpy(at, slices[i].data, slices[i].size);
+            at += slices[i].size;
+        }
+    }
+    return letter;
+}
+
+/* The hub that has a name, locked; or NULL. */
+static struct nf_hub *lock_hub_of(const struct nf_addr *name)
+{
+    nf_mem_names_lock(&names);
+    struct nf_mem_name *entry = nf_mem_names_find(&names, name);
+    struct nf_hub *hub = entry != NULL ? entry->owner : NULL;
+
+    if (hub != NULL) {
+        nf_mutex_lock(&hub->lock);
+    }
+    nf_mem_names_unlock(&names);
+    return hub;
+}
+
+static ssize_t deliver(struct nf_hub *from, const struct nf_addr *to, const net_slice *slices,
+                       int count)
+{
+    struct nf_letter *letter = write_letter(slices, count);
+
+    if (letter == NULL) {
+        return nf_cause_pending()->code;
+    }
+    ssize_t size = (ssize_t)letter->size;
+    struct nf_hub *hub = lock_hub_of(to);
+
+    if (hub == NULL) {
+        nf_letter_free(letter);
+        return nf_fail_because(NET_REFUSED, "nobody has that name");
+    }
+    nf_hub_deliver(hub, &from->name, nf_table_hash(&hub->table, &from->name), letter, nf_now());
+    nf_mutex_unlock(&hub->lock);
+    return size;
+}
+
+/* ---- Hubs ---- */
+
+/* In a forked child the names are others. Whoever found the hub before holds its lock still. */
+static void leave(struct nf_hub *hub)
+{
+    struct place *place = hub->place;
+
+    if (place->process == nf_process()) {
+        nf_mem_names_lock(&names);
+        nf_mem_names_remove(&names, &place->entry);
+        nf_mem_names_unlock(&names);
+        nf_mutex_lock(&hub->lock);
+        nf_mutex_unlock(&hub->lock);
+    }
+    free(place);
+}
+
+static const struct nf_hub_post post = {.send = deliver, .close = leave};
+
+/* A name, and a hub that has it and that nobody finds yet. */
+static int open_hub(net_socket *socket, const struct nf_target *target, struct nf_addr *name)
+{
+    struct place *place = calloc(1, sizeof *place);
+
+    if (place == NULL) {
+        return nf_fail_because(NET_LIMIT, "no memory");
+    }
+    if (name->size > 0) {
+        memcpy(place->name, name->name, name->size);
+    }
+    place->process = nf_process();
+    place->entry.addr = *name;
+    place->entry.addr.name = place->name;
+    nf_mem_names_lock(&names);
+    int code = nf_mem_names_add(&names, &place->entry, place->name);
+
+    nf_mem_names_unlock(&names);
+    if (code == 0) {
+        struct nf_addr own = place->entry.addr;
+
+        code = nf_addr_keep(&own);
+        code = code == 0 ? nf_hub_open(socket, target, -1, &own, &memgram_peer) : code;
+        if (code < 0) {
+            nf_mem_names_lock(&names);
+            nf_mem_names_remove(&names, &place->entry);
+            nf_mem_names_unlock(&names);
+        }
+    }
+    if (code < 0) {
+        free(place);
+        return code;
+    }
+    nf_hub_of(socket)->post = &post;
+    nf_hub_of(socket)->place = place;
+    return 0;
+}
+
+/* From now on others deliver to it. */
+static void open_to_others(struct nf_hub *hub)
+{
+    nf_mem_names_lock(&names);
+    ((struct place *)hub->place)->entry.owner = hub;
+    nf_mem_names_unlock(&names);
+}
+
+static int memgram_listen(net_socket *socket, const struct nf_target *target, net_deadline deadline)
+{
+    char room[NF_ADDR_NAME_MAX];
+    struct nf_addr name;
+    int code = nf_mem_target(&target->url, true, &name, room);
+
+    (void)deadline;
+    if (code == 0) {
+        code = open_hub(socket, target, &name);
+    }
+    if (code == 0) {
+        open_to_others(nf_hub_of(socket));
+    }
+    return code;
+}
+
+/* The one whom it dialed is admitted and accepted at once, and never silent too long. */
+static int memgram_connect(net_socket *socket, const struct nf_target *target,
+                           net_deadline deadline)
+{
+    char room[NF_ADDR_NAME_MAX];
+    struct nf_addr to;
+    struct nf_addr any = {.family = NF_MEM};
+    int code = nf_mem_target(&target->url, false, &to, room);
+
+    (void)deadline;
+    if (code == 0) {
+        code = open_hub(socket, target, &any);
+    }
+    if (code < 0) {
+        return code;
+    }
+    struct nf_hub *hub = nf_hub_of(socket);
+
+    code = nf_hub_admit(hub, &to);
+    if (code < 0) {
+        nf_hub_free(hub);
+        return code;
+    }
+    nf_hub_accept(hub, (struct nf_peer *)socket, nf_now());
+    hub->listener = NULL;
+    atomic_store(&hub->members, 1);
+    ((struct place *)hub->place)->idle = hub->bound[NF_IDLE];
+    hub->bound[NF_IDLE] = 0;
+    open_to_others(hub);
+    return 0;
+}
+
+static int memgram_property(net_socket *socket, enum nf_word word, struct nf_value *value,
+                            bool write)
+{
+    if (word == NF_IDLE && !write) {
+        value->number = ((struct place *)nf_hub_of(socket)->place)->idle;
+        return 0;
+    }
+    return nf_peer_property(socket, word, value, write);
+}
+
+static const struct nf_backend memgram_listener = {
+    .scheme = "memgram",
+    .size = sizeof(struct nf_member),
+    .words = words,
+    .listener = &memgram_listener,
+    .open = memgram_listen,
+    .resolve = nf_mem_resolve,
+    .accept = nf_listener_accept,
+    .send = nf_refuse_send,
+    .recv = nf_refuse_recv,
+    .send_messages = nf_listener_send_messages,
+    .recv_messages = nf_listener_recv_messages,
+    .shutdown = nf_refuse_shutdown,
+    .cancel = nf_member_cancel,
+    .close = nf_listener_close,
+    .property = nf_listener_property,
+    .ready = nf_listener_ready,
+};
+
+static const struct nf_backend memgram_peer = {
+    .scheme = "memgram",
+    .size = sizeof(struct nf_peer),
+    .words = words,
+    .listener = &memgram_listener,
+    .open = nf_refuse_open,
+    .resolve = nf_mem_resolve,
+    .accept = nf_refuse_accept,
+    .send = nf_peer_send,
+    .recv = nf_peer_recv,
+    .send_messages = nf_peer_send_messages,
+    .recv_messages = nf_peer_recv_messages,
+    .shutdown = nf_refuse_shutdown,
+    .cancel = nf_member_cancel,
+    .close = nf_peer_close,
+    .property = nf_peer_property,
+    .ready = nf_peer_ready,
+};
+
+const struct nf_backend nf_memgram = {
+    .scheme = "memgram",
+    .size = sizeof(struct nf_peer),
+    .words = words,
+    .listener = &memgram_listener,
+    .open = memgram_connect,
+    .resolve = nf_mem_resolve,
+    .accept = nf_refuse_accept,
+    .send = nf_peer_send,
+    .recv = nf_peer_recv,
+    .send_messages = nf_peer_send_messages,
+    .recv_messages = nf_peer_recv_messages,
+    .shutdown = nf_refuse_shutdown,
+    .cancel = nf_member_cancel,
+    .close = nf_peer_close,
+    .property = memgram_property,
+    .ready = nf_peer_ready,
+};

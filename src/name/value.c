@@ -1,0 +1,337 @@
+/* The grammar of values: what stands behind the = of an option, and what net_get prints. */
+#include "name/endpoint.h"
+#include "name/path.h"
+#include "name/rule.h"
+#include "name/url.h"
+#include "os/cause.h"
+
+#include <string.h>
+
+/* What an accept can be made to fail with. */
+static const struct {
+    char name[16];
+    int code;
+} failures[] = {{"NET_LIMIT", NET_LIMIT},
+                {"NET_SYSTEM", NET_SYSTEM},
+                {"NET_DENIED", NET_DENIED},
+                {"NET_RESET", NET_RESET}};
+
+enum { FAILURES = sizeof failures / sizeof failures[0] };
+
+/* The units of a kind, the smallest first. */
+static const struct unit {
+    const char *name;
+    int64_t factor;
+} durations[] = {{"ms", 1}, {"s", NF_SECOND}, {NULL, 0}},
+  sizes[] = {{"B", 1}, {"KiB", NF_KIB}, {"MiB", NF_MIB}, {"GiB", NF_GIB}, {NULL, 0}};
+
+static const struct unit *units_of(int kind)
+{
+    return kind == DURATION ? durations : sizes;
+}
+
+static void print_units(struct nf_text *text, const struct unit *units, int64_t number)
+{
+    const struct unit *best = units;
+
+    for (const struct unit *unit = units; unit->name != NULL; unit++) {
+        if (number % unit->factor == 0) {
+            best = unit;
+        }
+    }
+    nf_text_add(text, "%lld%s", (long long)(number / best->factor), best->name);
+}
+
+/* As few decimals as tell it. */
+static void print_share(struct nf_text *text, int64_t millionths)
+{
+    int digits = 6;
+
+    while (digits > 0 && millionths % 10 == 0) {
+        millionths /= 10;
+        digits--;
+    }
+    if (digits == 0) {
+        nf_text_add(text, "%d", (int)millionths);
+    } else {
+        nf_text_add(text, "0.%0*d", digits, (int)millionths);
+    }
+}
+
+static const char *name_of_code(int code)
+{
+    int i = 0;
+
+    while (i < FAILURES - 1 && failures[i].code != code) {
+        i++;
+    }
+    return failures[i].name;
+}
+
+void nf_value_print(struct nf_text *text, enum nf_word word, const struct nf_value *value)
+{
+    int kind = nf_rules[word].kind;
+    bool off = value->number == 0 && (kind == SWITCH || kind == DURATION || kind == INTERFACE ||
+                                      kind == LIMIT || kind == CODE);
+    char name[NF_ZONE_MAX];
+
+    switch (off ? OFF : kind) {
+    case OFF:
+        nf_text_add(text, "off");
+        break;
+    case SWITCH:
+        nf_text_add(text, "on");
+        break;
+    case DURATION:
+        print_units(text, durations, value->number);
+        break;
+    case SIZE:
+    case LIMIT:
+        print_units(text, sizes, value->number);
+        break;
+    case COUNT:
+        nf_text_add(text, "%lld", (long long)value->number);
+        break;
+    case MICROSECONDS:
+        nf_text_add(text, "%lldus", (long long)value->number);
+        break;
+    case TEXT:
+        nf_text_add(text, "%s", value->scheme != NULL ? value->scheme : value->text);
+        break;
+    case INTERFACE:
+        nf_zone_name((uint32_t)value->number, name);
+        nf_text_add(text, "%s", name);
+        break;
+    case MODE:
+        nf_text_add(text, "%04o", (unsigned)value->number);
+        break;
+    case SHARE:
+        print_share(text, value->number);
+        break;
+    case CODE:
+        nf_text_add(text, "%s", name_of_code((int)value->number));
+        break;
+    case ADDRESS:
+        if (value->scheme != NULL) {
+            nf_text_add(text, "%s://", value->scheme);
+        }
+        if (value->addr.family == NF_NOWHERE) {
+            nf_text_add(text, "off");
+        } else if (value->has_port) {
+            nf_print_addr(text, &value->addr);
+        } else {
+            nf_print_host(text, &value->addr);
+        }
+        break;
+    }
+}
+
+/* Quote the value refused, and say what would do. */
+static int refuse(enum nf_word word, const char *text, size_t length, const char *advice)
+{
+    return nf_fail_because(NET_ADDRESS, "%s takes %s, not '%.*s'", nf_rules[word].name, advice,
+                           length > 64 ? 64 : (int)length, text);
+}
+
+static int refuse_range(enum nf_word word, const char *text, size_t length, int64_t nearest)
+{
+    char printed[64];
+    struct nf_text fit;
+    struct nf_value value = {.number = nearest};
+
+    nf_text_begin(&fit, printed, sizeof printed);
+    nf_value_print(&fit, word, &value);
+    return nf_fail_because(NET_ADDRESS, "%s cannot be '%.*s': the nearest that fits is %s",
+                           nf_rules[word].name, length > 64 ? 64 : (int)length, text, printed);
+}
+
+static int parse_switch(enum nf_word word, const char *text, size_t length, int64_t *number)
+{
+    if (length == 2 && memcmp(text, "on", 2) == 0) {
+        *number = 1;
+        return 0;
+    }
+    if (length == 3 && memcmp(text, "off", 3) == 0) {
+        *number = 0;
+        return 0;
+    }
+    return refuse(word, text, length, "on or off");
+}
+
+/* The factor of what stands after the digits; 0 when it is no unit of this kind. */
+static int64_t factor_of(int kind, const char *text, size_t length)
+{
+    if (length == 0) {
+        return kind == DURATION ? 0 : 1;
+    }
+    if (kind == COUNT) {
+        return 0;
+    }
+    for (const struct unit *unit = units_of(kind); unit->name != NULL; unit++) {
+        if (strlen(unit->name) == length && memcmp(unit->name, text, length) == 0) {
+            return unit->factor;
+        }
+    }
+    return 0;
+}
+
+static int parse_number(enum nf_word word, const char *text, size_t length, int64_t *number)
+{
+    const struct nf_rule *rule = &nf_rules[word];
+    static const char *const advice[] = {[DURATION] = "a number with a unit, as in 500ms or 30s",
+                                         [SIZE] =
+                                             "a number of bytes, perhaps with a unit, as in 64KiB",
+                                         [LIMIT] = "off, or a number of bytes, as in 10KiB",
+                                         [COUNT] = "a number"};
+    int64_t value = 0;
+    size_t digits = 0;
+
+    while (digits < length && text[digits] >= '0' && text[digits] <= '9') {
+        if (value <= NF_UNLIMITED) {
+            value = value * 10 + (text[digits] - '0');
+        }
+        digits++;
+    }
+    int64_t factor = factor_of(rule->kind, text + digits, length - digits);
+
+    if (digits == 0 || factor == 0) {
+        return refuse(word, text, length, advice[rule->kind]);
+    }
+    if (value > rule->most / factor) {
+        return refuse_range(word, text, length, rule->most);
+    }
+    value *= factor;
+    if (value < rule->least) {
+        return refuse_range(word, text, length, rule->least);
+    }
+    if (value % rule->step != 0) {
+        return refuse_range(word, text, length, value - value % rule->step);
+    }
+    *number = value;
+    return 0;
+}
+
+/* Octal, as chmod(1) takes them. */
+static int parse_mode(enum nf_word word, const char *text, size_t length, int64_t *number)
+{
+    int64_t value = 0;
+    bool good = length > 0 && length <= 4;
+
+    for (size_t i = 0; i < length && good; i++) {
+        good = text[i] >= '0' && text[i] <= '7';
+        value = value * 8 + (text[i] - '0');
+    }
+    if (!good || value > nf_rules[word].most) {
+        return refuse(word, text, length, "permissions in octal, as in 0660");
+    }
+    *number = value;
+    return 0;
+}
+
+/* 0, 1, or 0. and up to six digits. */
+static int parse_share(enum nf_word word, const char *text, size_t length, int64_t *number)
+{
+    int64_t unit = NF_WHOLE;
+    int64_t value = 0;
+    bool good = length > 0 && length <= 8 && (length == 1 || (length > 2 && text[1] == '.'));
+
+    for (size_t i = 0; i < length && good; i += i == 0 ? 2 : 1, unit /= 10) {
+        good = text[i] >= '0' && text[i] <= '9';
+        value += (text[i] - '0') * unit;
+    }
+    if (!good || value > NF_WHOLE) {
+        return refuse(word, text, length, "a share from 0 to 1, as in 0.05");
+    }
+    *number = value;
+    return 0;
+}
+
+static int parse_code(enum nf_word word, const char *text, size_t length, int64_t *number)
+{
+    for (int i = 0; i < FAILURES; i++) {
+        if (strlen(failures[i].name) == length && memcmp(failures[i].name, text, length) == 0) {
+            *number = failures[i].code;
+            return 0;
+        }
+    }
+    return refuse(word, text, length, "off, NET_LIMIT, NET_SYSTEM, NET_DENIED or NET_RESET");
+}
+
+static int parse_source(const char *text, size_t length, struct nf_value *value)
+{
+    struct nf_host host;
+    int code = nf_host_parse_source(text, length, &host);
+
+    if (code == 0) {
+        code = nf_host_find_zone(&host);
+    }
+    if (code == 0) {
+        value->addr = host.addr;
+        value->has_port = host.has_port;
+    }
+    return code;
+}
+
+/* A peer of a unix socket. */
+static int parse_path(const char *text, size_t length, struct nf_value *value)
+{
+    int size = nf_path_parse(text, length, value->name);
+
+    if (size >= 0) {
+        value->name[0] = *text == '@' ? '\0' : value->name[0];
+        value->addr =
+            (struct nf_addr){.family = NF_UNIX, .size = (uint16_t)size, .name = value->name};
+    }
+    return size < 0 ? size : 0;
+}
+
+/* A name; whether the system knows it is asked of an interface now, and of others when it is used.
+ */
+static int parse_name(enum nf_word word, const char *text, size_t length, struct nf_value *value)
+{
+    bool good = length > 0 && length < sizeof value->text;
+
+    if (good) {
+        memcpy(value->text, text, length);
+    }
+    if (good && nf_rules[word].kind == INTERFACE) {
+        value->number = nf_zone_index(value->text);
+        good = value->number != 0;
+    }
+    return good ? 0 : refuse(word, text, length, "a name that this system knows");
+}
+
+int nf_value_parse(enum nf_word word, const char *text, size_t length, struct nf_value *value)
+{
+    bool off = length == 3 && memcmp(text, "off", 3) == 0;
+
+    memset(value, 0, sizeof *value);
+    switch (nf_rules[word].kind) {
+    case SWITCH:
+        return parse_switch(word, text, length, &value->number);
+    case DURATION:
+    case LIMIT:
+        return off ? 0 : parse_number(word, text, length, &value->number);
+    case MODE:
+        return parse_mode(word, text, length, &value->number);
+    case SHARE:
+        return parse_share(word, text, length, &value->number);
+    case CODE:
+        return off ? 0 : parse_code(word, text, length, &value->number);
+    case ADDRESS:
+        if (word == NF_ADMIT && length > 0 && (*text == '/' || *text == '@')) {
+            return parse_path(text, length, value);
+        }
+        if (off || parse_source(text, length, value) == 0) {
+            return 0;
+        }
+        return word == NF_ADMIT ? refuse(word, text, length, "the address of a peer, HOST:PORT")
+                                : NET_ADDRESS;
+    case INTERFACE:
+        return off ? 0 : parse_name(word, text, length, value);
+    case TEXT:
+        return parse_name(word, text, length, value);
+    default:
+        return parse_number(word, text, length, &value->number);
+    }
+}

@@ -1,0 +1,157 @@
+/* wrap: syscall malloc calloc realloc socket socketpair pipe pipe2 eventfd close poll ppoll */
+/* driven: skip, it counts the system calls of calls that block */
+/* What a conversation inside the process costs: no descriptor at any time, no memory for sends and
+ * receives, and no system call while nobody sleeps. */
+#include "support.h"
+
+#include <poll.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+
+static __thread bool counting;
+static __thread int calls;
+static __thread int allocations;
+static __thread int descriptors;
+
+static void count(int *counter)
+{
+    *counter += counting ? 1 : 0;
+}
+
+/* What a futex(2) takes. */
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+long __wrap_syscall(long number, ...)
+{
+    enum { MOST = 6 };
+    va_list list;
+    long argument[MOST];
+
+    count(&calls);
+    va_start(list, number);
+    for (int i = 0; i < MOST; i++) {
+        argument[i] = va_arg(list, long);
+    }
+    va_end(list);
+    return __real_syscall(number, argument[0], argument[1], argument[2], argument[3], argument[4],
+                          argument[5]);
+}
+
+#define COUNTED(counter, type, name, parameters, arguments)                                        \
+    type __real_##name parameters;                                                                 \
+    type __wrap_##name parameters;                                                                 \
+    type __wrap_##name parameters                                                                  \
+    {                                                                                              \
+        count(&(counter));                                                                         \
+        return __real_##name arguments;                                                            \
+    }
+
+COUNTED(allocations, void *, malloc, (size_t size), (size))
+COUNTED(allocations, void *, calloc, (size_t n, size_t size), (n, size))
+COUNTED(allocations, void *, realloc, (void *old, size_t size), (old, size))
+COUNTED(descriptors, int, socket, (int domain, int type, int protocol), (domain, type, protocol))
+COUNTED(descriptors, int, socketpair, (int domain, int type, int protocol, int *fds),
+        (domain, type, protocol, fds))
+COUNTED(descriptors, int, pipe, (int *fds), (fds))
+COUNTED(descriptors, int, pipe2, (int *fds, int flags), (fds, flags))
+COUNTED(descriptors, int, eventfd, (unsigned initial, int flags), (initial, flags))
+COUNTED(descriptors, int, close, (int fd), (fd))
+COUNTED(calls, int, poll, (struct pollfd * set, nfds_t n, int timeout), (set, n, timeout))
+COUNTED(calls, int, ppoll,
+        (struct pollfd * set, nfds_t n, const struct timespec *timeout, const sigset_t *mask),
+        (set, n, timeout, mask))
+
+static char in[256];
+
+static void begin_to_count(void)
+{
+    calls = allocations = descriptors = 0;
+    counting = true;
+}
+
+static void nobody_sleeps_and_nobody_is_called(void **state)
+{
+    struct pair pair;
+
+    (void)state;
+    dial_pair("mem://", &pair);
+    begin_to_count();
+    for (int i = 0; i < 1000; i++) {
+        net_send(pair.client, "a line\nand more", 15, soon());
+        net_recv_until(pair.server, in, sizeof in, '\n', soon());
+        net_recv(pair.server, in, sizeof in, NET_NOW);
+        net_recv(pair.server, in, sizeof in, NET_NOW);
+        net_send(pair.server, "answer", 6, NET_FOREVER);
+        net_recv_all(pair.client, in, 6, NET_FOREVER);
+        net_recv_until(pair.client, in, sizeof in, '\n', NET_NOW);
+    }
+    counting = false;
+    assert_int_equal(number_of(pair.client, "bytes-received"), 6000);
+    assert_int_equal(number_of(pair.server, "bytes-received"), 15000);
+    assert_int_equal(calls, 0);
+    assert_int_equal(allocations, 0);
+    close_pair(&pair);
+}
+
+static void no_descriptor_is_opened_from_beginning_to_end(void **state)
+{
+    struct pair pair;
+    int before = open_descriptors();
+
+    (void)state;
+    begin_to_count();
+    dial_pair("mem://", &pair);
+    net_send(pair.client, "hello", 5, soon());
+    net_recv(pair.server, in, sizeof in, soon());
+    net_recv(pair.server, in, sizeof in, net_after(5));
+    counting = false;
+    assert_int_equal(descriptors, 0);
+    assert_int_equal(open_descriptors(), before);
+    assert_int_equal(net_fd(pair.listener), -1);
+    assert_int_equal(net_fd(pair.client), -1);
+    assert_int_equal(net_fd(pair.server), -1);
+    begin_to_count();
+    net_cancel(pair.server);
+    close_pair(&pair);
+    counting = false;
+    assert_int_equal(descriptors, 0);
+}
+
+/* A line that is longer than what may wait is the one thing that takes memory. */
+static void only_a_very_long_line_takes_memory(void **state)
+{
+    enum { SIZE = 400 * 1024 };
+    static char line[SIZE];
+    struct pair pair;
+
+    (void)state;
+    dial_pair("mem://", &pair);
+    begin_to_count();
+    size_t sent = fill(pair.client);
+
+    counting = false;
+    assert_int_equal(allocations, 0);
+    assert_in_range(sent, 1, SIZE - 1);
+    begin_to_count();
+    net_recv_until(pair.server, line, SIZE, '\n', NET_NOW);
+    counting = false;
+    assert_code(net_error(), NET_TIMEOUT);
+    assert_in_range(allocations, 1, 10);
+    assert_int_equal(number_of(pair.server, "bytes-received"), 0);
+    assert_int_equal(fill(pair.client), sent);
+    assert_count(net_recv_all(pair.server, line, 2 * sent, soon()), 2 * sent);
+    assert_true(line[0] == 'f' && line[2 * sent - 1] == 'f');
+    close_pair(&pair);
+}
+
+int main(void)
+{
+    static const struct test tests[] = {
+        TEST(nobody_sleeps_and_nobody_is_called),
+        TEST(no_descriptor_is_opened_from_beginning_to_end),
+        TEST(only_a_very_long_line_takes_memory),
+    };
+
+    return run_once(tests);
+}

@@ -1,0 +1,162 @@
+/* The addresses that tests are run over, and the files that some of them name. */
+#define _GNU_SOURCE
+#include "templates.h"
+#include "support.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* PATH stands for a file that does not exist yet, in a directory of the test. */
+#define PATH "{path}"
+
+#define TCP      "tcp://127.0.0.1:0", "tcp://[::1]:0", "tcp://*:0"
+#define UDP      "udp://127.0.0.1:0", "udp://[::1]:0", "udp://*:0"
+#define UNIX     "unix://@", "unix://" PATH
+#define UNIXGRAM "unixgram://@", "unixgram://" PATH
+
+#define KERNEL_STREAMS   TCP, UNIX
+#define KERNEL_DATAGRAMS UDP, UNIXGRAM
+#define STREAMS          KERNEL_STREAMS, "mem://", "chaos+tcp://127.0.0.1:0"
+#define DATAGRAMS        KERNEL_DATAGRAMS, "memgram://", "chaos+udp://127.0.0.1:0"
+
+const char *const stream_templates[] = {STREAMS, NULL};
+const char *const datagram_templates[] = {DATAGRAMS, NULL};
+const char *const all_templates[] = {STREAMS, DATAGRAMS, NULL};
+const char *const tcp_templates[] = {TCP, NULL};
+const char *const udp_templates[] = {UDP, NULL};
+const char *const ip_templates[] = {TCP, UDP, NULL};
+const char *const kernel_streams[] = {KERNEL_STREAMS, NULL};
+const char *const kernel_datagrams[] = {KERNEL_DATAGRAMS, NULL};
+const char *const kernel_templates[] = {KERNEL_STREAMS, KERNEL_DATAGRAMS, NULL};
+
+/* ---- What an address is ---- */
+
+static bool is_of(const char *address, const char *const *schemes, size_t count)
+{
+    static const char layer[] = "chaos+";
+    bool found = false;
+
+    if (strncmp(address, layer, strlen(layer)) == 0) {
+        address += strlen(layer);
+    }
+    for (size_t i = 0; i < count; i++) {
+        found = found || strncmp(address, schemes[i], strlen(schemes[i])) == 0;
+    }
+    return found;
+}
+
+bool is_stream(const char *address)
+{
+    static const char *const schemes[] = {"tcp:", "unix:", "mem:"};
+
+    return is_of(address, schemes, COUNT(schemes));
+}
+
+bool is_ip(const char *address)
+{
+    static const char *const schemes[] = {"tcp:", "udp:"};
+
+    return is_of(address, schemes, COUNT(schemes));
+}
+
+/* ---- Names that a template leaves open ---- */
+
+enum { INSTANCES = 64 /* in use at once; a test asks for fewer */ };
+
+static struct {
+    char text[INSTANCES][ADDRESS_MAX];
+    unsigned count;
+    char directory[64]; /* empty: not made yet */
+} names;
+
+void templates_begin(void)
+{
+    names.directory[0] = '\0';
+}
+
+static const char *directory(void)
+{
+    if (names.directory[0] == '\0') {
+        strcpy(names.directory, "/tmp/netfacade-XXXXXX");
+        assert_non_null(mkdtemp(names.directory));
+    }
+    return names.directory;
+}
+
+const char *template_instance(const char *address)
+{
+    const char *open = address != NULL ? strstr(address, PATH) : NULL;
+
+    if (open == NULL) {
+        return address;
+    }
+    char *text = names.text[names.count % INSTANCES];
+
+    names.count++;
+    snprintf(text, ADDRESS_MAX, "%.*s%s/%u%s", (int)(open - address), address, directory(),
+             names.count, open + strlen(PATH));
+    return text;
+}
+
+/* Removes the files of the test that are `such`; how many there were. */
+static int remove_files(bool (*such)(const char *path))
+{
+    DIR *entries = names.directory[0] != '\0' ? opendir(names.directory) : NULL;
+    int count = 0;
+
+    if (entries == NULL) {
+        return 0;
+    }
+    for (struct dirent *each = readdir(entries); each != NULL; each = readdir(entries)) {
+        char path[ADDRESS_MAX];
+        bool is_file = strcmp(each->d_name, ".") != 0 && strcmp(each->d_name, "..") != 0;
+
+        snprintf(path, sizeof path, "%s/%.64s", names.directory, each->d_name);
+        if (is_file && such(path)) {
+            unlink(path);
+            count++;
+        }
+    }
+    closedir(entries);
+    return count;
+}
+
+/* Whatever type of socket it was: a live one of another type answers differently. */
+static bool is_nobodys(const char *path)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    strncpy(name.sun_path, path, sizeof name.sun_path - 1);
+    bool refused = connect(fd, (struct sockaddr *)&name, sizeof name) != 0 && errno == ECONNREFUSED;
+
+    close(fd);
+    return refused;
+}
+
+void templates_child_ended(void)
+{
+    remove_files(is_nobodys);
+}
+
+static bool is_left_behind(const char *path)
+{
+    print_error("left behind: %s\n", path);
+    return true;
+}
+
+bool templates_end(void)
+{
+    bool clean = remove_files(is_left_behind) == 0;
+
+    if (names.directory[0] != '\0') {
+        rmdir(names.directory);
+    }
+    return clean;
+}
