@@ -2,6 +2,7 @@
  * and printing that again changes nothing. The library's own parser, without the network. */
 #include "api/registry.h"
 #include "name/endpoint.h"
+#include "name/path.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -33,7 +34,18 @@ static const char *const names[NF_OPTIONS] = {[NF_NODELAY] = "nodelay",
                                               [NF_FRAGMENT] = "fragment",
                                               [NF_MULTICAST_LOOP] = "multicast-loop",
                                               [NF_INTERFACE] = "interface",
-                                              [NF_GROUP_SOURCE] = "group-source"};
+                                              [NF_GROUP_SOURCE] = "group-source",
+                                              [NF_MODE] = "mode",
+                                              [NF_UNLINK] = "unlink",
+                                              [NF_SEED] = "seed",
+                                              [NF_CHUNK] = "chunk",
+                                              [NF_DELAY] = "delay",
+                                              [NF_LOSS] = "loss",
+                                              [NF_DUPLICATE] = "duplicate",
+                                              [NF_REORDER] = "reorder",
+                                              [NF_RESET_AFTER] = "reset-after",
+                                              [NF_STALL_AFTER] = "stall-after",
+                                              [NF_ACCEPT_FAIL] = "accept-fail"};
 
 static void expect(bool holds)
 {
@@ -124,6 +136,35 @@ static void check_literal(const char *text, size_t length)
     }
 }
 
+/* A name prints as a text that stands for the same bytes, as a part of an address and alone. */
+static void check_name(const char *text, size_t length, enum nf_family family)
+{
+    char name[NF_ADDR_NAME_MAX];
+    char again[NF_ADDR_NAME_MAX];
+    char buffer[TEXT_MAX];
+    struct nf_text printed;
+    net_endpoint endpoint;
+    struct nf_addr back;
+    int size = nf_path_parse(text, length, name);
+
+    if (size < 0) {
+        return;
+    }
+    struct nf_addr addr = {.family = (uint8_t)family, .size = (uint16_t)size, .name = name};
+
+    nf_text_begin(&printed, buffer, sizeof buffer);
+    nf_path_print(&printed, &addr);
+    expect(printed.length < sizeof buffer);
+    if (family != NF_UNIX || size == 0 || name[0] != '\0') {
+        expect(nf_path_parse(buffer, printed.length, again) == size);
+        expect(size == 0 || memcmp(name, again, (size_t)size) == 0);
+    }
+    nf_endpoint_make(&endpoint, &addr, NULL);
+    nf_endpoint_remote(&endpoint, &back);
+    expect(!nf_endpoint_is_empty(&endpoint));
+    expect(nf_addr_equal(&addr, &back));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char *text = malloc(size + 1);
@@ -136,6 +177,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_host(text, size, nf_host_parse);
     check_host(text, size, nf_host_parse_source);
     check_literal(text, size);
+    check_name(text, size, NF_UNIX);
+    check_name(text, size, NF_MEM);
     check_target(text);
     free(text);
     return 0;

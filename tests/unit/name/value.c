@@ -1,0 +1,219 @@
+/* Values of the kinds that unix sockets and faults brought: permissions, shares, limits, codes. */
+#include "name/option.h"
+#include "name/rule.h"
+#include "os/cause.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "netfacade.h"
+
+#define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
+
+static int parse(enum nf_word word, const char *text, struct nf_value *value)
+{
+    nf_fail(0);
+    return nf_value_parse(word, text, strlen(text), value);
+}
+
+static void print(enum nf_word word, const struct nf_value *value, char *buffer, size_t size)
+{
+    struct nf_text text;
+
+    nf_text_begin(&text, buffer, size);
+    nf_value_print(&text, word, value);
+}
+
+/* It is taken for this number, printed so, and what is printed is taken for the same. */
+static void assert_value(enum nf_word word, const char *text, int64_t number, const char *printed)
+{
+    struct nf_value value;
+    struct nf_value again;
+    char buffer[64];
+
+    if (parse(word, text, &value) != 0) {
+        fail_msg("'%s': %s", text, nf_cause_pending()->detail);
+    }
+    assert_int_equal(value.number, number);
+    print(word, &value, buffer, sizeof buffer);
+    assert_string_equal(buffer, printed);
+    assert_int_equal(parse(word, buffer, &again), 0);
+    assert_memory_equal(&again, &value, sizeof value);
+}
+
+static void assert_refused(enum nf_word word, const char *text)
+{
+    struct nf_value value;
+
+    if (parse(word, text, &value) != NET_ADDRESS) {
+        fail_msg("'%s' was taken", text);
+    }
+    assert_non_null(strstr(nf_cause_pending()->detail, text));
+}
+
+static void permissions_are_octal(void **state)
+{
+    static const char *const bad[] = {"",      "8",     "1000", "7777", "0778", "-1",
+                                      "+660",  "660 ",  " 660", "0x1f", "rw",   "off",
+                                      "0660u", "00660", "u=rw", "6.0"};
+    char text[8];
+
+    (void)state;
+    for (int mode = 0; mode <= 0777; mode++) {
+        char printed[8];
+
+        snprintf(printed, sizeof printed, "%04o", (unsigned)mode);
+        snprintf(text, sizeof text, "%o", (unsigned)mode);
+        assert_value(NF_MODE, text, mode, printed);
+        assert_value(NF_MODE, printed, mode, printed);
+    }
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        assert_refused(NF_MODE, bad[i]);
+    }
+    assert_non_null(strstr(nf_cause_pending()->detail, "0660")); /* what would do */
+}
+
+static void a_share_is_from_nothing_to_the_whole(void **state)
+{
+    static const enum nf_word words[] = {NF_LOSS, NF_DUPLICATE, NF_REORDER};
+    static const struct {
+        const char *text;
+        int64_t millionths;
+        const char *printed;
+    } good[] = {{"0", 0, "0"},
+                {"1", NF_WHOLE, "1"},
+                {"0.0", 0, "0"},
+                {"1.0", NF_WHOLE, "1"},
+                {"1.000000", NF_WHOLE, "1"},
+                {"0.5", NF_WHOLE / 2, "0.5"},
+                {"0.50", NF_WHOLE / 2, "0.5"},
+                {"0.05", NF_WHOLE / 20, "0.05"},
+                {"0.01", NF_WHOLE / 100, "0.01"},
+                {"0.000001", 1, "0.000001"},
+                {"0.999999", NF_WHOLE - 1, "0.999999"},
+                {"0.123456", 123456, "0.123456"},
+                {"0.100000", NF_WHOLE / 10, "0.1"}};
+    static const char *const bad[] = {"",          "2",    "1.1",  "1.000001", "-0.1", "+0.1",
+                                      ".5",        "0.",   "5%",   "0,5",      "1e-3", "00.5",
+                                      "0.0000001", "0.5 ", " 0.5", "off",      "on",   "0.5x",
+                                      "0x0.1",     "1.",   "10",   "0.-1",     "9",    "0..1"};
+
+    (void)state;
+    for (size_t w = 0; w < COUNT_OF(words); w++) {
+        for (size_t i = 0; i < COUNT_OF(good); i++) {
+            assert_value(words[w], good[i].text, good[i].millionths, good[i].printed);
+        }
+        for (size_t i = 0; i < COUNT_OF(bad); i++) {
+            assert_refused(words[w], bad[i]);
+        }
+    }
+}
+
+static void each_share_prints_as_itself(void **state)
+{
+    (void)state;
+    for (int64_t millionths = 0; millionths <= NF_WHOLE; millionths += 37) {
+        struct nf_value value = {.number = millionths};
+        struct nf_value again;
+        char buffer[32];
+
+        print(NF_LOSS, &value, buffer, sizeof buffer);
+        assert_int_equal(parse(NF_LOSS, buffer, &again), 0);
+        assert_int_equal(again.number, millionths);
+    }
+}
+
+static void a_limit_is_a_size_or_off(void **state)
+{
+    static const enum nf_word words[] = {NF_CHUNK, NF_RESET_AFTER, NF_STALL_AFTER};
+    static const char *const bad[] = {"",   "0",      "0KiB", "-1",    "1kb", "1K",
+                                      "on", "1.5KiB", "Off",  "1 KiB", "1ms"};
+
+    (void)state;
+    for (size_t w = 0; w < COUNT_OF(words); w++) {
+        assert_value(words[w], "off", 0, "off");
+        assert_value(words[w], "1", 1, "1B");
+        assert_value(words[w], "3", 3, "3B");
+        assert_value(words[w], "10KiB", 10240, "10KiB");
+        assert_value(words[w], "1024", 1024, "1KiB");
+        assert_value(words[w], "1MiB", 1048576, "1MiB");
+        for (size_t i = 0; i < COUNT_OF(bad); i++) {
+            assert_refused(words[w], bad[i]);
+        }
+    }
+    assert_refused(NF_CHUNK, "1GiB");
+    assert_value(NF_RESET_AFTER, "3GiB", 3 * (INT64_C(1) << 30), "3GiB");
+}
+
+static void a_failure_to_order_is_one_of_a_few(void **state)
+{
+    static const struct {
+        const char *name;
+        int code;
+    } good[] = {{"NET_LIMIT", NET_LIMIT},
+                {"NET_SYSTEM", NET_SYSTEM},
+                {"NET_DENIED", NET_DENIED},
+                {"NET_RESET", NET_RESET}};
+    static const char *const bad[] = {"",           "NET_EOF", "LIMIT", "net_limit",  "NET_LIMI",
+                                      "NET_LIMITS", "-12",     "on",    "NET_TIMEOUT"};
+
+    (void)state;
+    assert_value(NF_ACCEPT_FAIL, "off", 0, "off");
+    for (size_t i = 0; i < COUNT_OF(good); i++) {
+        assert_value(NF_ACCEPT_FAIL, good[i].name, good[i].code, good[i].name);
+    }
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        assert_refused(NF_ACCEPT_FAIL, bad[i]);
+    }
+}
+
+static void a_seed_is_a_number(void **state)
+{
+    (void)state;
+    assert_value(NF_SEED, "0", 0, "0");
+    assert_value(NF_SEED, "7", 7, "7");
+    assert_value(NF_SEED, "00007", 7, "7");
+    assert_refused(NF_SEED, "seven");
+    assert_refused(NF_SEED, "-7");
+    assert_refused(NF_SEED, "7ms");
+    assert_refused(NF_SEED, "99999999999999999999999");
+}
+
+/* Whom to admit over unix is a name, as it is printed. */
+static void a_peer_may_be_a_path_or_a_name(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *bytes;
+        uint16_t size;
+    } good[] = {{"/run/x", "/run/x", 6}, {"@abc", "\0abc", 4}, {"@a%00b", "\0a\0b", 4}};
+    struct nf_value value;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(good); i++) {
+        assert_int_equal(parse(NF_ADMIT, good[i].text, &value), 0);
+        assert_int_equal(value.addr.family, NF_UNIX);
+        assert_int_equal(value.addr.size, good[i].size);
+        assert_memory_equal(value.addr.name, good[i].bytes, good[i].size);
+    }
+    assert_int_equal(parse(NF_ADMIT, "@%0", &value), NET_ADDRESS);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(permissions_are_octal),
+        cmocka_unit_test(a_share_is_from_nothing_to_the_whole),
+        cmocka_unit_test(each_share_prints_as_itself),
+        cmocka_unit_test(a_limit_is_a_size_or_off),
+        cmocka_unit_test(a_failure_to_order_is_one_of_a_few),
+        cmocka_unit_test(a_seed_is_a_number),
+        cmocka_unit_test(a_peer_may_be_a_path_or_a_name),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
