@@ -373,11 +373,13 @@ int nf_dial_drive(struct nf_dial *dial, struct nf_line *line, struct nf_wake *wa
 
 /* ---- The sentence ---- */
 
-/* Whether the code leaves open what the system meant. */
+/* Whether the code leaves open what the system meant: there is more than one way of not being
+ * behind a name. */
 static bool wants_errno(const struct nf_attempt *attempt)
 {
     return attempt->error != 0 && (attempt->code == NET_SYSTEM || attempt->code == NET_DENIED ||
-                                   attempt->code == NET_LIMIT || attempt->code == NET_UNSUPPORTED);
+                                   attempt->code == NET_LIMIT || attempt->code == NET_UNSUPPORTED ||
+                                   nf_addr_is_named(&attempt->addr));
 }
 
 static void describe_attempt(struct nf_text *text, const struct nf_attempt *attempt)

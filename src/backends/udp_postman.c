@@ -23,7 +23,9 @@ static int make_room(struct nf_hub *hub)
     int code = hub->tray != NULL ? nf_hub_clear_tray(hub) : nf_fail_because(NET_LIMIT, "no memory");
 
     if (code == 0) {
-        hub->batch = nf_batch_renew(hub->batch, NF_BATCH_FROM_ANYONE);
+        bool named = nf_addr_is_named(&hub->name);
+
+        hub->batch = nf_batch_renew(hub->batch, named ? NF_BATCH_FROM_NAMES : NF_BATCH_FROM_ANYONE);
     }
     return hub->batch != NULL ? code : NET_LIMIT;
 }

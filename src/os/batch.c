@@ -52,9 +52,11 @@ static void prepare(struct nf_batch *batch, int i)
 {
     struct msghdr *header = &batch->header[i].msg_hdr;
 
-    header->msg_controllen = CONTROL;
-    if (batch->kind == NF_BATCH_FROM_ANYONE) {
-        batch->post[i].name.any.sa_family = AF_UNSPEC;
+    bool named = batch->kind == NF_BATCH_FROM_NAMES;
+
+    header->msg_controllen = named ? 0 : CONTROL;
+    if (named || batch->kind == NF_BATCH_FROM_ANYONE) {
+        batch->post[i].name.any.sa_family = named ? AF_UNIX : AF_UNSPEC; /* of who has none */
         header->msg_name = &batch->post[i].name;
         header->msg_namelen = sizeof batch->post[i].name;
     }

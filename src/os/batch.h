@@ -44,6 +44,7 @@ struct nf_batch;
 
 enum nf_batch_kind {
     NF_BATCH_FROM_ANYONE,
+    NF_BATCH_FROM_NAMES,    /* the same over unix: descriptors that came along are dropped */
     NF_BATCH_FROM_PEER,     /* of a connected descriptor: who sent is not asked, which costs */
     NF_BATCH_BESIDE_A_HEAD, /* the same, and no memory for the first arrival */
 };

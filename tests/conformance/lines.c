@@ -92,6 +92,40 @@ static void a_line_may_come_in_any_two_pieces(void **state)
     close_pair(&pair);
 }
 
+struct long_line {
+    struct caller caller;
+    char buffer[4096];
+};
+
+static long long receive_long_line(struct caller *caller)
+{
+    struct long_line *self = (struct long_line *)caller;
+
+    return net_recv_until(caller->socket, self->buffer, sizeof self->buffer, '\n',
+                          caller->deadline);
+}
+
+/* Far more pieces than a unix socket takes without a reader. */
+static void a_line_may_come_byte_by_byte(void **state)
+{
+    enum { SIZE = 3000 };
+    struct pair pair;
+    struct long_line line;
+
+    dial_pair(template_of(state), &pair);
+    for (int endless = 0; endless < 2; endless++) {
+        caller_start(&line.caller, receive_long_line, pair.server, endless ? NET_FOREVER : soon());
+        for (int i = 0; i < SIZE; i++) {
+            assert_count(net_send(pair.client, i < SIZE - 1 ? "l" : "\n", 1, soon()), 1);
+        }
+        caller_join(&line.caller);
+        assert_int_equal(line.caller.result, SIZE);
+        assert_memory_equal(line.buffer, "lllll", 5);
+        assert_int_equal(line.buffer[SIZE - 1], '\n');
+    }
+    close_pair(&pair);
+}
+
 static void any_byte_can_be_the_delimiter(void **state)
 {
     struct pair pair;
@@ -286,6 +320,7 @@ int main(void)
         TEST(a_delimiter_is_found_at_every_position),
         TEST(what_is_beyond_the_delimiter_stays),
         TEST(a_line_may_come_in_any_two_pieces),
+        TEST(a_line_may_come_byte_by_byte),
         TEST(any_byte_can_be_the_delimiter),
         TEST(a_line_that_does_not_fit_is_too_big_and_stays),
         TEST(a_timeout_consumes_nothing),
