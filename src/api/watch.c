@@ -334,7 +334,7 @@ void nf_watch_free_all(struct net_poller *poller)
             if (slab->watch[i].role == NF_SOCKET_WATCH && is_ours) {
                 nf_socket_notify(slab->watch[i].of.socket, NULL);
             } else if (slab->watch[i].role == NF_SOCKET_WATCH) {
-                atomic_store(&slab->watch[i].of.socket->notice, NULL);
+                nf_socket_forget_notice(slab->watch[i].of.socket);
             }
         }
         poller->slabs = slab->next;

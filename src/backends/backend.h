@@ -139,6 +139,9 @@ void nf_socket_become(net_socket *socket, const struct nf_backend *backend);
  * which had it lent. */
 void nf_socket_notify(net_socket *socket, struct nf_notice *notice);
 
+/* Have none, in a forked child: whoever is counted as ringing is a thread of the parent's. */
+void nf_socket_forget_notice(net_socket *socket);
+
 /* User space has learned more: ring. With any lock held. */
 void nf_socket_ring_watched(net_socket *socket);
 

@@ -67,3 +67,11 @@ void nf_socket_notify(net_socket *socket, struct nf_notice *notice)
         nf_socket_notify(nf_layer_lower(socket), notice);
     }
 }
+
+void nf_socket_forget_notice(net_socket *socket)
+{
+    while (socket != NULL) {
+        atomic_store(&socket->notice, NULL);
+        socket = socket->kind->lower != NULL ? nf_layer_lower(socket) : NULL;
+    }
+}

@@ -227,7 +227,10 @@ static void every_socket_can_be_closed(void **state)
     assert_count(net_close(pair.client, soon()), 0);
     assert_code(net_close(pair.server, 1234), NET_MISUSE);
     assert_count(net_close(assert_socket(net_connect(address, NET_NOW)), NET_NOW), 0);
-    assert_count(net_close(assert_socket(net_connect(address, NET_NOW)), net_after(20)), 0);
+    /* Driven by a poller, a dial that is decided at once is a connection, whose peer stays. */
+    int code = net_close(assert_socket(net_connect(address, NET_NOW)), net_after(20));
+
+    assert_true(code == 0 || (code == NET_TIMEOUT && is_driven()));
     net_cancel(pair.listener);
     assert_count(net_close(pair.listener, soon()), 0);
 }

@@ -67,5 +67,5 @@ int main(void)
 {
     static const struct test tests[] = {TEST(a_cancel_is_heard_by_who_is_about_to_wait)};
 
-    return run_over(all_templates, tests);
+    return run_over(kernel_templates, tests);
 }

@@ -114,5 +114,5 @@ int main(void)
 {
     static const struct test tests[] = {TEST(a_busy_lock_is_no_ghost_in_the_child_that_serves)};
 
-    return run_over(datagram_templates, tests);
+    return run_over(kernel_datagrams, tests);
 }

@@ -88,5 +88,5 @@ int main(void)
                                         TEST(a_listener_that_reads_gets_all),
                                         TEST(a_peer_that_waits_keeps_his_bound)};
 
-    return run_over(datagram_templates, tests);
+    return run_over(kernel_datagrams, tests);
 }

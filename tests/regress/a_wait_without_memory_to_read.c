@@ -44,5 +44,5 @@ int main(void)
 {
     static const struct test tests[] = {TEST(it_rests_and_goes_on)};
 
-    return run_over(datagram_templates, tests);
+    return run_over(kernel_datagrams, tests);
 }

@@ -80,5 +80,5 @@ int main(void)
         TEST(a_deadline_that_passed_is_still_told),
     };
 
-    return run_over(stream_templates, tests);
+    return run_over(kernel_streams, tests);
 }

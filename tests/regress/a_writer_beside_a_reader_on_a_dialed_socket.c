@@ -91,5 +91,5 @@ int main(void)
 {
     static const struct test tests[] = {TEST(a_writer_goes_on_once_the_dial_is_won)};
 
-    return run_over(stream_templates, tests);
+    return run_over(kernel_streams, tests);
 }

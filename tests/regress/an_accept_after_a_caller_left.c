@@ -81,5 +81,5 @@ int main(void)
         TEST(a_crowd_that_leaves_is_waited_out),
     };
 
-    return run_over(stream_templates, tests);
+    return run_over(kernel_streams, tests);
 }

@@ -35,5 +35,5 @@ int main(void)
 {
     const struct test tests[] = {TEST(an_accept_that_waits_gets_who_is_admitted)};
 
-    return run_over(datagram_templates, tests);
+    return run_over(kernel_datagrams, tests);
 }

@@ -54,5 +54,5 @@ int main(void)
         TEST(an_end_after_words_that_are_no_news_any_more),
     };
 
-    return run_over(stream_templates, tests);
+    return run_over(kernel_streams, tests);
 }

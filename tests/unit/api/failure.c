@@ -89,7 +89,7 @@ static void a_sentence_outlives_its_socket(void **state)
 {
     net_socket *listener = assert_socket(net_listen("udp://127.0.0.1:0"));
     char address[ADDRESS_MAX];
-    char expected[256];
+    char expected[ADDRESS_MAX + 32];
 
     (void)state;
     dial_address(listener, address);

@@ -256,6 +256,6 @@ int main(void)
     };
     const struct test dials[] = {TEST(a_dial_becomes_ready_once_it_is_decided)};
 
-    return run_over(lines, line) + run_over(bursts, burst) + run_over(datagram_templates, members) +
+    return run_over(lines, line) + run_over(bursts, burst) + run_over(kernel_datagrams, members) +
            run_over(all_templates, dials);
 }
