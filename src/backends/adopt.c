@@ -337,13 +337,13 @@ int nf_adopt_line(struct nf_line *line, const struct nf_target *target)
     }
     if (code == 0) {
         code = nf_addr_keep(&line->head.name);
+        line->head.owns_name = true;
     }
     if (code == 0) {
         code = make_bell(line);
     }
     code = nf_adopt_settle(target, line->fd, code);
     if (code < 0) {
-        nf_addr_drop(&line->head.name);
         nf_line_free_bell(line);
     }
     return code;

@@ -110,6 +110,7 @@ struct net_socket {
     const struct nf_backend *kind;              /* the table it was made for: scheme and words */
     _Atomic(struct nf_notice *) notice; /* whom to tell of readiness in user space; NULL: nobody */
     struct nf_addr name;                /* of a connection the peer, of a listener its own */
+    bool owns_name;                     /* it was kept, and goes with the object */
     _Atomic bool canceled;
     _Atomic uint16_t visitors; /* threads that may look at the notice, or at what a dial leaves */
 };

@@ -338,6 +338,7 @@ static int hand_over(struct nf_dial *dial, struct nf_line *line)
         line->has_source = dial->target.options.source.family != NF_NOWHERE;
         line->has_source_port = dial->target.options.source_has_port;
         winner->fd = -1;
+        line->head.owns_name = true;
         winner->addr = (struct nf_addr){0}; /* a name is the line's now */
     }
     return code;

@@ -45,7 +45,8 @@ int nf_layer_listen(net_socket *socket, const struct nf_target *target)
     return open_below(socket, target->backend->lower->listener, target, NET_NOW);
 }
 
-/* The descriptors of a forked child's copy may have to stay: then so does the object below. */
+/* The name outlives the socket below, for the sentence about a failure. In a forked child the
+ * object below may have to stay, and then keeps it. */
 int nf_layer_close(net_socket *socket, net_deadline deadline)
 {
     net_socket *lower = nf_layer_lower(socket);
@@ -53,10 +54,12 @@ int nf_layer_close(net_socket *socket, net_deadline deadline)
     atomic_store(&lower->notice, atomic_load(&socket->notice));
     int code = nf_backend_of(lower)->close(lower, deadline);
 
-    socket->name = lower->name; /* as the close has left it */
     if (code == NF_STAYS) {
         return 0;
     }
+    socket->name = lower->name;
+    socket->owns_name = lower->owns_name;
+    lower->owns_name = false;
     nf_socket_free(lower);
     return code;
 }

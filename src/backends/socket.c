@@ -19,6 +19,9 @@ net_socket *nf_socket_new(const struct nf_backend *backend)
 
 void nf_socket_free(net_socket *socket)
 {
+    if (socket != NULL && socket->owns_name) {
+        nf_addr_drop(&socket->name);
+    }
     free(socket);
 }
 

@@ -130,6 +130,7 @@ net_socket *nf_stream_accept(struct nf_stream_listener *self, const struct nf_ba
     if (atomic_load_explicit(&self->rests, memory_order_relaxed) != NET_NOW) {
         rest_no_more(self);
     }
+    call->owns_name = true;
     nf_addr_keep(&call->name); /* without memory for his name the caller has none */
     ((struct nf_line *)call)->fd = fd;
     return call;
@@ -149,7 +150,6 @@ int nf_stream_listener_close(net_socket *socket, net_deadline deadline)
     (void)deadline;
     nf_wake_close(&self->wake);
     nf_socket_close(self->fd);
-    nf_addr_drop(&socket->name);
     return 0;
 }
 

@@ -241,7 +241,6 @@ int nf_udp_close(net_socket *socket, net_deadline deadline)
     (void)deadline;
     nf_burst_free(&((struct nf_udp_line *)socket)->burst);
     nf_line_close((struct nf_line *)socket);
-    nf_addr_drop(&socket->name);
     return 0;
 }
 

@@ -434,6 +434,7 @@ void nf_hub_accept(struct nf_hub *hub, struct nf_peer *peer, net_deadline now)
 
     peer->member.hub = hub;
     peer->member.head.name = stranger->remote;
+    peer->member.head.owns_name = true;
     peer->entry.remote = &peer->member.head.name;
     peer->entry.accepted = true;
     peer->heard = now;

@@ -96,13 +96,8 @@ static void remove_peer(net_socket *socket)
 
 int nf_peer_close(net_socket *socket, net_deadline deadline)
 {
-    int code = nf_member_close(socket, remove_peer);
-
     (void)deadline;
-    if (code != NF_STAYS) {
-        nf_addr_drop(&socket->name);
-    }
-    return code;
+    return nf_member_close(socket, remove_peer);
 }
 
 int nf_peer_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write)

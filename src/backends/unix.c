@@ -145,11 +145,11 @@ static int unix_listen(net_socket *socket, const struct nf_target *target, net_d
     if (self->stream.fd < 0) {
         return self->stream.fd;
     }
+    socket->owns_name = true;
     int code = nf_stream_listen(&self->stream, target);
 
     if (code < 0) {
         nf_localfile_remove(&self->file.file, &socket->name);
-        nf_addr_drop(&socket->name);
     }
     return code;
 }
@@ -259,7 +259,6 @@ static int unix_close(net_socket *socket, net_deadline deadline)
     int code = nf_stream_close(socket, deadline);
 
     free(((struct connection *)socket)->local.stash);
-    nf_addr_drop(&socket->name);
     return code;
 }
 

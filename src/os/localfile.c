@@ -83,13 +83,11 @@ static bool is_stale(const struct nf_addr *path)
     return stale;
 }
 
-/* The path is taken: remove what is left of a socket whose owner is gone. 0, or NET_INUSE. */
-static int clear(const struct nf_addr *path)
+/* The path is taken: 0 where only by a socket whose owner is gone, else NET_INUSE. */
+static int judge(const struct nf_addr *path, const char *text)
 {
-    char text[PATH_ROOM];
     struct stat there;
 
-    path_of(path, "", text);
     if (lstat(text, &there) != 0) {
         return errno == ENOENT ? 0 : nf_fail_errno(errno);
     }
@@ -99,7 +97,15 @@ static int clear(const struct nf_addr *path)
     if (!is_stale(path)) {
         return nf_fail_because(NET_INUSE, "somebody has it");
     }
-    return unlink(text) == 0 ? 0 : nf_fail_errno(errno);
+    return 0;
+}
+
+/* Under the lock. */
+static int clear(const struct nf_addr *path, const char *text)
+{
+    int code = judge(path, text);
+
+    return code < 0 || unlink(text) == 0 || errno == ENOENT ? code : nf_fail_errno(errno);
 }
 
 static int bind_to(int fd, const struct nf_addr *path)
@@ -110,15 +116,20 @@ static int bind_to(int fd, const struct nf_addr *path)
     return bind(fd, &name.any, length) == 0 ? 0 : errno;
 }
 
+/* Only for a file that looks dead is a lock made: it may not be ours to make one. */
 static int bind_here(int fd, const struct nf_addr *path)
 {
+    char text[PATH_ROOM];
     int error = bind_to(fd, path);
 
     if (error != EADDRINUSE) {
         return error == 0 ? 0 : nf_fail_errno(error);
     }
-    int lock = take_lock(path);
-    int code = lock < 0 ? lock : clear(path);
+    path_of(path, "", text);
+    int lock = judge(path, text);
+
+    lock = lock == 0 ? take_lock(path) : lock;
+    int code = lock < 0 ? lock : clear(path, text);
 
     if (code == 0) {
         error = bind_to(fd, path);

@@ -164,6 +164,22 @@ static void a_line_that_stalls_is_not_consumed(void **state)
     close_pair(&pair);
 }
 
+/* ---- Close ---- */
+
+static void a_close_waits_for_the_peer_and_says_whose_it_is(void **state)
+{
+    struct pair pair;
+
+    open_pair(state, "chunk=3", &pair);
+    double since = now_ms();
+
+    assert_code(net_close(pair.server, net_after(40)), NET_TIMEOUT);
+    assert_took(elapsed_ms(since), 39, 2000);
+    assert_says("close chaos+");
+    pair.server = NULL;
+    close_pair(&pair);
+}
+
 /* ---- Cancel ---- */
 
 static void a_cancel_wakes_who_waits_in_a_fault(void **state)
@@ -366,6 +382,7 @@ int main(void)
         TEST(a_reset_by_a_sender_wakes_a_receiver),
         TEST(a_connection_falls_silent_after_so_many_bytes),
         TEST(a_line_that_stalls_is_not_consumed),
+        TEST(a_close_waits_for_the_peer_and_says_whose_it_is),
         TEST(a_cancel_wakes_who_waits_in_a_fault),
         TEST(a_signal_handler_may_cancel_who_waits_in_a_fault),
         TEST(some_accepts_fail_and_no_caller_is_lost),

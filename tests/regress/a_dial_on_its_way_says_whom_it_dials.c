@@ -50,5 +50,5 @@ int main(void)
 {
     static const struct test tests[] = {TEST(what_times_out_names_the_address)};
 
-    return run_over(stream_templates, tests);
+    return run_over(tcp_templates, tests);
 }

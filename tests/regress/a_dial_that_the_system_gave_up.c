@@ -79,5 +79,5 @@ int main(void)
         TEST(its_end_is_told_by_the_poller),
     };
 
-    return run_over(stream_templates, tests);
+    return run_over(tcp_templates, tests);
 }

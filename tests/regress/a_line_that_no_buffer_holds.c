@@ -61,5 +61,5 @@ int main(void)
         TEST(a_mark_that_the_system_caps),
     };
 
-    return run_over(stream_templates, tests);
+    return run_over(tcp_templates, tests);
 }

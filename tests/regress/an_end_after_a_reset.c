@@ -76,5 +76,5 @@ int main(void)
         TEST(a_reset_that_a_send_was_told_is_no_end_to_a_receive),
     };
 
-    return run_over(stream_templates, tests);
+    return run_over(tcp_templates, tests);
 }

@@ -60,5 +60,5 @@ int main(void)
 {
     static const struct test tests[] = {TEST(every_kind_of_socket_tells_its_own_address)};
 
-    return run_over(datagram_templates, tests);
+    return run_over(udp_templates, tests);
 }
