@@ -295,7 +295,6 @@ static void hear(struct member *who)
 static void welcome(net_socket *door)
 {
     static unsigned long number;
-    char scheme[8];
     net_socket *call = net_accept(door, NET_NOW);
     struct member *who = call != NULL ? calloc(1, sizeof *who) : NULL;
 
@@ -303,9 +302,8 @@ static void welcome(net_socket *door)
         net_close(call, NET_NOW);
         return;
     }
-    net_get(call, "scheme", scheme, sizeof scheme);
     who->call = call;
-    who->stream = strcmp(scheme, "tcp") == 0;
+    who->stream = net_get(call, "queue", NULL, 0) < 0; /* an option of datagrams only */
     who->deadline = who->stream ? net_after(silence_ms) : NET_FOREVER;
     snprintf(who->nick, sizeof who->nick, GUEST "%lu", ++number);
     who->next = members;

@@ -135,23 +135,28 @@ static void tell_to_end(int signal_number)
 
 /* ---- The beginning ---- */
 
+/* NULL, and it has said why. Only sockets that talk in datagrams have queues of them. */
 static net_socket *open_listener(const char *address)
 {
     struct sigaction action = {.sa_handler = tell_to_end};
     net_socket *socket = net_listen(address);
     char local[128];
 
-    if (socket == NULL ||
-        net_poller_watch(server.poller, socket, NET_READABLE, NULL, NET_FOREVER) < 0) {
-        net_close(socket, NET_NOW);
-        return NULL;
+    if (socket != NULL && net_get(socket, "queue", NULL, 0) >= 0) {
+        fprintf(stderr, "httpd: %s: HTTP needs a stream\n", address);
+    } else if (socket == NULL || server.poller == NULL ||
+               net_poller_watch(server.poller, socket, NET_READABLE, NULL, NET_FOREVER) < 0) {
+        fprintf(stderr, "httpd: %s\n", net_error_text());
+    } else {
+        sigaction(SIGINT, &action, NULL);
+        sigaction(SIGTERM, &action, NULL);
+        net_get(socket, "local", local, sizeof local);
+        printf("listening on %s\n", local);
+        fflush(stdout);
+        return socket;
     }
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    net_get(socket, "local", local, sizeof local);
-    printf("listening on %s\n", local);
-    fflush(stdout);
-    return socket;
+    net_close(socket, NET_NOW);
+    return NULL;
 }
 
 /* Each connection may have a file open: who lets in more than that has none left to serve. */
@@ -198,23 +203,19 @@ int main(int argc, char **argv)
     const char *address = optind < argc ? argv[optind] : "tcp://127.0.0.1:8080";
     const char *directory = optind + 1 < argc ? argv[optind + 1] : ".";
 
-    if (strncmp(address, "udp:", strlen("udp:")) == 0) {
-        fprintf(stderr, "httpd: %s: HTTP needs a stream\n", address);
-        return EXIT_FAILURE;
-    }
     if (!files_begin(directory)) {
         fprintf(stderr, "httpd: %s: %s\n", directory, strerror(errno));
         return EXIT_FAILURE;
     }
     server.patience = seconds * INT64_C(1000);
     server.poller = net_poller_open();
-    listener = server.poller != NULL ? open_listener(address) : NULL;
+    listener = open_listener(address);
     if (listener != NULL) {
         answer_prepare();
         code = run();
-    }
-    if (code < 0) {
-        fprintf(stderr, "httpd: %s\n", net_error_text());
+        if (code < 0) {
+            fprintf(stderr, "httpd: %s\n", net_error_text());
+        }
     }
     signal(SIGINT, SIG_DFL); /* the handler must not meet a closed poller */
     signal(SIGTERM, SIG_DFL);

@@ -2,6 +2,7 @@
  *
  *     netcat -l tcp://:7000 > file         wait for one call and keep what it says
  *     netcat tcp://there:7000 < file       make that call
+ *     netcat unix:///run/there < file      the same call within this machine
  *     echo | netcat udp://[::1]:7037       ask, and listen until it is quiet for a second */
 #include <netfacade.h>
 
@@ -115,8 +116,8 @@ int main(int argc, char **argv)
         fail(net_error_text());
         return EXIT_FAILURE;
     }
-    net_get(call, "scheme", text, sizeof text);
-    datagrams = strcmp(text, "udp") == 0;
+    /* Only sockets that talk in datagrams have queues of them. */
+    datagrams = net_get(call, "queue", NULL, 0) >= 0;
     setvbuf(stdout, NULL, _IONBF, 0); /* what is heard is written at once */
     if (pthread_create(&speaker, NULL, speak, NULL) != 0) {
         return EXIT_FAILURE;

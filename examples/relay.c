@@ -2,7 +2,8 @@
  *
  *     relay tcp://:7000 tcp://db.example:5432      a door in front of a server
  *     relay udp://127.0.0.1:53 udp://9.9.9.9:53    datagrams stay as they are
- *     relay tcp://[::1]:7000 udp://127.0.0.1:7000  any wire to any other
+ *     relay tcp://:6379 unix:///run/redis.sock     a local server for the network
+ *     relay unixgram://@log udp://192.0.2.7:514    any wire to any other
  *
  * One thread serves all, and nobody is waited for but in net_poller_wait: every other call has
  * NET_NOW. What one end says goes through a buffer of fixed size; while that is full nobody listens
@@ -17,7 +18,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum {
     BUFFER_SIZE = 65536,  /* every datagram fits: the largest has 65,507 bytes */
@@ -31,13 +31,13 @@ struct end {
     struct call *call;
     struct end *other;
     net_socket *socket;
-    bool is_datagrams;
-    bool is_open;    /* the target is not while it is dialed */
-    bool is_waiting; /* something is in the buffer; it may be an empty datagram */
-    bool is_silent;  /* it says no more */
-    bool is_unheard; /* and the other end takes no more, so what it says is thrown away */
-    bool is_done;    /* it is silent, all it said has arrived, and the other end knows */
-    size_t start;    /* what is left in the buffer */
+    bool is_datagrams; /* its socket has the option `queue`, which streams do not have */
+    bool is_open;      /* the target is not while it is dialed */
+    bool is_waiting;   /* something is in the buffer; it may be an empty datagram */
+    bool is_silent;    /* it says no more */
+    bool is_unheard;   /* and the other end takes no more, so what it says is thrown away */
+    bool is_done;      /* it is silent, all it said has arrived, and the other end knows */
+    size_t start;      /* what is left in the buffer */
     size_t size;
     char buffer[BUFFER_SIZE];
 };
@@ -55,9 +55,7 @@ struct call {
 
 static net_poller *poller; /* set before the signal handler is installed */
 static net_socket *listener;
-static bool listens_to_datagrams;
 static const char *target_address;
-static bool target_is_datagrams;
 static int64_t patience_ms = PATIENCE_S * 1000;
 static struct call *calls;
 static long long taken;
@@ -171,6 +169,8 @@ static void dial(struct call *call)
     call->target.socket = net_connect(target_address, NET_NOW); /* the poller tells when decided */
     if (call->target.socket == NULL) {
         fail_dial(call);
+    } else {
+        call->target.is_datagrams = net_get(call->target.socket, "queue", NULL, 0) >= 0;
     }
 }
 
@@ -264,9 +264,9 @@ static void begin(net_socket *caller)
     }
     net_get(caller, "peer", call->name, sizeof call->name);
     call->caller.socket = caller;
-    call->caller.is_datagrams = listens_to_datagrams;
+    call->caller.is_datagrams = net_get(caller, "queue", NULL, 0) >= 0;
     call->caller.is_open = true;
-    call->target.is_datagrams = target_is_datagrams;
+    call->target.is_datagrams = true; /* until a dial tells: what it is to be told must fit one */
     call->caller.call = call;
     call->target.call = call;
     call->caller.other = &call->target;
@@ -370,8 +370,6 @@ int main(int argc, char **argv)
     }
     patience_ms = (int64_t)seconds * 1000;
     target_address = argv[2];
-    target_is_datagrams = strncmp(target_address, "udp:", 4) == 0;
-    listens_to_datagrams = strncmp(argv[1], "udp:", 4) == 0;
     poller = net_poller_open();
     listener = net_listen(argv[1]);
     if (listener == NULL || poller == NULL ||

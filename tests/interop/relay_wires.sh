@@ -1,0 +1,314 @@
+#!/bin/sh
+# The example `relay` between wires of every kind: tcp, udp, unix and unixgram, by path and by abstract
+# name, with callers and targets who know nothing of netfacade. What is true of tcp stays true when a
+# part of the way is unix: every byte arrives, and each half-close by itself.
+set -eu
+
+TMPDIR=/tmp # the path of a socket is short
+export TMPDIR
+
+# shellcheck source=tests/support/relay.sh
+. "$(dirname "$0")/../support/relay.sh"
+need awk cmp getconf ip logger mkfifo nc prlimit redis-benchmark redis-cli redis-server sha256sum \
+    socat timeout
+
+# end PID...: at once, whoever is still connected.
+end() {
+    for each in "$@"; do
+        kill -KILL "$each"
+        ended "$each"
+    done
+}
+
+# talk ENDS PROGRAM...: it is told two lines, one after the other, and hears each; ENDS is yes when it
+# then hears the end, too. It reads a pipe that it does not hold open itself.
+talk() {
+    ends=$1
+    shift
+    rm -f "$work/mouth" "$work/me"
+    mkfifo "$work/mouth"
+    exec 3<>"$work/mouth"
+    # shellcheck disable=SC2016 # it is the other shell that expands it
+    start talker sh -c 'exec "$@" <"$0" 3>&-' "$work/mouth" "$@"
+    talker=$started
+    for line in one 'and two'; do
+        echo "$line" >&3
+        until_true grep -qsxF "$line" "$work/talker.out"
+    done
+    exec 3>&-
+    if [ "$ends" = yes ]; then
+        ended_well "$talker"
+    else
+        end "$talker"
+    fi
+    printf 'one\nand two\n' | cmp -s - "$work/talker.out" || fail "$scene: $(cat "$work/talker.out")"
+}
+
+# call KIND ADDRESS ENDS: by a client of that kind of wire.
+call() {
+    where=${2#*://}
+    case $1 in
+    tcp) talk "$3" nc -N -n 127.0.0.1 "${2##*:}" ;;
+    unix) talk "$3" nc -N -U "$where" ;;
+    unix@) talk "$3" socat -t 60 STDIO "ABSTRACT-CONNECT:${where#@}" ;;
+    udp) talk no nc -u -n 127.0.0.1 "${2##*:}" ;;
+    unixgram) talk no nc -u -U -s "$work/me" "$where" ;;
+    unixgram@) talk no socat STDIO "ABSTRACT-SENDTO:${where#@},bind=caller" ;;
+    esac
+}
+
+# door KIND NAME: an address to listen on.
+door() {
+    case $1 in
+    tcp | udp) echo "$1://127.0.0.1:0" ;;
+    *@) echo "${1%@}://@" ;;
+    *) echo "$1://$work/$2" ;;
+    esac
+}
+
+# talks_in_datagrams KIND
+talks_in_datagrams() {
+    case $1 in
+    udp | unixgram*) true ;;
+    *) false ;;
+    esac
+}
+
+# any_to KIND ADDRESS: from every kind of wire. The relay is ended as by a crash, and leaves the file of
+# its socket behind; the next one takes it over.
+any_to() {
+    target_address=$2
+    for from in tcp unix unix@ udp unixgram unixgram@; do
+        scene="$from to $1"
+        start_relay "$(door $from front)" "$target_address" 600
+        relay_address=$address
+        ends=yes
+        ! talks_in_datagrams "$1" || ends=no
+        call $from "$relay_address" $ends
+        end "$relay"
+    done
+    ok "any wire to $1"
+}
+
+# ours KIND: an echo_server. theirs KIND: one that socat makes.
+ours() {
+    start_listening server "$bin/echo_server" "$(door "$1" back)"
+    server=$started
+    any_to "$1" "$address"
+    stop "$server"
+}
+
+theirs() {
+    rm -f "$work/back"
+    option=UNIX-LISTEN
+    [ "$1" = unix ] || option=UNIX-RECVFROM
+    start server socat "$option:$work/back,fork" EXEC:cat
+    server=$started
+    until_true test -S "$work/back"
+    any_to "$1" "$1://$work/back"
+    stop "$server"
+    rm -f "$work/back"
+}
+
+# ---- There and back ----
+
+# chain SCHEME MIDDLE TARGET [OPTIONS]: two relays; SCHEME leads to a socket of scheme MIDDLE, and that
+# to TARGET. Where the first listens is $address, and its $port.
+chain() {
+    start_listening second "$bin/relay" "$2://$work/middle${4-}" "$3" 600
+    second=$started
+    start_relay "$1://127.0.0.1:0${4-}" "$address" 600
+}
+
+# Both have no calls any more, and end well.
+unchain() {
+    open_are 0
+    stop_relay
+    kill "$second"
+    ended_well "$second"
+    [ ! -e "$work/middle" ] || fail "$scene: the socket's file is still there"
+}
+
+half_closes() {
+    scene="half-closes over unix"
+    start_listening target "$peer" listen recv:3000 end say:ended "until:$work/answer" send:70000 \
+        shut gone
+    target=$started
+    chain tcp unix "$address"
+    start caller "$peer" "$port" send:3000 shut recv:70000 end
+    said target ended
+    rests "the caller has finished, the target has not"
+    : >"$work/answer"
+    ended_well "$started" "$target"
+    unchain
+
+    rm "$work/answer"
+    start_listening target "$peer" listen send:70000 shut say:ended recv:3000 end
+    target=$started
+    chain tcp unix "$address"
+    start caller "$peer" "$port" recv:70000 end say:ended "until:$work/answer" send:3000 shut
+    said caller ended
+    rests "the target has finished, the caller has not"
+    : >"$work/answer"
+    ended_well "$started" "$target"
+    unchain
+    ok "either end may finish first, also where a part of the way is unix"
+}
+
+# From tcp over unix to tcp: a hundred mebibytes there, ten of them back at the same time.
+transfer() {
+    scene="a transfer over unix"
+    head -c 104857600 /dev/urandom >"$work/there"
+    head -c 10485760 "$work/there" >"$work/back"
+    within nc -N -nlv 127.0.0.1 0 <"$work/back" 2>"$work/listener.err" |
+        sha256sum >"$work/heard_there" &
+    receiver=$!
+    running="$running $receiver"
+    until_true grep -qs '^Listening' "$work/listener.err"
+    chain tcp unix "tcp://127.0.0.1:$(sed -n 's/^Listening on .* \([0-9]*\)$/\1/p' \
+        "$work/listener.err")"
+    within nc -N -n 127.0.0.1 "$port" <"$work/there" | sha256sum >"$work/heard_back"
+    ended_well "$receiver"
+    sha256sum <"$work/there" | cmp -s - "$work/heard_there" || fail "what came there is not the same"
+    sha256sum <"$work/back" | cmp -s - "$work/heard_back" || fail "what came back is not the same"
+    unchain
+    rm "$work/there" "$work/back"
+    ok "from tcp over unix to tcp, a hundred mebibytes arrive, and ten come back beside them"
+}
+
+# From udp over unixgram to udp: each stays one. `socat` ends at an empty one, which comes back as well.
+datagrams_stay() {
+    scene="datagrams over unixgram"
+    start_listening server "$bin/echo_server" udp://127.0.0.1:0
+    server=$started
+    chain udp unixgram "$address" '?idle=2s'
+    for size in 1 1200 9000 65000; do
+        head -c $size /dev/urandom >"$work/one"
+        within socat -b 65536 -t 60 - "UDP4:127.0.0.1:$port,shut-null" <"$work/one" >"$work/heard"
+        cmp -s "$work/one" "$work/heard" || fail "a datagram of $size bytes is not one any more"
+    done
+    unchain # they have been silent for two seconds
+    stop "$server"
+    ok "datagrams stay as they are, also empty and large ones"
+}
+
+# ---- Real use ----
+
+# logger(1) has no name. What it says is passed on, what would be the answer is lost, and nobody else
+# has to do with that.
+log() {
+    scene="callers without a name"
+    start nc nc -u -nlv 127.0.0.1 0
+    sink=$started
+    until_true grep -qs '^Bound on' "$work/nc.err"
+    start_relay "unixgram://$work/log" \
+        "udp://127.0.0.1:$(sed -n 's/^Bound on .* \([0-9]*\)$/\1/p' "$work/nc.err")" 600
+    within logger -d -u "$work/log" 'the first word' || fail "logger"
+    until_true grep -qs 'the first word' "$work/nc.out"
+    within logger -d -u "$work/log" 'and another' || fail "logger, once more"
+    until_true grep -qs 'and another' "$work/nc.out"
+    end "$relay" "$sink"
+
+    start_listening server "$bin/echo_server" udp://127.0.0.1:0
+    server=$started
+    start_relay "unixgram://$work/log" "$address" 600
+    for word in one two three; do
+        within logger -d -u "$work/log" $word || fail "logger, answered"
+    done
+    call unixgram "$address" no
+    open_are 2 # all who have no name are one
+    end "$relay"
+    stop "$server"
+    rm -f "$work/log"
+    ok "logger's words are passed on to udp, and an answer to it harms nobody"
+}
+
+redis() {
+    scene=redis
+    start redis redis-server --port 0 --unixsocket "$work/redis" --dir "$work" --save "" \
+        --appendonly no --daemonize no
+    redis=$started
+    start_relay tcp://127.0.0.1:0 "unix://$work/redis"
+    pong() {
+        [ "$(within redis-cli "$@" ping 2>/dev/null)" = PONG ]
+    }
+    until_true pong -h 127.0.0.1 -p "$port" # before that, a target that is not there yet
+    within redis-benchmark -h 127.0.0.1 -p "$port" -n 3000 -c 30 -P 4 -t set,get -q \
+        >"$work/benchmark.out" 2>"$work/benchmark.err" || fail "redis-benchmark over tcp"
+    [ "$(tr '\r' '\n' <"$work/benchmark.out" | grep -c 'requests per second')" -ge 2 ] ||
+        fail "redis-benchmark: $(cat "$work/benchmark.out")"
+    open_are 0
+    stop_relay
+    start_relay "unix://$work/front" "unix://$work/redis"
+    pong -s "$work/front" || fail "redis-cli over unix"
+    awk 'BEGIN { for (i = 0; i < 20000; i++) printf "INCR sum\r\n" }' |
+        within redis-cli -s "$work/front" --pipe >"$work/pipe" || fail "redis-cli --pipe"
+    grep -q 'errors: 0, replies: 20000' "$work/pipe" || fail "$(cat "$work/pipe")"
+    open_are 0
+    stop_relay
+    stop "$redis"
+    ok "redis-server on a unix socket serves redis-benchmark over tcp, and redis-cli over unix"
+}
+
+# ---- Targets that are not there ----
+
+nobody() {
+    scene="nobody is there"
+    start_relay tcp://127.0.0.1:0 "unix://$work/nobody" 600
+    front=$address
+    within "$peer" "$port" gone >"$work/talk" || fail "the caller is not told"
+    grep -q ": connect unix://$work/nobody: refused" "$work/relay.err" ||
+        fail "no good sentence: $(cat "$work/relay.err")"
+    start_listening server "$bin/echo_server" "unix://$work/nobody"
+    server=$started
+    call tcp "$front" yes
+    stop "$server"
+    open_are 0
+    stop_relay
+
+    start_relay tcp://127.0.0.1:0 mem://nobody 600
+    within "$peer" "$port" gone >"$work/talk" || fail "the caller is not told"
+    grep -q ': connect mem://nobody: refused' "$work/relay.err" ||
+        fail "no good sentence: $(cat "$work/relay.err")"
+    open_are 0
+    stop_relay
+    ok "a caller whose target is not there is told at once, and the next one is served"
+}
+
+# Before the first dial the relay knows nothing of its target. What a stream says meanwhile still goes in
+# datagrams that fit every path: one over 1200 bytes would arrive cut off.
+no_descriptor_for_the_first_dial() {
+    scene="no descriptor for the first dial"
+    head -c 60000 /dev/urandom >"$work/much"
+    start sink socat -u -b 1200 "UNIX-RECV:$work/sink" "CREATE:$work/heard"
+    sink=$started
+    until_true test -S "$work/sink"
+    start_relay tcp://127.0.0.1:0 "unixgram://$work/sink" 600
+    free=0
+    while [ -e "/proc/$relay/fd/$free" ]; do
+        free=$((free + 1))
+    done
+    prlimit --pid "$relay" --nofile=$((free + 1)): # one is left, and that takes the caller
+    # shellcheck disable=SC2016 # it is the other shell that expands it
+    start caller sh -c 'exec nc -n 127.0.0.1 "$1" <"$2"' sh "$port" "$work/much"
+    caller=$started
+    until_true counted ' dialing: 0 of [1-9]' 1
+    prlimit --pid "$relay" --nofile=1024:
+    until_true cmp -s "$work/much" "$work/heard"
+    end "$caller" "$relay" "$sink"
+    rm -f "$work/sink"
+    ok "what a stream says before the first dial is cut into datagrams as well"
+}
+
+for kind in tcp udp unix unix@ unixgram unixgram@; do
+    ours $kind
+done
+theirs unix
+theirs unixgram
+half_closes
+transfer
+datagrams_stay
+log
+redis
+nobody
+no_descriptor_for_the_first_dial
