@@ -123,7 +123,7 @@ int nf_datagram_retry(net_socket *socket, int fd, ssize_t code, bool *denied,
         *denied = true;
         return 0;
     }
-    if (nf_addr_is_named(&socket->name) && crowded == NULL && !*denied) {
+    if (nf_addr_is_named(&socket->name) && socket->name.size > 0 && crowded == NULL && !*denied) {
         *denied = true;
         return nf_socket_connect(fd, &socket->name);
     }
@@ -236,7 +236,7 @@ int nf_datagram_send_messages(const struct nf_datagram_sender *sender, const net
 {
     uint64_t refusal = atomic_load_explicit(sender->refusal, memory_order_relaxed);
     bool has_trains = count > 1 && sender->has_trains && nf_transfer_knows_trains(sender->fd);
-    bool denied = false;
+    bool denied = sender->is_adopted;
     int done = 0;
     int code = sender->kept != NULL && !nf_is_canceled(sender->socket)
                    ? nf_datagram_kept(sender->kept)
@@ -258,7 +258,7 @@ int nf_datagram_send_messages(const struct nf_datagram_sender *sender, const net
 
         if (sent > 0) {
             done += account(sender, &plan, sent);
-            denied = false;
+            denied = sender->is_adopted;
         } else if (sent == NF_NO_TRAIN) {
             refusal = refusal_of(&plan.route[0].to, messages[done].size);
             atomic_store_explicit(sender->refusal, refusal, memory_order_relaxed);

@@ -97,7 +97,7 @@ int nf_unix_bind(const struct nf_target *target, enum nf_transport transport, st
                  struct nf_unix_file *file)
 {
     char room[NF_ADDR_NAME_MAX];
-    struct nf_addr addr;
+    struct nf_addr addr = {.family = NF_UNIX};
 
     *file = (struct nf_unix_file){.process = nf_process(),
                                   .mode = (int)target->options.value[NF_MODE],
