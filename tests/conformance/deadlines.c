@@ -322,6 +322,6 @@ int main(void)
     static const struct test kernel[] = {TEST(a_descriptor_made_non_blocking_still_waits)};
     static const struct test streams[] = {TEST(a_trickle_does_not_stretch_a_deadline)};
 
-    return run_once(none) + run_over(all_templates, any) + run_over(kernel_templates, kernel) +
-           run_over(stream_templates, streams);
+    return run_once(none) + run_over(all_wires, any) + run_over(kernel_templates, kernel) +
+           run_over(stream_wires, streams);
 }

@@ -284,5 +284,5 @@ int main(void)
         TEST(any_thread_may_watch_and_close_while_one_waits),
     };
 
-    return run_over(all_templates, any);
+    return run_over(all_wires, any);
 }

@@ -372,5 +372,5 @@ int main(void)
 
     static const struct test kernel[] = {TEST(hostile_callers_harm_nobody_else)};
 
-    return run_over(stream_templates, tests) + run_over(kernel_streams, kernel);
+    return run_over(stream_wires, tests) + run_over(kernel_streams, kernel);
 }

@@ -80,6 +80,10 @@ net_deadline soon(void);
 extern const char *const stream_templates[];
 extern const char *const datagram_templates[];
 extern const char *const all_templates[];
+/* The same without what shares its code with another, a path or a layer: for tests that are slow by
+ * nature. */
+extern const char *const stream_wires[];
+extern const char *const all_wires[];
 /* Of these: hosts and ports, each of 127.0.0.1, ::1, every interface. */
 extern const char *const tcp_templates[];
 extern const char *const udp_templates[];

@@ -28,6 +28,9 @@
 const char *const stream_templates[] = {STREAMS, NULL};
 const char *const datagram_templates[] = {DATAGRAMS, NULL};
 const char *const all_templates[] = {STREAMS, DATAGRAMS, NULL};
+const char *const stream_wires[] = {TCP, "unix://@", "mem://", NULL};
+const char *const all_wires[] = {TCP,          "unix://@", "mem://", UDP, "unixgram://@",
+                                 "memgram://", NULL};
 const char *const tcp_templates[] = {TCP, NULL};
 const char *const udp_templates[] = {UDP, NULL};
 const char *const ip_templates[] = {TCP, UDP, NULL};
