@@ -46,7 +46,9 @@ int nf_unix_target(const struct nf_target *target, bool listening, struct nf_add
     if (size < 0) {
         return size;
     }
-    if (size == 0 || (room[0] != '/' && room[0] != '@')) {
+    char first = size > 0 ? *target->url.target : '\0'; /* as it is written: %40 is no @ */
+
+    if (first != '/' && first != '@') {
         return complain("a unix address is unix:///path, or unix://@name without a file");
     }
     if (room[0] == '/' && size == NF_ADDR_NAME_MAX) {
