@@ -157,7 +157,7 @@ static long long call_listen(struct caller *caller)
 
 static void one_of_many_threads_gets_the_path(void **state)
 {
-    for (int round = 0; round < 1 + 10 * ROUNDS / slowness(); round++) {
+    for (int round = 0; round < 1 + 4 * ROUNDS / slowness(); round++) {
         const char *address = template_of(state);
         struct caller callers[STARTERS];
         int winners = 0;
