@@ -125,6 +125,7 @@ int nf_datagram_retry(net_socket *socket, int fd, ssize_t code, bool *denied,
     }
     if (nf_addr_is_named(&socket->name) && socket->name.size > 0 && crowded == NULL && !*denied) {
         *denied = true;
+        nf_socket_turn_away(fd);
         return nf_socket_connect(fd, &socket->name);
     }
     return (int)code;

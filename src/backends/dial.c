@@ -150,20 +150,25 @@ static bool is_own_echo(int fd, const struct nf_addr *addr)
 }
 
 /* 0: connected; NF_WOULD_BLOCK: on its way; or a code. A datagram socket with a known port would
- * hear anybody between bind and connect, and take it for its peer. */
+ * hear anybody between bind and connect, and take it for its peer. One of unix, which has a name
+ * only if it asks for one, asks when it has its peer. */
 static int connect_attempt(struct nf_dial *dial, int fd, const struct nf_addr *addr)
 {
     bool deaf = dial->transport == NF_DATAGRAM && dial->target.options.source.port != 0;
+    bool is_named = nf_addr_is_named(addr);
     int code = nf_inet_apply(fd, &dial->target);
 
     if (code == 0 && deaf) {
         code = nf_sockopt_set(fd, NF_SO_DEAF, 1);
     }
-    if (code == 0) {
+    if (code == 0 && !is_named) {
         code = bind_source(dial, fd, addr);
     }
     if (code == 0) {
         code = nf_socket_connect(fd, addr);
+    }
+    if (code == 0 && is_named) {
+        code = bind_source(dial, fd, addr);
     }
     if (code == 0 && deaf) {
         code = nf_sockopt_set(fd, NF_SO_DEAF, 0);

@@ -221,6 +221,30 @@ void nf_socket_abort(int fd)
     }
 }
 
+/* It is connected to a socket that closes at once: who has a peer, be he gone, hears no other
+ * (unix_may_send of Linux). Without a descriptor for that it stays open to anybody. */
+void nf_socket_turn_away(int fd)
+{
+    union nf_sockaddr name = {.any.sa_family = AF_UNIX};
+    socklen_t length = sizeof name;
+
+    if (getpeername(fd, &name.any, &length) == 0) {
+        return;
+    }
+    int other = nf_socket_open(NF_UNIX, NF_DATAGRAM, false);
+
+    length = sizeof name;
+    if (other >= 0 && bind(other, &name.any, sizeof name.any.sa_family) == 0 &&
+        getsockname(other, &name.any, &length) == 0 && connect(fd, &name.any, length) == 0) {
+        ssize_t n = 0;
+
+        while (n >= 0) {
+            n = recv(fd, NULL, 0, MSG_DONTWAIT);
+        }
+    }
+    nf_socket_close(other);
+}
+
 /* Linux gives the number back even when close fails: trying again could close a stranger's
  * (close(2)). */
 void nf_socket_close(int fd)

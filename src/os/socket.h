@@ -56,6 +56,10 @@ void nf_socket_break(int fd);
  * and what was not read, is gone. */
 void nf_socket_abort(int fd);
 
+/* From a unix datagram socket whose peer has closed the system takes him, and then it hears
+ * anybody. Let it hear nobody, and drop what came meanwhile; one that has a peer is left alone. */
+void nf_socket_turn_away(int fd);
+
 /* Give the descriptor back; -1 is allowed. Keeps errno. */
 void nf_socket_close(int fd);
 
