@@ -276,13 +276,17 @@ static int parse_source(const char *text, size_t length, struct nf_value *value)
 static int parse_path(const char *text, size_t length, struct nf_value *value)
 {
     int size = nf_path_parse(text, length, value->name);
+    bool is_path = *text == '/';
 
-    if (size >= 0) {
-        value->name[0] = *text == '@' ? '\0' : value->name[0];
-        value->addr =
-            (struct nf_addr){.family = NF_UNIX, .size = (uint16_t)size, .name = value->name};
+    if (size < 0) {
+        return size;
     }
-    return size < 0 ? size : 0;
+    if (is_path ? memchr(value->name, '\0', (size_t)size) != NULL : size == 1) {
+        return refuse(NF_ADMIT, text, length, "/path or @name");
+    }
+    value->name[0] = is_path ? '/' : '\0';
+    value->addr = (struct nf_addr){.family = NF_UNIX, .size = (uint16_t)size, .name = value->name};
+    return 0;
 }
 
 /* A name; whether the system knows it is asked of an interface now, and of others when it is used.
