@@ -17,7 +17,7 @@ export TMPDIR
 
 # shellcheck source=tests/support/interop.sh
 . "$(dirname "$0")/../support/interop.sh"
-need cmp curl mkfifo nc socat stat timeout
+need cmp curl mkfifo nc sha256sum socat stat timeout
 # shellcheck source=tests/support/members.sh
 . "$(dirname "$0")/../support/members.sh"
 
@@ -165,6 +165,20 @@ they_listen() { # FILE ADDRESS LISTENER...
     rm -f "$work/call" # nc leaves it there
 }
 
+# Whoever answers only when he has heard the end.
+their_answer() {
+    scene="netcat asks, and half-closes"
+    start summer socat -t 60 "UNIX-LISTEN:$work/call" SYSTEM:sha256sum
+    summer=$started
+    until_true is_there "$work/call" listening
+    from "$work/ours" asker "$bin/netcat" "unix://$work/call"
+    ended "$started" 0
+    ended "$summer" 0
+    sha256sum <"$work/ours" | cmp -s - "$work/asker.out" || fail "$scene: no sum"
+    rm -f "$work/call"
+    ok "$scene"
+}
+
 # With datagrams there is no end: each hears what the other says.
 datagrams() { # LISTENER CALLER
     say 4 'who is there?\n'
@@ -195,6 +209,16 @@ netcat_datagrams() {
     until_true is_there "$work/call"
     member caller 4 "$bin/netcat" "unixgram://$work/call"
     datagrams 'nc -l -u -U' netcat
+
+    serve server "$bin/echo_server" "unixgram://$work/call"
+    server=$started
+    member asker 3 "$bin/netcat" "unixgram://$work/call"
+    say 3 'one\n'
+    hears asker one
+    leaves 3 "$pid_asker" # when it has been quiet
+    stopped "$server" 0
+    rm -f "$work/in"/*
+    ok "netcat unixgram:// ends by itself"
 }
 
 # ---- The files of unix sockets ----
@@ -350,6 +374,7 @@ we_listen "unix://$work/call" "$bin/netcat" "unix://$work/call"
 they_listen /dev/null "unix://$work/call" nc -N -l -U "$work/call"
 they_listen "$work/theirs" "unix://$work/call" socat -t 60 "UNIX-LISTEN:$work/call" STDIO
 they_listen "$work/theirs" unix://@call socat -t 60 ABSTRACT-LISTEN:call STDIO
+their_answer
 netcat_datagrams
 chat
 strangers
