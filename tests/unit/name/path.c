@@ -15,7 +15,7 @@
 
 static void print(enum nf_family family, const char *name, size_t size, char *buffer, size_t room)
 {
-    struct nf_addr addr = {.family = family, .size = (uint16_t)size, .name = name};
+    struct nf_addr addr = {.family = (uint16_t)family, .size = (uint16_t)size, .name = name};
     struct nf_text text;
 
     nf_text_begin(&text, buffer, room);
