@@ -5,12 +5,33 @@
 #include <string.h>
 
 /* Until a dial is won, the name is its driver's. */
+static bool is_named(net_socket *socket)
+{
+    return socket != NULL && nf_backend_of(socket) == socket->kind;
+}
+
 int nf_failed(int code, const char *operation, net_socket *socket)
 {
-    bool named = socket != NULL && nf_backend_of(socket) == socket->kind;
+    return is_named(socket) ? nf_blame_at(code, operation, socket->kind->scheme, &socket->name)
+                            : nf_blame(code, operation, NULL);
+}
 
-    return named ? nf_blame_at(code, operation, socket->kind->scheme, &socket->name)
-                 : nf_blame(code, operation, NULL);
+void nf_remember(struct nf_who *who, net_socket *socket)
+{
+    who->scheme = is_named(socket) ? socket->kind->scheme : NULL;
+    if (who->scheme == NULL) {
+        return;
+    }
+    who->addr = socket->name;
+    if (nf_addr_is_named(&who->addr) && who->addr.size > 0) {
+        who->addr.name = memcpy(who->room, who->addr.name, who->addr.size);
+    }
+}
+
+int nf_failed_of(int code, const char *operation, const struct nf_who *who)
+{
+    return who->scheme != NULL ? nf_blame_at(code, operation, who->scheme, &who->addr)
+                               : nf_blame(code, operation, NULL);
 }
 
 int nf_failed_for(int code, const char *operation, const char *address)

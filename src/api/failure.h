@@ -10,4 +10,14 @@
 int nf_failed(int code, const char *operation, net_socket *socket);
 int nf_failed_for(int code, const char *operation, const char *address);
 
+/* The same for a socket that may be gone by then. */
+struct nf_who {
+    const char *scheme; /* NULL: it has no name */
+    struct nf_addr addr;
+    char room[NF_ADDR_NAME_MAX];
+};
+
+void nf_remember(struct nf_who *who, net_socket *socket);
+int nf_failed_of(int code, const char *operation, const struct nf_who *who);
+
 #endif

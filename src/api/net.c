@@ -173,7 +173,9 @@ int net_close(net_socket *socket, net_deadline deadline)
         return 0;
     }
     int misuse = nf_check_call(socket, deadline);
+    struct nf_who who;
 
+    nf_remember(&who, socket); /* the name may go with what the close lets go of */
     nf_poller_forget(socket);
     int code = nf_backend_of(socket)->close(socket, misuse == 0 ? deadline : NET_NOW);
 
@@ -181,7 +183,7 @@ int net_close(net_socket *socket, net_deadline deadline)
         code = nf_check_call(socket, deadline);
     }
     if (code < 0) {
-        nf_failed(code, "close", socket);
+        nf_failed_of(code, "close", &who);
     }
     if (code == NF_STAYS) {
         return 0;

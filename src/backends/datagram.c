@@ -4,6 +4,7 @@
 #include "backends/counter.h"
 #include "name/endpoint.h"
 #include "os/socket.h"
+#include "os/sockopt.h"
 #include "wait/wait.h"
 
 #include <stdlib.h>
@@ -95,6 +96,22 @@ int nf_datagram_stop(int i, int code, struct nf_datagram_kept *kept)
     return i;
 }
 
+/* Without a peer the socket would hear anybody, and take it for the peer's. */
+static int dial_again(int fd, const struct nf_addr *peer)
+{
+    char scrap;
+
+    nf_sockopt_set(fd, NF_SO_DEAF, 1);
+    int code = nf_socket_connect(fd, peer);
+
+    if (code == 0) {
+        while (nf_transfer_recv(fd, &scrap, sizeof scrap, NF_DONTWAIT) >= 0) {
+        }
+        nf_sockopt_set(fd, NF_SO_DEAF, 0);
+    }
+    return code;
+}
+
 /* A full queue is waited out in slices: no cancel wakes this wait, because the bell of a shared
  * descriptor may have been heard by another. Linux now and then denies a first datagram that it
  * lets pass the second time; and what it calls too big may have been the one before, which the path
@@ -123,9 +140,9 @@ int nf_datagram_retry(net_socket *socket, int fd, ssize_t code, bool *denied,
         *denied = true;
         return 0;
     }
-    if (nf_addr_is_named(&socket->name) && crowded == NULL && !*denied) {
+    if (nf_addr_is_named(&socket->name) && socket->name.size > 0 && crowded == NULL && !*denied) {
         *denied = true;
-        return nf_socket_connect(fd, &socket->name);
+        return dial_again(fd, &socket->name);
     }
     return (int)code;
 }
@@ -236,7 +253,7 @@ int nf_datagram_send_messages(const struct nf_datagram_sender *sender, const net
 {
     uint64_t refusal = atomic_load_explicit(sender->refusal, memory_order_relaxed);
     bool has_trains = count > 1 && sender->has_trains && nf_transfer_knows_trains(sender->fd);
-    bool denied = false;
+    bool denied = sender->is_adopted;
     int done = 0;
     int code = sender->kept != NULL && !nf_is_canceled(sender->socket)
                    ? nf_datagram_kept(sender->kept)
@@ -258,7 +275,7 @@ int nf_datagram_send_messages(const struct nf_datagram_sender *sender, const net
 
         if (sent > 0) {
             done += account(sender, &plan, sent);
-            denied = false;
+            denied = sender->is_adopted;
         } else if (sent == NF_NO_TRAIN) {
             refusal = refusal_of(&plan.route[0].to, messages[done].size);
             atomic_store_explicit(sender->refusal, refusal, memory_order_relaxed);

@@ -73,6 +73,7 @@ struct nf_datagram_sender {
     net_socket *socket;
     int fd;
     bool v6;
+    bool is_adopted;               /* others may have the descriptor: it is not dialed again */
     bool has_trains;               /* it may, by its kind */
     _Atomic net_deadline *crowded; /* see nf_datagram_retry; may be NULL */
     nf_datagram_aim *aim;

@@ -153,7 +153,8 @@ static bool is_own_echo(int fd, const struct nf_addr *addr)
  * hear anybody between bind and connect, and take it for its peer. */
 static int connect_attempt(struct nf_dial *dial, int fd, const struct nf_addr *addr)
 {
-    bool deaf = dial->transport == NF_DATAGRAM && dial->target.options.source.port != 0;
+    bool named = dial->target.options.source.family == NF_UNIX;
+    bool deaf = dial->transport == NF_DATAGRAM && (named || dial->target.options.source.port != 0);
     int code = nf_inet_apply(fd, &dial->target);
 
     if (code == 0 && deaf) {

@@ -95,6 +95,26 @@ static void finish(struct nf_mem_socket *self)
     nf_mem_tell(&self->to->reader);
 }
 
+/* Nobody rings us any more. */
+static void detach(struct nf_mem_end *end)
+{
+    atomic_store(&end->socket, NULL);
+    while (atomic_load(&end->visitors) != 0) {
+        nf_thread_yield();
+    }
+}
+
+/* What nobody will read makes it a reset. */
+static void hang_up(struct nf_mem_socket *self)
+{
+    nf_mem_mark(&self->from->reader, NF_MEM_OVER);
+    if (nf_mem_waiting(self->from) > 0 || atomic_load(&self->stashed) > 0) {
+        nf_mem_mark(&self->to->writer, NF_MEM_BROKEN);
+    }
+    finish(self);
+    nf_mem_tell(&self->from->writer);
+}
+
 /* ---- The rest of a connection ---- */
 
 static int mem_connect(net_socket *socket, const struct nf_target *target, net_deadline deadline)
@@ -114,7 +134,8 @@ static int mem_connect(net_socket *socket, const struct nf_target *target, net_d
         code = 0;
     }
     if (code < 0 && self->pipe != NULL) {
-        atomic_store(&self->pipe->end[NF_MEM_CLIENT].socket, NULL);
+        hang_up(self); /* it may have been decided at the last moment */
+        detach(&self->pipe->end[NF_MEM_CLIENT]);
         nf_mem_leave_line(self->pipe);
         nf_mem_let_go(self->pipe);
     }
@@ -175,26 +196,6 @@ static int drain(struct nf_mem_socket *self, net_deadline deadline)
     }
     nf_mem_take(self->from, NULL, SIZE_MAX);
     return 0;
-}
-
-/* Nobody rings us any more. */
-static void detach(struct nf_mem_end *end)
-{
-    atomic_store(&end->socket, NULL);
-    while (atomic_load(&end->visitors) != 0) {
-        nf_thread_yield();
-    }
-}
-
-/* What nobody will read makes it a reset. */
-static void hang_up(struct nf_mem_socket *self)
-{
-    nf_mem_mark(&self->from->reader, NF_MEM_OVER);
-    if (nf_mem_waiting(self->from) > 0 || atomic_load(&self->stashed) > 0) {
-        nf_mem_mark(&self->to->writer, NF_MEM_BROKEN);
-    }
-    finish(self);
-    nf_mem_tell(&self->from->writer);
 }
 
 /* In a forked child there is nobody to tell. */

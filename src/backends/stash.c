@@ -100,6 +100,9 @@ static ssize_t find(struct nf_local_line *self, char *buffer, size_t size, int d
     struct nf_line *line = &self->line;
     ssize_t n = search_stash(self, buffer, size, delimiter);
 
+    if (n == 0) {
+        atomic_store(&self->is_news, false);
+    }
     while (n == 0) {
         int how = NF_PEEK | nf_lane_patience(line->fd, &line->in, NF_SO_RCVTIMEO, deadline);
         size_t left = size - self->stashed;
@@ -148,6 +151,9 @@ ssize_t nf_stash_recv(struct nf_line *line, void *buffer, size_t size, int until
 {
     struct nf_local_line *self = (struct nf_local_line *)line;
 
+    if (until >= 0 && !self->has_urgent) { /* else poll tells of one that no peek sees */
+        self->has_urgent = nf_sockopt_set(line->fd, NF_SO_URGENT, 1) == 0;
+    }
     if (until >= 0) {
         return size > 0 ? find(self, buffer, size, until, deadline) : refuse(self, size);
     }

@@ -10,6 +10,7 @@ struct nf_local_line {
     char *stash; /* the part of a line that is known */
     size_t stashed;
     size_t room;
+    bool has_urgent;      /* urgent bytes are kept in their place */
     _Atomic bool is_news; /* and it is there for whoever receives otherwise */
 };
 

@@ -32,12 +32,18 @@ static int udp_connect(net_socket *socket, const struct nf_target *target, net_d
     return nf_udp_connect(socket, target, NULL, deadline);
 }
 
+/* To dial anew would change the peer for all who have the descriptor. */
+static bool is_named_adopted(const struct nf_line *line)
+{
+    return line->is_adopted && nf_addr_is_named(&line->head.name);
+}
+
 /* Datagrams are sent whole, so senders need no turns. */
 static ssize_t send_slices(struct nf_udp_line *self, const net_slice *slices, int count,
                            net_deadline deadline)
 {
     struct nf_line *line = &self->line;
-    bool denied = false;
+    bool denied = is_named_adopted(line);
 
     for (;;) {
         if (nf_is_canceled(&line->head)) {
@@ -182,6 +188,7 @@ int nf_udp_send_messages(net_socket *socket, const net_message *messages, int co
     struct nf_udp_line *self = (struct nf_udp_line *)socket;
     struct nf_datagram_sender sender = {.socket = socket,
                                         .fd = self->line.fd,
+                                        .is_adopted = is_named_adopted(&self->line),
                                         .has_trains = !nf_addr_is_named(&socket->name),
                                         .aim = aim,
                                         .bytes = &self->line.bytes_out,

@@ -161,6 +161,14 @@ int nf_listener_recv_messages(net_socket *socket, net_message *messages, int cou
     return nf_member_recv_messages((struct nf_member *)socket, &reader, messages, count, deadline);
 }
 
+/* Whether an address is of another kind than those that can write to us. */
+static bool is_foreign(const struct nf_hub *hub, const struct nf_addr *addr)
+{
+    bool named = nf_addr_is_named(addr) || nf_addr_is_named(&hub->name);
+
+    return named && addr->family != hub->name.family;
+}
+
 static int aim(net_socket *socket, const net_endpoint *endpoint, struct nf_route *route)
 {
     struct nf_hub *hub = nf_hub_of(socket);
@@ -170,7 +178,7 @@ static int aim(net_socket *socket, const net_endpoint *endpoint, struct nf_route
     }
     nf_endpoint_remote(endpoint, &route->to);
     nf_endpoint_local(endpoint, &route->from);
-    if (nf_addr_is_named(&route->to) != nf_addr_is_named(&hub->name)) {
+    if (is_foreign(hub, &route->to)) {
         return nf_fail_because(NET_MISUSE, "the endpoint is of another kind of socket");
     }
     if (route->to.port == 0) {
@@ -228,7 +236,7 @@ static int admit(struct nf_hub *hub, const struct nf_value *value)
         nf_addr_is_wildcard(&value->addr) || nf_addr_is_group(&value->addr)) {
         return nf_fail_because(NET_ADDRESS, "admit takes the address of a peer, HOST:PORT");
     }
-    if (nf_addr_is_named(&value->addr) != nf_addr_is_named(&hub->name)) {
+    if (is_foreign(hub, &value->addr)) {
         return nf_fail_because(NET_ADDRESS, "admit takes the address of a peer of this scheme");
     }
     if (value->addr.family == NF_IPV6 && !hub->v6) {

@@ -46,7 +46,9 @@ int nf_unix_target(const struct nf_target *target, bool listening, struct nf_add
     if (size < 0) {
         return size;
     }
-    if (size == 0 || (room[0] != '/' && room[0] != '@')) {
+    char first = size > 0 ? *target->url.target : '\0'; /* as it is written: %40 is no @ */
+
+    if (first != '/' && first != '@') {
         return complain("a unix address is unix:///path, or unix://@name without a file");
     }
     if (room[0] == '/' && size == NF_ADDR_NAME_MAX) {
@@ -97,7 +99,7 @@ int nf_unix_bind(const struct nf_target *target, enum nf_transport transport, st
                  struct nf_unix_file *file)
 {
     char room[NF_ADDR_NAME_MAX];
-    struct nf_addr addr;
+    struct nf_addr addr = {.family = NF_UNIX};
 
     *file = (struct nf_unix_file){.process = nf_process(),
                                   .mode = (int)target->options.value[NF_MODE],

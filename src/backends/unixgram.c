@@ -3,6 +3,7 @@
 #include "backends/udp.h"
 #include "backends/udp_member.h"
 #include "backends/unix.h"
+#include "os/batch.h"
 
 static const nf_words words = NF_UNIX_WORDS | NF_HUB_WORDS;
 
@@ -25,6 +26,75 @@ struct connection {
 };
 
 static const struct nf_backend unixgram_peer;
+
+/* ---- Sending ---- */
+
+/* The system would carry more, and a listener has no room for it. */
+static int refuse_long(size_t size)
+{
+    return nf_fail_because(NET_TOOBIG, "%zu bytes; the most is %d", size, NF_DATAGRAM_MAX);
+}
+
+static ssize_t check(const net_slice *slices, int count)
+{
+    size_t size = 0;
+
+    for (int i = 0; i < count; i++) {
+        size += slices[i].size;
+    }
+    return size <= NF_DATAGRAM_MAX ? 0 : refuse_long(size);
+}
+
+/* How many may go before one that is too long; the next call says why. */
+static int check_messages(const net_message *messages, int count)
+{
+    int i = 0;
+
+    while (i < count && messages[i].size <= NF_DATAGRAM_MAX) {
+        i++;
+    }
+    return i > 0 ? i : refuse_long(messages->size);
+}
+
+static ssize_t unixgram_send(net_socket *socket, const net_slice *slices, int count,
+                             net_deadline deadline)
+{
+    ssize_t code = check(slices, count);
+
+    return code < 0 ? code : nf_udp_send(socket, slices, count, deadline);
+}
+
+static ssize_t unixgram_peer_send(net_socket *socket, const net_slice *slices, int count,
+                                  net_deadline deadline)
+{
+    ssize_t code = check(slices, count);
+
+    return code < 0 ? code : nf_peer_send(socket, slices, count, deadline);
+}
+
+static int unixgram_send_messages(net_socket *socket, const net_message *messages, int count,
+                                  net_deadline deadline)
+{
+    int n = check_messages(messages, count);
+
+    return n < 0 ? n : nf_udp_send_messages(socket, messages, n, deadline);
+}
+
+static int unixgram_peer_send_messages(net_socket *socket, const net_message *messages, int count,
+                                       net_deadline deadline)
+{
+    int n = check_messages(messages, count);
+
+    return n < 0 ? n : nf_peer_send_messages(socket, messages, n, deadline);
+}
+
+static int unixgram_listener_send_messages(net_socket *socket, const net_message *messages,
+                                           int count, net_deadline deadline)
+{
+    int n = check_messages(messages, count);
+
+    return n < 0 ? n : nf_listener_send_messages(socket, messages, n, deadline);
+}
 
 /* ---- Listening ---- */
 
@@ -85,7 +155,7 @@ static const struct nf_backend unixgram_listener = {
     .accept = unixgram_accept,
     .send = nf_refuse_send,
     .recv = nf_refuse_recv,
-    .send_messages = nf_listener_send_messages,
+    .send_messages = unixgram_listener_send_messages,
     .recv_messages = nf_listener_recv_messages,
     .shutdown = nf_refuse_shutdown,
     .cancel = nf_member_cancel,
@@ -116,9 +186,9 @@ static const struct nf_backend unixgram_peer = {
     .open = nf_refuse_open,
     .resolve = nf_unix_resolve,
     .accept = nf_refuse_accept,
-    .send = nf_peer_send,
+    .send = unixgram_peer_send,
     .recv = nf_peer_recv,
-    .send_messages = nf_peer_send_messages,
+    .send_messages = unixgram_peer_send_messages,
     .recv_messages = nf_peer_recv_messages,
     .shutdown = nf_refuse_shutdown,
     .cancel = nf_member_cancel,
@@ -166,9 +236,9 @@ const struct nf_backend nf_unixgram = {
     .open = unixgram_connect,
     .resolve = nf_unix_resolve,
     .accept = nf_refuse_accept,
-    .send = nf_udp_send,
+    .send = unixgram_send,
     .recv = nf_udp_recv,
-    .send_messages = nf_udp_send_messages,
+    .send_messages = unixgram_send_messages,
     .recv_messages = nf_udp_recv_messages,
     .shutdown = nf_refuse_shutdown,
     .cancel = nf_line_cancel,

@@ -49,7 +49,7 @@ void nf_path_print(struct nf_text *text, const struct nf_addr *addr)
 
         if (i == 0 && byte == '\0' && addr->family == NF_UNIX) {
             nf_text_add(text, "@");
-        } else if (is_special(byte)) {
+        } else if (is_special(byte) || (i == 0 && byte == '@' && addr->family == NF_UNIX)) {
             nf_text_add(text, "%%%02X", (unsigned)byte);
         } else {
             nf_text_add(text, "%c", (char)byte);

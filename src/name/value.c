@@ -276,7 +276,14 @@ static int parse_source(const char *text, size_t length, struct nf_value *value)
 static int parse_path(const char *text, size_t length, struct nf_value *value)
 {
     int size = nf_path_parse(text, length, value->name);
+    bool path = *text == '/';
+    bool good =
+        size > 1 &&
+        (!path || (size < NF_ADDR_NAME_MAX && memchr(value->name, '\0', (size_t)size) == NULL));
 
+    if (size >= 0 && !good) {
+        return refuse(NF_ADMIT, text, length, "the address of a peer, /path or @name");
+    }
     if (size >= 0) {
         value->name[0] = *text == '@' ? '\0' : value->name[0];
         value->addr =

@@ -1,6 +1,7 @@
 /* Binding to a path. Where a socket stands already, two who begin at once might both find it dead,
  * and the second remove what the first has made: so whoever removes one holds a lock on a file
- * beside it, PATH.lock, which is gone when he is done. */
+ * beside it, PATH.starting, which is gone when he is done. A file of that name which can be
+ * nobody's lock but somebody's work is left alone. */
 #define _GNU_SOURCE
 #include "os/localfile.h"
 #include "os/cause.h"
@@ -16,8 +17,8 @@
 #include <unistd.h>
 
 enum {
-    PATH_ROOM = NF_ADDR_NAME_MAX + 8, /* a path, ".lock" and a NUL */
-    LOCK_TRIES = 100                  /* at a lock that its owner removes whenever we open it */
+    PATH_ROOM = NF_ADDR_NAME_MAX + 16, /* a path, what follows it, and a NUL */
+    LOCK_TRIES = 100                   /* at a lock that its owner removes whenever we open it */
 };
 
 static void path_of(const struct nf_addr *path, const char *suffix, char text[PATH_ROOM])
@@ -36,11 +37,22 @@ static bool is_same(int lock, const char *path)
            held.st_ino == there.st_ino;
 }
 
+static const char starting[] = ".starting";
+
+/* An empty file of our own user's. */
+static bool is_lock(int lock)
+{
+    struct stat held;
+
+    return fstat(lock, &held) == 0 && S_ISREG(held.st_mode) && held.st_size == 0 &&
+           held.st_nlink == 1 && held.st_uid == geteuid();
+}
+
 static int take_lock(const struct nf_addr *path)
 {
     char text[PATH_ROOM];
 
-    path_of(path, ".lock", text);
+    path_of(path, starting, text);
     for (int i = 0; i < LOCK_TRIES; i++) {
         int lock = open(text, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
 
@@ -48,7 +60,11 @@ static int take_lock(const struct nf_addr *path)
             return nf_fail_errno(errno);
         }
         if (flock(lock, LOCK_EX | LOCK_NB) == 0 && is_same(lock, text)) {
-            return lock;
+            if (is_lock(lock)) {
+                return lock;
+            }
+            nf_socket_close(lock);
+            return nf_fail_because(NET_INUSE, "%s is no lock file of ours", text);
         }
         nf_socket_close(lock);
     }
@@ -59,7 +75,7 @@ static void give_lock_back(int lock, const struct nf_addr *path)
 {
     char text[PATH_ROOM];
 
-    path_of(path, ".lock", text);
+    path_of(path, starting, text);
     unlink(text);
     nf_socket_close(lock);
 }

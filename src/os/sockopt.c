@@ -66,6 +66,7 @@ static const struct {
     [NF_SO_LATE_PORT] = {IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 0, 0},
     [NF_SO_GRO] = {IPPROTO_UDP, UDP_GRO, 0, 0},
     [NF_SO_LOWAT] = {SOL_SOCKET, SO_RCVLOWAT, 0, 0},
+    [NF_SO_URGENT] = {SOL_SOCKET, SO_OOBINLINE, 0, 0},
 };
 
 static int set_int(int fd, int level, int name, int value)

@@ -34,6 +34,9 @@ int nf_transfer_failure(void)
     if (error == EINVAL) { /* a blackhole route */
         return nf_fail_as(NET_UNREACHABLE, error);
     }
+    if (error == ENOENT) { /* the path of a unix socket is gone */
+        return nf_fail_as(NET_REFUSED, error);
+    }
     if (error == ENOPROTOOPT) { /* ICMP: the other side has no such protocol */
         return nf_fail_as(NET_REFUSED, error);
     }

@@ -397,6 +397,31 @@ static void a_hang_up_does_not_disturb_who_waits_for_a_deadline(void **state)
     net_poller_close(poller);
 }
 
+/* A line that is not whole is nothing new; what comes after is. */
+static void a_line_that_is_not_whole_is_told_once(void **state)
+{
+    struct pair pair;
+    net_poller *poller = open_poller();
+
+    dial_pair(template_of(state), &pair);
+    watch(poller, pair.server, NET_READABLE);
+    for (int i = 0; i < 3; i++) {
+        say(pair.client, "half a line");
+        expect_event(poller, pair.server, NET_READABLE);
+        assert_code(net_recv_until(pair.server, in, sizeof in, '\n', NET_NOW), NET_TIMEOUT);
+        expect_quiet(poller, 30);
+        say(pair.client, ", and the rest\nmore");
+        expect_event(poller, pair.server, NET_READABLE);
+        assert_count(net_recv_until(pair.server, in, sizeof in, '\n', NET_NOW), 26);
+        expect_event(poller, pair.server, NET_READABLE);
+        assert_code(net_recv_until(pair.server, in, sizeof in, '\n', NET_NOW), NET_TIMEOUT);
+        expect_quiet(poller, 30);
+        assert_count(net_recv(pair.server, in, sizeof in, NET_NOW), 4);
+    }
+    net_poller_close(poller);
+    close_pair(&pair);
+}
+
 int main(void)
 {
     static const struct test any[] = {
@@ -416,6 +441,7 @@ int main(void)
         TEST(data_is_told_before_the_end),
         TEST(a_reset_is_told_both_ways),
         TEST(a_hang_up_does_not_disturb_who_waits_for_a_deadline),
+        TEST(a_line_that_is_not_whole_is_told_once),
     };
 
     return run_over(all_templates, any) + run_over(stream_templates, streams);

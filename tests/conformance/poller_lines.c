@@ -1,40 +1,8 @@
 /* driven: skip, it has a poller of its own */
-/* MUX-04: what a poller tells of lines that come in pieces. */
+/* A line that comes in very many pieces, read by who never waits in a call. */
 #include "watching.h"
 
-#include <string.h>
-
 static char in[4096];
-
-static void say(net_socket *socket, const char *word)
-{
-    assert_count(net_send(socket, word, strlen(word), soon()), (long long)strlen(word));
-}
-
-/* A line that is not whole is nothing new; what comes after is. */
-static void a_line_that_is_not_whole_is_told_once(void **state)
-{
-    struct pair pair;
-    net_poller *poller = open_poller();
-
-    dial_pair(template_of(state), &pair);
-    watch(poller, pair.server, NET_READABLE);
-    for (int i = 0; i < 3; i++) {
-        say(pair.client, "half a line");
-        expect_event(poller, pair.server, NET_READABLE);
-        assert_code(net_recv_until(pair.server, in, sizeof in, '\n', NET_NOW), NET_TIMEOUT);
-        expect_quiet(poller, 30);
-        say(pair.client, ", and the rest\nmore");
-        expect_event(poller, pair.server, NET_READABLE);
-        assert_count(net_recv_until(pair.server, in, sizeof in, '\n', NET_NOW), 26);
-        expect_event(poller, pair.server, NET_READABLE);
-        assert_code(net_recv_until(pair.server, in, sizeof in, '\n', NET_NOW), NET_TIMEOUT);
-        expect_quiet(poller, 30);
-        assert_count(net_recv(pair.server, in, sizeof in, NET_NOW), 4);
-    }
-    net_poller_close(poller);
-    close_pair(&pair);
-}
 
 struct dripper {
     net_socket *socket;
@@ -48,9 +16,8 @@ static void *drip(void *argument)
     struct dripper *dripper = argument;
 
     for (int i = 0; i < dripper->count && !dripper->failed; i++) {
-        const char *byte = i < dripper->count - 1 ? "l" : "\n";
-
-        dripper->failed = net_send(dripper->socket, byte, 1, soon()) != 1;
+        dripper->failed =
+            net_send(dripper->socket, i < dripper->count - 1 ? "l" : "\n", 1, soon()) != 1;
     }
     return NULL;
 }
@@ -93,7 +60,6 @@ static void a_line_that_comes_byte_by_byte_is_told_until_it_is_whole(void **stat
 int main(void)
 {
     static const struct test streams[] = {
-        TEST(a_line_that_is_not_whole_is_told_once),
         TEST(a_line_that_comes_byte_by_byte_is_told_until_it_is_whole),
     };
 

@@ -40,7 +40,7 @@ static void expect_nothing_there(const char *path)
     char lock[ADDRESS_MAX];
     struct stat there;
 
-    snprintf(lock, sizeof lock, "%s.lock", path);
+    snprintf(lock, sizeof lock, "%s.starting", path);
     assert_int_equal(lstat(lock, &there), -1);
     assert_int_equal(lstat(path, &there), -1);
 }
@@ -187,7 +187,7 @@ static void a_lock_file_without_an_owner_is_no_lock(void **state)
     char lock[ADDRESS_MAX];
 
     leave_a_dead_one(path_of(address));
-    snprintf(lock, sizeof lock, "%s.lock", path_of(address));
+    snprintf(lock, sizeof lock, "%s.starting", path_of(address));
     close(open(lock, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
     net_close(assert_socket(net_listen(address)), NET_NOW);
     expect_nothing_there(path_of(address));

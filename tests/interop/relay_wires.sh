@@ -1,7 +1,7 @@
 #!/bin/sh
-# The example `relay` between wires of every kind: tcp, udp, unix and unixgram, by path and by abstract
-# name, with callers and targets who know nothing of netfacade. What is true of tcp stays true when a
-# part of the way is unix: every byte arrives, and each half-close by itself.
+# The example `relay` between wires of every kind: tcp, udp, unix and unixgram, by path and by
+# abstract name, with callers and targets who know nothing of netfacade. What is true of tcp stays
+# true when a part of the way is unix: every byte arrives, and each half-close by itself.
 set -eu
 
 TMPDIR=/tmp # the path of a socket is short
@@ -20,8 +20,8 @@ end() {
     done
 }
 
-# talk ENDS PROGRAM...: it is told two lines, one after the other, and hears each; ENDS is yes when it
-# then hears the end, too. It reads a pipe that it does not hold open itself.
+# talk ENDS PROGRAM...: it is told two lines, one after the other, and hears each; ENDS is yes when
+# it then hears the end, too. It reads a pipe that it does not hold open itself.
 talk() {
     ends=$1
     shift
@@ -41,7 +41,8 @@ talk() {
     else
         end "$talker"
     fi
-    printf 'one\nand two\n' | cmp -s - "$work/talker.out" || fail "$scene: $(cat "$work/talker.out")"
+    printf 'one\nand two\n' | cmp -s - "$work/talker.out" ||
+        fail "$scene: $(cat "$work/talker.out")"
 }
 
 # call KIND ADDRESS ENDS: by a client of that kind of wire.
@@ -74,8 +75,8 @@ talks_in_datagrams() {
     esac
 }
 
-# any_to KIND ADDRESS: from every kind of wire. The relay is ended as by a crash, and leaves the file of
-# its socket behind; the next one takes it over.
+# any_to KIND ADDRESS: from every kind of wire. The relay is ended as by a crash, and leaves its
+# socket's file behind; the next one takes it over.
 any_to() {
     target_address=$2
     for from in tcp unix unix@ udp unixgram unixgram@; do
@@ -112,8 +113,8 @@ theirs() {
 
 # ---- There and back ----
 
-# chain SCHEME MIDDLE TARGET [OPTIONS]: two relays; SCHEME leads to a socket of scheme MIDDLE, and that
-# to TARGET. Where the first listens is $address, and its $port.
+# chain SCHEME MIDDLE TARGET [OPTIONS]: two relays; SCHEME leads to a socket of scheme MIDDLE, and
+# that to TARGET. Where the first listens is $address, and its $port.
 chain() {
     start_listening second "$bin/relay" "$2://$work/middle${4-}" "$3" 600
     second=$started
@@ -160,23 +161,22 @@ transfer() {
     scene="a transfer over unix"
     head -c 104857600 /dev/urandom >"$work/there"
     head -c 10485760 "$work/there" >"$work/back"
-    within nc -N -nlv 127.0.0.1 0 <"$work/back" 2>"$work/listener.err" |
-        sha256sum >"$work/heard_there" &
+    within socat -d -d -t 60 TCP4-LISTEN:0,bind=127.0.0.1 STDIO <"$work/back" \
+        2>"$work/listener.err" | sha256sum >"$work/heard_there" &
     receiver=$!
     running="$running $receiver"
-    until_true grep -qs '^Listening' "$work/listener.err"
-    chain tcp unix "tcp://127.0.0.1:$(sed -n 's/^Listening on .* \([0-9]*\)$/\1/p' \
-        "$work/listener.err")"
+    until_true grep -qs ' listening on ' "$work/listener.err"
+    chain tcp unix "tcp://$(sed -n 's/.* listening on AF=2 //p' "$work/listener.err")"
     within nc -N -n 127.0.0.1 "$port" <"$work/there" | sha256sum >"$work/heard_back"
     ended_well "$receiver"
-    sha256sum <"$work/there" | cmp -s - "$work/heard_there" || fail "what came there is not the same"
-    sha256sum <"$work/back" | cmp -s - "$work/heard_back" || fail "what came back is not the same"
+    sha256sum <"$work/there" | cmp -s - "$work/heard_there" || fail "there comes something else"
+    sha256sum <"$work/back" | cmp -s - "$work/heard_back" || fail "back comes something else"
     unchain
     rm "$work/there" "$work/back"
     ok "from tcp over unix to tcp, a hundred mebibytes arrive, and ten come back beside them"
 }
 
-# From udp over unixgram to udp: each stays one. `socat` ends at an empty one, which comes back as well.
+# From udp over unixgram to udp: each stays one. `socat` ends at an empty one, which comes back too.
 datagrams_stay() {
     scene="datagrams over unixgram"
     start_listening server "$bin/echo_server" udp://127.0.0.1:0
@@ -194,8 +194,8 @@ datagrams_stay() {
 
 # ---- Real use ----
 
-# logger(1) has no name. What it says is passed on, what would be the answer is lost, and nobody else
-# has to do with that.
+# logger(1) has no name. What it says is passed on, what would be the answer is lost, and nobody
+# else has to do with that.
 log() {
     scene="callers without a name"
     start nc nc -u -nlv 127.0.0.1 0
@@ -275,8 +275,8 @@ nobody() {
     ok "a caller whose target is not there is told at once, and the next one is served"
 }
 
-# Before the first dial the relay knows nothing of its target. What a stream says meanwhile still goes in
-# datagrams that fit every path: one over 1200 bytes would arrive cut off.
+# Before the first dial the relay knows nothing of its target. What a stream says meanwhile still
+# goes in datagrams that fit every path: one over 1200 bytes would arrive cut off.
 no_descriptor_for_the_first_dial() {
     scene="no descriptor for the first dial"
     head -c 60000 /dev/urandom >"$work/much"
