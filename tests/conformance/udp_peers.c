@@ -39,6 +39,9 @@ static void hear_nothing(net_socket *peer)
 /* UPD-01, UPD-03 */
 static void interleaved_peers_hear_only_their_own(void **state)
 {
+    if (!holds_many(template_of(state))) {
+        skip();
+    }
     enum { PEERS = 3, ROUNDS = 30 };
     struct pair pair;
     net_socket *client[PEERS];

@@ -337,11 +337,12 @@ static void a_listener_that_fails_leaves_no_file(void **state)
 
     for (int i = stream ? 0 : 1; i < 2; i++) {
         const char *address = template_of(state);
-        mode_t mask = umask(i == 0 ? 0 : 0777);
 
         if (i == 1) {
             close(bind_raw(path_of(address), SOCK_STREAM, false)); /* a stale one to be replaced */
         }
+        mode_t mask = umask(i == 0 ? 0 : 0777);
+
         snprintf(whole, sizeof whole, "%s?mode=666", address);
         fail_with = EIO;
         assert_no_socket(net_listen(whole), NET_SYSTEM);
@@ -444,7 +445,7 @@ static int try_as_nobody(void *argument)
     char other[ADDRESS_MAX];
 
     snprintf(other, sizeof other, "%s.other", address);
-    if (setgid(NOBODY) != 0 || setuid(NOBODY) != 0) {
+    if (geteuid() != 0 || setgid(NOBODY) != 0 || setuid(NOBODY) != 0) {
         return NOT_ROOT;
     }
     if (net_connect(address, soon()) != NULL || net_error() != NET_DENIED ||

@@ -113,6 +113,8 @@ int run_list(const char *const *templates, const struct test *tests, size_t coun
  */
 const char *template_of(void **state);
 bool is_stream(const char *address);
+/* Whether many datagrams may wait unread there: over unix, where we may say how many. */
+bool holds_many(const char *address);
 /* Whether it has a host and a port. */
 bool is_ip(const char *address);
 

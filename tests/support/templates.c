@@ -68,6 +68,13 @@ bool is_ip(const char *address)
     return is_of(address, schemes, COUNT(schemes));
 }
 
+bool holds_many(const char *address)
+{
+    static const char *const schemes[] = {"unixgram:"};
+
+    return has_own_network() || !is_of(address, schemes, COUNT(schemes));
+}
+
 /* ---- Names that a template leaves open ---- */
 
 enum { INSTANCES = 64 /* in use at once; a test asks for fewer */ };
