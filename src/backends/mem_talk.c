@@ -16,8 +16,6 @@ enum {
 
 /* ---- Waiting ---- */
 
-/* Until there is what we wait for, the turn of that side being ours. The side is told of what the
- * peer does, of a cancel, and of our own half-close. */
 /* Look on for as long as it would take to fall asleep and be woken: a peer who runs on another
  * processor answers sooner. Where he does not it is tried ever more seldom. */
 static bool catch_it(struct nf_mem_socket *self, struct nf_mem_side *side, nf_mem_due *is_due)
@@ -46,6 +44,8 @@ static bool catch_it(struct nf_mem_socket *self, struct nf_mem_side *side, nf_me
     return false;
 }
 
+/* Until there is what we wait for, the turn of that side being ours. The side is told of what the
+ * peer does, of a cancel, and of our own half-close. */
 int nf_mem_await(struct nf_mem_socket *self, struct nf_mem_side *side, nf_mem_due *is_due,
                  net_deadline deadline)
 {
@@ -54,7 +54,6 @@ int nf_mem_await(struct nf_mem_socket *self, struct nf_mem_side *side, nf_mem_du
     if (deadline != NET_NOW && catch_it(self, side, is_due)) {
         return nf_is_canceled(&self->head) ? nf_fail(NET_CANCELED) : 0;
     }
-
     for (;;) {
         uint32_t seen = atomic_load(&side->bell);
 
