@@ -96,6 +96,7 @@ static void *take_events(void *argument)
     struct watcher *watcher = argument;
     int n = 1;
 
+    nap(0); /* with the first call that blocks TSan makes ready for signals */
     watcher->begun = true;
     while (n > 0 || (n == 0 && !watcher->stop)) {
         net_event event;

@@ -37,7 +37,8 @@ struct watcher {
     pthread_t thread;
 };
 
-/* Returns when the thread runs: TSan may lose a signal for a thread that is being made. */
+/* Returns when the thread runs: TSan may lose the first signal of a thread that it still prepares.
+ */
 void watcher_start(struct watcher *watcher, net_poller *poller);
 /* Waits until so many events were taken in all. */
 void watcher_await(struct watcher *watcher, int events);

@@ -311,6 +311,7 @@ static void no_ring_of_a_signal_handler_is_lost(void **state)
     begin();
     atomic_store(&signals, 0);
     assert_int_equal(sigaction(SIGUSR2, &action, NULL), 0);
+    nap(0); /* with the first call that blocks TSan makes ready for signals */
     assert_int_equal(pthread_create(&sender.thread, NULL, send_signals, &sender), 0);
     bool rung = true;
 
