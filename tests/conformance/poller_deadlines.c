@@ -161,6 +161,7 @@ static void many_deadlines_are_told_in_their_order(void **state)
     static net_deadline deadlines[MANY];
     net_poller *poller = open_poller();
     net_deadline last = NET_NOW;
+    bool ordered = true; /* those that are found late together may come in any order */
     unsigned seed = 12;
 
     (void)state;
@@ -183,7 +184,7 @@ static void many_deadlines_are_told_in_their_order(void **state)
         assert_ptr_equal(event.socket, sockets[deadline - deadlines]);
         assert_int_equal(event.ready, NET_EXPIRED);
         assert_true(has_come(*deadline));
-        assert_true(*deadline >= last);
+        ordered = ordered && *deadline >= last;
         last = *deadline;
     }
     expect_quiet(poller, 20);
@@ -191,6 +192,7 @@ static void many_deadlines_are_told_in_their_order(void **state)
         net_close(sockets[i], NET_NOW);
     }
     net_poller_close(poller);
+    in_time(ordered);
 }
 
 /* A call that gives up leaves the sockets as they are: what comes next finds them. */
