@@ -43,7 +43,7 @@ static ssize_t send_slices(struct nf_udp_line *self, const net_slice *slices, in
                            net_deadline deadline)
 {
     struct nf_line *line = &self->line;
-    bool denied = is_named_adopted(line);
+    bool denied = false;
 
     for (;;) {
         if (nf_is_canceled(&line->head)) {
@@ -57,6 +57,7 @@ static ssize_t send_slices(struct nf_udp_line *self, const net_slice *slices, in
             nf_add(&self->messages_out, 1);
             return n;
         }
+        denied = denied || is_named_adopted(line);
         int code = nf_datagram_retry(&line->head, line->fd, n, &denied, NULL, deadline);
 
         if (code < 0) {
