@@ -267,7 +267,7 @@ int nf_watch_look(struct net_poller *poller, struct nf_watch *watch)
     struct nf_readiness readiness = {.fd = -1, .pump = NET_FOREVER, .again = NET_FOREVER};
     net_socket *socket = watch->of.socket;
 
-    nf_backend_of(socket)->ready(socket, watch->interest, &readiness);
+    nf_socket_ready(socket, watch->interest, &readiness);
     int code = arm(poller, watch, &readiness);
 
     if (code < 0) {

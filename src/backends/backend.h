@@ -27,8 +27,9 @@ struct nf_target {
     int adopted; /* a descriptor to be taken (adopt.h) instead of one to be opened; -1: none */
 };
 
-/* What a receive waits for: something, all of the buffer, or a delimiter (0 to 255). */
-enum { NF_SOME = -1, NF_ALL = -2 };
+/* What a receive waits for: something, all of the buffer, or a delimiter (0 to 255); or, of a
+ * stream and asked by a layer alone, something that is left where it is. */
+enum { NF_SOME = -1, NF_ALL = -2, NF_LOOK = -3 };
 
 /* A close may leave the object where it is: see nf_backend.close. */
 enum { NF_STAYS = 1 };
@@ -110,14 +111,25 @@ struct net_socket {
     const struct nf_backend *kind;              /* the table it was made for: scheme and words */
     _Atomic(struct nf_notice *) notice; /* whom to tell of readiness in user space; NULL: nobody */
     struct nf_addr name;                /* of a connection the peer, of a listener its own */
+    struct nf_kept *kept;               /* the part of a line that was taken (until.h), or NULL */
     bool owns_name;                     /* it was kept, and goes with the object */
     _Atomic bool canceled;
+    _Atomic bool kept_is_data; /* a poller is to tell of what is kept */
     _Atomic uint16_t visitors; /* threads that may look at the notice, or at what a dial leaves */
 };
 
 static inline const struct nf_backend *nf_backend_of(net_socket *socket)
 {
     return atomic_load_explicit(&socket->backend, memory_order_acquire);
+}
+
+/* How ready it is, with what it keeps. */
+static inline void nf_socket_ready(net_socket *socket, unsigned interest, struct nf_readiness *out)
+{
+    nf_backend_of(socket)->ready(socket, interest, out);
+    if (atomic_load(&socket->kept_is_data)) {
+        out->ready |= interest & NF_IN;
+    }
 }
 
 static inline bool nf_is_canceled(net_socket *socket)

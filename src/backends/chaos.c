@@ -271,7 +271,8 @@ int nf_chaos_close(net_socket *socket, net_deadline deadline)
 /* Counters: what the layer has kept back is not the caller's yet, and what it has lost was sent. */
 static void correct(struct nf_chaos *self, enum nf_word word, struct nf_value *value)
 {
-    bool is_kept_back = self->delay != NULL || self->queue != NULL;
+    bool is_kept_back =
+        self->queue != NULL || (is_stream(self->layer.head.kind) && !self->receives_plainly);
 
     switch (word) {
     case NF_FD:

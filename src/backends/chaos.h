@@ -47,12 +47,11 @@ struct nf_chaos {
     int64_t cut_in; /* bytes left to the next cut of the stream; 0: to be rolled */
     int64_t cut_out;
     struct nf_delay *delay;          /* of a stream with delay, else NULL */
-    size_t seen;                     /* bytes of an unfinished line: no news for a poller */
     struct nf_queue *queue;          /* of datagrams that are not received plainly, else NULL */
     void *letter;                    /* where they are received: NF_CHAOS_LETTER bytes */
     struct nf_datagram_kept kept_in; /* failures of the socket below, told once */
     struct nf_datagram_kept kept_out;
-    _Atomic int64_t bytes_in; /* handed out of delay or queue */
+    _Atomic int64_t bytes_in; /* handed out, of what is not received plainly */
     _Atomic int64_t messages_in;
     _Atomic int64_t truncated;
     _Atomic int64_t bytes_lost; /* sent, and lost on their way */

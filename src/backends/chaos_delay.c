@@ -10,12 +10,12 @@ struct nf_delay *nf_delay_new(void)
 {
     struct nf_delay *delay = calloc(1, sizeof *delay);
 
-    if (delay == NULL) {
-        nf_fail_because(NET_LIMIT, "no memory");
-        return NULL;
+    if (delay != NULL) {
+        delay->bytes = malloc(NF_DELAY_ROOM);
     }
-    if (nf_delay_grow(delay, NF_DELAY_ROOM) < 0) {
+    if (delay == NULL || delay->bytes == NULL) {
         free(delay);
+        nf_fail_because(NET_LIMIT, "no memory");
         return NULL;
     }
     return delay;
@@ -29,31 +29,20 @@ void nf_delay_free(struct nf_delay *delay)
     }
 }
 
-int nf_delay_grow(struct nf_delay *delay, size_t size)
-{
-    char *bytes = realloc(delay->bytes, size);
-
-    if (bytes == NULL) {
-        return nf_fail_because(NET_LIMIT, "no memory");
-    }
-    delay->bytes = bytes;
-    delay->room = size;
-    return 0;
-}
-
 size_t nf_delay_space(struct nf_delay *delay, char **where)
 {
     if (delay->end != 0 || delay->parts == NF_DELAY_PARTS) {
         return 0;
     }
-    if (delay->first > 0 && (delay->count == 0 || delay->first + delay->count == delay->room)) {
+    if (delay->first > 0 &&
+        (delay->count == 0 || delay->first + delay->count == (size_t)NF_DELAY_ROOM)) {
         memmove(delay->bytes, delay->bytes + delay->first, delay->count);
         delay->first = 0;
     }
     size_t used = delay->first + delay->count;
 
     *where = delay->bytes + used;
-    return delay->room - used;
+    return (size_t)NF_DELAY_ROOM - used;
 }
 
 void nf_delay_put(struct nf_delay *delay, size_t size, net_deadline due)

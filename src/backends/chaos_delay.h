@@ -13,8 +13,7 @@ struct nf_delay_part {
 };
 
 struct nf_delay {
-    char *bytes;
-    size_t room;
+    char *bytes;  /* NF_DELAY_ROOM */
     size_t first; /* where the bytes begin */
     size_t count;
     size_t due;                                /* of them, have arrived */
@@ -38,8 +37,5 @@ void nf_delay_take(struct nf_delay *delay, void *buffer, size_t size);
 
 /* When the next bytes arrive, or the end; NET_FOREVER: nothing is on its way. */
 net_deadline nf_delay_next(const struct nf_delay *delay);
-
-/* Have room for `size` bytes: 0 or NET_LIMIT. */
-int nf_delay_grow(struct nf_delay *delay, size_t size);
 
 #endif

@@ -3,6 +3,8 @@
  * alone, and not on how fast bytes come or how large the buffers are. */
 #include "backends/chaos.h"
 #include "backends/counter.h"
+#include "backends/until.h"
+#include "os/transfer.h"
 
 #include <string.h>
 
@@ -191,127 +193,75 @@ bool nf_chaos_stream_pull(struct nf_chaos *self)
     pull(self);
     net_deadline now = nf_now();
 
-    return nf_delay_arrived(self->delay, now, &bytes) > self->seen || has_ended(self->delay, now);
+    return nf_delay_arrived(self->delay, now, &bytes) > 0 || has_ended(self->delay, now);
 }
 
-/* How many of the `arrived` bytes answer a search for the delimiter: up to it, or all before the
- * end; 0: not enough is there. */
-static ssize_t find(struct nf_delay *delay, const char *bytes, size_t arrived, size_t size,
-                    int delimiter, bool ended)
+/* What has arrived of `size` bytes. */
+static size_t hand_out(struct nf_chaos *self, void *buffer, size_t size, int how)
 {
-    size_t most = arrived < size ? arrived : size;
-    const char *found = memchr(bytes, delimiter, most);
-
-    if (found != NULL) {
-        return found - bytes + 1;
-    }
-    if (arrived >= size) {
-        return nf_fail_because(NET_TOOBIG, "no delimiter in %zu bytes", size);
-    }
-    if (ended) {
-        return (ssize_t)arrived;
-    }
-    return arrived == delay->room ? nf_delay_grow(delay, arrived * 2) : 0;
-}
-
-/* Hand out what has arrived, if it answers the call: bytes, or 0, or NET_TOOBIG. */
-static ssize_t hand_out(struct nf_chaos *self, void *buffer, size_t size, int until)
-{
-    struct nf_delay *delay = self->delay;
     const char *bytes = NULL;
-    net_deadline now = nf_now();
-    size_t arrived = nf_delay_arrived(delay, now, &bytes);
-    ssize_t n = (ssize_t)(arrived < size ? arrived : size);
+    size_t n = lesser(size, (int64_t)nf_delay_arrived(self->delay, nf_now(), &bytes));
 
-    if (until >= 0) {
-        n = find(delay, bytes, arrived, size, until, has_ended(delay, now));
-    }
-    if (n > 0) {
-        nf_delay_take(delay, buffer, (size_t)n);
-        nf_count(&self->bytes_in, n);
+    if ((how & NF_PEEK) == 0) {
+        nf_delay_take(self->delay, buffer, n);
+    } else if (n > 0) {
+        memcpy(buffer, bytes, n);
     }
     return n;
 }
 
-static ssize_t take_delayed(struct nf_chaos *self, char *buffer, size_t size, int until,
+static ssize_t take_delayed(struct nf_chaos *self, void *buffer, size_t size, int how,
                             net_deadline deadline)
 {
-    size_t filled = 0;
-
     for (;;) {
         pull(self);
-        ssize_t n = hand_out(self, buffer + filled, size - filled, until);
+        ssize_t n = (ssize_t)hand_out(self, buffer, size, how);
 
         if (n > 0) {
-            filled += (size_t)n;
+            return n;
         }
-        if (filled == size || (n > 0 && until != NF_ALL)) {
-            return (ssize_t)filled;
-        }
-        if (n == 0 && self->delay->count == 0 && has_ended(self->delay, nf_now())) {
-            n = end(self);
-        } else if (n == 0) {
-            n = wait_for_more(self, deadline);
-        }
+        n = self->delay->count == 0 && has_ended(self->delay, nf_now())
+                ? end(self)
+                : wait_for_more(self, deadline);
         if (n < 0) {
-            return filled > 0 ? (ssize_t)filled : n;
+            return n;
         }
     }
 }
 
 /* ---- Receiving ---- */
 
-static ssize_t take(struct nf_chaos *self, void *buffer, size_t size, int until,
-                    net_deadline deadline)
+static ssize_t take_below(struct nf_chaos *self, void *buffer, size_t size, int how,
+                          net_deadline deadline)
 {
     net_socket *lower = self->layer.lower;
+    int until = (how & NF_PEEK) != 0 ? NF_LOOK : NF_SOME;
 
-    return self->delay != NULL ? take_delayed(self, buffer, size, until, deadline)
+    return self->delay != NULL ? take_delayed(self, buffer, size, how, deadline)
                                : nf_backend_of(lower)->recv(lower, buffer, size, until, deadline);
 }
 
-/* The delimiter is not in the bytes that may still go through. They are all there is before a
- * reset; before a stall they wait for the rest of their line. */
-static ssize_t take_part_of_line(struct nf_chaos *self, void *buffer, size_t size,
-                                 net_deadline deadline)
+/* What comes next, up to the next cut and the limit; the turn being ours. */
+static ssize_t take(net_socket *socket, void *buffer, size_t size, int how, net_deadline deadline)
 {
-    return self->breaks ? take(self, buffer, size, NF_ALL, NET_NOW)
-                        : nf_chaos_sleep(self, deadline);
-}
+    struct nf_chaos *self = (struct nf_chaos *)socket;
+    size_t most = lesser(size, nf_chaos_room(self));
 
-/* The turn being ours. */
-static ssize_t receive(struct nf_chaos *self, void *buffer, size_t size, int until,
-                       net_deadline deadline)
-{
-    int64_t room = nf_chaos_room(self);
-    size_t most = lesser(size, room);
-
-    if (room == 0) {
+    if (most == 0) {
         return nf_chaos_beyond(self, deadline);
     }
-    if (until == NF_SOME) {
-        most = before_cut(self, &self->dice_in, &self->cut_in, most);
-    }
-    ssize_t n = take(self, buffer, most, until, deadline);
+    most = before_cut(self, &self->dice_in, &self->cut_in, most);
+    ssize_t n = take_below(self, buffer, most, how, deadline);
 
-    if (n == NET_TOOBIG && most < size) {
-        n = take_part_of_line(self, buffer, most, deadline);
-    }
     if (n < 0) {
         return nf_chaos_failed(self, (int)n);
     }
-    if (until == NF_SOME) {
-        pass_cut(&self->cut_in, n);
+    if ((how & NF_PEEK) != 0) {
+        return n;
     }
+    pass_cut(&self->cut_in, n);
     n = nf_chaos_move(self, n);
-    bool lacks = n == 0 || (until == NF_ALL && (size_t)n < size);
-
-    if (lacks && nf_chaos_room(self) == 0) {
-        int code = nf_chaos_beyond(self, deadline);
-
-        return n > 0 ? n : code;
-    }
-    return n;
+    return n > 0 ? n : nf_chaos_beyond(self, deadline);
 }
 
 ssize_t nf_chaos_stream_recv(net_socket *socket, void *buffer, size_t size, int until,
@@ -328,8 +278,10 @@ ssize_t nf_chaos_stream_recv(net_socket *socket, void *buffer, size_t size, int 
     if (n < 0) {
         return n;
     }
-    n = receive(self, buffer, size, until, deadline);
-    self->seen = until >= 0 && n == NET_TIMEOUT && self->delay != NULL ? self->delay->due : 0;
+    n = nf_receive(socket, take, buffer, size, until, deadline);
+    if (n > 0 && until != NF_LOOK) {
+        nf_count(&self->bytes_in, n);
+    }
     bool has_more = self->delay != NULL && (self->delay->count > 0 || self->delay->end != 0);
 
     nf_turn_leave(&self->in);

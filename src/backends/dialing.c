@@ -70,10 +70,13 @@ static int settle(struct nf_line *line, net_deadline deadline)
         int code = nf_dial_drive(&dialing->dial, line, &dialing->wake, deadline);
 
         if (code == 0) {
-            line->spent = dialing->watch;
+            struct nf_ready *spent = dialing->watch;
+
             dialing->watch = NULL;
             nf_socket_become(&line->head, dialing->dial.target.backend);
             let_go(line);
+            line->spent = spent; /* where the dial was until no cancel could look at it */
+            atomic_store(&line->has_spent, spent != NULL);
             nf_socket_ring(&line->head);
             if (nf_is_canceled(&line->head)) {
                 nf_line_cancel(&line->head);

@@ -69,7 +69,7 @@ void nf_layer_ready(net_socket *socket, unsigned interest, struct nf_readiness *
     net_socket *lower = nf_layer_lower(socket);
 
     atomic_store(&lower->notice, atomic_load(&socket->notice));
-    nf_backend_of(lower)->ready(lower, interest, out);
+    nf_socket_ready(lower, interest, out);
 }
 
 /* ---- While the dial below goes on ---- */

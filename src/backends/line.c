@@ -107,9 +107,9 @@ void nf_line_free_bell(struct nf_line *line)
 
 static void close_spent(struct nf_line *line)
 {
-    if (line->spent != NULL) {
+    if (atomic_load(&line->has_spent)) {
         nf_ready_best->close(line->spent);
-        line->spent = NULL;
+        atomic_store(&line->has_spent, false);
     }
 }
 
@@ -118,14 +118,6 @@ void nf_line_close(struct nf_line *line)
     close_spent(line);
     nf_line_free_bell(line);
     nf_socket_close(line->fd);
-}
-
-/* The kernel calls a line readable whose window is shut, though nothing new can come: whoever has
- * just looked need not do so again at once. */
-static bool rests_before_shut_window(struct nf_line *line)
-{
-    return atomic_load(&line->in.mark) >= NF_STUCK &&
-           (uint8_t)(nf_ticks() - atomic_load(&line->stuck_seen)) < 2;
 }
 
 /* All the readiness of a line is the kernel's. What was watched while it was dialing stays open
@@ -137,13 +129,12 @@ void nf_line_ready(net_socket *socket, unsigned interest, struct nf_readiness *o
     if (line->is_spent) {
         close_spent(line);
     }
-    line->is_spent = true;
-    bool rests = (interest & NF_IN) != 0 && rests_before_shut_window(line);
+    line->is_spent = atomic_load(&line->has_spent);
     *out = (struct nf_readiness){
         .ready = nf_is_canceled(socket) ? interest : 0,
         .fd = line->fd,
-        .want = rests ? interest & ~(unsigned)NF_IN : interest,
-        .again = rests ? nf_deadline_after(nf_now(), NF_STUCK_PAUSE) : NET_FOREVER,
+        .want = interest,
+        .again = NET_FOREVER,
     };
 }
 

@@ -23,25 +23,8 @@ struct nf_lane {
     struct nf_turn turn;
     _Atomic int8_t end; /* the code that every later call gets; 0 while there is none */
     uint8_t patience; /* the timeout in force is NF_PATIENCE doubled so often, less one; 0: none */
-    _Atomic uint8_t mark; /* enum nf_mark: what nf_stream_until left on the descriptor */
-    uint8_t how; /* NF_DONTWAIT of an adopted one, where no call waits in the system; else 0 */
+    uint8_t how;      /* NF_DONTWAIT of an adopted one, where no call waits in the system; else 0 */
 };
-
-enum nf_mark {
-    NF_NO_MARK,
-    NF_MARK,    /* a low-water mark: part of a line waits, and is no news */
-    NF_STASHED, /* of a unix socket, which has none: that part was taken (stash.c) */
-    NF_STUCK,   /* and the window seems to be shut before the rest of it */
-    NF_CAPPED   /* or the buffer is too small for a mark beyond what waits */
-};
-
-/* Small steps of time in a byte, for what lasts no longer than four seconds. */
-static inline uint8_t nf_ticks(void)
-{
-    return (uint8_t)(nf_now() >> 24);
-}
-
-enum { NF_TICKS_A_SECOND = 60 };
 
 /* The shortest timeout worth setting: the kernel counts in ticks of some milliseconds. */
 #define NF_PATIENCE (16 * NF_MILLISECOND)
@@ -63,17 +46,17 @@ struct nf_line {
     _Atomic int64_t bytes_out;
     union {
         struct nf_dialing *dialing; /* until the dial is won */
+        struct nf_ready *spent;     /* has_spent: what a poller watched until then; perhaps still */
         struct nf_wake *bell;       /* of an adopted one: a cancel */
     };
-    struct nf_ready *spent; /* what a poller watched until the dial was won; perhaps still */
-    bool is_spent;          /* and has since been told to watch something else */
-    bool has_source : 1;    /* the address asked for a local address */
+    _Atomic bool has_spent;
+    bool is_spent;       /* and a poller has since been told to watch something else */
+    bool has_source : 1; /* the address asked for a local address */
     bool has_source_port : 1;
-    bool is_local : 1;   /* poll knows no low-water mark on it, and calls any end a hang-up */
+    bool is_local : 1;   /* a unix socket: poll calls any end of it a hang-up */
     bool is_adopted : 1; /* other processes may have the descriptor, too */
-    uint8_t stuck;       /* since when `in` is NF_STUCK, in nf_ticks */
-    _Atomic uint8_t stuck_seen; /* when somebody last looked, in nf_ticks */
-    int backlog;                /* of tcp: as the listener or the address had it */
+    bool is_inline : 1;  /* urgent bytes of a unix socket stay in their place */
+    int backlog;         /* of tcp: as the listener or the address had it */
 };
 
 _Static_assert(sizeof(struct nf_line) <= 120, "a line and what malloc adds are 128 bytes");
@@ -124,8 +107,6 @@ static inline struct nf_wake *nf_line_bell(const struct nf_line *line)
 /* A call found nothing: why? 0 once it may be tried again with NF_DONTWAIT; NET_CANCELED;
  * NET_TIMEOUT. */
 int nf_lane_wait(struct nf_line *line, unsigned want, net_deadline deadline);
-
-enum { NF_STUCK_PAUSE = 20 }; /* ms between looks at a window that is shut */
 
 /* Slots that all lines share; of a close the last step. */
 void nf_line_cancel(net_socket *socket);

@@ -108,7 +108,7 @@ static void detach(struct nf_mem_end *end)
 static void hang_up(struct nf_mem_socket *self)
 {
     nf_mem_mark(&self->from->reader, NF_MEM_OVER);
-    if (nf_mem_waiting(self->from) > 0 || atomic_load(&self->stashed) > 0) {
+    if (nf_mem_waiting(self->from) > 0) {
         nf_mem_mark(&self->to->writer, NF_MEM_BROKEN);
     }
     finish(self);
@@ -122,7 +122,6 @@ static int mem_connect(net_socket *socket, const struct nf_target *target, net_d
     struct nf_mem_socket *self = (struct nf_mem_socket *)socket;
 
     self->backlog = (int)target->options.value[NF_BACKLOG];
-    self->is_bounded = (target->options.given & NF_WORD(NF_RCVBUF)) != 0;
     self->process = nf_process();
     int code = nf_mem_dial(self, target);
 
@@ -184,8 +183,6 @@ static void mem_cancel(net_socket *socket)
 static int drain(struct nf_mem_socket *self, net_deadline deadline)
 {
     finish(self);
-    atomic_store(&self->stashed, 0);
-    atomic_store(&self->known, 0);
     while (!nf_mem_is(&self->from->writer, NF_MEM_OVER)) {
         if (nf_mem_take(self->from, NULL, SIZE_MAX) > 0 && nf_deadline_passed(deadline)) {
             return nf_fail(NET_TIMEOUT);
@@ -218,14 +215,8 @@ static int mem_close(net_socket *socket, net_deadline deadline)
         detach(&pipe->end[self->which]);
         nf_mem_leave_line(pipe);
     }
-    free(self->stash);
     nf_mem_let_go(pipe);
     return code;
-}
-
-static int64_t bytes_received(struct nf_mem_socket *self)
-{
-    return (int64_t)(atomic_load(&self->from->reader.count) - atomic_load(&self->stashed));
 }
 
 /* It stays within the ring, which was made for what the addresses asked for. */
@@ -260,7 +251,6 @@ static void write_property(struct nf_mem_socket *self, enum nf_word word, int64_
     } else if (word == NF_SNDBUF) {
         set_buffer(to, &to->sndbuf, &to->rcvbuf, number);
     } else {
-        self->is_bounded = true;
         set_buffer(from, &from->rcvbuf, &from->sndbuf, number);
     }
 }
@@ -278,7 +268,7 @@ static int64_t read_number(struct nf_mem_socket *self, enum nf_word word)
     case NF_BYTES_SENT:
         return has_pipe ? (int64_t)atomic_load(&self->to->writer.count) : 0;
     case NF_BYTES_RECEIVED:
-        return has_pipe ? bytes_received(self) : 0;
+        return atomic_load_explicit(&self->bytes_in, memory_order_relaxed);
     case NF_SNDBUF:
         return has_pipe ? atomic_load(&self->to->sndbuf) : self->sndbuf;
     default:

@@ -54,12 +54,8 @@ struct nf_mem_socket {
     uint32_t sndbuf; /* as a dial asked for them */
     uint32_t rcvbuf;
     uint8_t which;
-    _Atomic bool is_bounded; /* by rcvbuf: a line may not be longer */
-    char *stash;             /* what was read of a line that is longer than the ring */
-    size_t room;
-    _Atomic size_t stashed;
-    _Atomic size_t known;    /* bytes waiting, the stash with them, that are no news to a poller */
-    struct nf_addr listener; /* whom the client dialed */
+    _Atomic int64_t bytes_in; /* handed out */
+    struct nf_addr listener;  /* whom the client dialed */
     char name[NF_ADDR_NAME_MAX];
 };
 

@@ -20,7 +20,7 @@ void nf_mem_ring(struct nf_mem_end *end)
 /* Told once: whoever goes on listening says so anew. */
 void nf_mem_tell_listener(struct nf_mem_side *side)
 {
-    const uint32_t listens = NF_MEM_SLEEPS | NF_MEM_WATCHES | NF_MEM_STARVES;
+    const uint32_t listens = NF_MEM_SLEEPS | NF_MEM_WATCHES;
     uint32_t state = atomic_fetch_and(&side->state, ~listens);
 
     if ((state & NF_MEM_SLEEPS) != 0) {
@@ -42,7 +42,7 @@ bool nf_mem_is_writable(struct nf_mem_flow *flow)
     size_t limit = nf_mem_limit(flow);
     size_t left = room(nf_mem_waiting(flow), limit);
 
-    return left > 0 && (left >= limit / WORTHWHILE || nf_mem_is(&flow->reader, NF_MEM_STARVES));
+    return left > 0 && left >= limit / WORTHWHILE;
 }
 
 size_t nf_mem_put(struct nf_mem_flow *flow, const char *data, size_t size)
@@ -66,7 +66,7 @@ size_t nf_mem_put(struct nf_mem_flow *flow, const char *data, size_t size)
     return n;
 }
 
-size_t nf_mem_take(struct nf_mem_flow *flow, char *buffer, size_t size)
+size_t nf_mem_look(struct nf_mem_flow *flow, char *buffer, size_t size)
 {
     uint64_t read = atomic_load_explicit(&flow->reader.count, memory_order_relaxed);
     uint64_t written = atomic_load_explicit(&flow->writer.count, memory_order_acquire);
@@ -81,7 +81,16 @@ size_t nf_mem_take(struct nf_mem_flow *flow, char *buffer, size_t size)
     if (first < n && buffer != NULL) {
         memcpy(buffer + first, flow->ring, n - first);
     }
+    return n;
+}
+
+size_t nf_mem_take(struct nf_mem_flow *flow, char *buffer, size_t size)
+{
+    size_t n = nf_mem_look(flow, buffer, size);
+
     if (n > 0) {
+        uint64_t read = atomic_load_explicit(&flow->reader.count, memory_order_relaxed);
+
         atomic_store(&flow->reader.count, read + n);
     }
     if (n > 0 && nf_mem_is(&flow->writer, NF_MEM_SLEEPS | NF_MEM_WATCHES) &&
@@ -89,21 +98,4 @@ size_t nf_mem_take(struct nf_mem_flow *flow, char *buffer, size_t size)
         nf_mem_tell(&flow->writer);
     }
     return n;
-}
-
-size_t nf_mem_find(struct nf_mem_flow *flow, size_t known, size_t size, int delimiter)
-{
-    size_t start = (size_t)atomic_load_explicit(&flow->reader.count, memory_order_relaxed);
-
-    while (known < size) {
-        size_t at = (start + known) & flow->mask;
-        size_t n = size - known < flow->mask + 1 - at ? size - known : flow->mask + 1 - at;
-        const char *found = memchr(flow->ring + at, delimiter, n);
-
-        if (found != NULL) {
-            return known + (size_t)(found - (flow->ring + at)) + 1;
-        }
-        known += n;
-    }
-    return 0;
 }

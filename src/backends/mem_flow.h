@@ -13,9 +13,8 @@
 enum {
     NF_MEM_SLEEPS = 1,  /* a thread of this side sleeps on its bell */
     NF_MEM_WATCHES = 2, /* whoever watches its socket was told that this side is not ready */
-    NF_MEM_STARVES = 4, /* of a reader: he needs more than what waits */
-    NF_MEM_OVER = 8,    /* it has finished, or will never read again */
-    NF_MEM_BROKEN = 16  /* of a writer: and that is no end, but a reset */
+    NF_MEM_OVER = 4,    /* it has finished, or will never read again */
+    NF_MEM_BROKEN = 8   /* of a writer: and that is no end, but a reset */
 };
 
 enum { NF_MEM_LINE = 64 }; /* bytes that processors pass to each other at once */
@@ -53,7 +52,7 @@ void nf_mem_tell_listener(struct nf_mem_side *side);
  * signal handler. */
 static inline void nf_mem_tell(struct nf_mem_side *side)
 {
-    enum { LISTENS = NF_MEM_SLEEPS | NF_MEM_WATCHES | NF_MEM_STARVES };
+    enum { LISTENS = NF_MEM_SLEEPS | NF_MEM_WATCHES };
 
     if ((atomic_load(&side->state) & LISTENS) != 0) {
         nf_mem_tell_listener(side);
@@ -88,17 +87,15 @@ static inline size_t nf_mem_limit(struct nf_mem_flow *flow)
     return limit <= flow->mask ? limit : flow->mask + 1;
 }
 
-/* Whether it is worth a writer's while: there is room, and not for a few bytes only, unless the
- * reader will take none before they have come. */
+/* Whether it is worth a writer's while: there is room, and not for a few bytes only. */
 bool nf_mem_is_writable(struct nf_mem_flow *flow);
 
 /* Write what there is room for; read what there is, into NULL: nowhere. How many bytes. */
 size_t nf_mem_put(struct nf_mem_flow *flow, const char *data, size_t size);
 size_t nf_mem_take(struct nf_mem_flow *flow, char *buffer, size_t size);
 
-/* Of the first `size` bytes that wait, the place behind the first `delimiter`, where `known` bytes
- * have none; 0: it is not there. */
-size_t nf_mem_find(struct nf_mem_flow *flow, size_t known, size_t size, int delimiter);
+/* Read, and leave it there. */
+size_t nf_mem_look(struct nf_mem_flow *flow, char *buffer, size_t size);
 
 /* Ring whoever watches the socket of an end, while it has one. */
 void nf_mem_ring(struct nf_mem_end *end);

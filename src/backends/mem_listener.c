@@ -23,7 +23,6 @@ struct nf_mem_listener {
     int process;
     uint32_t sndbuf;
     uint32_t rcvbuf;
-    bool is_bounded;
     _Atomic uint32_t bell;
     char name[NF_ADDR_NAME_MAX];
 };
@@ -231,7 +230,6 @@ static int mem_listen(net_socket *socket, const struct nf_target *target, net_de
     self->backlog = backlog > 0 ? (int)backlog : 1;
     self->sndbuf = half_of(target, NF_SNDBUF);
     self->rcvbuf = half_of(target, NF_RCVBUF);
-    self->is_bounded = (target->options.given & NF_WORD(NF_RCVBUF)) != 0;
     self->entry.owner = self;
     lock();
     code = nf_mem_names_add(&names, &self->entry, self->name);
@@ -276,7 +274,6 @@ static net_socket *mem_accept(net_socket *socket, net_deadline deadline)
     if (call != NULL) {
         nf_mem_attach(call, take_first(self), NF_MEM_SERVER, &socket->name);
         call->backlog = self->backlog;
-        call->is_bounded = self->is_bounded;
     }
     unlock();
     return (net_socket *)call;
@@ -353,7 +350,6 @@ static int mem_listener_property(net_socket *socket, enum nf_word word, struct n
     lock();
     if (write) {
         *buffer = (uint32_t)value->number;
-        self->is_bounded = self->is_bounded || word == NF_RCVBUF;
     }
     value->number = *buffer;
     unlock();

@@ -1,14 +1,14 @@
 /* Talking over a connection inside the process: whole sends, receives, lines, and the waiting for
  * them. What is remembered is as over other streams: see stream.c. */
+#include "backends/counter.h"
 #include "backends/mem.h"
+#include "backends/until.h"
 #include "os/futex.h"
+#include "os/transfer.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum {
-    LINE_MOST = 6 * 1024 * 1024, /* bytes of a line, where no rcvbuf was given: as tcp has it */
-    LEAST_STASH = 4096,
     AWAKE = 20000, /* ns that a thread looks on before it falls asleep */
     LOOKS = 8,     /* at memory between two at the clock */
     SELDOM = 255   /* waits without it, at most, after it was in vain */
@@ -75,20 +75,10 @@ int nf_mem_await(struct nf_mem_socket *self, struct nf_mem_side *side, nf_mem_du
     return code;
 }
 
-static size_t known_in_ring(struct nf_mem_socket *self)
-{
-    size_t known = atomic_load(&self->known);
-    size_t stashed = atomic_load(&self->stashed);
-
-    return known > stashed ? known - stashed : 0;
-}
-
 /* Something came, or nothing will. */
 bool nf_mem_is_readable(struct nf_mem_socket *self)
 {
-    return nf_mem_is(&self->from->writer, NF_MEM_OVER) ||
-           nf_mem_waiting(self->from) > known_in_ring(self) ||
-           atomic_load(&self->stashed) > atomic_load(&self->known);
+    return nf_mem_is(&self->from->writer, NF_MEM_OVER) || nf_mem_waiting(self->from) > 0;
 }
 
 bool nf_mem_may_send(struct nf_mem_socket *self)
@@ -256,15 +246,6 @@ ssize_t nf_mem_send(net_socket *socket, const net_slice *slices, int count, net_
 
 /* ---- Receiving ---- */
 
-/* What waits is news again: somebody receives otherwise, or cannot have it as a line. */
-static void forget_line(struct nf_mem_socket *self)
-{
-    if (atomic_load_explicit(&self->known, memory_order_relaxed) != 0) {
-        atomic_store(&self->known, 0);
-        nf_socket_ring(&self->head);
-    }
-}
-
 /* Nothing waits, and nothing will come. */
 static int ended(struct nf_mem_socket *self)
 {
@@ -277,34 +258,17 @@ static int ended(struct nf_mem_socket *self)
     return nf_fail(code);
 }
 
-/* Take from the stash. */
-static size_t unstash(struct nf_mem_socket *self, char *buffer, size_t size)
+/* What comes next, at least one byte, the turn being ours; or why not. */
+static ssize_t take(net_socket *socket, void *buffer, size_t size, int how, net_deadline deadline)
 {
-    size_t stashed = atomic_load_explicit(&self->stashed, memory_order_relaxed);
-    size_t n = size < stashed ? size : stashed;
+    struct nf_mem_socket *self = (struct nf_mem_socket *)socket;
 
-    if (n > 0) {
-        memcpy(buffer, self->stash, n);
-        memmove(self->stash, self->stash + n, stashed - n);
-        atomic_store(&self->stashed, stashed - n);
-    }
-    if (n > 0 && n == stashed) {
-        free(self->stash);
-        self->stash = NULL;
-        self->room = 0;
-    }
-    return n;
-}
-
-/* At least one byte, the turn being ours; or why not. */
-static ssize_t take(struct nf_mem_socket *self, char *buffer, size_t size, net_deadline deadline)
-{
     for (;;) {
         /* Whether it is over is asked first: nothing is written after that. */
         bool is_over = nf_mem_is(&self->from->writer, NF_MEM_OVER);
-        size_t n = self->stash != NULL ? unstash(self, buffer, size) : 0;
+        size_t n = (how & NF_PEEK) != 0 ? nf_mem_look(self->from, buffer, size)
+                                        : nf_mem_take(self->from, buffer, size);
 
-        n += nf_mem_take(self->from, buffer + n, size - n);
         if (n > 0) {
             return (ssize_t)n;
         }
@@ -321,126 +285,6 @@ static ssize_t take(struct nf_mem_socket *self, char *buffer, size_t size, net_d
     }
 }
 
-static ssize_t take_all(struct nf_mem_socket *self, char *buffer, size_t size,
-                        net_deadline deadline)
-{
-    size_t filled = 0;
-
-    while (filled < size) {
-        ssize_t n = take(self, buffer + filled, size - filled, deadline);
-
-        if (n < 0) {
-            return filled > 0 ? (ssize_t)filled : n;
-        }
-        filled += (size_t)n;
-    }
-    return (ssize_t)filled;
-}
-
-/* ---- Lines ---- */
-
-/* The ring is full of a line: read it into memory of our own, so that the rest may come. */
-static int stash(struct nf_mem_socket *self)
-{
-    size_t stashed = atomic_load(&self->stashed);
-    size_t waiting = nf_mem_waiting(self->from);
-    size_t room = self->room > 0 ? self->room : LEAST_STASH;
-
-    if (atomic_load(&self->is_bounded) || stashed + waiting > LINE_MOST) {
-        return nf_fail_because(NET_TOOBIG, "no delimiter in the %zu bytes that may wait",
-                               stashed + waiting);
-    }
-    while (room < stashed + waiting) {
-        room *= 2;
-    }
-    char *larger = realloc(self->stash, room);
-
-    if (larger == NULL) {
-        return nf_fail_because(NET_LIMIT, "no memory for the part of a line that came");
-    }
-    self->stash = larger;
-    self->room = room;
-    waiting = nf_mem_take(self->from, self->stash + stashed, waiting);
-    atomic_store(&self->stashed, stashed + waiting);
-    return 0;
-}
-
-/* How long the line is, of which `known` bytes were searched; 0: its end is not there. */
-static size_t find(struct nf_mem_socket *self, size_t known, size_t size, int delimiter)
-{
-    size_t stashed = atomic_load(&self->stashed);
-    size_t near = stashed < size ? stashed : size;
-    const char *found = known < near ? memchr(self->stash + known, delimiter, near - known) : NULL;
-
-    if (found != NULL) {
-        return (size_t)(found - self->stash) + 1;
-    }
-    if (size <= stashed) {
-        return 0;
-    }
-    size_t length =
-        nf_mem_find(self->from, known > stashed ? known - stashed : 0, size - stashed, delimiter);
-
-    return length > 0 ? stashed + length : 0;
-}
-
-/* There is not all of a line: let more come. */
-static int await_more(struct nf_mem_socket *self, net_deadline deadline)
-{
-    if (nf_mem_waiting(self->from) >= nf_mem_limit(self->from)) {
-        int code = stash(self);
-
-        if (code < 0) {
-            return code;
-        }
-    }
-    nf_mem_mark(&self->from->reader, NF_MEM_STARVES);
-    nf_mem_tell(&self->from->writer);
-    return nf_mem_await(self, &self->from->reader, nf_mem_is_readable, deadline);
-}
-
-/* The length of the line once it is whole: with its delimiter, or all there is before the end. */
-static ssize_t await_line(struct nf_mem_socket *self, size_t size, int delimiter,
-                          net_deadline deadline)
-{
-    size_t searched = 0;
-
-    for (;;) {
-        bool is_over = nf_mem_is(&self->from->writer, NF_MEM_OVER);
-        size_t waiting = atomic_load(&self->stashed) + nf_mem_waiting(self->from);
-        size_t n = waiting < size ? waiting : size;
-        size_t length = find(self, searched, n, delimiter);
-
-        if (length > 0) {
-            return (ssize_t)length;
-        }
-        if (n == size) {
-            return nf_fail_because(NET_TOOBIG, "no delimiter in %zu bytes", size);
-        }
-        if (is_over) {
-            return n > 0 ? (ssize_t)n : ended(self);
-        }
-        searched = n;
-        atomic_store(&self->known, n);
-        int code = await_more(self, deadline);
-
-        if (code < 0) {
-            return code;
-        }
-    }
-}
-
-static ssize_t take_line(struct nf_mem_socket *self, char *buffer, size_t size, int delimiter,
-                         net_deadline deadline)
-{
-    ssize_t n = await_line(self, size, delimiter, deadline);
-
-    if (n != NET_TIMEOUT) {
-        forget_line(self);
-    }
-    return n > 0 ? take(self, buffer, (size_t)n, NET_NOW) : n;
-}
-
 static __attribute__((noinline)) ssize_t receive(struct nf_mem_socket *self, void *buffer,
                                                  size_t size, int until, net_deadline deadline)
 {
@@ -450,12 +294,9 @@ static __attribute__((noinline)) ssize_t receive(struct nf_mem_socket *self, voi
     if (n < 0 || (size == 0 && until < 0)) {
         return n;
     }
-    if (until >= 0) {
-        n = take_line(self, buffer, size, until, deadline);
-    } else {
-        n = until == NF_ALL ? take_all(self, buffer, size, deadline)
-                            : take(self, buffer, size, deadline);
-        forget_line(self);
+    n = nf_receive(&self->head, take, buffer, size, until, deadline);
+    if (n > 0 && until != NF_LOOK) {
+        nf_count(&self->bytes_in, n);
     }
     nf_turn_leave(&self->in.turn);
     return n;
@@ -469,9 +310,14 @@ ssize_t nf_mem_recv(net_socket *socket, void *buffer, size_t size, int until, ne
     if (until != NF_SOME || size == 0 || !nf_turn_try(&self->in.turn)) {
         return receive(self, buffer, size, until, deadline);
     }
-    if (is_shut(self, &self->in) || self->known != 0 || self->stash != NULL) {
+    if (is_shut(self, &self->in) || socket->kept != NULL) {
         nf_turn_leave(&self->in.turn);
         return receive(self, buffer, size, until, deadline);
     }
-    return nf_turn_leave_with(&self->in.turn, take(self, buffer, size, deadline));
+    ssize_t n = take(socket, buffer, size, 0, deadline);
+
+    if (n > 0) {
+        nf_count(&self->bytes_in, n);
+    }
+    return nf_turn_leave_with(&self->in.turn, n);
 }

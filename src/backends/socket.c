@@ -22,6 +22,9 @@ void nf_socket_free(net_socket *socket)
     if (socket != NULL && socket->owns_name) {
         nf_addr_drop(&socket->name);
     }
+    if (socket != NULL) {
+        free(socket->kept);
+    }
     free(socket);
 }
 

@@ -5,13 +5,13 @@
  * send makes it NET_RESET. */
 #include "backends/stream.h"
 #include "backends/line.h"
-#include "backends/stash.h"
 #include "backends/until.h"
 #include "os/socket.h"
 
 enum {
-    CONGESTION_PAUSE = 1, /* ms before the kernel is asked for buffers again */
-    SMALL = 16 * 1024     /* bytes: a fraction of any buffer */
+    CONGESTION_PAUSE = 1,      /* ms before the kernel is asked for buffers again */
+    SMALL = 16 * 1024,         /* bytes: a fraction of any buffer */
+    RECEIVE_MOST = 1024 * 1024 /* bytes that one system call receives */
 };
 
 static const size_t most_at_once = (size_t)1 << 30; /* some systems refuse more in one call */
@@ -197,46 +197,28 @@ static ssize_t take_on(struct nf_line *line, void *buffer, size_t size, int how,
     return n;
 }
 
-ssize_t nf_stream_take(struct nf_line *line, void *buffer, size_t size, int how,
-                       net_deadline deadline)
+/* A unix socket that waits for the whole swallows the reset that it meets on the way. And where an
+ * urgent byte is not one like others, poll tells there of one that no peek sees. */
+static int how_of_local(struct nf_line *line, int how)
 {
+    if ((how & NF_PEEK) != 0 && !line->is_inline) {
+        line->is_inline = nf_sockopt_set(line->fd, NF_SO_URGENT, 1) == 0;
+    }
+    return how & ~(int)NF_WHOLE;
+}
+
+/* What comes next, the turn being ours. */
+static ssize_t take(net_socket *socket, void *buffer, size_t size, int how, net_deadline deadline)
+{
+    struct nf_line *line = (struct nf_line *)socket;
+
+    if (line->is_local) {
+        how = how_of_local(line, how);
+    }
+    how |= nf_lane_patience(line->fd, &line->in, NF_SO_RCVTIMEO, deadline);
     ssize_t n = nf_transfer_recv(line->fd, buffer, size, how);
 
-    return take_on(line, buffer, size, how, n, deadline);
-}
-
-static ssize_t receive_some(struct nf_line *line, void *buffer, size_t size, net_deadline deadline)
-{
-    int how = nf_lane_patience(line->fd, &line->in, NF_SO_RCVTIMEO, deadline);
-    ssize_t n =
-        nf_stream_take(line, buffer, size < most_at_once ? size : most_at_once, how, deadline);
-
-    if (n > 0) {
-        nf_count(&line->bytes_in, n);
-    }
-    return n;
-}
-
-/* A unix socket that waits for the whole swallows the reset that it meets on the way. */
-static ssize_t receive_all(struct nf_line *line, char *buffer, size_t size, net_deadline deadline)
-{
-    int how = (line->is_local ? 0 : NF_WHOLE) |
-              nf_lane_patience(line->fd, &line->in, NF_SO_RCVTIMEO, deadline);
-    size_t filled = 0;
-
-    while (filled < size) {
-        size_t left = size - filled;
-        ssize_t n = nf_stream_take(line, buffer + filled, left < most_at_once ? left : most_at_once,
-                                   how, deadline);
-
-        if (n < 0) {
-            return filled > 0 ? (ssize_t)filled : n;
-        }
-        nf_count(&line->bytes_in, n);
-        filled += (size_t)n;
-        how |= NF_DONTWAIT;
-    }
-    return (ssize_t)filled;
+    return n > 0 ? n : take_on(line, buffer, size, how, n, deadline);
 }
 
 /* The general case: more than some bytes, or the way is not clear. */
@@ -251,20 +233,9 @@ static __attribute__((noinline)) ssize_t receive(struct nf_line *line, void *buf
     if (n < 0) {
         return n;
     }
-    if (line->is_local && (until >= 0 || line->in.mark != NF_NO_MARK)) {
-        n = nf_stash_recv(line, buffer, size, until, deadline);
-        nf_lane_leave(&line->in);
-        return n;
-    }
-    if (until < 0) {
-        nf_stream_unmark(line);
-    }
-    if (until == NF_SOME) {
-        n = receive_some(line, buffer, size, deadline);
-    } else if (until == NF_ALL) {
-        n = receive_all(line, buffer, size, deadline);
-    } else {
-        n = nf_stream_until(line, buffer, size, until, deadline);
+    n = nf_receive(&line->head, take, buffer, size, until, deadline);
+    if (n > 0 && until != NF_LOOK) {
+        nf_count(&line->bytes_in, n);
     }
     nf_lane_leave(&line->in);
     return n;
@@ -295,13 +266,13 @@ ssize_t nf_stream_recv(net_socket *socket, void *buffer, size_t size, int until,
                        net_deadline deadline)
 {
     struct nf_line *line = (struct nf_line *)socket;
-    bool some = until == NF_SOME && size - 1 < most_at_once;
+    bool some = until == NF_SOME && size - 1 < RECEIVE_MOST;
     int how = NF_DONTWAIT;
 
     if (!some || !nf_turn_try(&line->in.turn)) {
         return receive(line, buffer, size, until, deadline);
     }
-    if (nf_lane_is_shut(line, &line->in) || line->in.mark != NF_NO_MARK) {
+    if (nf_lane_is_shut(line, &line->in) || socket->kept != NULL) {
         return receive_anew(line, buffer, size, deadline);
     }
     if (deadline != NET_NOW) {
@@ -369,9 +340,6 @@ int nf_stream_close(net_socket *socket, net_deadline deadline)
 
     if (deadline != NET_NOW && !nf_is_canceled(socket)) {
         code = drain(line, deadline);
-    }
-    if (line->is_adopted && nf_wake_is_ours(line->bell)) {
-        nf_stream_unmark(line); /* others may go on */
     }
     nf_line_close(line);
     return code;

@@ -11,9 +11,4 @@ ssize_t nf_stream_recv(net_socket *socket, void *buffer, size_t size, int until,
 int nf_stream_shutdown(net_socket *socket);
 int nf_stream_close(net_socket *socket, net_deadline deadline);
 
-/* One receive, `how` first, then by poll until `deadline`, the turn being the caller's: at least
- * one byte or a code. Not counted. */
-ssize_t nf_stream_take(struct nf_line *line, void *buffer, size_t size, int how,
-                       net_deadline deadline);
-
 #endif

@@ -3,7 +3,7 @@
 #include "backends/adopt.h"
 #include "backends/dialing.h"
 #include "backends/inet.h"
-#include "backends/stash.h"
+#include "backends/line.h"
 #include "backends/stream.h"
 #include "backends/stream_listener.h"
 #include "name/endpoint.h"
@@ -11,7 +11,6 @@
 #include "os/sockopt.h"
 #include "os/thread.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static const nf_words words = NF_UNIX_WORDS | NF_WORD(NF_BACKLOG) | NF_WORD(NF_PEER_PID) |
@@ -20,7 +19,7 @@ static const nf_words words = NF_UNIX_WORDS | NF_WORD(NF_BACKLOG) | NF_WORD(NF_P
 #define BUFFER_WORDS (NF_WORD(NF_SNDBUF) | NF_WORD(NF_RCVBUF))
 
 struct connection {
-    struct nf_local_line local;
+    struct nf_line line;
     uint16_t mode; /* as its listener or its address had them */
     bool unlink;
 };
@@ -177,13 +176,13 @@ static net_socket *unix_accept(net_socket *socket, net_deadline deadline)
         (struct connection *)nf_stream_accept(&self->stream, &nf_unix, deadline);
 
     if (call != NULL) {
-        call->local.line.is_local = true;
-        call->local.line.head.name.family = NF_UNIX; /* also of a caller without a name */
-        call->local.line.backlog = self->stream.backlog;
+        call->line.is_local = true;
+        call->line.head.name.family = NF_UNIX; /* also of a caller without a name */
+        call->line.backlog = self->stream.backlog;
         call->mode = (uint16_t)self->file.mode;
         call->unlink = self->file.unlink;
         if (atomic_load_explicit(&self->has_buffers, memory_order_relaxed)) {
-            pass_on_buffers(self, call->local.line.fd);
+            pass_on_buffers(self, call->line.fd);
         }
     }
     return (net_socket *)call;
@@ -248,26 +247,17 @@ static int unix_connect(net_socket *socket, const struct nf_target *target, net_
     struct nf_addr to;
     int code = target->adopted < 0 ? nf_unix_target(target, false, &to, room) : 0;
 
-    self->local.line.is_local = true;
-    self->local.line.backlog = (int)target->options.value[NF_BACKLOG];
+    self->line.is_local = true;
+    self->line.backlog = (int)target->options.value[NF_BACKLOG];
     self->mode = (uint16_t)target->options.value[NF_MODE];
     self->unlink = target->options.value[NF_UNLINK] != 0;
-    return code < 0 ? code
-                    : nf_dialing_connect(&self->local.line, target, NF_STREAM, &to, deadline);
-}
-
-static int unix_close(net_socket *socket, net_deadline deadline)
-{
-    int code = nf_stream_close(socket, deadline);
-
-    free(((struct connection *)socket)->local.stash);
-    return code;
+    return code < 0 ? code : nf_dialing_connect(&self->line, target, NF_STREAM, &to, deadline);
 }
 
 static int get_peer(const struct connection *self, enum nf_word word, struct nf_value *value)
 {
     struct nf_credentials peer = {0};
-    int code = nf_localfile_peer(self->local.line.fd, &peer);
+    int code = nf_localfile_peer(self->line.fd, &peer);
 
     value->number = word == NF_PEER_PID   ? peer.process
                     : word == NF_PEER_UID ? peer.user
@@ -281,7 +271,7 @@ static int unix_property(net_socket *socket, enum nf_word word, struct nf_value 
 
     switch (word) {
     case NF_BACKLOG:
-        value->number = self->local.line.backlog;
+        value->number = self->line.backlog;
         return 0;
     case NF_MODE:
         value->number = self->mode;
@@ -295,17 +285,6 @@ static int unix_property(net_socket *socket, enum nf_word word, struct nf_value 
         return get_peer(self, word, value);
     default:
         return nf_line_property(socket, word, value, write);
-    }
-}
-
-/* What is stashed is no news, unless somebody was told that he cannot have it as a line. */
-static void unix_ready(net_socket *socket, unsigned interest, struct nf_readiness *out)
-{
-    struct connection *self = (struct connection *)socket;
-
-    nf_line_ready(socket, interest, out);
-    if (self->local.is_news) {
-        out->ready |= interest & NF_IN;
     }
 }
 
@@ -323,7 +302,7 @@ const struct nf_backend nf_unix = {
     .recv_messages = nf_refuse_recv_messages,
     .shutdown = nf_stream_shutdown,
     .cancel = nf_line_cancel,
-    .close = unix_close,
+    .close = nf_stream_close,
     .property = unix_property,
-    .ready = unix_ready,
+    .ready = nf_line_ready,
 };

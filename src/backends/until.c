@@ -1,198 +1,296 @@
-/* A line of text is looked at where it waits, in the kernel's buffer, and taken once it is whole.
- * While it is not, the low-water mark keeps the poll from telling what we know already, and makes
- * the kernel grow its buffer for the rest. A poll that goes on waking without news says that the
- * window is shut: the buffer will not hold the line. After a deadline the mark stays, for a poller:
- * the part of a line that is known to wait would be told of again and again. */
+/* Receiving from a stream, and the part of a line that is kept. What moves the bytes is the
+ * stream's own; nothing here knows one wire from another. */
 #include "backends/until.h"
-#include "backends/stream.h"
-#include "os/sockopt.h"
+#include "os/transfer.h"
+#include "wait/deadline.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum {
-    LEAST_CAP = 1024,      /* bytes: no buffer is too small for a mark below this */
-    GROWTH = 256 * 1024,   /* bytes that a buffer is asked to have room for when all is stuck */
-    ROOM_AHEAD = 32 * 1024 /* bytes waiting from which on the kernel is asked to grow its buffer */
+    WINDOW_LEAST = 1024,     /* bytes that a search looks at: most lines are shorter */
+    WINDOW_MOST = 16 * 1024, /* a peek in tiny segments costs the square of their number */
+    KEPT_LEAST = 1024,       /* bytes of memory for a part */
+    ONCE = 1024 * 1024,      /* bytes that one system call may move, */
+    LATE = ONCE,             /* one call after its deadline has passed, */
+    LATE_AT_ONCE = 4 * ONCE  /* and one that never was to wait */
 };
 
-struct search {
-    struct nf_line *line;
-    size_t known; /* bytes seen without a delimiter among them */
-    bool ready;   /* the last poll said that there is news */
-    bool ending;  /* and that what is there is all there will be */
-    bool resumed; /* known is what the mark says, and no peek of this call has told otherwise */
+/* Its bytes begin at `first`; without any there is no object. */
+struct nf_kept {
+    size_t first;
+    size_t count;
+    size_t room;
+    size_t searched; /* so many of the bytes are known not to be `delimiter` */
+    int delimiter;
+    char bytes[];
 };
 
-void nf_stream_unmark(struct nf_line *line)
+static size_t lesser(size_t a, size_t b)
 {
-    if (line->in.mark != NF_NO_MARK) {
-        line->in.mark = NF_NO_MARK;
-        nf_sockopt_set(line->fd, NF_SO_LOWAT, 1);
+    return a < b ? a : b;
+}
+
+static size_t count_of(const net_socket *socket)
+{
+    return socket->kept != NULL ? socket->kept->count : 0;
+}
+
+/* Whether a poller is to tell of what is kept: as a part of a line it is no news. */
+static void set_data(net_socket *socket, bool is_data)
+{
+    bool was = atomic_load_explicit(&socket->kept_is_data, memory_order_relaxed);
+
+    if (was != is_data) {
+        atomic_store(&socket->kept_is_data, is_data);
+    }
+    if (is_data && !was) {
+        nf_socket_ring(socket);
     }
 }
 
-static void begin_to_be_stuck(struct nf_line *line, enum nf_mark mark)
+/* ---- What is kept ---- */
+
+static size_t hand_out(net_socket *socket, char *buffer, size_t size)
 {
-    if (line->in.mark < NF_STUCK) {
-        line->stuck = nf_ticks();
+    struct nf_kept *kept = socket->kept;
+    size_t n = lesser(size, kept->count);
+
+    memcpy(buffer, kept->bytes + kept->first, n);
+    kept->first += n;
+    kept->count -= n;
+    kept->searched -= lesser(n, kept->searched);
+    if (kept->count == 0) {
+        socket->kept = NULL;
+        free(kept);
     }
-    line->in.mark = (uint8_t)mark;
+    set_data(socket, socket->kept != NULL);
+    return n;
 }
 
-/* Ask for the news that come after what is known. A mark far ahead makes the kernel's buffer grow;
- * it must not stay, for the delimiter may come before it. A short line may want that, too: what was
- * read before it can hold on to a large piece of the buffer. */
-static int set_mark(struct search *search)
+/* Have room for `more` bytes behind those that are kept. Bytes move only where at least as many
+ * were handed out before, so that each moves a bounded number of times. 0 or NET_LIMIT. */
+static int make_room(net_socket *socket, size_t more)
 {
-    struct nf_line *line = search->line;
-    int64_t known = (int64_t)search->known;
-    int64_t mark = known + 1;
-    int code = 0;
+    struct nf_kept *kept = socket->kept;
+    size_t used = kept != NULL ? kept->first + kept->count : 0;
+    size_t room = kept != NULL ? kept->room : KEPT_LEAST;
 
-    if (line->in.mark == NF_NO_MARK) {
-        line->in.mark = NF_MARK;
+    if (kept != NULL && room - used < more && kept->first >= kept->count) {
+        memmove(kept->bytes, kept->bytes + kept->first, kept->count);
+        kept->first = 0;
+        used = kept->count;
     }
-    if (known >= ROOM_AHEAD || line->in.mark >= NF_STUCK) {
-        code = nf_sockopt_set(line->fd, NF_SO_LOWAT, known * 2 + GROWTH);
+    while (room - used < more) {
+        room *= 2;
     }
-    if (code == 0) {
-        code = nf_sockopt_set(line->fd, NF_SO_LOWAT, known + 1);
+    if (kept != NULL && room == kept->room) {
+        return 0;
     }
-    if (known >= LEAST_CAP && code == 0) {
-        code = nf_sockopt_get(line->fd, NF_SO_LOWAT, &mark);
+    struct nf_kept *larger = realloc(kept, sizeof *larger + room);
+
+    if (larger == NULL) {
+        return nf_fail_because(NET_LIMIT, "no memory for the part of a line that came");
     }
-    if (mark <= known) {
-        begin_to_be_stuck(line, NF_CAPPED);
+    if (kept == NULL) {
+        memset(larger, 0, sizeof *larger);
     }
-    return code;
+    larger->room = room;
+    socket->kept = larger;
+    return 0;
 }
 
-/* See whether there is more than what is known, and wait for it until `deadline`. */
-static void look(struct search *search, net_deadline deadline)
-{
-    struct nf_poll polls[2] = {{.fd = search->line->fd, .want = NF_IN | NF_ENDING}};
-    struct nf_wake *bell = nf_line_bell(search->line);
-
-    if (bell != NULL) {
-        polls[1] = (struct nf_poll){.fd = nf_wake_fd(bell), .want = NF_IN};
-    }
-    nf_poll(polls, bell != NULL ? 2 : 1, deadline);
-    search->ready = polls[0].got != 0;
-    search->ending = (polls[0].got & NF_ENDING) != 0;
-}
-
-/* Wait until there may be more than what is known. 0, or why not. */
-static int wait_for_more(struct search *search, net_deadline deadline)
-{
-    int code = set_mark(search);
-
-    if (code == 0 && search->line->in.mark >= NF_STUCK) {
-        code = nf_pause(nf_line_bell(search->line), NF_STUCK_PAUSE, deadline);
-    }
-    if (code == 0) {
-        look(search, deadline);
-    }
-    if (nf_is_canceled(&search->line->head)) {
-        return nf_fail(NET_CANCELED);
-    }
-    if (code == 0 && !search->ready && nf_deadline_passed(deadline)) {
-        return nf_fail(NET_TIMEOUT);
-    }
-    return code;
-}
-
-/* A poll told of news, and there are none: the window is shut. Whether it has been for too long: a
- * sender asks 200 ms after it shut, then 400. */
-static bool stays_stuck(struct search *search, size_t length)
-{
-    struct nf_lane *lane = &search->line->in;
-    bool is_blind = search->resumed && lane->mark == NF_CAPPED;
-
-    search->resumed = false;
-    if (!search->ready || (length != search->known && !is_blind)) {
-        lane->mark = lane->mark != NF_NO_MARK ? NF_MARK : NF_NO_MARK;
-        return false;
-    }
-    begin_to_be_stuck(search->line, lane->mark == NF_CAPPED ? NF_CAPPED : NF_STUCK);
-    return (uint8_t)(nf_ticks() - search->line->stuck) >= NF_TICKS_A_SECOND;
-}
-
-/* The length of the line once it is whole: with its delimiter, or all there is before the end. */
-static ssize_t find(struct search *search, char *buffer, size_t size, int delimiter,
+/* Take `size` bytes that were looked at, and have no delimiter. How many, or why not, as NET_LIMIT:
+ * then they wait where they were. */
+static ssize_t keep(net_socket *socket, nf_take *take, size_t size, int delimiter,
                     net_deadline deadline)
 {
-    for (;;) {
-        ssize_t n = nf_stream_take(search->line, buffer, size, NF_PEEK | NF_DONTWAIT, deadline);
+    int code = make_room(socket, size);
 
-        if (n < 0) {
-            return n;
-        }
-        const char *found = memchr(buffer, delimiter, (size_t)n);
-
-        if (found != NULL) {
-            return found - buffer + 1;
-        }
-        if ((size_t)n == size) {
-            return nf_fail_because(NET_TOOBIG, "no delimiter in %zu bytes", size);
-        }
-        if (search->ending) {
-            return n;
-        }
-        if (stays_stuck(search, (size_t)n)) {
-            return nf_fail_because(NET_TOOBIG, "no delimiter in the %zd bytes the system holds", n);
-        }
-        search->known = (size_t)n;
-        int code = wait_for_more(search, deadline);
-
-        if (code < 0) {
-            return code;
-        }
+    if (code < 0) {
+        return code;
     }
-}
+    struct nf_kept *kept = socket->kept;
+    ssize_t n = take(socket, kept->bytes + kept->first + kept->count, size, NF_DONTWAIT, deadline);
 
-/* Go on where the last call came to its deadline: what was known then is what the mark says. */
-static void resume(struct search *search)
-{
-    int64_t mark = 0;
-
-    if (search->line->in.mark != NF_NO_MARK &&
-        nf_sockopt_get(search->line->fd, NF_SO_LOWAT, &mark) == 0) {
-        search->known = (size_t)mark - 1;
-        search->resumed = true;
-        look(search, NET_NOW);
-    }
-}
-
-/* At the deadline the mark stays, and a poller has to know what the descriptor does not tell. */
-static void leave_mark(struct nf_line *line)
-{
-    if (line->in.mark >= NF_STUCK) {
-        line->stuck_seen = nf_ticks();
-        nf_socket_ring(&line->head);
-    }
-}
-
-ssize_t nf_stream_until(struct nf_line *line, void *buffer, size_t size, int delimiter,
-                        net_deadline deadline)
-{
-    struct search search = {.line = line};
-
-    if (size == 0) {
-        return nf_fail_because(NET_TOOBIG, "no delimiter in 0 bytes");
-    }
-    resume(&search);
-    ssize_t n = find(&search, buffer, size, delimiter, deadline);
-
-    if (n == NET_TIMEOUT) {
-        leave_mark(line);
-    } else {
-        nf_stream_unmark(line);
-    }
-    if (n > 0) {
-        n = nf_stream_take(line, buffer, (size_t)n, NF_DONTWAIT, deadline);
-    }
-    if (n > 0) {
-        nf_count(&line->bytes_in, n);
+    kept->count += n > 0 ? (size_t)n : 0;
+    kept->searched = kept->count;
+    kept->delimiter = delimiter;
+    if (kept->count == 0) {
+        socket->kept = NULL;
+        free(kept);
     }
     return n;
+}
+
+/* ---- Lines ---- */
+
+static int too_big(net_socket *socket, size_t size)
+{
+    set_data(socket, socket->kept != NULL);
+    return nf_fail_because(NET_TOOBIG, "no delimiter in %zu bytes", size);
+}
+
+/* The line, if what is kept has its end; 0: it has not, and is less than `size`; or NET_TOOBIG. */
+static ssize_t search_kept(net_socket *socket, char *buffer, size_t size, int delimiter)
+{
+    struct nf_kept *kept = socket->kept;
+    size_t most = lesser(count_of(socket), size);
+
+    if (kept != NULL) {
+        size_t known = kept->delimiter == delimiter ? lesser(kept->searched, most) : 0;
+        const char *start = kept->bytes + kept->first;
+        const char *found = memchr(start + known, delimiter, most - known);
+
+        if (found != NULL) {
+            return (ssize_t)hand_out(socket, buffer, (size_t)(found - start) + 1);
+        }
+    }
+    if (most == size) {
+        return too_big(socket, size);
+    }
+    if (kept != NULL) {
+        kept->searched = kept->count;
+        kept->delimiter = delimiter;
+    }
+    set_data(socket, false);
+    return 0;
+}
+
+/* The rest of a line waits, and is `size` bytes with its delimiter: the whole line, or why not. */
+static ssize_t take_line(net_socket *socket, nf_take *take, char *buffer, size_t size,
+                         net_deadline deadline)
+{
+    size_t known = count_of(socket);
+    size_t taken = 0;
+    ssize_t n = 0;
+
+    while (taken < size && n >= 0) { /* one call, but where an urgent byte has come between */
+        n = take(socket, buffer + known + taken, size - taken, NF_DONTWAIT, deadline);
+        taken += n > 0 ? (size_t)n : 0;
+    }
+    if (taken == 0) {
+        return n;
+    }
+    return (ssize_t)(taken + (known > 0 ? hand_out(socket, buffer, known) : 0));
+}
+
+/* Look at what comes next, behind the `known` bytes that are kept, and take it: the whole line, or
+ * 0 and a part of it is kept, or why not. */
+static ssize_t advance(net_socket *socket, nf_take *take, char *buffer, size_t size, int delimiter,
+                       net_deadline deadline)
+{
+    size_t known = count_of(socket);
+    size_t window = known < WINDOW_LEAST ? WINDOW_LEAST : lesser(known, WINDOW_MOST);
+    char *ahead = buffer + known;
+    ssize_t n = take(socket, ahead, lesser(window, size - known), NF_PEEK, deadline);
+
+    if (n < 0) {
+        return n;
+    }
+    const char *found = memchr(ahead, delimiter, (size_t)n);
+
+    if (found != NULL) {
+        return take_line(socket, take, buffer, (size_t)(found - ahead) + 1, deadline);
+    }
+    if ((size_t)n == size - known) {
+        return too_big(socket, size);
+    }
+    n = keep(socket, take, (size_t)n, delimiter, deadline);
+    return n < 0 ? n : 0;
+}
+
+/* More has come, but no end of it: whether a call may go on, whose deadline may have passed. */
+static bool may_go_on(size_t more, size_t *late, net_deadline deadline)
+{
+    if (nf_deadline_passed(deadline)) {
+        *late += more;
+    }
+    return *late < (size_t)(deadline == NET_NOW ? LATE_AT_ONCE : LATE);
+}
+
+/* What comes before an end or a failure is handed out first; a deadline, a cancel and a want of
+ * memory leave it where it is. */
+static bool is_final(ssize_t code)
+{
+    return code != NET_TIMEOUT && code != NET_CANCELED && code != NET_LIMIT && code != NET_TOOBIG;
+}
+
+static ssize_t receive_line(net_socket *socket, nf_take *take, char *buffer, size_t size,
+                            int delimiter, net_deadline deadline)
+{
+    ssize_t n = search_kept(socket, buffer, size, delimiter);
+    size_t late = 0;
+
+    while (n == 0) {
+        size_t known = count_of(socket);
+
+        n = advance(socket, take, buffer, size, delimiter, deadline);
+        if (n == 0 && !may_go_on(count_of(socket) - known, &late, deadline)) {
+            n = nf_fail(NET_TIMEOUT);
+        }
+    }
+    if (n < 0 && socket->kept != NULL && is_final(n)) {
+        n = (ssize_t)hand_out(socket, buffer, size);
+    }
+    return n;
+}
+
+/* ---- Bytes ---- */
+
+static ssize_t receive_some(net_socket *socket, nf_take *take, char *buffer, size_t size, int how,
+                            net_deadline deadline)
+{
+    if (socket->kept != NULL) {
+        return (ssize_t)hand_out(socket, buffer, size);
+    }
+    return take(socket, buffer, lesser(size, ONCE), how, deadline);
+}
+
+static ssize_t receive_all(net_socket *socket, nf_take *take, char *buffer, size_t size,
+                           net_deadline deadline)
+{
+    size_t filled = 0;
+    size_t late = 0;
+
+    while (filled < size) {
+        ssize_t n = receive_some(socket, take, buffer + filled, size - filled, NF_WHOLE, deadline);
+
+        if (n >= 0 && (size_t)n < size - filled && !may_go_on((size_t)n, &late, deadline)) {
+            filled += (size_t)n;
+            n = nf_fail(NET_TIMEOUT);
+        }
+        if (n < 0) {
+            return filled > 0 ? (ssize_t)filled : n;
+        }
+        filled += (size_t)n;
+    }
+    return (ssize_t)filled;
+}
+
+static ssize_t look(net_socket *socket, nf_take *take, char *buffer, size_t size,
+                    net_deadline deadline)
+{
+    const struct nf_kept *kept = socket->kept;
+
+    if (kept == NULL) {
+        return take(socket, buffer, lesser(size, ONCE), NF_PEEK, deadline);
+    }
+    memcpy(buffer, kept->bytes + kept->first, lesser(size, kept->count));
+    return (ssize_t)lesser(size, kept->count);
+}
+
+ssize_t nf_receive(net_socket *socket, nf_take *take, void *buffer, size_t size, int until,
+                   net_deadline deadline)
+{
+    switch (until) {
+    case NF_SOME:
+        return receive_some(socket, take, buffer, size, 0, deadline);
+    case NF_ALL:
+        return receive_all(socket, take, buffer, size, deadline);
+    case NF_LOOK:
+        return look(socket, take, buffer, size, deadline);
+    default:
+        return receive_line(socket, take, buffer, size, until, deadline);
+    }
 }

@@ -11,8 +11,7 @@ enum { MILLISECOND = 1000000 }; /* in nanoseconds */
 
 static short asked(unsigned want)
 {
-    return (short)(((want & NF_IN) != 0 ? POLLIN : 0) | ((want & NF_OUT) != 0 ? POLLOUT : 0) |
-                   ((want & NF_ENDING) != 0 ? POLLRDHUP : 0));
+    return (short)(((want & NF_IN) != 0 ? POLLIN : 0) | ((want & NF_OUT) != 0 ? POLLOUT : 0));
 }
 
 /* An error or a hang-up is ready for whatever was wanted: the call itself tells what it is. */
@@ -22,8 +21,7 @@ static unsigned answered(short got, unsigned want)
         return want | ((got & POLLHUP) != 0 ? (unsigned)NF_GONE : 0);
     }
     return ((got & POLLIN) != 0 ? (unsigned)NF_IN : 0) |
-           ((got & POLLOUT) != 0 ? (unsigned)NF_OUT : 0) |
-           ((got & POLLRDHUP) != 0 ? (unsigned)NF_ENDING : 0);
+           ((got & POLLOUT) != 0 ? (unsigned)NF_OUT : 0);
 }
 
 /* Whole milliseconds by poll(2): a process that was stopped meanwhile goes on with the rest of

@@ -5,17 +5,16 @@
 #include "netfacade.h"
 
 enum {
-    NF_IN = 1,     /* there is something to receive, or to accept, or an error to fetch */
-    NF_OUT = 2,    /* there is room to send, or a dial is decided */
-    NF_ENDING = 4, /* the peer has finished sending: what is there is all there will be */
-    NF_GONE = 8    /* never asked for: both directions are over */
+    NF_IN = 1,  /* there is something to receive, or to accept, or an error to fetch */
+    NF_OUT = 2, /* there is room to send, or a dial is decided */
+    NF_GONE = 4 /* never asked for: both directions are over */
 };
 
 enum { NF_POLL_MAX = 40 };
 
 struct nf_poll {
     int fd;        /* negative: ignored */
-    unsigned want; /* of NF_IN, NF_OUT, NF_ENDING */
+    unsigned want; /* of NF_IN, NF_OUT */
     unsigned got;
 };
 

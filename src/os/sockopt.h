@@ -34,7 +34,6 @@ enum nf_sockopt {
     NF_SO_PKTINFO,   /* tell the destination of each datagram, of either family */
     NF_SO_DEAF,      /* nothing is received any more, or again; only to be set */
     NF_SO_GRO,       /* hand over trains of datagrams (udp(7), UDP_GRO) */
-    NF_SO_LOWAT,     /* readable from so many bytes on */
     NF_SO_URGENT,    /* urgent bytes are bytes like others */
     NF_SO_RCVTIMEO,  /* nanoseconds; patience of a blocking receive */
     NF_SO_SNDTIMEO   /* and of a blocking send or connect */

@@ -1,26 +1,8 @@
-/* wrap: nf_poll */
 /* A wait that a signal ended counted as news that were none, and enough of those said that the line
  * was too big for the system's buffer. */
 #include "support.h"
 
-#include "os/poll.h"
-
-#include <stdatomic.h>
-
-enum { PAUSE = 1600 }; /* ms within the line: longer than a shut window is waited for */
-
-static _Atomic bool lies; /* the next poll tells of news, and there are none */
-
-int __real_nf_poll(struct nf_poll *polls, int count, net_deadline deadline);
-int __wrap_nf_poll(struct nf_poll *polls, int count, net_deadline deadline);
-int __wrap_nf_poll(struct nf_poll *polls, int count, net_deadline deadline)
-{
-    if (polls[0].want == (NF_IN | NF_ENDING) && atomic_exchange(&lies, false)) {
-        polls[0].got = NF_IN;
-        return 1;
-    }
-    return __real_nf_poll(polls, count, deadline);
-}
+enum { PAUSE = 1600 }; /* ms within the line */
 
 static void *send_in_two_pieces(void *argument)
 {
@@ -57,15 +39,7 @@ static void expect_line(const char *address)
 
 static void signals_are_no_news_of_a_line(void **state)
 {
-    lies = false;
     expect_line(template_of(state));
-}
-
-static void a_false_alarm_before_the_signals_is_forgotten(void **state)
-{
-    lies = true;
-    expect_line(template_of(state));
-    assert_false(lies);
 }
 
 int main(void)
@@ -73,7 +47,6 @@ int main(void)
     static const char *const templates[] = {"tcp://127.0.0.1:0", NULL};
     static const struct test tests[] = {
         TEST(signals_are_no_news_of_a_line),
-        TEST(a_false_alarm_before_the_signals_is_forgotten),
     };
 
     return run_over(templates, tests);

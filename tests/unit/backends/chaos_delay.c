@@ -95,8 +95,6 @@ static void it_is_full_of_bytes_or_of_parts(void **state)
     (void)state;
     assert_true(put(delay, NF_DELAY_ROOM, 0, 1));
     assert_int_equal(nf_delay_space(delay, &where), 0);
-    assert_int_equal(nf_delay_grow(delay, 2 * NF_DELAY_ROOM), 0);
-    assert_int_equal(nf_delay_space(delay, &where), NF_DELAY_ROOM);
     assert_int_equal(nf_delay_arrived(delay, 1, &bytes), NF_DELAY_ROOM);
     assert_true(is_pattern(bytes, NF_DELAY_ROOM, 0));
     nf_delay_free(delay);
