@@ -270,6 +270,18 @@ int net_set(net_socket *socket, const char *name, const char *value);
  * NET_MISUSE: NULL. */
 int net_fd(net_socket *socket);
 
+/* Hand over the descriptor of a connection or of a stream listener, for a library that wants one;
+ * `socket` is freed, and no poller has it any more. The descriptor is the caller's from then on: a
+ * connection as connect(2) or accept(2) leaves it, with the options of its address, a listener does
+ * not block, an adopted one is as it came; the file of a unix listener stays. Alone, as net_close.
+ * Never blocks. Returns the descriptor.
+ *
+ * NET_MISUSE, and the socket stays: it has no descriptor of its own (udp listeners and whom they
+ * accepted, unixgram listeners too, mem, a dial not decided, a layer), a part of a line or a
+ * datagram waits inside (receive it first), or another process made it. NET_CANCELED. The code of
+ * a dial that failed. NET_SYSTEM. */
+int net_release(net_socket *socket);
+
 /* ---- Many sockets, one thread ---- */
 
 /* A set of sockets that one thread waits on. It is level-triggered: what is still ready is told

@@ -1,5 +1,6 @@
 /* Arguments, looked at before anything is done with them. */
 #include "api/check.h"
+#include "os/process.h"
 
 #include <limits.h>
 
@@ -32,17 +33,16 @@ int nf_check_array(const void *first, const void *array, int count, net_deadline
 }
 
 int nf_check_slices(const net_socket *socket, const net_slice *slices, int count,
-                    net_deadline deadline)
+                    net_deadline deadline, size_t *total)
 {
     int code = nf_check_array(socket, slices, count, deadline);
-    size_t total = 0;
 
     for (int i = 0; code == 0 && i < count; i++) {
         code = nf_check_data(socket, slices[i].data, slices[i].size, deadline);
-        if (code == 0 && slices[i].size > NF_SIZE_MOST - total) {
+        if (code == 0 && slices[i].size > NF_SIZE_MOST - *total) {
             return nf_fail_because(NET_MISUSE, "the slices together are over SSIZE_MAX");
         }
-        total += slices[i].size;
+        *total += slices[i].size;
     }
     return code;
 }
@@ -74,6 +74,24 @@ int nf_check_delimiter(int delimiter)
     return delimiter >= 0 && delimiter <= UCHAR_MAX
                ? 0
                : nf_fail_because(NET_MISUSE, "the delimiter %d is no byte", delimiter);
+}
+
+int nf_check_release(net_socket *socket)
+{
+    int code = nf_check_call(socket, NET_NOW);
+
+    if (code < 0) {
+        return code;
+    }
+    if (socket->process != (uint16_t)nf_process()) {
+        return nf_fail_because(NET_MISUSE, "the socket belongs to the process that made it");
+    }
+    if (nf_is_canceled(socket)) {
+        return nf_fail(NET_CANCELED);
+    }
+    return socket->kept == NULL ? 0
+                                : nf_fail_because(NET_MISUSE, "a part of a line is kept in the "
+                                                              "socket: receive it first");
 }
 
 int nf_check_text(const void *first, const void *second, const char *buffer, size_t size)

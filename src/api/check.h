@@ -34,13 +34,15 @@ static inline int nf_check_call(const void *socket, net_deadline deadline)
     return good ? 0 : nf_check_failed(socket, NULL, 0, deadline);
 }
 
+/* `total`, 0 before, is how many bytes they are together. */
 int nf_check_slices(const net_socket *socket, const net_slice *slices, int count,
-                    net_deadline deadline);
+                    net_deadline deadline, size_t *total);
 int nf_check_messages_out(const net_socket *socket, const net_message *messages, int count,
                           net_deadline deadline);
 int nf_check_messages_in(const net_socket *socket, const net_message *messages, int count,
                          net_deadline deadline);
 int nf_check_array(const void *first, const void *array, int count, net_deadline deadline);
+int nf_check_release(net_socket *socket); /* also NET_CANCELED */
 int nf_check_delimiter(int delimiter);
 int nf_check_text(const void *first, const void *second, const char *buffer, size_t size);
 

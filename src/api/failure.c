@@ -16,6 +16,12 @@ int nf_failed(int code, const char *operation, net_socket *socket)
                             : nf_blame(code, operation, NULL);
 }
 
+ssize_t nf_fell_short(ssize_t n, const char *operation, net_socket *socket)
+{
+    nf_failed(n < 0 ? (int)n : nf_cause_pending()->code, operation, socket);
+    return n;
+}
+
 void nf_remember(struct nf_who *who, net_socket *socket)
 {
     who->scheme = is_named(socket) ? socket->kind->scheme : NULL;

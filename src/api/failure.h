@@ -10,6 +10,10 @@
 int nf_failed(int code, const char *operation, net_socket *socket);
 int nf_failed_for(int code, const char *operation, const char *address);
 
+/* Return `n`, which is a code, or a count that is smaller than was asked for: then it is returned
+ * all the same, and the cause recorded last says why it is no larger. */
+ssize_t nf_fell_short(ssize_t n, const char *operation, net_socket *socket);
+
 /* The same for a socket that may be gone by then. */
 struct nf_who {
     const char *scheme; /* NULL: it has no name */

@@ -82,18 +82,19 @@ ssize_t net_send(net_socket *socket, const void *data, size_t size, net_deadline
                     ? nf_backend_of(socket)->send(socket, &slice, 1, deadline)
                     : nf_check_failed(socket, data, size, deadline);
 
-    return n >= 0 ? n : nf_failed((int)n, "send", socket);
+    return n == (ssize_t)slice.size ? n : nf_fell_short(n, "send", socket);
 }
 
 ssize_t net_send_vector(net_socket *socket, const net_slice *slices, int count,
                         net_deadline deadline)
 {
-    ssize_t n = nf_check_slices(socket, slices, count, deadline);
+    size_t size = 0;
+    ssize_t n = nf_check_slices(socket, slices, count, deadline, &size);
 
     if (n == 0) {
         n = nf_backend_of(socket)->send(socket, slices, count, deadline);
     }
-    return n >= 0 ? n : nf_failed((int)n, "send", socket);
+    return n == (ssize_t)size ? n : nf_fell_short(n, "send", socket);
 }
 
 ssize_t net_recv(net_socket *socket, void *buffer, size_t size, net_deadline deadline)
@@ -111,7 +112,7 @@ ssize_t net_recv_all(net_socket *socket, void *buffer, size_t size, net_deadline
                     ? nf_backend_of(socket)->recv(socket, buffer, size, NF_ALL, deadline)
                     : nf_check_failed(socket, buffer, size, deadline);
 
-    return n >= 0 ? n : nf_failed((int)n, "recv", socket);
+    return n == (ssize_t)size ? n : nf_fell_short(n, "recv", socket);
 }
 
 ssize_t net_recv_until(net_socket *socket, void *buffer, size_t size, int delimiter,
@@ -136,7 +137,7 @@ int net_send_messages(net_socket *socket, const net_message *messages, int count
     if (n == 0) {
         n = nf_backend_of(socket)->send_messages(socket, messages, count, deadline);
     }
-    return n >= 0 ? n : nf_failed(n, "send", socket);
+    return n == count ? n : (int)nf_fell_short(n, "send", socket);
 }
 
 int net_recv_messages(net_socket *socket, net_message *messages, int count, net_deadline deadline)
@@ -190,6 +191,23 @@ int net_close(net_socket *socket, net_deadline deadline)
     }
     nf_socket_free(socket);
     return code;
+}
+
+int net_release(net_socket *socket)
+{
+    struct nf_value value = {.number = -1};
+    int code = nf_check_release(socket);
+
+    if (code == 0) {
+        code = nf_backend_of(socket)->property(socket, NF_RELEASE, &value, true);
+    }
+    if (code < 0) {
+        return nf_failed(code, "release", socket);
+    }
+    nf_poller_forget(socket);
+    nf_backend_of(socket)->close(socket, NET_NOW);
+    nf_socket_free(socket);
+    return (int)value.number;
 }
 
 int net_resolve(const char *address, net_endpoint *endpoints, int count, net_deadline deadline)

@@ -11,6 +11,7 @@
 #include "api/check.h"
 #include "api/failure.h"
 #include "api/watch.h"
+#include "os/process.h"
 #include "os/thread.h"
 
 #include <stdlib.h>

@@ -3,6 +3,7 @@
 #include "backends/adopt.h"
 #include "backends/chaos.h"
 #include "backends/mem.h"
+#include "backends/pipe.h"
 #include "backends/tcp.h"
 #include "backends/udp.h"
 #include "backends/unix.h"
@@ -30,6 +31,9 @@ static const struct {
 
 static const struct nf_backend *owner_of(int fd, const struct nf_descriptor *what)
 {
+    if (what->is_file) {
+        return &nf_pipe;
+    }
     for (size_t i = 0; i < sizeof owners / sizeof owners[0]; i++) {
         if (owners[i].family == what->family && owners[i].transport == what->transport) {
             return owners[i].backend;

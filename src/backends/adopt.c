@@ -3,7 +3,7 @@
  * of systemd:// is described in sd_listen_fds(3). */
 #include "backends/adopt.h"
 #include "backends/inet.h"
-#include "os/thread.h"
+#include "os/process.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -71,11 +71,11 @@ static int ask_environment(struct passed *passed)
         return nf_fail_because(NET_ADDRESS, "no socket was passed to this process: LISTEN_PID and "
                                             "LISTEN_FDS are not set");
     }
-    if (!parse_number(process, strlen(process), &number) || number != nf_process()) {
+    if (!parse_number(process, strlen(process), &number) || number != nf_process_number()) {
         return nf_fail_because(NET_ADDRESS,
                                "sockets were passed to another process: LISTEN_PID is '%.20s', and "
                                "this is %d",
-                               process, nf_process());
+                               process, nf_process_number());
     }
     if (!parse_number(count, strlen(count), &passed->count) || passed->count == 0 ||
         passed->count > MOST_PASSED) {
@@ -306,8 +306,7 @@ static int check_line(int fd, const struct nf_descriptor *what)
     return what->is_connected ? 0 : misuse(fd, "is not connected, or not any more");
 }
 
-/* What a line of somebody else's has beside what others have: the bell of its cancel. */
-static int make_bell(struct nf_line *line)
+int nf_adopt_bell(struct nf_line *line)
 {
     line->bell = calloc(1, sizeof *line->bell);
     if (line->bell == NULL) {
@@ -324,6 +323,7 @@ int nf_adopt_line(struct nf_line *line, const struct nf_target *target)
 
     line->fd = target->adopted;
     line->is_adopted = true;
+    line->was_inherited = what.is_inherited;
     line->in.how = NF_DONTWAIT;
     line->out.how = NF_DONTWAIT;
     if (code == 0) {
@@ -340,7 +340,7 @@ int nf_adopt_line(struct nf_line *line, const struct nf_target *target)
         line->head.owns_name = true;
     }
     if (code == 0) {
-        code = make_bell(line);
+        code = nf_adopt_bell(line);
     }
     code = nf_adopt_settle(target, line->fd, code);
     if (code < 0) {

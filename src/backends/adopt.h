@@ -24,6 +24,9 @@ int nf_adopt_bound(const struct nf_target *target, struct nf_addr *name);
  * code of the whole. */
 int nf_adopt_settle(const struct nf_target *target, int fd, int code);
 
+/* What an adopted line has beside what others have: the bell of its cancel. 0 or a code. */
+int nf_adopt_bell(struct nf_line *line);
+
 /* Where a line would be dialed: have the adopted descriptor, if it is connected. 0 or a code. */
 int nf_adopt_line(struct nf_line *line, const struct nf_target *target);
 

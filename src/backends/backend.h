@@ -115,6 +115,7 @@ struct net_socket {
     bool owns_name;                     /* it was kept, and goes with the object */
     _Atomic bool canceled;
     _Atomic bool kept_is_data; /* a poller is to tell of what is kept */
+    uint16_t process;          /* whose it is: the end of what nf_process said when it was made */
     _Atomic uint16_t visitors; /* threads that may look at the notice, or at what a dial leaves */
 };
 
@@ -176,5 +177,6 @@ int nf_refuse_send_messages(net_socket *socket, const net_message *messages, int
 int nf_refuse_recv_messages(net_socket *socket, net_message *messages, int count,
                             net_deadline deadline);
 int nf_refuse_shutdown(net_socket *socket);
+int nf_refuse_release(void);
 
 #endif

@@ -309,6 +309,9 @@ int nf_chaos_property(net_socket *socket, enum nf_word word, struct nf_value *va
         value->number = nf_chaos_fault(self, word);
         return 0;
     }
+    if (word == NF_RELEASE) {
+        return nf_refuse_release();
+    }
     int code = nf_backend_of(lower)->property(lower, word, value, write);
 
     if (code == 0 && !write) {

@@ -215,6 +215,9 @@ static int dialing_property(net_socket *socket, enum nf_word word, struct nf_val
     if (code == 0) {
         return nf_backend_of(socket)->property(socket, word, value, write);
     }
+    if (word == NF_RELEASE && code == NET_TIMEOUT) {
+        return nf_refuse_release();
+    }
     if (needs_descriptor) {
         return code;
     }

@@ -1,6 +1,7 @@
 /* Lanes, and what every line does alike. Moves no bytes: see stream.c and udp.c. */
 #include "backends/line.h"
 #include "backends/inet.h"
+#include "os/descriptor.h"
 #include "os/ready.h"
 #include "os/socket.h"
 
@@ -144,6 +145,44 @@ static int get_source(struct nf_line *line, struct nf_value *value)
     return line->has_source ? nf_socket_local(line->fd, &value->addr, NULL) : 0;
 }
 
+/* Undo what we asked of the descriptor for ourselves. An adopted one was told no timeouts. */
+static int release(struct nf_line *line, struct nf_value *value)
+{
+    int code = 0;
+
+    if (line->in.patience != 0) {
+        code = nf_sockopt_set(line->fd, NF_SO_RCVTIMEO, 0);
+        line->in.patience = 0;
+    }
+    if (line->out.patience != 0 && code == 0) {
+        code = nf_sockopt_set(line->fd, NF_SO_SNDTIMEO, 0);
+        line->out.patience = 0;
+    }
+    if (line->is_inline && code == 0) {
+        code = nf_sockopt_set(line->fd, NF_SO_URGENT, 0);
+        line->is_inline = false;
+    }
+    if (line->is_adopted && code == 0) {
+        code = nf_descriptor_give_back(line->fd, false, line->was_inherited);
+    }
+    if (code == 0) {
+        value->number = line->fd;
+        line->fd = -1;
+    }
+    return code;
+}
+
+/* The kernel of a unix socket has no such option: see nf_stream_close. */
+static int set_reset(struct nf_line *line, bool resets)
+{
+    int code = line->is_local ? 0 : nf_sockopt_set(line->fd, NF_SO_RESET, resets);
+
+    if (code == 0) {
+        line->resets = resets;
+    }
+    return code;
+}
+
 int nf_line_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write)
 {
     struct nf_line *line = (struct nf_line *)socket;
@@ -154,6 +193,14 @@ int nf_line_property(net_socket *socket, enum nf_word word, struct nf_value *val
         return 0;
     case NF_ABORT:
         nf_socket_abort(line->fd);
+        return 0;
+    case NF_RELEASE:
+        return release(line, value);
+    case NF_RESET:
+        if (write) {
+            return set_reset(line, value->number != 0);
+        }
+        value->number = line->resets;
         return 0;
     case NF_SOURCE:
         return get_source(line, value);

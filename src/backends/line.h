@@ -53,10 +53,12 @@ struct nf_line {
     bool is_spent;       /* and a poller has since been told to watch something else */
     bool has_source : 1; /* the address asked for a local address */
     bool has_source_port : 1;
-    bool is_local : 1;   /* a unix socket: poll calls any end of it a hang-up */
-    bool is_adopted : 1; /* other processes may have the descriptor, too */
-    bool is_inline : 1;  /* urgent bytes of a unix socket stay in their place */
-    int backlog;         /* of tcp: as the listener or the address had it */
+    bool is_local : 1;      /* a unix socket: poll calls any end of it a hang-up */
+    bool is_adopted : 1;    /* other processes may have the descriptor, too */
+    bool is_inline : 1;     /* urgent bytes of a unix socket stay in their place */
+    bool resets : 1;        /* its close is to be a reset */
+    bool was_inherited : 1; /* an adopted descriptor stayed open at an exec */
+    int backlog;            /* of tcp: as the listener or the address had it */
 };
 
 _Static_assert(sizeof(struct nf_line) <= 120, "a line and what malloc adds are 128 bytes");

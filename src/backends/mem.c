@@ -2,6 +2,7 @@
  * else. A connection is a pipe that two sockets share, with a flow of bytes in each direction. */
 #include "backends/mem.h"
 #include "os/futex.h"
+#include "os/process.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -108,7 +109,7 @@ static void detach(struct nf_mem_end *end)
 static void hang_up(struct nf_mem_socket *self)
 {
     nf_mem_mark(&self->from->reader, NF_MEM_OVER);
-    if (nf_mem_waiting(self->from) > 0) {
+    if (self->resets || nf_mem_waiting(self->from) > 0) {
         nf_mem_mark(&self->to->writer, NF_MEM_BROKEN);
     }
     finish(self);
@@ -208,7 +209,7 @@ static int mem_close(net_socket *socket, net_deadline deadline)
     if (self->process == nf_process()) {
         bool is_dialing = atomic_load(&self->out.end) == NF_MEM_UNDECIDED;
 
-        if (deadline != NET_NOW && !is_dialing && !nf_is_canceled(socket)) {
+        if (deadline != NET_NOW && !is_dialing && !self->resets && !nf_is_canceled(socket)) {
             code = drain(self, deadline);
         }
         hang_up(self);
@@ -248,6 +249,8 @@ static void write_property(struct nf_mem_socket *self, enum nf_word word, int64_
     if (word == NF_ABORT) {
         nf_mem_break(self->pipe, NF_MEM_CLIENT);
         nf_mem_break(self->pipe, NF_MEM_SERVER);
+    } else if (word == NF_RESET) {
+        self->resets = number != 0;
     } else if (word == NF_SNDBUF) {
         set_buffer(to, &to->sndbuf, &to->rcvbuf, number);
     } else {
@@ -265,6 +268,8 @@ static int64_t read_number(struct nf_mem_socket *self, enum nf_word word)
         return -1;
     case NF_BACKLOG:
         return self->backlog;
+    case NF_RESET:
+        return self->resets;
     case NF_BYTES_SENT:
         return has_pipe ? (int64_t)atomic_load(&self->to->writer.count) : 0;
     case NF_BYTES_RECEIVED:
@@ -280,6 +285,10 @@ static int mem_property(net_socket *socket, enum nf_word word, struct nf_value *
 {
     struct nf_mem_socket *self = (struct nf_mem_socket *)socket;
     bool is_address = word == NF_LOCAL || word == NF_PEER;
+
+    if (word == NF_RELEASE) {
+        return nf_refuse_release();
+    }
     int code = is_address || write ? need_peer(self) : 0;
 
     if (code < 0) {

@@ -11,7 +11,8 @@ extern const struct nf_backend nf_memgram;
 
 #define NF_MEM_WORDS                                                                               \
     (NF_WORD(NF_SNDBUF) | NF_WORD(NF_RCVBUF) | NF_WORD(NF_BACKLOG) | NF_WORD(NF_SCHEME) |          \
-     NF_WORD(NF_LOCAL) | NF_WORD(NF_PEER) | NF_WORD(NF_BYTES_SENT) | NF_WORD(NF_BYTES_RECEIVED))
+     NF_WORD(NF_LOCAL) | NF_WORD(NF_PEER) | NF_WORD(NF_BYTES_SENT) | NF_WORD(NF_BYTES_RECEIVED) |  \
+     NF_WORD(NF_RESET))
 
 enum { NF_MEM_CLIENT, NF_MEM_SERVER }; /* the ends of a pipe, and the flows that they write */
 
@@ -55,6 +56,7 @@ struct nf_mem_socket {
     uint32_t rcvbuf;
     uint8_t which;
     _Atomic int64_t bytes_in; /* handed out */
+    _Atomic bool resets;      /* its close is to be a reset */
     struct nf_addr listener;  /* whom the client dialed */
     char name[NF_ADDR_NAME_MAX];
 };

@@ -7,6 +7,7 @@
 #include "backends/mem_names.h"
 #include "name/endpoint.h"
 #include "os/futex.h"
+#include "os/process.h"
 #include "os/thread.h"
 
 #include <limits.h>
@@ -334,7 +335,10 @@ static int mem_listener_property(net_socket *socket, enum nf_word word, struct n
     case NF_LOCAL:
         value->addr = socket->name;
         return 0;
+    case NF_RELEASE:
+        return nf_refuse_release();
     case NF_PEER:
+    case NF_RESET:
         return nf_fail_because(NET_MISUSE, "a listener has no peer");
     case NF_BACKLOG:
         value->number = self->backlog;

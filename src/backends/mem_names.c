@@ -2,6 +2,7 @@
 #include "backends/mem_names.h"
 #include "name/path.h"
 #include "os/cause.h"
+#include "os/process.h"
 #include "os/thread.h"
 
 #include <stdio.h>

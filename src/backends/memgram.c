@@ -8,6 +8,7 @@
 #include "backends/mem_names.h"
 #include "backends/udp.h"
 #include "backends/udp_member.h"
+#include "os/process.h"
 #include "os/thread.h"
 
 #include <stdlib.h>

@@ -68,3 +68,8 @@ int nf_refuse_shutdown(net_socket *socket)
     (void)socket;
     return refuse("only a stream connection can be half-closed");
 }
+
+int nf_refuse_release(void)
+{
+    return refuse("this socket has no descriptor of its own to be released");
+}

@@ -1,5 +1,6 @@
 /* The life of the object behind a net_socket, whatever its wire. */
 #include "backends/layer.h"
+#include "os/process.h"
 #include "os/thread.h"
 
 #include <stdlib.h>
@@ -14,6 +15,7 @@ net_socket *nf_socket_new(const struct nf_backend *backend)
     }
     atomic_init(&socket->backend, backend);
     socket->kind = backend;
+    socket->process = (uint16_t)nf_process();
     return socket;
 }
 

@@ -333,12 +333,25 @@ static int drain(struct nf_line *line, net_deadline deadline)
     }
 }
 
+/* Between unix sockets the system makes an end a reset where something was not read, and knows no
+ * other way. */
+static int check_reset(const struct nf_line *line)
+{
+    return !line->is_local || nf_socket_has_unread(line->fd)
+               ? 0
+               : nf_fail_because(NET_UNSUPPORTED,
+                                 "the peer sees an end: the system resets a unix stream only "
+                                 "while something of the peer's is unread");
+}
+
 int nf_stream_close(net_socket *socket, net_deadline deadline)
 {
     struct nf_line *line = (struct nf_line *)socket;
     int code = 0;
 
-    if (deadline != NET_NOW && !nf_is_canceled(socket)) {
+    if (line->resets) {
+        code = check_reset(line);
+    } else if (deadline != NET_NOW && !nf_is_canceled(socket)) {
         code = drain(line, deadline);
     }
     nf_line_close(line);

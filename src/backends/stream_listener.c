@@ -34,6 +34,12 @@ static int begin(struct nf_stream_listener *self, const struct nf_target *target
 
 int nf_stream_listen(struct nf_stream_listener *self, const struct nf_target *target)
 {
+    struct nf_descriptor what = {0};
+
+    if (target->adopted >= 0 && nf_descriptor_ask(target->adopted, &what) == 0) {
+        self->did_block = what.blocks;
+        self->was_inherited = what.is_inherited;
+    }
     int code = nf_adopt_settle(target, self->fd, begin(self, target));
 
     if (code < 0) {
@@ -153,6 +159,18 @@ int nf_stream_listener_close(net_socket *socket, net_deadline deadline)
     return 0;
 }
 
+/* Others may share it: it goes on not to block, unless it was theirs and did. */
+static int release(struct nf_stream_listener *self, struct nf_value *value)
+{
+    int code = nf_descriptor_give_back(self->fd, self->did_block, self->was_inherited);
+
+    if (code == 0) {
+        value->number = self->fd;
+        self->fd = -1;
+    }
+    return code;
+}
+
 int nf_stream_listener_property(net_socket *socket, enum nf_word word, struct nf_value *value,
                                 bool write)
 {
@@ -165,6 +183,8 @@ int nf_stream_listener_property(net_socket *socket, enum nf_word word, struct nf
     case NF_BACKLOG:
         value->number = self->backlog;
         return 0;
+    case NF_RELEASE:
+        return release(self, value);
     case NF_SOURCE:
         return 0;
     case NF_LOCAL:
@@ -174,6 +194,7 @@ int nf_stream_listener_property(net_socket *socket, enum nf_word word, struct nf
     case NF_RTT:
     case NF_RETRANSMITS:
     case NF_MTU:
+    case NF_RESET:
         return nf_fail_because(NET_MISUSE, "a listener has no peer");
     default:
         return nf_inet_property(self->fd, word, value, write);

@@ -9,6 +9,8 @@ struct nf_stream_listener {
     net_socket head;
     int fd;
     int backlog;
+    bool did_block; /* an adopted descriptor, before it was taken */
+    bool was_inherited;
     struct nf_wake wake;        /* a cancel */
     _Atomic net_deadline rests; /* until when a poller need not look after NET_LIMIT, or 0 */
 };

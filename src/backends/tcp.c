@@ -9,7 +9,7 @@
 
 static const nf_words words = NF_WORDS_COMMON | NF_WORD(NF_NODELAY) | NF_WORD(NF_KEEPALIVE) |
                               NF_WORD(NF_USER_TIMEOUT) | NF_WORD(NF_BACKLOG) | NF_WORD(NF_RTT) |
-                              NF_WORD(NF_RETRANSMITS) | NF_WORD(NF_CONGESTION);
+                              NF_WORD(NF_RETRANSMITS) | NF_WORD(NF_CONGESTION) | NF_WORD(NF_RESET);
 
 static int tcp_connect(net_socket *socket, const struct nf_target *target, net_deadline deadline)
 {

@@ -252,6 +252,19 @@ int nf_udp_close(net_socket *socket, net_deadline deadline)
     return 0;
 }
 
+/* What was received ahead would be lost, and so would a failure that is told once. */
+static int release(struct nf_udp_line *self, struct nf_value *value)
+{
+    if (nf_burst_is_waiting(&self->burst) || nf_datagram_has_kept(&self->kept_in) ||
+        nf_datagram_has_kept(&self->kept_out)) {
+        return nf_fail_because(NET_MISUSE, "datagrams wait in the socket: receive them first");
+    }
+    if (self->burst.has_trains) {
+        nf_sockopt_set(self->line.fd, NF_SO_GRO, 0);
+    }
+    return nf_line_property(&self->line.head, NF_RELEASE, value, true);
+}
+
 int nf_udp_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write)
 {
     struct nf_udp_line *self = (struct nf_udp_line *)socket;
@@ -266,6 +279,8 @@ int nf_udp_property(net_socket *socket, enum nf_word word, struct nf_value *valu
     case NF_TRUNCATED:
         value->number = atomic_load_explicit(&self->truncated, memory_order_relaxed);
         return 0;
+    case NF_RELEASE:
+        return release(self, value);
     case NF_ADMIT:
         return nf_fail_because(NET_MISUSE, "only a listener has peers to admit");
     case NF_PEERS:

@@ -3,6 +3,7 @@
 #include "backends/udp_hub.h"
 #include "os/clock.h"
 #include "os/futex.h"
+#include "os/process.h"
 #include "os/thread.h"
 #include "wait/deadline.h"
 

@@ -6,6 +6,7 @@
 #include "backends/udp_member.h"
 #include "name/endpoint.h"
 #include "os/clock.h"
+#include "os/process.h"
 #include "os/sockopt.h"
 #include "os/thread.h"
 #include "wait/deadline.h"
@@ -262,6 +263,8 @@ int nf_listener_property(net_socket *socket, enum nf_word word, struct nf_value 
     case NF_LOCAL:
         value->addr = hub->name;
         return 0;
+    case NF_RELEASE:
+        return nf_refuse_release(); /* whom it accepted has it, too */
     case NF_ADMIT:
         return admit(hub, value);
     case NF_PEER:

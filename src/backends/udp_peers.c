@@ -105,6 +105,9 @@ int nf_peer_property(net_socket *socket, enum nf_word word, struct nf_value *val
     struct nf_peer *self = (struct nf_peer *)socket;
     struct nf_hub *hub = nf_hub_of(socket);
 
+    if (word == NF_RELEASE) {
+        return nf_refuse_release();
+    }
     if (write) {
         return nf_fail_because(NET_MISUSE, "an accepted peer has its listener's: change it there");
     }

@@ -1,6 +1,7 @@
 /* Reading a shared descriptor, one thread for all, and sleeping while another does. */
 #include "backends/udp_hub.h"
 #include "os/futex.h"
+#include "os/process.h"
 #include "os/thread.h"
 #include "os/transfer.h"
 #include "wait/wait.h"

@@ -8,13 +8,14 @@
 #include "backends/stream_listener.h"
 #include "name/endpoint.h"
 #include "name/path.h"
+#include "os/process.h"
 #include "os/sockopt.h"
 #include "os/thread.h"
 
 #include <string.h>
 
 static const nf_words words = NF_UNIX_WORDS | NF_WORD(NF_BACKLOG) | NF_WORD(NF_PEER_PID) |
-                              NF_WORD(NF_PEER_UID) | NF_WORD(NF_PEER_GID);
+                              NF_WORD(NF_PEER_UID) | NF_WORD(NF_PEER_GID) | NF_WORD(NF_RESET);
 
 #define BUFFER_WORDS (NF_WORD(NF_SNDBUF) | NF_WORD(NF_RCVBUF))
 
@@ -210,6 +211,9 @@ static int unix_listener_property(net_socket *socket, enum nf_word word, struct 
     case NF_PEER_UID:
     case NF_PEER_GID:
         return nf_fail_because(NET_MISUSE, "a listener has no peer");
+    case NF_RELEASE:
+        self->file.unlink = false; /* whoever has the descriptor has the file, too */
+        return nf_stream_listener_property(socket, word, value, write);
     case NF_SNDBUF:
     case NF_RCVBUF:
         self->has_buffers = self->has_buffers || write;

@@ -45,7 +45,7 @@ static ssize_t check(const net_slice *slices, int count)
     return size <= NF_DATAGRAM_MAX ? 0 : refuse_long(size);
 }
 
-/* How many may go before one that is too long; the next call says why. */
+/* How many may go before one that is too long. */
 static int check_messages(const net_message *messages, int count)
 {
     int i = 0;
@@ -54,6 +54,15 @@ static int check_messages(const net_message *messages, int count)
         i++;
     }
     return i > 0 ? i : refuse_long(messages->size);
+}
+
+/* Of `good` messages `n` have gone: when that is all, the one behind them is why no more have. */
+static int stopped(int n, int good, const net_message *messages, int count)
+{
+    if (n == good && good < count) {
+        refuse_long(messages[good].size);
+    }
+    return n;
 }
 
 static ssize_t unixgram_send(net_socket *socket, const net_slice *slices, int count,
@@ -75,25 +84,31 @@ static ssize_t unixgram_peer_send(net_socket *socket, const net_slice *slices, i
 static int unixgram_send_messages(net_socket *socket, const net_message *messages, int count,
                                   net_deadline deadline)
 {
-    int n = check_messages(messages, count);
+    int good = check_messages(messages, count);
 
-    return n < 0 ? n : nf_udp_send_messages(socket, messages, n, deadline);
+    return good < 0 ? good
+                    : stopped(nf_udp_send_messages(socket, messages, good, deadline), good,
+                              messages, count);
 }
 
 static int unixgram_peer_send_messages(net_socket *socket, const net_message *messages, int count,
                                        net_deadline deadline)
 {
-    int n = check_messages(messages, count);
+    int good = check_messages(messages, count);
 
-    return n < 0 ? n : nf_peer_send_messages(socket, messages, n, deadline);
+    return good < 0 ? good
+                    : stopped(nf_peer_send_messages(socket, messages, good, deadline), good,
+                              messages, count);
 }
 
 static int unixgram_listener_send_messages(net_socket *socket, const net_message *messages,
                                            int count, net_deadline deadline)
 {
-    int n = check_messages(messages, count);
+    int good = check_messages(messages, count);
 
-    return n < 0 ? n : nf_listener_send_messages(socket, messages, n, deadline);
+    return good < 0 ? good
+                    : stopped(nf_listener_send_messages(socket, messages, good, deadline), good,
+                              messages, count);
 }
 
 /* ---- Listening ---- */

@@ -59,8 +59,10 @@ const struct nf_rule nf_rules[NF_WORDS] = {
     [NF_PEER_PID] = {"peer-pid", COUNT, false, 0, 0, 0, 0},
     [NF_PEER_UID] = {"peer-uid", COUNT, false, 0, 0, 0, 0},
     [NF_PEER_GID] = {"peer-gid", COUNT, false, 0, 0, 0, 0},
+    [NF_RESET] = {"reset", SWITCH, true, 1, 0, 0, 1},
     [NF_FD] = {"", COUNT, false, 0, 0, 0, 0},
     [NF_ABORT] = {"", COUNT, true, 0, 0, 0, 0},
+    [NF_RELEASE] = {"", COUNT, true, 0, 0, 0, 0},
 };
 
 _Static_assert(NF_WORDS <= 8 * sizeof(nf_words), "a set holds every word");

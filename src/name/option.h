@@ -71,8 +71,10 @@ enum nf_word {
     NF_PEER_PID,
     NF_PEER_UID,
     NF_PEER_GID,
-    NF_FD,    /* has no name and is in no set: net_fd asks for it */
-    NF_ABORT, /* nor has this: written, it breaks a stream as a reset does */
+    NF_RESET,   /* as NF_ADMIT, of a stream: its close is to be a reset */
+    NF_FD,      /* has no name and is in no set: net_fd asks for it */
+    NF_ABORT,   /* nor has this: written, it breaks a stream as a reset does */
+    NF_RELEASE, /* nor this: written, the socket has no descriptor any more, and `value` has it */
     NF_WORDS
 };
 

@@ -6,6 +6,7 @@
 #include "os/cause.h"
 #include "os/lookup.h"
 #include "os/mutex.h"
+#include "os/process.h"
 #include "os/thread.h"
 #include "os/wake.h"
 

@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
@@ -75,17 +77,40 @@ static enum nf_family family_of(int domain)
     return domain == AF_INET ? NF_IPV4 : domain == AF_INET6 ? NF_IPV6 : NF_UNIX;
 }
 
+/* Not a socket. A directory can be opened, but there is nothing to receive from it. */
+static int ask_file(int fd, int flags, struct nf_descriptor *what)
+{
+    struct stat status;
+
+    if (fstat(fd, &status) != 0 || S_ISDIR(status.st_mode) || (flags & O_PATH) != 0) {
+        return nf_fail_because(NET_ADDRESS, "descriptor %d is no socket, pipe, terminal or file",
+                               fd);
+    }
+    if ((flags & O_ACCMODE) == O_WRONLY) {
+        return nf_fail_because(NET_MISUSE, "descriptor %d is open for writing alone", fd);
+    }
+    what->is_file = true;
+    what->never_waits = S_ISREG(status.st_mode) || S_ISBLK(status.st_mode) ||
+                        (S_ISCHR(status.st_mode) && !isatty(fd));
+    return 0;
+}
+
 int nf_descriptor_ask(int fd, struct nf_descriptor *what)
 {
     const struct kind kind = {get(fd, SO_DOMAIN), get(fd, SO_TYPE), get(fd, SO_PROTOCOL)};
+    int inherited = fcntl(fd, F_GETFD);
+    int flags = fcntl(fd, F_GETFL);
     union nf_sockaddr peer;
     socklen_t length = sizeof peer;
 
-    if (fcntl(fd, F_GETFD) < 0) {
+    *what = (struct nf_descriptor){.family = NF_NOWHERE};
+    if (inherited < 0 || flags < 0) {
         return nf_fail_because(NET_ADDRESS, "no descriptor of this process is numbered %d", fd);
     }
+    what->blocks = (flags & O_NONBLOCK) == 0;
+    what->is_inherited = (inherited & FD_CLOEXEC) == 0;
     if (kind.type < 0) {
-        return nf_fail_because(NET_ADDRESS, "descriptor %d is no socket", fd);
+        return ask_file(fd, flags, what);
     }
     what->family = is_ours(&kind) ? family_of(kind.domain) : NF_NOWHERE;
     what->transport = kind.type == SOCK_STREAM ? NF_STREAM : NF_DATAGRAM;
@@ -109,4 +134,18 @@ int nf_descriptor_take(int fd)
         return nf_fail_errno(errno);
     }
     return nf_descriptor_close_on_exec(fd);
+}
+
+int nf_descriptor_give_back(int fd, bool blocks, bool is_inherited)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    if (flags < 0 ||
+        (blocks && (flags & O_NONBLOCK) != 0 && fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) != 0)) {
+        return nf_fail_errno(errno);
+    }
+    if (is_inherited && fcntl(fd, F_SETFD, 0) != 0) {
+        return nf_fail_errno(errno);
+    }
+    return 0;
 }

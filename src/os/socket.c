@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 int nf_socket_open(enum nf_family family, enum nf_transport transport, bool blocking)
@@ -219,6 +220,13 @@ void nf_socket_abort(int fd)
     if (connect(fd, &nowhere, sizeof nowhere) != 0) {
         nf_socket_break(fd);
     }
+}
+
+bool nf_socket_has_unread(int fd)
+{
+    int bytes = 0;
+
+    return ioctl(fd, FIONREAD, &bytes) == 0 && bytes > 0;
 }
 
 /* Linux gives the number back even when close fails: trying again could close a stranger's

@@ -56,6 +56,9 @@ void nf_socket_break(int fd);
  * and what was not read, is gone. */
 void nf_socket_abort(int fd);
 
+/* Whether bytes wait to be received. */
+bool nf_socket_has_unread(int fd);
+
 /* Give the descriptor back; -1 is allowed. Keeps errno. */
 void nf_socket_close(int fd);
 

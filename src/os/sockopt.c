@@ -182,6 +182,16 @@ static int set_deaf(int fd, bool deaf)
     return code == 0 ? 0 : nf_fail_errno(errno);
 }
 
+/* A close that lingers for no time sends a reset. tcp(7), socket(7): SO_LINGER */
+static int set_reset(int fd, bool resets)
+{
+    const struct linger linger = {.l_onoff = resets, .l_linger = 0};
+
+    return setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger) == 0
+               ? 0
+               : nf_fail_errno(errno);
+}
+
 int nf_sockopt_set(int fd, enum nf_sockopt option, int64_t value)
 {
     switch (option) {
@@ -199,6 +209,8 @@ int nf_sockopt_set(int fd, enum nf_sockopt option, int64_t value)
         return set_plain(fd, option, value != 0 ? IP_PMTUDISC_WANT : IP_PMTUDISC_DO);
     case NF_SO_DEAF:
         return set_deaf(fd, value != 0);
+    case NF_SO_RESET:
+        return set_reset(fd, value != 0);
     case NF_SO_RCVTIMEO:
         return set_patience(fd, SO_RCVTIMEO, value);
     case NF_SO_SNDTIMEO:

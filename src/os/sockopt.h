@@ -34,6 +34,7 @@ enum nf_sockopt {
     NF_SO_PKTINFO,   /* tell the destination of each datagram, of either family */
     NF_SO_DEAF,      /* nothing is received any more, or again; only to be set */
     NF_SO_GRO,       /* hand over trains of datagrams (udp(7), UDP_GRO) */
+    NF_SO_RESET,     /* a close breaks the connection off; it can only be set */
     NF_SO_URGENT,    /* urgent bytes are bytes like others */
     NF_SO_RCVTIMEO,  /* nanoseconds; patience of a blocking receive */
     NF_SO_SNDTIMEO   /* and of a blocking send or connect */

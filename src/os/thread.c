@@ -6,7 +6,6 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <unistd.h>
 
 enum { STACK_SIZE = 512 * 1024 }; /* the modules that getaddrinfo loads want room */
 
@@ -29,11 +28,6 @@ int nf_thread_start(void *(*body)(void *), void *argument)
     pthread_sigmask(SIG_SETMASK, &kept, NULL);
     pthread_attr_destroy(&attributes);
     return error == 0 ? 0 : nf_fail_as(NET_LIMIT, error);
-}
-
-int nf_process(void)
-{
-    return (int)getpid();
 }
 
 void nf_thread_yield(void)

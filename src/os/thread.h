@@ -1,4 +1,4 @@
-/* A thread that nobody waits for, and which process this is. */
+/* A thread that nobody waits for. */
 #ifndef NF_OS_THREAD_H
 #define NF_OS_THREAD_H
 
@@ -13,9 +13,6 @@ static const char __libc_single_threaded = 0;
 /* Run `body` on a thread of its own, with every signal blocked so that no handler of the host runs
  * there. Returns 0, or NET_LIMIT. */
 int nf_thread_start(void *(*body)(void *), void *argument);
-
-/* The number of this process. */
-int nf_process(void);
 
 /* Whether this process has no thread but the caller, as far as the system can tell at once. */
 static inline bool nf_thread_is_alone(void)

@@ -7,9 +7,11 @@
 
 #include <errno.h>
 #include <netinet/udp.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103
@@ -55,6 +57,27 @@ ssize_t nf_transfer_recv(int fd, void *buffer, size_t size, int how)
     ssize_t got = recv(fd, buffer, size, how);
 
     return got >= 0 ? got : nf_transfer_failure();
+}
+
+ssize_t nf_transfer_read(int fd, void *buffer, size_t size)
+{
+    ssize_t got = read(fd, buffer, size);
+
+    return got >= 0 ? got : nf_transfer_failure();
+}
+
+/* Of a terminal the system cannot say so in the call: it is asked first whether something is there.
+ * preadv2(2), RWF_NOWAIT */
+ssize_t nf_transfer_read_now(int fd, void *buffer, size_t size)
+{
+    struct iovec piece = {.iov_base = buffer, .iov_len = size};
+    struct pollfd poll_set = {.fd = fd, .events = POLLIN};
+    ssize_t got = preadv2(fd, &piece, 1, -1, RWF_NOWAIT);
+
+    if (got >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL)) {
+        return got >= 0 ? got : nf_transfer_failure();
+    }
+    return poll(&poll_set, 1, 0) > 0 ? nf_transfer_read(fd, buffer, size) : NF_WOULD_BLOCK;
 }
 
 /* The iovecs of what is left of `slices` after the first `skip` bytes; returns how many. */

@@ -23,6 +23,11 @@ enum { NF_SLICES_MAX = 64 }; /* slices in one system call */
 ssize_t nf_transfer_send(int fd, const void *data, size_t size, int how);
 ssize_t nf_transfer_recv(int fd, void *buffer, size_t size, int how);
 
+/* The same of a descriptor that may be no socket, by one that waits if it has to, and by one that
+ * does not, whatever the descriptor. */
+ssize_t nf_transfer_read(int fd, void *buffer, size_t size);
+ssize_t nf_transfer_read_now(int fd, void *buffer, size_t size);
+
 /* The bytes of at most NF_SLICES_MAX slices, but for the first `skip`. */
 ssize_t nf_transfer_send_slices(int fd, const net_slice *slices, int count, size_t skip, int how);
 

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "os/wake.h"
 #include "os/cause.h"
+#include "os/process.h"
 
 #include <errno.h>
 #include <sys/eventfd.h>
@@ -16,7 +17,7 @@ static int fd_of(uint64_t owner)
 
 static bool is_ours(uint64_t owner)
 {
-    return owner >> FD_BITS == (uint64_t)getpid();
+    return owner >> FD_BITS == (uint64_t)nf_process();
 }
 
 static int make(uint64_t *owner)
@@ -26,7 +27,7 @@ static int make(uint64_t *owner)
     if (fd < 0) {
         return nf_fail_errno(errno);
     }
-    *owner = (uint64_t)getpid() << FD_BITS | (uint32_t)fd;
+    *owner = (uint64_t)nf_process() << FD_BITS | (uint32_t)fd;
     return 0;
 }
 

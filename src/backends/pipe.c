@@ -1,0 +1,202 @@
+/* fd://N of a descriptor that is no socket: a pipe, a FIFO, a terminal, a device or a file, to
+ * receive from, so that standard input stands beside sockets in one poller. The descriptor may be
+ * shared with other processes: it stays as it is, blocking or not. */
+#include "backends/pipe.h"
+#include "backends/adopt.h"
+#include "backends/line.h"
+#include "backends/until.h"
+
+#include <stdio.h>
+
+struct pipe_end {
+    struct nf_line line;
+    bool never_waits; /* a file or a device: a read returns at once, and no poll can wait for it */
+    bool has_ahead;
+    char ahead; /* a byte that was looked at: nothing here can be looked at and left */
+    char name[12];
+};
+
+static int refuse(const char *what)
+{
+    return nf_fail_because(NET_MISUSE, "%s", what);
+}
+
+static int pipe_connect(net_socket *socket, const struct nf_target *target, net_deadline deadline)
+{
+    struct pipe_end *self = (struct pipe_end *)socket;
+    struct nf_descriptor what;
+    int code = nf_descriptor_ask(target->adopted, &what);
+
+    (void)deadline;
+    self->line.fd = target->adopted;
+    self->line.is_adopted = true;
+    self->line.was_inherited = what.is_inherited;
+    self->never_waits = what.never_waits;
+    if (code == 0) {
+        int size = snprintf(self->name, sizeof self->name, "%d", target->adopted);
+
+        socket->name = (struct nf_addr){.family = NF_MEM, .size = (uint16_t)size};
+        socket->name.name = self->name;
+        code = nf_adopt_bell(&self->line);
+    }
+    code = nf_adopt_settle(target, self->line.fd, code);
+    if (code < 0) {
+        nf_line_free_bell(&self->line);
+    }
+    return code;
+}
+
+/* One read, which does not wait: bytes, 0 at the end, NF_WOULD_BLOCK, or a code. */
+static ssize_t read_some(struct pipe_end *self, void *buffer, size_t size)
+{
+    return self->never_waits ? nf_transfer_read(self->line.fd, buffer, size)
+                             : nf_transfer_read_now(self->line.fd, buffer, size);
+}
+
+static int ended(struct pipe_end *self)
+{
+    atomic_store(&self->line.in.end, NET_EOF);
+    return nf_fail(NET_EOF);
+}
+
+static ssize_t read_on(struct pipe_end *self, void *buffer, size_t size, net_deadline deadline)
+{
+    for (;;) {
+        ssize_t n = read_some(self, buffer, size);
+
+        if (n == 0) {
+            return ended(self);
+        }
+        if (n != NF_WOULD_BLOCK) {
+            return n != NF_CONGESTED ? n : nf_fail(NET_LIMIT);
+        }
+        int code = nf_lane_wait(&self->line, NF_IN, deadline);
+
+        if (code < 0) {
+            return code;
+        }
+    }
+}
+
+/* What comes next, the turn being ours. A look is at one byte: what lies behind a delimiter is not
+ * to be taken from others who may have the descriptor. */
+static ssize_t take(net_socket *socket, void *buffer, size_t size, int how, net_deadline deadline)
+{
+    struct pipe_end *self = (struct pipe_end *)socket;
+    bool looks = (how & NF_PEEK) != 0;
+
+    if (!looks && !self->has_ahead) {
+        return read_on(self, buffer, size, deadline);
+    }
+    if (!self->has_ahead) {
+        ssize_t n = read_on(self, &self->ahead, 1, deadline);
+
+        if (n < 0) {
+            return n;
+        }
+    }
+    *(char *)buffer = self->ahead;
+    self->has_ahead = looks;
+    return 1;
+}
+
+static ssize_t pipe_recv(net_socket *socket, void *buffer, size_t size, int until,
+                         net_deadline deadline)
+{
+    struct pipe_end *self = (struct pipe_end *)socket;
+
+    if (size == 0 && until < 0) {
+        return nf_is_canceled(socket) ? nf_fail(NET_CANCELED) : 0;
+    }
+    ssize_t n = nf_lane_enter(&self->line, &self->line.in, deadline);
+
+    if (n < 0) {
+        return n;
+    }
+    n = nf_receive(socket, take, buffer, size, until, deadline);
+    if (n > 0 && until != NF_LOOK) {
+        nf_count(&self->line.bytes_in, n);
+    }
+    nf_lane_leave(&self->line.in);
+    return n;
+}
+
+static ssize_t pipe_send(net_socket *socket, const net_slice *slices, int count,
+                         net_deadline deadline)
+{
+    (void)socket;
+    (void)slices;
+    (void)count;
+    (void)deadline;
+    return refuse("a pipe, a terminal or a file that was adopted is for receiving alone");
+}
+
+static int pipe_close(net_socket *socket, net_deadline deadline)
+{
+    (void)deadline;
+    nf_line_close((struct nf_line *)socket);
+    return 0;
+}
+
+static int pipe_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write)
+{
+    struct pipe_end *self = (struct pipe_end *)socket;
+
+    if (word == NF_RELEASE && self->has_ahead) {
+        return refuse("a byte waits in the socket: receive it first");
+    }
+    return nf_line_property(socket, word, value, write);
+}
+
+static void pipe_ready(net_socket *socket, unsigned interest, struct nf_readiness *out)
+{
+    struct pipe_end *self = (struct pipe_end *)socket;
+
+    nf_line_ready(socket, interest, out);
+    out->want &= NF_IN;
+    if (self->never_waits || self->has_ahead) {
+        out->ready |= interest & NF_IN;
+    }
+    if (self->never_waits) {
+        out->fd = -1;
+    }
+}
+
+static int pipe_listen(net_socket *socket, const struct nf_target *target, net_deadline deadline)
+{
+    (void)socket;
+    (void)target;
+    (void)deadline;
+    return refuse("nobody dials a pipe, a terminal or a file: net_connect adopts such");
+}
+
+static int pipe_resolve(const struct nf_target *target, net_endpoint *endpoints, int count,
+                        net_deadline deadline)
+{
+    (void)target;
+    (void)endpoints;
+    (void)count;
+    (void)deadline;
+    return refuse("a descriptor is nobody's address");
+}
+
+#define COMMON                                                                                     \
+    .scheme = "fd", .size = sizeof(struct pipe_end),                                               \
+    .words = NF_WORD(NF_SCHEME) | NF_WORD(NF_BYTES_RECEIVED), .resolve = pipe_resolve,             \
+    .accept = nf_refuse_accept, .send = pipe_send, .recv = pipe_recv,                              \
+    .send_messages = nf_refuse_send_messages, .recv_messages = nf_refuse_recv_messages,            \
+    .shutdown = nf_refuse_shutdown, .cancel = nf_line_cancel, .close = pipe_close,                 \
+    .property = pipe_property, .ready = pipe_ready
+
+/* Never opened: who wants to listen is told so. */
+static const struct nf_backend pipe_listener = {
+    COMMON,
+    .listener = &pipe_listener,
+    .open = pipe_listen,
+};
+
+const struct nf_backend nf_pipe = {
+    COMMON,
+    .listener = &pipe_listener,
+    .open = pipe_connect,
+};

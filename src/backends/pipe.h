@@ -1,0 +1,7 @@
+/* fd:// of what is no socket, for the registry. */
+#ifndef NF_BACKENDS_PIPE_H
+#define NF_BACKENDS_PIPE_H
+
+extern const struct nf_backend nf_pipe;
+
+#endif
