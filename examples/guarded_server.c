@@ -151,7 +151,7 @@ static int answer(net_message *messages, int count)
 static int serve(void)
 {
     static char hellos[BATCH][HELLO_SIZE];
-    net_message messages[BATCH];
+    net_message messages[BATCH] = {0};
     int count = 0;
 
     while (count >= 0) {

@@ -56,7 +56,7 @@ static void answer(net_message *messages, int count)
 static int serve(void)
 {
     static char questions[BATCH][QUESTION_SIZE];
-    net_message messages[BATCH];
+    net_message messages[BATCH] = {0};
 
     for (;;) {
         for (int i = 0; i < BATCH; i++) {

@@ -47,8 +47,8 @@ typedef struct net_socket net_socket; /* a listener or a connection, on any tran
 typedef struct net_poller net_poller; /* a set of sockets to wait on */
 typedef int64_t net_deadline;         /* a moment, not a duration: see net_after */
 
-#define NET_NOW     ((net_deadline)0)         /* do not wait */
-#define NET_FOREVER ((net_deadline)INT64_MAX) /* wait without limit */
+#define NET_NOW     0                  /* do not wait */
+#define NET_FOREVER 0x7fffffffffffffff /* wait without limit */
 
 /* Why a call failed. All are negative, and none is -1. */
 enum net_code {
@@ -87,12 +87,13 @@ typedef struct net_endpoint {
 
 /* One datagram of a batch. `capacity` is what a receive may fill at `data`; `size` is what was
  * received, or is to be sent. After a receive `size` > `capacity` says that the datagram did not
- * fit and was dropped. */
+ * fit and was dropped. `reserved` is room to grow: all zero before the first use. */
 typedef struct net_message {
     void *data;
     size_t capacity;
     size_t size;
     net_endpoint endpoint;
+    unsigned char reserved[8];
 } net_message;
 
 /* What a poller is asked for, and what it tells. */
@@ -106,8 +107,9 @@ enum {
 /* What happened to one watched socket. */
 typedef struct net_event {
     net_socket *socket;
-    void *user;     /* as given to net_poller_watch */
-    unsigned ready; /* of NET_READABLE, NET_WRITABLE, NET_EXPIRED; never 0 */
+    void *user;        /* as given to net_poller_watch */
+    unsigned ready;    /* of NET_READABLE, NET_WRITABLE, NET_EXPIRED; never 0 */
+    unsigned reserved; /* 0 */
 } net_event;
 
 /* The moment `milliseconds` from now, on the monotonic clock: NET_NOW < every moment < NET_FOREVER,

@@ -268,7 +268,7 @@ static int take_answers(struct net_poller *poller, const struct nf_readied *answ
         unsigned ready = watch != NULL ? answers[i].got & watch->plain : 0;
 
         if (ready != 0 && next < end && watch->ready == 0) {
-            *next++ = (net_event){watch->of.socket, watch->as.user, ready};
+            *next++ = (net_event){watch->of.socket, watch->as.user, ready, 0};
         } else {
             take_answer(poller, &answers[i]);
         }
@@ -396,7 +396,7 @@ static int hand_out(struct net_poller *poller, net_event *events, int count)
 
         watch->ready = 0;
         if (ready != 0) {
-            events[n++] = (net_event){watch->of.socket, watch->as.user, ready};
+            events[n++] = (net_event){watch->of.socket, watch->as.user, ready, 0};
         }
     }
     return n;

@@ -206,7 +206,7 @@ static void answer_accepted(const struct server *self, const uint32_t *who)
 static void answer_messages(const struct server *self, const uint32_t *who)
 {
     net_deadline deadline = net_after(PATIENCE);
-    net_message messages[BURST];
+    static net_message messages[BURST];
 
     (void)who;
     for (int i = 0; i < BURST; i++) {

@@ -40,7 +40,7 @@ static void choose(struct server *self, uint32_t *who)
 static void read_strangers(const struct server *self)
 {
     net_deadline deadline = net_after(PATIENCE);
-    net_message messages[BURST];
+    static net_message messages[BURST];
 
     for (int i = 0; i < BURST; i++) {
         messages[i].data = buffer[i];
