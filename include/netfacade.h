@@ -112,6 +112,13 @@ typedef struct net_event {
     unsigned reserved; /* 0 */
 } net_event;
 
+/* For what is lost when nobody looks at it. */
+#ifdef __GNUC__
+#define NET_USE_RESULT __attribute__((warn_unused_result))
+#else
+#define NET_USE_RESULT
+#endif
+
 /* The moment `milliseconds` from now, on the monotonic clock: NET_NOW < every moment < NET_FOREVER,
  * and the difference of two moments is in nanoseconds. A negative duration is a moment that has
  * passed; one too long to represent is NET_FOREVER. clock_gettime(2) */
@@ -126,7 +133,7 @@ net_deadline net_after(int64_t milliseconds);
  * NULL: NET_ADDRESS (also a host name, or an address that no interface has), NET_NAME (service
  * unknown), NET_INUSE, NET_DENIED, NET_LIMIT, NET_UNSUPPORTED (no such address family here),
  * NET_SYSTEM, NET_MISUSE. bind(2), listen(2) */
-net_socket *net_listen(const char *address);
+NET_USE_RESULT net_socket *net_listen(const char *address);
 
 /* Pick up: the next connection, or on udp the next peer, a socket of its own whose first datagram
  * waits in it; before all others who was admitted (see net_set), with or without a datagram. The
@@ -135,7 +142,7 @@ net_socket *net_listen(const char *address);
  *
  * NULL: NET_TIMEOUT, NET_CANCELED, NET_LIMIT (no descriptor within 100 ms, no memory, or on udp
  * `peers` used up: the stranger stays with the listener), NET_SYSTEM, NET_MISUSE. accept(2) */
-net_socket *net_accept(net_socket *listener, net_deadline deadline);
+NET_USE_RESULT net_socket *net_accept(net_socket *listener, net_deadline deadline);
 
 /* Dial. Both address families are resolved at once and raced as RFC 8305 says; the sentence of a
  * failure names every attempt. Blocks until `deadline`. With NET_NOW it returns at once a socket
@@ -145,7 +152,7 @@ net_socket *net_accept(net_socket *listener, net_deadline deadline);
  * NULL: NET_ADDRESS (also a wildcard or port 0), NET_NAME, NET_REFUSED, NET_UNREACHABLE,
  * NET_TIMEOUT, NET_RESET, NET_DENIED, NET_INUSE (the source address), NET_LIMIT, NET_UNSUPPORTED,
  * NET_SYSTEM, NET_MISUSE; with NET_NOW only NET_ADDRESS, NET_LIMIT and NET_MISUSE. connect(2) */
-net_socket *net_connect(const char *address, net_deadline deadline);
+NET_USE_RESULT net_socket *net_connect(const char *address, net_deadline deadline);
 
 /* Talk. On a stream, sends all `size` bytes; on datagrams, sends exactly one. Sends of several
  * threads never mix. Blocks until all is taken by the system or `deadline`. Returns `size`, or on a
@@ -167,7 +174,8 @@ ssize_t net_send(net_socket *socket, const void *data, size_t size, net_deadline
  * `size`: dropped, its length in the sentence), NET_REFUSED (datagrams: an earlier one of ours was
  * refused; reported once), NET_UNREACHABLE, NET_LIMIT, NET_SYSTEM, NET_MISUSE (also a listener).
  * recv(2) */
-ssize_t net_recv(net_socket *socket, void *buffer, size_t size, net_deadline deadline);
+NET_USE_RESULT ssize_t net_recv(net_socket *socket, void *buffer, size_t size,
+                                net_deadline deadline);
 
 /* Hang up. Frees `socket` in every case; NULL is allowed. With NET_NOW it closes this process's
  * copy and nothing else: bytes that the peer sent and nobody read then reset the connection, and
@@ -183,7 +191,8 @@ int net_close(net_socket *socket, net_deadline deadline);
 /* Receive exactly `size` bytes of a stream. Blocks until they are there or `deadline`. Returns
  * `size`, or the smaller number that came before the end, the deadline, a cancel or a failure; the
  * next call says which. The failures of net_recv; NET_MISUSE on datagrams. */
-ssize_t net_recv_all(net_socket *socket, void *buffer, size_t size, net_deadline deadline);
+NET_USE_RESULT ssize_t net_recv_all(net_socket *socket, void *buffer, size_t size,
+                                    net_deadline deadline);
 
 /* Receive up to and including the byte `delimiter` (0 to 255), and nothing beyond it. Blocks until
  * it is there or `deadline`. Returns the number of bytes with the delimiter; what is left before
@@ -192,8 +201,8 @@ ssize_t net_recv_all(net_socket *socket, void *buffer, size_t size, net_deadline
  * NET_TOOBIG: no delimiter in the first `size` bytes, or in all that the system's receive buffer
  * holds, or before an urgent byte; NET_TIMEOUT: no delimiter yet; both consume nothing. Else the
  * failures of net_recv; NET_MISUSE on datagrams. */
-ssize_t net_recv_until(net_socket *socket, void *buffer, size_t size, int delimiter,
-                       net_deadline deadline);
+NET_USE_RESULT ssize_t net_recv_until(net_socket *socket, void *buffer, size_t size, int delimiter,
+                                      net_deadline deadline);
 
 /* Send `count` slices one after the other, as one net_send of all their bytes: on datagrams, one
  * datagram. The returns and failures of net_send; NET_MISUSE for a count below 1. sendmsg(2) */
@@ -227,7 +236,8 @@ int net_send_messages(net_socket *socket, const net_message *messages, int count
  * that did not fit counts as one, has `size` > `capacity`, and its endpoint tells who sent it.
  *
  * The failures of net_recv but NET_TOOBIG; NET_MISUSE on streams and for a count below 1. */
-int net_recv_messages(net_socket *socket, net_message *messages, int count, net_deadline deadline);
+NET_USE_RESULT int net_recv_messages(net_socket *socket, net_message *messages, int count,
+                                     net_deadline deadline);
 
 /* Look up a whole address, `udp://ntp.example:123`, into at most `count` endpoints, in the order in
  * which a dial would try them. Blocks until `deadline`; a numeric address never does. Returns how
@@ -235,7 +245,8 @@ int net_recv_messages(net_socket *socket, net_message *messages, int count, net_
  *
  * NET_ADDRESS (also a wildcard or port 0), NET_NAME, NET_TIMEOUT, NET_LIMIT, NET_SYSTEM,
  * NET_MISUSE. getaddrinfo(3) */
-int net_resolve(const char *address, net_endpoint *endpoints, int count, net_deadline deadline);
+NET_USE_RESULT int net_resolve(const char *address, net_endpoint *endpoints, int count,
+                               net_deadline deadline);
 
 /* Print who an endpoint is: `host:port`, `[v6%zone]:port`, a path or a name; nothing for a unix
  * socket that has no name. Never blocks. Writes at most `size`
@@ -293,7 +304,7 @@ int net_release(net_socket *socket);
  * A poller belongs to the process that opened it. The caller closes it.
  *
  * NULL: NET_LIMIT, NET_SYSTEM. epoll(7) */
-net_poller *net_poller_open(void);
+NET_USE_RESULT net_poller *net_poller_open(void);
 
 /* Watch `socket` for `interest`, of NET_READABLE and NET_WRITABLE, and for `deadline`, which makes
  * one NET_EXPIRED when it passes; NET_FOREVER is none. Watching again replaces interest, `user` and
@@ -342,6 +353,7 @@ const char *net_strerror(int code);
 /* The version of the library that runs: "0.1.0". */
 const char *net_version(void);
 
+#undef NET_USE_RESULT
 #ifdef __GNUC__
 #pragma GCC visibility pop
 #endif

@@ -276,8 +276,7 @@ static void *fail_differently(void *argument)
     if (net_error() != 0 || strlen(net_error_text()) == 0) {
         return NULL;
     }
-    net_recv(NULL, buffer, sizeof buffer, NET_NOW);
-    *code = net_error();
+    *code = net_recv(NULL, buffer, sizeof buffer, NET_NOW) < 0 ? net_error() : 0;
     return NULL;
 }
 

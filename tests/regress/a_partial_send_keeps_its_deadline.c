@@ -19,7 +19,11 @@ static void *read_slowly(void *argument)
     char piece[8192];
 
     while (!reader->stop && elapsed_ms(since) < READS_FOR * slowness()) {
-        net_recv(reader->socket, piece, sizeof piece, NET_NOW);
+        ssize_t n = net_recv(reader->socket, piece, sizeof piece, NET_NOW);
+
+        if (n < 0 && n != NET_TIMEOUT) {
+            break;
+        }
         nap(BETWEEN_READS);
     }
     return NULL;

@@ -231,7 +231,7 @@ static void be_client(struct process *self, int port, int first, int count)
     for (int i = 0; i < count; i++) {
         int number = -1;
 
-        net_recv_all(calls[i], &number, sizeof number, patience());
+        need(net_recv_all(calls[i], &number, sizeof number, patience()) > 0, "recv");
         need(number == first + i, "its own number");
     }
     _exit(0);
