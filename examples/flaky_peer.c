@@ -39,7 +39,9 @@ static int say(net_socket *call, const char *text)
     unsigned char header[HEADER] = {(unsigned char)(length >> 8), (unsigned char)length};
     net_slice parts[] = {{header, HEADER}, {text, length}};
 
-    return net_send_vector(call, parts, 2, net_after(PATIENCE_MS)) < 0 ? -1 : 0;
+    size_t size = HEADER + length;
+
+    return (size_t)net_send_vector(call, parts, 2, net_after(PATIENCE_MS)) == size ? 0 : -1;
 }
 
 /* Tells each caller everything, one after another. */

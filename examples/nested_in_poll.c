@@ -73,7 +73,7 @@ static void answer_the_network(void)
 static void tell_all(const char *text, size_t size)
 {
     for (net_socket **place = callers; place < callers + CALLERS; place++) {
-        if (*place != NULL && net_send(*place, text, size, NET_NOW) != (ssize_t)size) {
+        if (*place != NULL && (size_t)net_send(*place, text, size, NET_NOW) != size) {
             hang_up(place);
         }
     }

@@ -19,9 +19,11 @@ enum {
 /* Say one line; the newline is what tells the other side that the sentence is over. */
 static int say(const char *who, net_socket *call, const char *line)
 {
+    size_t size = strlen(line);
+
     /* Printed before it is sent, so that the answer cannot be printed first. */
     printf("%s: net_send     says \"%.*s\"\n", who, (int)strcspn(line, "\n"), line);
-    return net_send(call, line, strlen(line), net_after(PATIENCE_MS)) < 0 ? -1 : 0;
+    return (size_t)net_send(call, line, size, net_after(PATIENCE_MS)) == size ? 0 : -1;
 }
 
 /* Hear one line. A stream may bring it in pieces; over datagrams it is one piece. */

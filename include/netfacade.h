@@ -157,7 +157,7 @@ NET_USE_RESULT net_socket *net_connect(const char *address, net_deadline deadlin
 /* Talk. On a stream, sends all `size` bytes; on datagrams, sends exactly one. Sends of several
  * threads never mix. Blocks until all is taken by the system or `deadline`. Returns `size`, or on a
  * stream the smaller number of bytes taken when a deadline, a cancel or a failure stopped it part
- * way: the next call says why.
+ * way: the next call says why. All went if `(size_t)net_send(...) == size`.
  *
  * NET_TIMEOUT, NET_CANCELED, NET_RESET (and nothing more can be sent), NET_REFUSED (datagrams: an
  * earlier one was refused; reported once), NET_UNREACHABLE, NET_DENIED, NET_TOOBIG (datagrams),

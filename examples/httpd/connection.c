@@ -63,16 +63,16 @@ static void linger(struct connection *c)
 static void send_lines(struct connection *c, int count)
 {
     net_slice lines[LIVE_SECONDS];
-    ssize_t size = 0;
+    size_t size = 0;
 
     count = live_lines(lines, count);
     for (int i = 0; i < count; i++) {
-        size += (ssize_t)lines[i].size;
+        size += lines[i].size;
     }
-    if (count > 0 && net_send_vector(c->socket, lines, count, NET_NOW) != size) {
+    if (count > 0 && (size_t)net_send_vector(c->socket, lines, count, NET_NOW) != size) {
         c->state = ENDED;
     }
-    live.bytes += (uint64_t)size;
+    live.bytes += size;
 }
 
 static void finish_answer(struct connection *c)

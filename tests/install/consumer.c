@@ -20,8 +20,8 @@ static int talk(net_socket *listener, net_deadline deadline)
     caller = net_connect(address, deadline);
     callee = net_accept(listener, deadline);
     if (caller != NULL && callee != NULL &&
-        net_send(caller, greeting, sizeof greeting, deadline) == (ssize_t)sizeof greeting &&
-        net_recv_all(callee, heard, sizeof heard, deadline) == (ssize_t)sizeof heard) {
+        (size_t)net_send(caller, greeting, sizeof greeting, deadline) == sizeof greeting &&
+        (size_t)net_recv_all(callee, heard, sizeof heard, deadline) == sizeof heard) {
         well = memcmp(heard, greeting, sizeof heard) == 0;
     }
     net_close(caller, NET_NOW);

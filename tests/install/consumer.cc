@@ -29,9 +29,9 @@ bool talk(net_deadline deadline)
     }
     const connection caller(net_connect(address, deadline));
     const connection callee(net_accept(listener.get(), deadline));
-    const auto size = static_cast<ssize_t>(greeting.size());
-    return net_send(caller.get(), greeting.data(), greeting.size(), deadline) == size &&
-           net_recv_all(callee.get(), heard.data(), heard.size(), deadline) == size &&
+    const auto size = greeting.size();
+    return static_cast<size_t>(net_send(caller.get(), greeting.data(), size, deadline)) == size &&
+           static_cast<size_t>(net_recv_all(callee.get(), heard.data(), size, deadline)) == size &&
            heard == greeting;
 }
 
