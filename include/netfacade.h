@@ -112,6 +112,40 @@ typedef struct net_event {
     unsigned reserved; /* 0 */
 } net_event;
 
+/* Other programs have a net_send, too. So the linker knows these functions by names that nobody
+ * else has; the library may export the plain ones beside them, for dlsym(3) and other languages. */
+#ifdef __PRAGMA_REDEFINE_EXTNAME
+#pragma redefine_extname net_accept netfacade_accept
+#pragma redefine_extname net_after netfacade_after
+#pragma redefine_extname net_cancel netfacade_cancel
+#pragma redefine_extname net_close netfacade_close
+#pragma redefine_extname net_connect netfacade_connect
+#pragma redefine_extname net_endpoint_text netfacade_endpoint_text
+#pragma redefine_extname net_error netfacade_error
+#pragma redefine_extname net_error_text netfacade_error_text
+#pragma redefine_extname net_fd netfacade_fd
+#pragma redefine_extname net_get netfacade_get
+#pragma redefine_extname net_listen netfacade_listen
+#pragma redefine_extname net_poller_close netfacade_poller_close
+#pragma redefine_extname net_poller_fd netfacade_poller_fd
+#pragma redefine_extname net_poller_open netfacade_poller_open
+#pragma redefine_extname net_poller_wait netfacade_poller_wait
+#pragma redefine_extname net_poller_wake netfacade_poller_wake
+#pragma redefine_extname net_poller_watch netfacade_poller_watch
+#pragma redefine_extname net_recv netfacade_recv
+#pragma redefine_extname net_recv_all netfacade_recv_all
+#pragma redefine_extname net_recv_messages netfacade_recv_messages
+#pragma redefine_extname net_recv_until netfacade_recv_until
+#pragma redefine_extname net_resolve netfacade_resolve
+#pragma redefine_extname net_send netfacade_send
+#pragma redefine_extname net_send_messages netfacade_send_messages
+#pragma redefine_extname net_send_vector netfacade_send_vector
+#pragma redefine_extname net_set netfacade_set
+#pragma redefine_extname net_shutdown netfacade_shutdown
+#pragma redefine_extname net_strerror netfacade_strerror
+#pragma redefine_extname net_version netfacade_version
+#endif
+
 /* For what is lost when nobody looks at it. */
 #ifdef __GNUC__
 #define NET_USE_RESULT __attribute__((warn_unused_result))

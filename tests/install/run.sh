@@ -1,12 +1,14 @@
 #!/bin/sh
 # Installs into a fresh prefix, moves that elsewhere, and serves a C99 and a C++17 program from it:
-# by pkg-config and by find_package, shared and static.
+# by pkg-config and by find_package, shared and static. What is installed has both names of each
+# function.
 set -eu
 
 here=$(cd "${NETFACADE_SOURCE_DIR:-.}/tests/install" && pwd)
 build_dir=${NETFACADE_BUILD_DIR:-build/gcc}
 generator=$(sed -n 's/^CMAKE_GENERATOR:INTERNAL=//p' "$build_dir/CMakeCache.txt")
 strict="-Wall -Wextra -Werror -pedantic"
+strict_cc="$strict -Wold-style-cast -Wuseless-cast -Wsign-compare"
 
 if [ -n "${NETFACADE_SANITIZE:-}" ]; then
     echo "skipped: a program of a stranger brings no sanitizer"
@@ -47,15 +49,20 @@ cd "$work"
 # The words of pkg-config and of $strict are meant to be split.
 # shellcheck disable=SC2046,SC2086
 {
+    cc -std=c99 $strict "$here/both_names.c" -o both-names -ldl
     cc -std=c99 $strict "$here/consumer.c" -o c-shared $(from shared --cflags --libs)
     cc -std=c99 $strict "$here/consumer.c" -o c-static $(from static --static --cflags --libs)
-    c++ -std=c++17 $strict "$here/consumer.cc" -o cc-shared $(from shared --cflags --libs)
-    c++ -std=c++17 $strict "$here/consumer.cc" -o cc-static $(from static --static --cflags --libs)
+    c++ -std=c++17 $strict_cc "$here/consumer.cc" -o cc-shared $(from shared --cflags --libs)
+    c++ -std=c++17 $strict_cc "$here/consumer.cc" -o cc-static $(from static --static --cflags --libs)
 }
 expect yes ./c-shared
 expect no ./c-static
 expect yes ./cc-shared
 expect no ./cc-static
+
+# shellcheck disable=SC2046 # the names are meant to be split
+./both-names "$libdir/libnetfacade.so" $(sed -n \
+    's/^#pragma redefine_extname//p' "$work/shared/include/netfacade.h")
 
 mkdir project
 cat >project/CMakeLists.txt <<EOF_CMAKE

@@ -1,6 +1,6 @@
 #!/bin/sh
-# What libnetfacade.so shows the world: the functions of the header and nothing else, no need but
-# libc, tables that are read-only once loaded, and a small size.
+# What libnetfacade.so shows the world: the functions of the header, each as netfacade_send and as
+# net_send, and nothing else, no need but libc, tables that are read-only once loaded, and a small size.
 set -eu
 
 source_dir=${NETFACADE_SOURCE_DIR:-.}
@@ -20,12 +20,17 @@ fail() {
     status=1
 }
 
-tr '\n' ' ' <"$source_dir/include/netfacade.h" | sed 's:/\*[^*]*\*\+\([^/*][^*]*\*\+\)*/::g' |
-    grep -o '\<net_[a-z_]*(' | tr -d '(' | sort >"$work/header"
-sed -n 's/^ *\(net_[a-z_]*\);$/\1/p' "$source_dir/src/exports.map" | sort >"$work/map"
+header=$source_dir/include/netfacade.h
+tr '\n' ' ' <"$header" | sed 's:/\*[^*]*\*\+\([^/*][^*]*\*\+\)*/::g' |
+    grep -o '\<net_[a-z_]*(' | tr -d '(' | sort >"$work/functions"
+sed 's/^net_\(.*\)/#pragma redefine_extname net_\1 netfacade_\1/' "$work/functions" >"$work/named"
+grep '^#pragma redefine_extname' "$header" | sort >"$work/names"
+sed 's/^net_\(.*\)/net_\1\nnetfacade_\1/' "$work/functions" | sort >"$work/header"
+sed -n 's/^ *\(net[a-z_]*\);$/\1/p' "$source_dir/src/exports.map" | sort >"$work/map"
 nm -D --defined-only "$library" | awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' |
     sort >"$work/library"
 
+diff "$work/named" "$work/names" || fail "functions of netfacade.h (<) and the names it gives (>) differ"
 diff "$work/header" "$work/map" || fail "netfacade.h (<) and exports.map (>) differ"
 diff "$work/header" "$work/library" || fail "netfacade.h (<) and $library (>) differ"
 [ -s "$work/header" ] || fail "found no function in netfacade.h"

@@ -1,0 +1,33 @@
+#!/bin/sh
+# netfacade.h alone is strict C99, and C++ as strict as compilers can be, and is read in one sitting.
+set -eu
+
+header=${NETFACADE_SOURCE_DIR:-.}/include/netfacade.h
+most=450
+lines=$(wc -l <"$header")
+[ "$lines" -le $most ] || { echo "netfacade.h has $lines lines, which is more than $most" && exit 1; }
+
+warnings="-pedantic -Wall -Wextra -Werror"
+# What NET_NOW and NET_FOREVER are is seen where they are used.
+program='#include <netfacade.h>
+int is_now(net_deadline deadline);
+int is_now(net_deadline deadline) { return deadline == NET_NOW || deadline < NET_FOREVER - 1; }'
+
+# compile COMPILER LANGUAGE OPTION...: where there is such a compiler.
+compile() {
+    compiler=$1
+    language=$2
+    shift 2
+    command -v "$compiler" >/dev/null || return 0
+    # shellcheck disable=SC2086
+    echo "$program" | "$compiler" $warnings "$@" -I"${header%/*}" -fsyntax-only -x "$language" -
+}
+
+for standard in c99 c11; do
+    compile gcc c -std=$standard
+    compile clang c -std=$standard
+done
+for standard in c++11 c++17; do
+    compile g++ c++ -std=$standard -Wold-style-cast -Wuseless-cast -Wsign-compare -Wconversion
+    compile clang++ c++ -std=$standard -Wold-style-cast -Wsign-compare -Wconversion
+done
