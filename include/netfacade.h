@@ -13,7 +13,8 @@
  * Common to every function:
  *  - A handle-returning function returns NULL on failure; the others return a negative code of
  * `enum net_code`. net_error() and net_error_text() tell the calling thread's last failure; a
- * success leaves them as they were.
+ * success leaves them as they were. A count that is shorter than asked for, of a send or of
+ * net_recv_all, is no success: they tell why it ended there.
  *  - A call waits until its deadline and no longer, restarts by itself after a signal, and never
  * raises SIGPIPE. What is there already is handed out even when the deadline has passed: it limits
  * waiting, not work.
@@ -136,6 +137,7 @@ typedef struct net_event {
 #pragma redefine_extname net_recv_all netfacade_recv_all
 #pragma redefine_extname net_recv_messages netfacade_recv_messages
 #pragma redefine_extname net_recv_until netfacade_recv_until
+#pragma redefine_extname net_release netfacade_release
 #pragma redefine_extname net_resolve netfacade_resolve
 #pragma redefine_extname net_send netfacade_send
 #pragma redefine_extname net_send_messages netfacade_send_messages
@@ -191,7 +193,8 @@ NET_USE_RESULT net_socket *net_connect(const char *address, net_deadline deadlin
 /* Talk. On a stream, sends all `size` bytes; on datagrams, sends exactly one. Sends of several
  * threads never mix. Blocks until all is taken by the system or `deadline`. Returns `size`, or on a
  * stream the smaller number of bytes taken when a deadline, a cancel or a failure stopped it part
- * way: the next call says why. All went if `(size_t)net_send(...) == size`.
+ * way: net_error() says which, and so does the next call if it lasts. So
+ * `if ((size_t)net_send(...) != size) puts(net_error_text());` is always right.
  *
  * NET_TIMEOUT, NET_CANCELED, NET_RESET (and nothing more can be sent), NET_REFUSED (datagrams: an
  * earlier one was refused; reported once), NET_UNREACHABLE, NET_DENIED, NET_TOOBIG (datagrams),
@@ -223,18 +226,21 @@ int net_close(net_socket *socket, net_deadline deadline);
 /* ---- Around a call ---- */
 
 /* Receive exactly `size` bytes of a stream. Blocks until they are there or `deadline`. Returns
- * `size`, or the smaller number that came before the end, the deadline, a cancel or a failure; the
- * next call says which. The failures of net_recv; NET_MISUSE on datagrams. */
+ * `size`, or the smaller number that came before the end, the deadline, a cancel or a failure:
+ * net_error() says which, and so does the next call if it lasts. The failures of net_recv;
+ * NET_MISUSE on datagrams. */
 NET_USE_RESULT ssize_t net_recv_all(net_socket *socket, void *buffer, size_t size,
                                     net_deadline deadline);
 
-/* Receive up to and including the byte `delimiter` (0 to 255), and nothing beyond it. Blocks until
- * it is there or `deadline`. Returns the number of bytes with the delimiter; what is left before
- * the end is handed out without one.
+/* Receive up to and including the byte `delimiter` (0 to 255); adds no NUL, and takes nothing
+ * beyond it from the system. Blocks until it is there or `deadline`. Returns the number of bytes
+ * with the delimiter; what is left before the end is handed out without one.
  *
- * NET_TOOBIG: no delimiter in the first `size` bytes, or in all that the system's receive buffer
- * holds, or before an urgent byte; NET_TIMEOUT: no delimiter yet; both consume nothing. Else the
- * failures of net_recv; NET_MISUSE on datagrams. */
+ * NET_TIMEOUT: no delimiter yet. NET_TOOBIG: none in the first `size` bytes. Either way nothing is
+ * lost: what came is kept in the socket, and the next receive, of whatever kind, hands it out
+ * first. After NET_TIMEOUT a poller tells of the socket when more comes; else of what is kept, too,
+ * which a foreign loop cannot see: call until NET_TIMEOUT. NET_LIMIT: no memory to keep it, and it
+ * waits in the system. Else the failures of net_recv; NET_MISUSE on datagrams. */
 NET_USE_RESULT ssize_t net_recv_until(net_socket *socket, void *buffer, size_t size, int delimiter,
                                       net_deadline deadline);
 
@@ -258,7 +264,8 @@ void net_cancel(net_socket *socket);
 
 /* Send `count` datagrams, each `size` bytes at `data` to its `endpoint`; on a connected or accepted
  * socket an endpoint of zeros means its peer. Blocks until all are sent or `deadline`. Returns how
- * many were sent, at least 1; when fewer than `count`, the next call (with the rest) says why.
+ * many were sent, at least 1; when fewer than `count`, net_error() says why, and so does the next
+ * call (with the rest).
  *
  * The failures of net_send; NET_MISUSE on streams, for a count below 1, for no endpoint on a
  * listener, and for another peer's endpoint on a connected socket. */
@@ -327,7 +334,7 @@ int net_fd(net_socket *socket);
  * accepted, unixgram listeners too, mem, a dial not decided, a layer), a part of a line or a
  * datagram waits inside (receive it first), or another process made it. NET_CANCELED. The code of
  * a dial that failed. NET_SYSTEM. */
-int net_release(net_socket *socket);
+NET_USE_RESULT int net_release(net_socket *socket);
 
 /* ---- Many sockets, one thread ---- */
 

@@ -57,6 +57,7 @@ PLAIN(int, get, (net_socket * socket, const char *name, char *buffer, size_t siz
       (socket, name, buffer, size))
 PLAIN(int, set, (net_socket * socket, const char *name, const char *value), (socket, name, value))
 PLAIN(int, fd, (net_socket * socket), (socket))
+PLAIN(int, release, (net_socket * socket), (socket))
 
 PLAIN(net_poller *, poller_open, (void), ())
 PLAIN(int, poller_watch,
