@@ -50,9 +50,8 @@ static int set_patience(int fd, struct nf_lane *lane, enum nf_sockopt option, in
 
 bool nf_lane_has_patience(const struct nf_lane *lane, net_deadline deadline)
 {
-    int64_t left = deadline - nf_now_roughly() - NF_TICK;
-
-    return lane->patience != 0 && nf_patience_of(lane->patience - 1) <= left;
+    return lane->patience != 0 &&
+           nf_patience_of(lane->patience - 1) <= deadline - nf_now_roughly() - NF_TICK;
 }
 
 /* Apart, so that who waits forever pays nothing for it. */

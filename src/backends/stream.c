@@ -276,10 +276,10 @@ ssize_t nf_stream_recv(net_socket *socket, void *buffer, size_t size, int until,
         return receive_anew(line, buffer, size, deadline);
     }
     if (deadline != NET_NOW) {
-        if (!nf_lane_has_patience(&line->in, deadline)) {
+        if (!nf_lane_has_patience(&line->in, deadline) && deadline != NET_FOREVER) {
             return receive_anew(line, buffer, size, deadline);
         }
-        how = 0;
+        how = line->in.how;
     }
     ssize_t n = nf_transfer_recv(line->fd, buffer, size, how);
 

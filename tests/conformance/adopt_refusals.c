@@ -80,15 +80,15 @@ static void a_number_that_is_not_open_is_refused(void **state)
     assert_no_socket(net_listen("fd://2147483647"), NET_ADDRESS);
 }
 
-static void what_is_no_socket_is_refused(void **state)
+static void what_nobody_can_listen_to_is_refused(void **state)
 {
     int ends[2];
     int path = open("/", O_PATH | O_CLOEXEC);
 
     (void)state;
     assert_int_equal(pipe(ends), 0);
-    expect_refusal(net_listen, ends[0], "", NET_ADDRESS, "is no socket");
-    expect_refusal(dial, ends[1], "", NET_ADDRESS, "is no socket");
+    expect_refusal(net_listen, ends[0], "", NET_MISUSE, "net_connect adopts such");
+    expect_refusal(dial, ends[1], "", NET_MISUSE, "open for writing alone");
     assert_true(path >= 0);
     char address[ADDRESS_MAX];
 
@@ -248,7 +248,7 @@ int main(void)
     static const struct test once[] = {
         TEST(a_number_that_is_none_is_refused),
         TEST(a_number_that_is_not_open_is_refused),
-        TEST(what_is_no_socket_is_refused),
+        TEST(what_nobody_can_listen_to_is_refused),
         TEST(a_socket_of_a_foreign_kind_is_refused),
     };
 
