@@ -86,11 +86,10 @@ static void a_cancel_ends_a_call_that_has_part_of_a_line(void **state)
     assert_int_equal(caller.result, NET_CANCELED);
     net_close(pair.client, soon());
     pair.client = NULL;
-    if (!is_unix(template_of(state))) { /* there what is searched was taken */
-        char buffer[8];
+    char buffer[8]; /* the part was taken, unless the cancel came before the call */
+    ssize_t left = recv(copy, buffer, sizeof buffer, MSG_DONTWAIT);
 
-        assert_int_equal(recv(copy, buffer, sizeof buffer, 0), 4);
-    }
+    assert_true(left == 4 || left == -1);
     expect_copy_works(copy, pair.server);
     close(copy);
     close_pair(&pair);
