@@ -336,6 +336,17 @@ int net_fd(net_socket *socket);
  * a dial that failed. NET_SYSTEM. */
 NET_USE_RESULT int net_release(net_socket *socket);
 
+/* Put an address together from parts that may come from anywhere: `scheme://host:port`, an IPv6
+ * host (given without brackets, perhaps with a zone) with brackets; with a NULL port
+ * `scheme://host`, where host is a path, an @name or a name, escaped. What is written means
+ * exactly this scheme, host and port, and has no option; to add options is to append `?...`. Looks
+ * nothing up. Never blocks. Writes at most `size` bytes, always terminated when `size` > 0, and
+ * returns the length that the whole text needs, as snprintf does.
+ *
+ * NET_ADDRESS: it cannot be said, or would mean something else; an unknown scheme, a port too many
+ * or too few; the text is empty then. NET_MISUSE: NULL. */
+int net_address(char *buffer, size_t size, const char *scheme, const char *host, const char *port);
+
 /* ---- Many sockets, one thread ---- */
 
 /* A set of sockets that one thread waits on. It is level-triggered: what is still ready is told

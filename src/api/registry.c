@@ -75,6 +75,23 @@ static const struct nf_backend *find(struct nf_target *target)
     return NULL;
 }
 
+const struct nf_backend *nf_registry_scheme(const char *scheme)
+{
+    for (int i = 0; i < BACKENDS; i++) {
+        if (strcmp(backends[i]->scheme, scheme) == 0) {
+            return backends[i];
+        }
+    }
+    for (int i = 0; nf_adopt_scheme(i) != NULL; i++) {
+        if (strcmp(nf_adopt_scheme(i), scheme) == 0) {
+            nf_fail_because(NET_ADDRESS, "%s:// names a descriptor, and no host", scheme);
+            return NULL;
+        }
+    }
+    nf_unknown("scheme", scheme, strlen(scheme), scheme_of, NULL);
+    return NULL;
+}
+
 int nf_registry_find(const char *address, struct nf_target *target)
 {
     int code = nf_url_split(address, &target->url);

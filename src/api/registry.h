@@ -8,4 +8,7 @@
  * wrong. */
 int nf_registry_find(const char *address, struct nf_target *target);
 
+/* The backend of a scheme, without an address. NULL: NET_ADDRESS, and the cause is recorded. */
+const struct nf_backend *nf_registry_scheme(const char *scheme);
+
 #endif
