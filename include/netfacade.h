@@ -307,6 +307,13 @@ int net_endpoint_text(const net_endpoint *endpoint, char *buffer, size_t size);
  * dialing. NET_SYSTEM. */
 int net_get(net_socket *socket, const char *name, char *buffer, size_t size);
 
+/* Read a property that is a number: durations in nanoseconds (the round trip, too), sizes in bytes,
+ * counts, a switch as 1 or 0, `off` as 0. Works on a cancelled socket. Never blocks. Returns 0.
+ *
+ * The failures of net_get, which leave `value` alone; NET_ADDRESS also for what is only a text:
+ * addresses, hosts, names, shares. */
+int net_get_number(net_socket *socket, const char *name, int64_t *value);
+
 /* Change an option of the address while the socket lives; or, on a udp listener, `admit` somebody,
  * by the text that net_endpoint_text makes of him: the next net_accept takes him before all who
  * were not admitted. Works on a cancelled socket. Never blocks. Returns 0.

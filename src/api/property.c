@@ -1,35 +1,62 @@
-/* The properties of a socket, as text: find the word, let the backend read or write it, print or
- * parse it. */
+/* The properties of a socket, as text or as a number: find the word, let the backend read or write
+ * it, print or parse it. */
 #include "api/check.h"
 #include "api/failure.h"
 
 #include <string.h>
 
+/* The word called so, which may be read; or a code. */
+static int find_readable(net_socket *socket, const char *name)
+{
+    int word = nf_word_find(nf_words_of(socket->kind), name, strlen(name));
+
+    if (word >= 0 && !nf_word_is_readable((enum nf_word)word)) {
+        return nf_fail_because(NET_MISUSE, "%s can only be set", name);
+    }
+    return word;
+}
+
+/* A word may be a part of another one, which is what the backend is asked for. */
+static enum nf_word whole_of(enum nf_word word)
+{
+    switch (word) {
+    case NF_PEER_HOST:
+    case NF_PEER_PORT:
+        return NF_PEER;
+    case NF_LOCAL_HOST:
+        return NF_LOCAL;
+    default:
+        return word;
+    }
+}
+
+static int read(net_socket *socket, enum nf_word word, struct nf_value *value)
+{
+    if (word == NF_SCHEME) {
+        value->scheme = socket->kind->scheme;
+        return 0;
+    }
+    int code = nf_backend_of(socket)->property(socket, whole_of(word), value, false);
+
+    if (word == NF_PEER_PORT) {
+        value->number = value->addr.port;
+    }
+    return code;
+}
+
 /* Addresses that can be dialed are printed with their scheme; a source is a host, with its port if
  * it was given. */
 static int get(net_socket *socket, const char *name, struct nf_text *text)
 {
-    const struct nf_backend *kind = socket->kind;
     struct nf_value value = {0};
-    int word = nf_word_find(nf_words_of(kind), name, strlen(name));
+    int word = find_readable(socket, name);
+    int code = word < 0 ? word : read(socket, (enum nf_word)word, &value);
 
-    if (word < 0) {
-        return word;
-    }
-    if (!nf_word_is_readable((enum nf_word)word)) {
-        return nf_fail_because(NET_MISUSE, "%s can only be set", name);
-    }
-    if (word == NF_SCHEME) {
-        value.scheme = kind->scheme;
-    } else {
-        int code = nf_backend_of(socket)->property(socket, (enum nf_word)word, &value, false);
-
-        if (code < 0) {
-            return code;
-        }
+    if (code < 0) {
+        return code;
     }
     if (word == NF_LOCAL || word == NF_PEER) {
-        value.scheme = kind->scheme;
+        value.scheme = socket->kind->scheme;
         value.has_port = true;
     }
     nf_value_print(text, (enum nf_word)word, &value);
@@ -46,6 +73,37 @@ int net_get(net_socket *socket, const char *name, char *buffer, size_t size)
         n = get(socket, name, &text);
     }
     return n >= 0 ? n : nf_failed(n, "get", socket);
+}
+
+/* What is only text says so whatever state the socket is in. */
+static int get_number(net_socket *socket, const char *name, int64_t *number)
+{
+    struct nf_value value = {0};
+    int word = find_readable(socket, name);
+
+    if (word < 0) {
+        return word;
+    }
+    if (!nf_word_is_number((enum nf_word)word)) {
+        return nf_fail_because(NET_ADDRESS, "%s is a text and no number: net_get reads it", name);
+    }
+    int code = read(socket, (enum nf_word)word, &value);
+
+    if (code < 0) {
+        return code;
+    }
+    *number = nf_value_number((enum nf_word)word, &value);
+    return 0;
+}
+
+int net_get_number(net_socket *socket, const char *name, int64_t *value)
+{
+    int code = nf_check_text(socket, name, (const char *)value, 1);
+
+    if (code == 0) {
+        code = get_number(socket, name, value);
+    }
+    return code == 0 ? 0 : nf_failed(code, "get", socket);
 }
 
 static int set(net_socket *socket, const char *name, const char *text)

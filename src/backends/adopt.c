@@ -234,11 +234,13 @@ int nf_adopt_settle(const struct nf_target *target, int fd, int code)
 static int set_options(const struct nf_target *target)
 {
     const nf_words settled = NF_WORD(NF_SOURCE) | NF_WORD(NF_GROUP_SOURCE) | NF_WORD(NF_REUSEPORT) |
-                             NF_WORD(NF_V6ONLY) | NF_WORD(NF_MODE) | NF_WORD(NF_UNLINK);
+                             NF_WORD(NF_FAMILY) | NF_WORD(NF_V6ONLY) | NF_WORD(NF_MODE) |
+                             NF_WORD(NF_UNLINK);
 
     if ((target->options.given & settled) != 0) {
         return nf_fail_because(NET_ADDRESS, "the socket is bound already, and that settled source, "
-                                            "group-source, reuseport, v6only, mode and unlink");
+                                            "group-source, reuseport, family, v6only, mode and "
+                                            "unlink");
     }
     return nf_inet_apply(target->adopted, target);
 }

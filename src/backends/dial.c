@@ -12,14 +12,28 @@ enum {
 #define SHORT_PAUSE NF_MILLISECOND /* before a backlog is tried again */
 #define LONG_PAUSE  (20 * NF_MILLISECOND)
 
-static void add_localhost(struct nf_race *race, uint16_t port)
+/* `family`: of the address; 0: both. */
+static void add_localhost(struct nf_race *race, uint16_t port, int family)
 {
-    struct nf_addr v4 = {.family = NF_IPV4, .port = port, .ip = {127, 0, 0, 1}};
-    struct nf_addr v6 = {.family = NF_IPV6, .port = port};
+    static const int both[] = {NF_IPV4, NF_IPV6};
 
-    v6.ip[sizeof v6.ip - 1] = 1;
-    nf_race_add(race, &v4);
-    nf_race_add(race, &v6);
+    for (size_t i = 0; i < sizeof both / sizeof both[0]; i++) {
+        struct nf_addr addr = {.port = port};
+
+        nf_inet_localhost(both[i], &addr);
+        if (family == 0 || family == both[i]) {
+            nf_race_add(race, &addr);
+        }
+    }
+}
+
+/* Ask for a name's addresses in the family that is wanted; 0: both. */
+static int begin_name(struct nf_dial *dial, const char *name, int family)
+{
+    nf_race_begin(&dial->race, NF_IPV6, true);
+    dial->race.asked_v4 = family != NF_IPV6;
+    dial->race.asked_v6 = family != NF_IPV4;
+    return nf_resolve_begin(name, dial->race.asked_v4, dial->race.asked_v6, &dial->resolve);
 }
 
 static int begin_at(struct nf_dial *dial, const struct nf_addr *to)
@@ -54,14 +68,15 @@ int nf_dial_begin(struct nf_dial *dial, const struct nf_target *target, enum nf_
     if (to != NULL) {
         return begin_at(dial, to);
     }
+    int family = (int)target->options.value[NF_FAMILY];
+
     dial->port = host.addr.port;
     if (host.kind == NF_HOST_NAME) {
-        nf_race_begin(&dial->race, NF_IPV6, true);
-        return nf_resolve_begin(host.name, &dial->resolve);
+        return begin_name(dial, host.name, family);
     }
     nf_race_begin(&dial->race, host.kind == NF_HOST_LOCALHOST ? NF_IPV4 : NF_IPV6, false);
     if (host.kind == NF_HOST_LOCALHOST) {
-        add_localhost(&dial->race, dial->port);
+        add_localhost(&dial->race, dial->port, family);
     } else {
         nf_race_add(&dial->race, &host.addr);
     }

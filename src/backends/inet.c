@@ -55,6 +55,35 @@ static const char *complaint(const struct nf_host *host, bool listening)
     return host->addr.port == 0 ? "port 0 is no port to dial" : NULL;
 }
 
+/* And with the family asked for. What needs no look-up is known to be of the other one. */
+static const char *family_complaint(const struct nf_options *options, const struct nf_host *host,
+                                    bool listening)
+{
+    int family = (int)options->value[NF_FAMILY];
+    bool v6only = options->value[NF_V6ONLY] != 0;
+    bool is_other = family != 0 && host->kind == NF_HOST_LITERAL && host->addr.family != family;
+    bool wildcard = host->kind == NF_HOST_WILDCARD;
+
+    if (!listening && (options->given & NF_WORD(NF_V6ONLY)) != 0) {
+        return "v6only is for listeners: family=6 dials IPv6 alone";
+    }
+    if (is_other) {
+        return family == NF_IPV4 ? "family=4 leaves out an IPv6 address"
+                                 : "family=6 leaves out an IPv4 address";
+    }
+    if (family != 0 && options->source.family != NF_NOWHERE && options->source.family != family) {
+        return family == NF_IPV4 ? "family=4 cannot be dialed from an IPv6 source"
+                                 : "family=6 cannot be dialed from an IPv4 source";
+    }
+    if (wildcard && family == NF_IPV4 && v6only) {
+        return "family=4 and v6only=on leave no family";
+    }
+    if (wildcard && family == NF_IPV6 && !v6only && (options->given & NF_WORD(NF_V6ONLY)) != 0) {
+        return "family=6 is IPv6 alone, and v6only=off both: say one of them";
+    }
+    return NULL;
+}
+
 /* And with what is said about multicast groups. */
 static const char *group_complaint(const struct nf_target *target, const struct nf_host *host,
                                    bool listening)
@@ -124,6 +153,9 @@ int nf_inet_host(const struct nf_target *target, bool listening, struct nf_host 
     const char *wrong = complaint(host, listening);
 
     if (wrong == NULL) {
+        wrong = family_complaint(&target->options, host, listening);
+    }
+    if (wrong == NULL) {
         wrong = group_complaint(target, host, listening);
     }
     if (wrong == NULL) {
@@ -146,7 +178,12 @@ int nf_inet_apply(int fd, const struct nf_target *target)
     if (code == 0 && (wanted & NF_WORD(NF_CONGESTION)) != 0) {
         code = nf_congestion_set(fd, options->congestion);
     }
-    return code;
+    return code == 0 ? nf_rawopts_set(fd, &options->sockopt) : code;
+}
+
+static bool is_v6only(const struct nf_options *options)
+{
+    return options->value[NF_V6ONLY] != 0 || options->value[NF_FAMILY] == NF_IPV6;
 }
 
 /* SO_REUSEADDR lets a stream listener come back over TIME_WAIT, and several listeners of one host
@@ -162,7 +199,7 @@ static int prepare(int fd, const struct nf_target *target, enum nf_transport tra
         code = nf_sockopt_set(fd, NF_SO_REUSEADDR, 1);
     }
     if (code == 0 && name->family != NF_IPV4) {
-        code = nf_sockopt_set(fd, NF_SO_V6ONLY, target->options.value[NF_V6ONLY]);
+        code = nf_sockopt_set(fd, NF_SO_V6ONLY, is_v6only(&target->options));
     }
     if (code == 0 && group) {
         code = nf_group_join(fd, name, nf_inet_interface(target->options.value, name),
@@ -191,6 +228,25 @@ static int open_bound(const struct nf_target *target, enum nf_transport transpor
     return fd;
 }
 
+void nf_inet_localhost(int family, struct nf_addr *addr)
+{
+    static const uint8_t v4[sizeof addr->ip] = {127, 0, 0, 1};
+    static const uint8_t v6[sizeof addr->ip] = {[sizeof addr->ip - 1] = 1};
+
+    addr->family = (uint16_t)family;
+    memcpy(addr->ip, family == NF_IPV4 ? v4 : v6, sizeof addr->ip);
+}
+
+/* A host that may be of either family, to the one asked for: 0 is both. */
+static void narrow(struct nf_host *host, int family)
+{
+    if (host->kind == NF_HOST_LOCALHOST) {
+        nf_inet_localhost(family != 0 ? family : NF_IPV4, &host->addr);
+    } else if (host->kind == NF_HOST_WILDCARD && family != 0) {
+        host->addr.family = (uint16_t)family;
+    }
+}
+
 int nf_inet_bind(const struct nf_target *target, enum nf_transport transport, struct nf_addr *name)
 {
     if (target->adopted >= 0) {
@@ -206,12 +262,7 @@ int nf_inet_bind(const struct nf_target *target, enum nf_transport transport, st
         return nf_fail_because(NET_ADDRESS,
                                "source is for dialing: a listener's own address is the host");
     }
-    if (host.kind == NF_HOST_LOCALHOST) {
-        static const uint8_t loopback[] = {127, 0, 0, 1};
-
-        host.addr.family = NF_IPV4;
-        memcpy(host.addr.ip, loopback, sizeof loopback);
-    }
+    narrow(&host, (int)target->options.value[NF_FAMILY]);
     bool everywhere = host.addr.family == NF_EVERYWHERE;
     int fd = open_bound(target, transport, &host.addr);
 
@@ -257,6 +308,9 @@ int nf_inet_property(int fd, enum nf_word word, struct nf_value *value, bool wri
     }
     if (word == NF_CONGESTION) {
         return write ? nf_congestion_set(fd, value->text) : nf_congestion_get(fd, value->text);
+    }
+    if (word == NF_SOCKOPT) {
+        return nf_rawopts_set(fd, &value->list);
     }
     if (word == NF_LOCAL) {
         return nf_socket_local(fd, &value->addr, value->name);

@@ -9,6 +9,9 @@
  * allows wildcards and port 0 and refuses names; else the reverse. 0, NET_ADDRESS, NET_NAME. */
 int nf_inet_host(const struct nf_target *target, bool listening, struct nf_host *host);
 
+/* What localhost is in a family; the port stays. */
+void nf_inet_localhost(int family, struct nf_addr *addr);
+
 /* Tell the kernel the options it keeps: those given, and the defaults that are not the kernel's
  * own. 0 or a code. */
 int nf_inet_apply(int fd, const struct nf_target *target);

@@ -58,6 +58,7 @@ struct nf_line {
     bool is_inline : 1;     /* urgent bytes of a unix socket stay in their place */
     bool resets : 1;        /* its close is to be a reset */
     bool was_inherited : 1; /* an adopted descriptor stayed open at an exec */
+    uint8_t family : 3;     /* of tcp: as the listener or the address had it */
     int backlog;            /* of tcp: as the listener or the address had it */
 };
 

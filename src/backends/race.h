@@ -23,7 +23,7 @@ struct nf_attempt {
     enum nf_attempt_state state;
     int code;  /* of a failed one */
     int error; /* the system's error, and what else to say; the driver's */
-    char why[48];
+    char why[80];
     int fd;               /* of one trying or won; the driver's */
     net_deadline started; /* the moment of the start */
     net_deadline ended;   /* and of the failure */

@@ -185,6 +185,9 @@ int nf_stream_listener_property(net_socket *socket, enum nf_word word, struct nf
         return 0;
     case NF_RELEASE:
         return release(self, value);
+    case NF_FAMILY:
+        value->number = self->family;
+        return 0;
     case NF_SOURCE:
         return 0;
     case NF_LOCAL:

@@ -9,6 +9,7 @@ struct nf_stream_listener {
     net_socket head;
     int fd;
     int backlog;
+    int family;     /* of tcp: as the address had it */
     bool did_block; /* an adopted descriptor, before it was taken */
     bool was_inherited;
     struct nf_wake wake;        /* a cancel */

@@ -11,16 +11,23 @@ static const nf_words words = NF_WORDS_COMMON | NF_WORD(NF_NODELAY) | NF_WORD(NF
                               NF_WORD(NF_USER_TIMEOUT) | NF_WORD(NF_BACKLOG) | NF_WORD(NF_RTT) |
                               NF_WORD(NF_RETRANSMITS) | NF_WORD(NF_CONGESTION) | NF_WORD(NF_RESET);
 
+enum { FAMILY_BITS = 7 };
+
 static int tcp_connect(net_socket *socket, const struct nf_target *target, net_deadline deadline)
 {
-    ((struct nf_line *)socket)->backlog = (int)target->options.value[NF_BACKLOG];
-    return nf_dialing_connect((struct nf_line *)socket, target, NF_STREAM, NULL, deadline);
+    struct nf_line *line = (struct nf_line *)socket;
+
+    line->backlog = (int)target->options.value[NF_BACKLOG];
+    line->family = (uint8_t)(target->options.value[NF_FAMILY] & FAMILY_BITS);
+    return nf_dialing_connect(line, target, NF_STREAM, NULL, deadline);
 }
 
 static int tcp_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write)
 {
-    if (word == NF_BACKLOG) {
-        value->number = ((struct nf_line *)socket)->backlog;
+    const struct nf_line *line = (struct nf_line *)socket;
+
+    if (word == NF_BACKLOG || word == NF_FAMILY) {
+        value->number = word == NF_BACKLOG ? line->backlog : line->family;
         return 0;
     }
     return nf_line_property(socket, word, value, write);
@@ -31,6 +38,7 @@ static int tcp_listen(net_socket *socket, const struct nf_target *target, net_de
     struct nf_stream_listener *self = (struct nf_stream_listener *)socket;
 
     (void)deadline;
+    self->family = (int)target->options.value[NF_FAMILY];
     self->fd = nf_inet_bind(target, NF_STREAM, &socket->name);
     return self->fd < 0 ? self->fd : nf_stream_listen(self, target);
 }
@@ -42,6 +50,7 @@ static net_socket *tcp_accept(net_socket *socket, net_deadline deadline)
 
     if (call != NULL) {
         ((struct nf_line *)call)->backlog = self->backlog;
+        ((struct nf_line *)call)->family = (uint8_t)(self->family & FAMILY_BITS);
     }
     return call;
 }

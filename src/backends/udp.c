@@ -293,6 +293,9 @@ int nf_udp_property(net_socket *socket, enum nf_word word, struct nf_value *valu
         }
         value->number = self->option[word];
         return 0;
+    case NF_FAMILY:
+        value->number = self->option[word];
+        return 0;
     case NF_INTERFACE:
         value->number = nf_inet_interface(self->option, &socket->name);
         return 0;

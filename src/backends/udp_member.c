@@ -252,6 +252,9 @@ int nf_member_property(net_socket *socket, enum nf_word word, struct nf_value *v
         return 0;
     case NF_SOURCE:
         return 0;
+    case NF_FAMILY:
+        value->number = hub->bound[word];
+        return 0;
     case NF_INTERFACE:
         value->number = nf_inet_interface(hub->bound, &hub->name);
         return 0;

@@ -10,7 +10,7 @@
 #define NF_UNIX_WORDS                                                                              \
     (NF_WORD(NF_SNDBUF) | NF_WORD(NF_RCVBUF) | NF_WORD(NF_SCHEME) | NF_WORD(NF_LOCAL) |            \
      NF_WORD(NF_PEER) | NF_WORD(NF_BYTES_SENT) | NF_WORD(NF_BYTES_RECEIVED) | NF_WORD(NF_MODE) |   \
-     NF_WORD(NF_UNLINK))
+     NF_WORD(NF_UNLINK) | NF_WORD(NF_SOCKOPT))
 
 extern const struct nf_backend nf_unix;
 extern const struct nf_backend nf_unixgram;

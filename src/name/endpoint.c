@@ -196,6 +196,21 @@ static void print_ipv6(struct nf_text *text, const uint8_t *ip)
     }
 }
 
+void nf_print_bare_host(struct nf_text *text, const struct nf_addr *addr)
+{
+    if (addr->family != NF_IPV6) {
+        nf_print_host(text, addr);
+        return;
+    }
+    print_ipv6(text, addr->ip);
+    if (addr->scope != 0) {
+        char zone[NF_ZONE_MAX];
+
+        nf_zone_name(addr->scope, zone);
+        nf_text_add(text, "%%%s", zone);
+    }
+}
+
 void nf_print_host(struct nf_text *text, const struct nf_addr *addr)
 {
     if (addr->family == NF_IPV4) {
@@ -204,13 +219,7 @@ void nf_print_host(struct nf_text *text, const struct nf_addr *addr)
         nf_text_add(text, "%d.%d.%d.%d", ip[0], ip[1], ip[2], ip[3]);
     } else if (addr->family == NF_IPV6) {
         nf_text_add(text, "[");
-        print_ipv6(text, addr->ip);
-        if (addr->scope != 0) {
-            char zone[NF_ZONE_MAX];
-
-            nf_zone_name(addr->scope, zone);
-            nf_text_add(text, "%%%s", zone);
-        }
+        nf_print_bare_host(text, addr);
         nf_text_add(text, "]");
     } else if (nf_addr_is_named(addr)) {
         nf_path_print(text, addr);

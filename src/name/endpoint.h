@@ -21,6 +21,9 @@ bool nf_looks_numeric(const char *text, size_t length);
 /* What a hex digit stands for; -1: it is none. */
 int nf_hex_value(char c);
 
+/* Print a host as other programs take it, an IPv6 address without brackets. */
+void nf_print_bare_host(struct nf_text *text, const struct nf_addr *addr);
+
 /* Print host, or host and port: `127.0.0.1:80`, `[fe80::1%eth0]:80`, `*:80`; IPv6 by RFC 5952; a
  * name has no port. */
 void nf_print_host(struct nf_text *text, const struct nf_addr *addr);

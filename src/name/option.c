@@ -24,6 +24,8 @@ const struct nf_rule nf_rules[NF_WORDS] = {
     [NF_BACKLOG] = {"backlog", COUNT, false, 1, INT_MAX, 0, INT_MAX},
     [NF_SOURCE] = {"source", ADDRESS, false, 1, 0, 0, 0},
     [NF_GROUP_SOURCE] = {"group-source", ADDRESS, false, 1, 0, 0, 0},
+    [NF_FAMILY] = {"family", FAMILY, false, 1, 0, 0, 0},
+    [NF_SOCKOPT] = {"sockopt", SOCKOPT, true, 1, 0, 0, 0},
     [NF_PEERS] = {"peers", COUNT, true, 1, 65536, 1, NF_UNLIMITED},
     [NF_QUEUE] = {"queue", SIZE, true, 1, 256 * NF_KIB, 1, NF_UNLIMITED},
     [NF_TOTAL] = {"total", SIZE, true, 1, 64 * NF_MIB, 1, NF_UNLIMITED},
@@ -43,6 +45,9 @@ const struct nf_rule nf_rules[NF_WORDS] = {
     [NF_SCHEME] = {"scheme", TEXT, false, 0, 0, 0, 0},
     [NF_LOCAL] = {"local", ADDRESS, false, 0, 0, 0, 0},
     [NF_PEER] = {"peer", ADDRESS, false, 0, 0, 0, 0},
+    [NF_LOCAL_HOST] = {"local-host", HOST, false, 0, 0, 0, 0},
+    [NF_PEER_HOST] = {"peer-host", HOST, false, 0, 0, 0, 0},
+    [NF_PEER_PORT] = {"peer-port", COUNT, false, 0, 0, 0, 0},
     [NF_PORT] = {"port", COUNT, false, 0, 0, 0, 0},
     [NF_BYTES_SENT] = {"bytes-sent", COUNT, false, 0, 0, 0, 0},
     [NF_BYTES_RECEIVED] = {"bytes-received", COUNT, false, 0, 0, 0, 0},
@@ -74,7 +79,7 @@ bool nf_word_is_settable(enum nf_word word)
 
 bool nf_word_is_readable(enum nf_word word)
 {
-    return word != NF_ADMIT;
+    return word != NF_ADMIT && word != NF_SOCKOPT;
 }
 
 bool nf_word_is_option(enum nf_word word)
@@ -106,7 +111,7 @@ static size_t distance(const char *text, size_t length, const char *name)
 
         row[0] = i;
         for (size_t j = 1; j <= width; j++) {
-            size_t changed = diagonal + (lower(text[i - 1]) == name[j - 1] ? 0 : 1);
+            size_t changed = diagonal + (lower(text[i - 1]) == lower(name[j - 1]) ? 0 : 1);
             size_t shorter = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
 
             diagonal = row[j];
@@ -168,6 +173,7 @@ void nf_options_value(const struct nf_options *options, enum nf_word word, struc
     value->addr = group ? options->group_source : options->source;
     value->has_port = group ? options->group_source.port != 0 : options->source_has_port;
     memcpy(value->text, options->congestion, sizeof value->text);
+    value->list = options->sockopt;
 }
 
 static void keep(struct nf_options *options, enum nf_word word, const struct nf_value *value)
@@ -181,6 +187,8 @@ static void keep(struct nf_options *options, enum nf_word word, const struct nf_
         options->group_source = value->addr;
     } else if (word == NF_CONGESTION) {
         memcpy(options->congestion, value->text, sizeof options->congestion);
+    } else if (word == NF_SOCKOPT) {
+        options->sockopt = value->list;
     }
 }
 

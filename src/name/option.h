@@ -6,6 +6,7 @@
 
 #include "name/text.h"
 #include "os/address.h"
+#include "os/rawopt.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,6 +33,8 @@ enum nf_word {
     NF_BACKLOG,
     NF_SOURCE,
     NF_GROUP_SOURCE,
+    NF_FAMILY,
+    NF_SOCKOPT, /* options of the kernel's that have no name here; it can only be set */
     NF_PEERS,
     NF_QUEUE,
     NF_TOTAL,
@@ -55,6 +58,9 @@ enum nf_word {
     NF_SCHEME = NF_OPTIONS,
     NF_LOCAL,
     NF_PEER,
+    NF_LOCAL_HOST, /* parts of these two */
+    NF_PEER_HOST,
+    NF_PEER_PORT,
     NF_PORT,
     NF_BYTES_SENT,
     NF_BYTES_RECEIVED,
@@ -83,11 +89,12 @@ typedef uint64_t nf_words;
 #define NF_WORD(word) ((nf_words)1 << (word))
 #define NF_WORDS_COMMON                                                                            \
     (NF_WORD(NF_REUSEPORT) | NF_WORD(NF_V6ONLY) | NF_WORD(NF_SNDBUF) | NF_WORD(NF_RCVBUF) |        \
-     NF_WORD(NF_SOURCE) | NF_WORD(NF_SCHEME) | NF_WORD(NF_LOCAL) | NF_WORD(NF_PEER) |              \
-     NF_WORD(NF_PORT) | NF_WORD(NF_BYTES_SENT) | NF_WORD(NF_BYTES_RECEIVED) |                      \
-     NF_WORD(NF_MESSAGES_SENT) | NF_WORD(NF_MESSAGES_RECEIVED) | NF_WORD(NF_DROPPED_QUEUE) |       \
-     NF_WORD(NF_DROPPED_STRANGERS) | NF_WORD(NF_TRUNCATED) | NF_WORD(NF_DEVICE) |                  \
-     NF_WORD(NF_DSCP) | NF_WORD(NF_MTU))
+     NF_WORD(NF_SOURCE) | NF_WORD(NF_FAMILY) | NF_WORD(NF_SOCKOPT) | NF_WORD(NF_SCHEME) |          \
+     NF_WORD(NF_LOCAL) | NF_WORD(NF_PEER) | NF_WORD(NF_LOCAL_HOST) | NF_WORD(NF_PEER_HOST) |       \
+     NF_WORD(NF_PEER_PORT) | NF_WORD(NF_PORT) | NF_WORD(NF_BYTES_SENT) |                           \
+     NF_WORD(NF_BYTES_RECEIVED) | NF_WORD(NF_MESSAGES_SENT) | NF_WORD(NF_MESSAGES_RECEIVED) |      \
+     NF_WORD(NF_DROPPED_QUEUE) | NF_WORD(NF_DROPPED_STRANGERS) | NF_WORD(NF_TRUNCATED) |           \
+     NF_WORD(NF_DEVICE) | NF_WORD(NF_DSCP) | NF_WORD(NF_MTU))
 
 enum { NF_VALUE_TEXT_MAX = 16 }; /* a short name with its NUL, as the kernel has them */
 
@@ -95,12 +102,13 @@ enum { NF_VALUE_TEXT_MAX = 16 }; /* a short name with its NUL, as the kernel has
 struct nf_value {
     int64_t number; /* milliseconds (0: off), bytes (of faults 0: off), a count, 0 or 1; of rtt
                        microseconds; the number of an interface (0: off); permissions; millionths;
-                       a code (0: off) */
+                       a code (0: off); of a family 0, 4 or 6 */
     struct nf_addr addr;
     char name[NF_ADDR_NAME_MAX]; /* of addr, where it is by name and nobody else's */
     bool has_port;               /* of a source: print the port too */
     const char *scheme;
     char text[NF_VALUE_TEXT_MAX];
+    struct nf_rawopts list;
 };
 
 /* What an address asked for. */
@@ -111,6 +119,7 @@ struct nf_options {
     bool source_has_port;
     struct nf_addr group_source; /* NF_NOWHERE: whoever sends to the group */
     char congestion[NF_VALUE_TEXT_MAX];
+    struct nf_rawopts sockopt;
 };
 
 /* The word called so, of those in `words`; or NET_ADDRESS, which names the nearest. */
@@ -120,6 +129,11 @@ int nf_word_find(nf_words words, const char *name, size_t length);
 bool nf_word_is_settable(enum nf_word word);
 bool nf_word_is_readable(enum nf_word word);
 bool nf_word_is_option(enum nf_word word);
+
+/* Whether it is a number, and that number as callers have it: nanoseconds, bytes, a count, 0 or 1.
+ */
+bool nf_word_is_number(enum nf_word word);
+int64_t nf_value_number(enum nf_word word, const struct nf_value *value);
 
 /* 0, or NET_ADDRESS with what is wrong and what would be right. */
 int nf_value_parse(enum nf_word word, const char *text, size_t length, struct nf_value *value);

@@ -147,8 +147,9 @@ static void submit(struct job *job)
     }
 }
 
-int nf_resolve_begin(const char *host, struct nf_resolve **out)
+int nf_resolve_begin(const char *host, bool v4, bool v6, struct nf_resolve **out)
 {
+    const bool asked[FAMILIES] = {[V4] = v4, [V6] = v6};
     struct nf_resolve *request = calloc(1, sizeof *request);
 
     if (request == NULL) {
@@ -161,11 +162,13 @@ int nf_resolve_begin(const char *host, struct nf_resolve **out)
         return code;
     }
     nf_text_copy(request->host, sizeof request->host, host);
-    request->users = 1 + FAMILIES;
+    request->users = 1 + (v4 ? 1 : 0) + (v6 ? 1 : 0);
     enter();
     for (int i = FAMILIES - 1; i >= 0; i--) {
         request->job[i].request = request;
-        submit(&request->job[i]);
+        if (asked[i]) {
+            submit(&request->job[i]);
+        }
     }
     leave();
     *out = request;

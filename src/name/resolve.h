@@ -6,12 +6,14 @@
 
 #include "os/address.h"
 
+#include <stdbool.h>
+
 enum { NF_RESOLVE_RUNNING = 16, NF_RESOLVE_MAX = 16 }; /* at once; addresses of one family */
 
 struct nf_resolve;
 
-/* Ask for the addresses of `host` in both families at once. 0, NET_LIMIT, NET_SYSTEM. */
-int nf_resolve_begin(const char *host, struct nf_resolve **out);
+/* Ask for the addresses of `host` in the families wanted, at once. 0, NET_LIMIT, NET_SYSTEM. */
+int nf_resolve_begin(const char *host, bool v4, bool v6, struct nf_resolve **out);
 
 /* Readable (NF_IN) when an answer has come since it was last heard. */
 int nf_resolve_fd(struct nf_resolve *request);

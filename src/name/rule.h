@@ -18,7 +18,10 @@ enum nf_kind {
     LIMIT,
     MODE,
     SHARE,
-    CODE
+    CODE,
+    FAMILY,
+    HOST,
+    SOCKOPT
 };
 
 /* The names stand in the table itself: pointers to them would have to be relocated. */
@@ -33,6 +36,10 @@ struct nf_rule {
 };
 
 extern const struct nf_rule nf_rules[NF_WORDS];
+
+/* The grammar of a value of kind SOCKOPT. */
+int nf_sockopt_parse(const char *text, size_t length, struct nf_rawopts *list);
+void nf_sockopt_print(struct nf_text *text, const struct nf_rawopts *list);
 
 #define NF_SECOND    ((int64_t)1000)
 #define NF_KIB       ((int64_t)1024)

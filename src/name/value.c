@@ -16,7 +16,7 @@ static const struct {
                 {"NET_DENIED", NET_DENIED},
                 {"NET_RESET", NET_RESET}};
 
-enum { FAILURES = sizeof failures / sizeof failures[0] };
+enum { FAILURES = sizeof failures / sizeof failures[0], NS_PER_US = 1000, NS_PER_MS = 1000000 };
 
 /* The units of a kind, the smallest first. */
 static const struct unit {
@@ -68,6 +68,29 @@ static const char *name_of_code(int code)
     return failures[i].name;
 }
 
+static void print_family(struct nf_text *text, int64_t family)
+{
+    if (family == 0) {
+        nf_text_add(text, "any");
+    } else {
+        nf_text_add(text, "%d", (int)family);
+    }
+}
+
+static void print_address(struct nf_text *text, const struct nf_value *value)
+{
+    if (value->scheme != NULL) {
+        nf_text_add(text, "%s://", value->scheme);
+    }
+    if (value->addr.family == NF_NOWHERE) {
+        nf_text_add(text, "off");
+    } else if (value->has_port) {
+        nf_print_addr(text, &value->addr);
+    } else {
+        nf_print_host(text, &value->addr);
+    }
+}
+
 void nf_value_print(struct nf_text *text, enum nf_word word, const struct nf_value *value)
 {
     int kind = nf_rules[word].kind;
@@ -111,18 +134,52 @@ void nf_value_print(struct nf_text *text, enum nf_word word, const struct nf_val
     case CODE:
         nf_text_add(text, "%s", name_of_code((int)value->number));
         break;
-    case ADDRESS:
-        if (value->scheme != NULL) {
-            nf_text_add(text, "%s://", value->scheme);
-        }
-        if (value->addr.family == NF_NOWHERE) {
-            nf_text_add(text, "off");
-        } else if (value->has_port) {
-            nf_print_addr(text, &value->addr);
-        } else {
-            nf_print_host(text, &value->addr);
-        }
+    case FAMILY:
+        print_family(text, value->number);
         break;
+    case HOST:
+        nf_print_bare_host(text, &value->addr);
+        break;
+    case SOCKOPT:
+        nf_sockopt_print(text, &value->list);
+        break;
+    case ADDRESS:
+        print_address(text, value);
+        break;
+    }
+}
+
+bool nf_word_is_number(enum nf_word word)
+{
+    switch (nf_rules[word].kind) {
+    case SWITCH:
+    case DURATION:
+    case SIZE:
+    case COUNT:
+    case MICROSECONDS:
+    case LIMIT:
+    case MODE:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* What is too long for a count of nanoseconds is as long as one can be. */
+static int64_t scale(int64_t number, int64_t factor)
+{
+    return number > INT64_MAX / factor ? INT64_MAX : number * factor;
+}
+
+int64_t nf_value_number(enum nf_word word, const struct nf_value *value)
+{
+    switch (nf_rules[word].kind) {
+    case DURATION:
+        return scale(value->number, NS_PER_MS);
+    case MICROSECONDS:
+        return scale(value->number, NS_PER_US);
+    default:
+        return value->number;
     }
 }
 
@@ -257,6 +314,17 @@ static int parse_code(enum nf_word word, const char *text, size_t length, int64_
     return refuse(word, text, length, "off, NET_LIMIT, NET_SYSTEM, NET_DENIED or NET_RESET");
 }
 
+static int parse_family(enum nf_word word, const char *text, size_t length, int64_t *number)
+{
+    bool any = length == 3 && memcmp(text, "any", 3) == 0;
+
+    if (!any && (length != 1 || (*text != '4' && *text != '6'))) {
+        return refuse(word, text, length, "any, 4 or 6");
+    }
+    *number = any ? 0 : *text - '0';
+    return 0;
+}
+
 static int parse_source(const char *text, size_t length, struct nf_value *value)
 {
     struct nf_host host;
@@ -334,6 +402,10 @@ int nf_value_parse(enum nf_word word, const char *text, size_t length, struct nf
         }
         return word == NF_ADMIT ? refuse(word, text, length, "the address of a peer, HOST:PORT")
                                 : NET_ADDRESS;
+    case FAMILY:
+        return parse_family(word, text, length, &value->number);
+    case SOCKOPT:
+        return nf_sockopt_parse(text, length, &value->list);
     case INTERFACE:
         return off ? 0 : parse_name(word, text, length, value);
     case TEXT:

@@ -45,7 +45,9 @@ static const char *const names[NF_OPTIONS] = {[NF_NODELAY] = "nodelay",
                                               [NF_REORDER] = "reorder",
                                               [NF_RESET_AFTER] = "reset-after",
                                               [NF_STALL_AFTER] = "stall-after",
-                                              [NF_ACCEPT_FAIL] = "accept-fail"};
+                                              [NF_ACCEPT_FAIL] = "accept-fail",
+                                              [NF_FAMILY] = "family",
+                                              [NF_SOCKOPT] = "sockopt"};
 
 static void expect(bool holds)
 {

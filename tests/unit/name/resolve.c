@@ -156,7 +156,7 @@ static struct nf_resolve *begin(const char *host)
 {
     struct nf_resolve *resolve = NULL;
 
-    assert_int_equal(nf_resolve_begin(host, &resolve), 0);
+    assert_int_equal(nf_resolve_begin(host, true, true, &resolve), 0);
     return resolve;
 }
 

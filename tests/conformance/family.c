@@ -1,0 +1,251 @@
+/* wrap: getaddrinfo */
+/* The option `family`: what is looked up, dialed and listened on. */
+#include "support.h"
+
+#include <netdb.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* ---- A resolver that knows one host, in both families ---- */
+
+static _Atomic int asked_v4;
+static _Atomic int asked_v6;
+
+int __real_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **list);
+int __wrap_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **list);
+int __wrap_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **list)
+{
+    struct addrinfo numeric = {.ai_family = hints->ai_family,
+                               .ai_socktype = hints->ai_socktype,
+                               .ai_flags = AI_NUMERICHOST};
+    bool v6 = hints->ai_family == AF_INET6;
+
+    atomic_fetch_add(v6 ? &asked_v6 : &asked_v4, 1);
+    if (strcmp(node, "both.test") != 0) {
+        return EAI_NONAME;
+    }
+    return __real_getaddrinfo(v6 ? "::1" : "127.0.0.1", service, &numeric, list);
+}
+
+/* ---- Listening ---- */
+
+static const char *const schemes[] = {"tcp", "udp", "chaos+tcp", "chaos+udp", NULL};
+
+static net_socket *listen_to(const char *scheme, const char *target, const char *options)
+{
+    char address[ADDRESS_MAX];
+
+    snprintf(address, sizeof address, "%s://%s:0?%s", scheme, target, options);
+    return assert_socket(net_listen(address));
+}
+
+static void assert_reads(net_socket *socket, const char *name, const char *expected)
+{
+    char text[ADDRESS_MAX];
+
+    assert_ok(net_get(socket, name, text, sizeof text));
+    assert_string_equal(text, expected);
+}
+
+/* Whether a caller who dials this host reaches the listener. */
+static bool is_reached(net_socket *listener, const char *scheme, const char *host)
+{
+    char address[ADDRESS_MAX];
+    char port[16];
+
+    snprintf(port, sizeof port, "%lld", number_of(listener, "port"));
+    assert_ok(net_address(address, sizeof address, scheme, host, port));
+    net_socket *call = net_connect(address, soon());
+
+    if (call == NULL) {
+        assert_int_equal(net_error(), NET_REFUSED);
+        return false;
+    }
+    ssize_t n = net_send(call, "hi", 2, soon());
+    bool refused = n < 0 || (!is_stream(address) &&
+                             net_recv(call, port, sizeof port, net_after(20)) == NET_REFUSED);
+    net_socket *answered = refused ? NULL : assert_socket(net_accept(listener, soon()));
+
+    net_close(answered, NET_NOW);
+    net_close(call, NET_NOW);
+    return !refused;
+}
+
+static void a_wildcard_listens_on_the_family_alone(void **state)
+{
+    const char *scheme = template_of(state);
+    net_socket *four = listen_to(scheme, "*", "family=4");
+    net_socket *six = listen_to(scheme, "", "family=6");
+    net_socket *any = listen_to(scheme, "*", "family=any");
+
+    assert_reads(four, "family", "4");
+    assert_reads(four, "local-host", "0.0.0.0");
+    assert_reads(four, "v6only", "off");
+    assert_reads(six, "family", "6");
+    assert_reads(six, "local-host", "::");
+    assert_reads(six, "v6only", "on");
+    assert_reads(any, "family", "any");
+    assert_reads(any, "local-host", "*");
+    assert_true(is_reached(four, scheme, "127.0.0.1"));
+    assert_false(is_reached(four, scheme, "::1"));
+    assert_true(is_reached(six, scheme, "::1"));
+    assert_false(is_reached(six, scheme, "127.0.0.1"));
+    assert_true(is_reached(any, scheme, "::1"));
+    assert_true(is_reached(any, scheme, "127.0.0.1"));
+    net_close(any, NET_NOW);
+    net_close(six, NET_NOW);
+    net_close(four, NET_NOW);
+}
+
+static void localhost_is_of_the_family(void **state)
+{
+    const char *scheme = template_of(state);
+    net_socket *four = listen_to(scheme, "localhost", "family=4");
+    net_socket *six = listen_to(scheme, "localhost", "family=6");
+    net_socket *literal = listen_to(scheme, "[::]", "family=6");
+
+    assert_reads(four, "local-host", "127.0.0.1");
+    assert_reads(six, "local-host", "::1");
+    assert_reads(literal, "v6only", "on");
+    net_close(literal, NET_NOW);
+    net_close(six, NET_NOW);
+    net_close(four, NET_NOW);
+}
+
+/* ---- Dialing ---- */
+
+static void dial_text(net_socket *listener, const char *scheme, const char *host,
+                      const char *options, char address[ADDRESS_MAX])
+{
+    snprintf(address, ADDRESS_MAX, "%s://%s:%lld?%s", scheme, host, number_of(listener, "port"),
+             options);
+}
+
+static void a_dial_goes_to_the_family_alone(void **state)
+{
+    static const char *const hosts[] = {"localhost", "both.test"};
+    const char *scheme = template_of(state);
+    net_socket *listener = listen_to(scheme, "*", "family=any");
+    char address[ADDRESS_MAX];
+
+    for (size_t i = 0; i < COUNT(hosts); i++) {
+        dial_text(listener, scheme, hosts[i], "family=4", address);
+        net_socket *four = assert_socket(net_connect(address, soon()));
+
+        dial_text(listener, scheme, hosts[i], "family=6", address);
+        net_socket *six = assert_socket(net_connect(address, soon()));
+
+        assert_reads(four, "peer-host", "127.0.0.1");
+        assert_reads(four, "family", "4");
+        assert_reads(six, "peer-host", "::1");
+        assert_reads(six, "family", "6");
+        assert_code(net_set(six, "family", "4"), NET_MISUSE);
+        net_close(six, NET_NOW);
+        net_close(four, NET_NOW);
+    }
+    net_close(listener, NET_NOW);
+}
+
+static void what_was_accepted_has_the_family_of_its_listener(void **state)
+{
+    char address[ADDRESS_MAX];
+    struct pair pair;
+
+    snprintf(address, sizeof address, "%s://*:0", template_of(state));
+    dial_pair_with(address, "family=4", "family=4", &pair);
+    assert_reads(pair.server, "family", "4");
+    assert_reads(pair.client, "family", "4");
+    close_pair(&pair);
+}
+
+static void only_the_family_is_looked_up(void **state)
+{
+    net_endpoint endpoints[4];
+    char text[64];
+
+    (void)state;
+    atomic_store(&asked_v4, 0);
+    atomic_store(&asked_v6, 0);
+    assert_count(net_resolve("tcp://both.test:80?family=6", endpoints, 4, soon()), 1);
+    assert_ok(net_endpoint_text(&endpoints[0], text, sizeof text));
+    assert_string_equal(text, "[::1]:80");
+    assert_int_equal(atomic_load(&asked_v4), 0);
+    assert_int_equal(atomic_load(&asked_v6), 1);
+    assert_count(net_resolve("udp://both.test:80?family=4", endpoints, 4, soon()), 1);
+    assert_int_equal(atomic_load(&asked_v4), 1);
+    assert_int_equal(atomic_load(&asked_v6), 1);
+    assert_count(net_resolve("udp://both.test:80", endpoints, 4, soon()), 2);
+    assert_count(net_resolve("udp://localhost:80?family=6", endpoints, 4, soon()), 1);
+    assert_code(net_resolve("tcp://none.test:80?family=4", endpoints, 4, soon()), NET_NAME);
+    assert_int_equal(atomic_load(&asked_v6), 2);
+}
+
+/* ---- What does not go together ---- */
+
+static void assert_refused(const char *address, const char *words)
+{
+    net_endpoint endpoint;
+
+    assert_no_socket(net_connect(address, soon()), NET_ADDRESS);
+    assert_says(words);
+    assert_no_socket(net_connect(address, NET_NOW), NET_ADDRESS);
+    assert_says(words);
+    assert_code(net_resolve(address, &endpoint, 1, soon()), NET_ADDRESS);
+    assert_says(words);
+}
+
+static void assert_no_listener(const char *address, const char *words)
+{
+    assert_no_socket(net_listen(address), NET_ADDRESS);
+    assert_says(words);
+}
+
+static void what_does_not_go_together_is_refused(void **state)
+{
+    (void)state;
+    assert_refused("tcp://[::1]:9?family=4", "family=4 leaves out an IPv6 address");
+    assert_refused("udp://127.0.0.1:9?family=6", "family=6 leaves out an IPv4 address");
+    assert_refused("chaos+tcp://[::1]:9?family=4", "family=4 leaves out an IPv6 address");
+    assert_refused("tcp://[::ffff:127.0.0.1]:9?family=6", "family=6 leaves out an IPv4 address");
+    assert_refused("tcp://localhost:9?v6only=on", "v6only is for listeners");
+    assert_refused("udp://[::1]:9?v6only=off", "v6only is for listeners");
+    assert_refused("tcp://localhost:9?family=4&source=[::1]", "cannot be dialed from an IPv6");
+    assert_refused("udp://localhost:9?family=6&source=127.0.0.1", "cannot be dialed from an IPv4");
+    assert_no_listener("tcp://[::]:0?family=4", "family=4 leaves out an IPv6 address");
+    assert_no_listener("udp://0.0.0.0:0?family=6", "family=6 leaves out an IPv4 address");
+    assert_no_listener("tcp://*:0?family=4&v6only=on", "leave no family");
+    assert_no_listener("tcp://*:0?family=6&v6only=off", "say one of them");
+    assert_no_listener("unix://@?family=4", "family");
+    assert_no_listener("mem://?family=4", "family");
+}
+
+static void a_family_is_any_or_4_or_6(void **state)
+{
+    static const char *const wrong[] = {"",   "5",   "46", "ANY", "any ", "inet",
+                                        "v4", "off", "-4", "04",  "IPv6", "4,6"};
+    char address[ADDRESS_MAX];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(wrong); i++) {
+        snprintf(address, sizeof address, "tcp://*:0?family=%s", wrong[i]);
+        assert_no_listener(address, "family takes any, 4 or 6");
+    }
+}
+
+int main(void)
+{
+    const struct test everywhere[] = {TEST(a_wildcard_listens_on_the_family_alone),
+                                      TEST(localhost_is_of_the_family),
+                                      TEST(a_dial_goes_to_the_family_alone),
+                                      TEST(what_was_accepted_has_the_family_of_its_listener)};
+    const struct test once[] = {TEST(only_the_family_is_looked_up),
+                                TEST(what_does_not_go_together_is_refused),
+                                TEST(a_family_is_any_or_4_or_6)};
+
+    return run_over(schemes, everywhere) + run_once(once);
+}
