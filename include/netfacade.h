@@ -388,6 +388,15 @@ int net_poller_wait(net_poller *poller, net_event *events, int count, net_deadli
  * From any thread or signal handler; keeps errno; NULL is allowed. */
 void net_poller_wake(net_poller *poller);
 
+/* Fill at most `count` events with the sockets that are watched: in `user` what was given to
+ * net_poller_watch, in `ready` the interest, which may be 0. In no order. So a server closes all it
+ * has, each once. From any thread, also while another waits. Never blocks. Returns how many are
+ * watched, as snprintf counts: with more than `count` the rest was left out. `events` may be NULL
+ * when `count` is 0.
+ *
+ * NET_MISUSE: also a negative count, or a poller of another process. */
+int net_poller_list(net_poller *poller, net_event *events, int count);
+
 /* A descriptor that is readable whenever net_poller_wait would return: watch it in a foreign loop
  * and answer with waits that have NET_NOW. It stays the poller's own: never read, change or close
  * it. NET_MISUSE: NULL. NET_LIMIT, NET_UNSUPPORTED, NET_SYSTEM. */

@@ -323,6 +323,26 @@ void nf_watch_end(struct net_poller *poller, struct nf_watch *watch)
     }
 }
 
+int nf_watch_list_all(struct net_poller *poller, net_event *events, int count)
+{
+    int n = 0;
+
+    for (struct nf_watch_slab *slab = poller->slabs; slab != NULL; slab = slab->next) {
+        for (int i = 0; i < IN_A_SLAB; i++) {
+            const struct nf_watch *watch = &slab->watch[i];
+
+            if (watch->role != NF_SOCKET_WATCH) {
+                continue;
+            }
+            if (n < count) {
+                events[n] = (net_event){watch->of.socket, watch->as.user, watch->interest};
+            }
+            n++;
+        }
+    }
+    return n;
+}
+
 /* In a forked child the sockets are copies, whose notices nobody else can be ringing. */
 void nf_watch_free_all(struct net_poller *poller)
 {

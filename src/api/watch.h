@@ -94,6 +94,10 @@ struct nf_watch *nf_watch_new(struct net_poller *poller, net_socket *socket);
 /* End it, with all that was to be told of it. */
 void nf_watch_end(struct net_poller *poller, struct nf_watch *watch);
 
+/* Fill at most `count` events with the sockets that are watched, and their interest; returns how
+ * many there are. */
+int nf_watch_list_all(struct net_poller *poller, net_event *events, int count);
+
 /* It has left its last list, or was in none. */
 void nf_watch_free(struct net_poller *poller, struct nf_watch *watch);
 

@@ -1,0 +1,30 @@
+/* What a poller watches, told to its owner. */
+#include "api/failure.h"
+#include "api/watch.h"
+#include "os/thread.h"
+
+static int check(const net_poller *poller, const net_event *events, int count)
+{
+    if (poller == NULL || (events == NULL && count > 0)) {
+        return nf_fail_because(NET_MISUSE, "an argument is NULL");
+    }
+    if (count < 0) {
+        return nf_fail_because(NET_MISUSE, "a count of %d", count);
+    }
+    return poller->process == nf_process()
+               ? 0
+               : nf_fail_because(NET_MISUSE, "the poller is of another process");
+}
+
+int net_poller_list(net_poller *poller, net_event *events, int count)
+{
+    int n = check(poller, events, count);
+
+    if (n < 0) {
+        return nf_failed_for(n, "poller list", NULL);
+    }
+    nf_turn_take(&poller->lock, NET_FOREVER);
+    n = nf_watch_list_all(poller, events, count);
+    nf_turn_leave(&poller->lock);
+    return n;
+}
