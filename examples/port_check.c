@@ -86,11 +86,13 @@ static void add_ports(const char *text)
 
 /* ---- Dialing ---- */
 
-static void address_of(int port, char *address)
+/* Whatever stands in `host` is the host and nothing more; or a negative code. */
+static int address_of(int port, char *address)
 {
-    bool bare = strchr(host, ':') != NULL; /* an IPv6 address has brackets in an address */
+    char digits[sizeof "65535"];
 
-    snprintf(address, ADDRESS_SIZE, bare ? "tcp://[%s]:%d" : "tcp://%s:%d", host, port);
+    snprintf(digits, sizeof digits, "%d", port);
+    return net_address(address, ADDRESS_SIZE, "tcp", host, digits);
 }
 
 static void finish(struct check *check, int code)
@@ -131,12 +133,13 @@ static void dial_next(void)
     }
 }
 
-/* To send nothing is 0 when the dial was won, and else says why it was lost. */
+/* Once a dial is decided there is a peer, or the reason why there is none. */
 static void decide(const net_event *event)
 {
     bool decided = (event->ready & NET_WRITABLE) != 0;
+    int code = decided ? net_get(event->socket, "peer", NULL, 0) : NET_TIMEOUT;
 
-    finish(event->user, decided ? (int)net_send(event->socket, "", 0, NET_NOW) : NET_TIMEOUT);
+    finish(event->user, code < 0 ? code : 0);
 }
 
 static void check_all(void)
@@ -212,9 +215,9 @@ int main(int argc, char **argv)
         add_ports(argv[i]);
     }
     end = net_after(within);
-    address_of(checks[0].port, address);
     poller = net_poller_open();
-    if (poller == NULL || net_resolve(address, &somewhere, 1, end) < 0) {
+    if (poller == NULL || address_of(checks[0].port, address) < 0 ||
+        net_resolve(address, &somewhere, 1, end) < 0) {
         fprintf(stderr, "port_check: %s\n", net_error_text()); /* said once, not for each port */
         return 2;
     }

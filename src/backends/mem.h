@@ -55,9 +55,10 @@ struct nf_mem_socket {
     uint32_t sndbuf; /* as a dial asked for them */
     uint32_t rcvbuf;
     uint8_t which;
-    _Atomic int64_t bytes_in; /* handed out */
-    _Atomic bool resets;      /* its close is to be a reset */
-    struct nf_addr listener;  /* whom the client dialed */
+    _Atomic int64_t bytes_in;   /* handed out */
+    _Atomic bool resets;        /* its close is to be a reset */
+    struct nf_addr listener;    /* whom the client dialed */
+    char scheme[NF_SCHEME_MAX]; /* by which; of a layer, its */
     char name[NF_ADDR_NAME_MAX];
 };
 

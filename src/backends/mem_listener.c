@@ -160,6 +160,7 @@ int nf_mem_dial(struct nf_mem_socket *self, const struct nf_target *target)
         return code;
     }
     self->head.name = name;
+    nf_text_copy(self->scheme, sizeof self->scheme, target->url.scheme);
     self->sndbuf = half_of(target, NF_SNDBUF);
     self->rcvbuf = half_of(target, NF_RCVBUF);
     lock();
@@ -188,7 +189,8 @@ static int refused(struct nf_mem_socket *self)
 
     nf_text_begin(&text, name, sizeof name);
     nf_print_addr(&text, &self->head.name);
-    return nf_fail_sentence(NET_REFUSED, "connect mem://%s: refused (nobody listens)", name);
+    return nf_fail_sentence(NET_REFUSED, "connect %s://%s: refused (nobody listens)", self->scheme,
+                            name);
 }
 
 int nf_mem_decide(struct nf_mem_socket *self, net_deadline deadline)
