@@ -297,14 +297,18 @@ int net_endpoint_text(const net_endpoint *endpoint, char *buffer, size_t size);
 
 /* ---- Properties, as text ---- */
 
-/* Read a property: any option of the socket's scheme, or scheme, local, peer, port, bytes-sent,
- * bytes-received, messages-sent, messages-received, dropped-queue, dropped-strangers, truncated;
- * mtu where there is a peer; on udp dropped-kernel, on tcp rtt and retransmits. Works on a
- * cancelled socket. Never blocks. Writes at most `size` bytes, always terminated when `size` > 0,
- * and returns the length that the whole text needs, as snprintf does.
+/* Read a property: any option of the socket's scheme but sockopt; of every scheme: scheme, local,
+ * peer, bytes-sent, bytes-received; of tcp and udp: port, local-host, peer-host, peer-port, mtu; of
+ * tcp: rtt, retransmits; of udp: dropped-kernel; of unix: peer-pid, peer-uid, peer-gid; of all but
+ * unix and mem: messages-sent, messages-received, dropped-queue, dropped-strangers, truncated,
+ * which on tcp are 0. netfacade(7) has a table of which socket has which. Once a dial of NET_NOW is
+ * writable, `peer` fails as the dial did, or else it was won. Works on a cancelled socket. Never
+ * blocks. Writes at most `size` bytes, always terminated when `size` > 0, and returns the length
+ * that the whole text needs, as snprintf does.
  *
- * NET_ADDRESS: no such property. NET_MISUSE: this kind of socket has none. NET_TIMEOUT: still
- * dialing. NET_SYSTEM. */
+ * NET_ADDRESS: the scheme has no such property. NET_MISUSE: this kind of socket has none (a
+ * listener no peer), or it can only be set. NET_TIMEOUT: still dialing. The code of a dial that
+ * failed. NET_SYSTEM. */
 int net_get(net_socket *socket, const char *name, char *buffer, size_t size);
 
 /* Read a property that is a number: durations in nanoseconds (the round trip, too), sizes in bytes,
@@ -326,7 +330,8 @@ int net_set(net_socket *socket, const char *name, const char *value);
 
 /* The descriptor to watch in a foreign event loop; when it is ready, call with NET_NOW until
  * NET_TIMEOUT. It stays the socket's own: never read, change or close it. Returns -1 where there is
- * none: a socket still dialing, and an accepted udp peer, which shares its listener's.
+ * none: a socket still dialing; an accepted peer of udp or unixgram, which shares its listener's;
+ * mem and memgram; chaos with delay or reorder.
  *
  * NET_MISUSE: NULL. */
 int net_fd(net_socket *socket);

@@ -1,0 +1,273 @@
+/* The tables of the manual pages, which say what each socket answers, are what each socket answers;
+ * and the header tells of every property there is. */
+#include "name/rule.h"
+#include "support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { COLUMNS_MOST = 6, ROWS_MOST = 96, CELL_MAX = 16, NAME_ROOM = 32, LINE_ROOM = 512, ENDS = 3 };
+
+struct row {
+    char name[NAME_ROOM];
+    char cell[COLUMNS_MOST][CELL_MAX]; /* empty: no such property */
+};
+
+struct table {
+    struct row row[ROWS_MOST];
+    int rows;
+};
+
+static struct table properties; /* netfacade(7): a column for each scheme */
+static struct table faults;     /* netfacade-chaos(7): streams and datagrams */
+
+static const char *const schemes[] = {"tcp", "udp", "unix", "unixgram", "mem", "memgram"};
+static const char *const kinds[] = {"stream", "datagram"};
+
+/* ---- Reading a page ---- */
+
+static void read_cell(const char *text, size_t length, char cell[CELL_MAX])
+{
+    while (length > 0 && *text == ' ') {
+        text++;
+        length--;
+    }
+    while (length > 0 && (text[length - 1] == ' ' || text[length - 1] == '\n')) {
+        length--;
+    }
+    assert_in_range(length, 0, CELL_MAX - 1);
+    snprintf(cell, CELL_MAX, "%.*s", (int)length, text);
+}
+
+/* `.It Li name Ta cell Ta cell`, with the macro of the name left out. */
+static void read_row(const char *line, int columns, struct table *table)
+{
+    struct row *row = &table->row[table->rows++];
+    const char *next = strstr(line, " Ta");
+    int column = 0;
+
+    assert_in_range(table->rows, 1, ROWS_MOST);
+    assert_int_equal(sscanf(line, ".It %*s %31s", row->name), 1);
+    for (; next != NULL; column++) {
+        const char *text = next + strlen(" Ta");
+
+        next = strstr(text, " Ta");
+        assert_in_range(column, 0, columns - 1);
+        read_cell(text, next != NULL ? (size_t)(next - text) : strlen(text), row->cell[column]);
+    }
+    assert_int_equal(column, columns);
+}
+
+static void assert_head(const char *line, const char *const *names, int columns)
+{
+    for (int i = 0; i < columns; i++) {
+        char cell[NAME_ROOM];
+
+        snprintf(cell, sizeof cell, " Ta Sy %s", names[i]);
+        line = strstr(line, cell);
+        assert_non_null(line);
+        line += strlen(cell);
+    }
+}
+
+/* The table whose head begins so. */
+static void read_table(const char *page, const char *head, const char *const *names, int columns,
+                       struct table *table)
+{
+    FILE *file = fopen(page, "r");
+    char line[LINE_ROOM] = "";
+    bool inside = false;
+
+    assert_non_null(file);
+    table->rows = 0;
+    while (fgets(line, sizeof line, file) != NULL && !(inside && strncmp(line, ".El", 3) == 0)) {
+        if (inside) {
+            read_row(line, columns, table);
+        } else if (strncmp(line, head, strlen(head)) == 0) {
+            assert_head(line, names, columns);
+            inside = true;
+        }
+    }
+    fclose(file);
+    assert_true(inside && table->rows > 0);
+}
+
+static void read_tables(void)
+{
+    read_table(NETFACADE_DOCS "/netfacade.7", ".It Sy property Ta", schemes, COUNT(schemes),
+               &properties);
+    read_table(NETFACADE_DOCS "/netfacade-chaos.7", ".It Sy fault Ta", kinds, COUNT(kinds),
+               &faults);
+}
+
+/* How often a table has a row. */
+static int rows_of(const struct table *table, const char *name, const struct row **found)
+{
+    int count = 0;
+
+    for (int i = 0; i < table->rows; i++) {
+        if (strcmp(table->row[i].name, name) == 0) {
+            *found = &table->row[i];
+            count++;
+        }
+    }
+    return count;
+}
+
+/* ---- Asking the sockets ---- */
+
+/* What the cell says of the end that the letter stands for. */
+static int code_of(const char *cell, char letter)
+{
+    return cell[0] == '\0' ? NET_ADDRESS : strchr(cell, letter) == NULL ? NET_MISUSE : 0;
+}
+
+static void check_cell(net_socket *socket, const char *name, const char *cell, char letter,
+                       const char *template)
+{
+    char text[ADDRESS_MAX];
+    int expected = code_of(cell, letter);
+    int got = net_get(socket, name, text, sizeof text);
+
+    if ((got < 0 ? got : 0) != expected) {
+        fail_msg("%s of %s, %c: the manual says '%s', and the socket %d", name, template, letter,
+                 cell, got);
+    }
+}
+
+/* The cells of a template; of a fault "" where there is no layer. */
+static const char *cell_of(const struct row *row, bool is_fault, const char *template, int column)
+{
+    bool is_layered = strncmp(template, "chaos+", strlen("chaos+")) == 0;
+
+    if (!is_fault) {
+        return row->cell[column];
+    }
+    return is_layered ? row->cell[is_stream(template) ? 0 : 1] : "";
+}
+
+static void check_sockets(struct pair *pair, const char *template, int column)
+{
+    net_socket *const ends[ENDS] = {pair->client, pair->server, pair->listener};
+    static const char letters[] = "dal";
+    const struct row *fd = NULL;
+
+    assert_int_equal(rows_of(&properties, "net_fd", &fd), 1);
+    for (int i = 0; i < ENDS; i++) {
+        for (int word = 0; word < NF_WORDS; word++) {
+            const struct row *row = NULL;
+            const char *name = nf_rules[word].name;
+            bool is_fault = word >= NF_SEED && word <= NF_ACCEPT_FAIL;
+
+            if (name[0] != '\0') {
+                assert_int_equal(rows_of(is_fault ? &faults : &properties, name, &row), 1);
+                check_cell(ends[i], name, cell_of(row, is_fault, template, column), letters[i],
+                           template);
+            }
+        }
+        bool has_fd = strchr(fd->cell[column], letters[i]) != NULL;
+
+        if ((net_fd(ends[i]) >= 0) != has_fd) {
+            fail_msg("net_fd of %s, %c: the manual says '%s'", template, letters[i],
+                     fd->cell[column]);
+        }
+    }
+}
+
+static void every_socket_answers_as_the_manual_says(void **state)
+{
+    static const char *const targets[] = {"127.0.0.1:0", "127.0.0.1:0", "@", "@", "", ""};
+
+    (void)state;
+    read_tables();
+    for (int i = 0; i < (int)COUNT(schemes); i++) {
+        for (int layer = 0; layer < 2; layer++) {
+            char template[ADDRESS_MAX];
+            struct pair pair;
+
+            snprintf(template, sizeof template, "%s%s://%s", layer != 0 ? "chaos+" : "", schemes[i],
+                     targets[i]);
+            dial_pair(template, &pair);
+            check_sockets(&pair, template, i);
+            close_pair(&pair);
+        }
+    }
+}
+
+/* ... a misspelt row would be asked of nobody. */
+static void every_row_is_a_property(void **state)
+{
+    int named = 0;
+
+    (void)state;
+    read_tables();
+    for (int word = 0; word < NF_WORDS; word++) {
+        named += nf_rules[word].name[0] != '\0';
+    }
+    assert_int_equal(properties.rows + faults.rows, named + 1); /* and net_fd */
+}
+
+/* A dial that is not decided has no descriptor, whatever it is to become. */
+static void a_dialing_socket_has_no_descriptor(void **state)
+{
+    struct black_hole hole;
+
+    (void)state;
+    open_black_hole("127.0.0.1", 0, &hole);
+    net_socket *call = assert_socket(net_connect(hole.address, NET_NOW));
+
+    assert_int_equal(net_fd(call), -1);
+    net_close(call, NET_NOW);
+    close_black_hole(&hole);
+}
+
+/* ---- The header ---- */
+
+/* Whether the text has this name between characters that are part of none. */
+static bool tells_of(const char *text, const char *end, const char *name)
+{
+    static const char parts[] = "abcdefghijklmnopqrstuvwxyz-";
+    size_t length = strlen(name);
+
+    for (const char *at = strstr(text, name); at != NULL && at < end; at = strstr(at + 1, name)) {
+        if (strchr(parts, at[-1]) == NULL && strchr(parts, at[length]) == NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void the_header_tells_of_every_property(void **state)
+{
+    static char header[64 * 1024];
+    FILE *file = fopen(NETFACADE_DOCS "/../include/netfacade.h", "r");
+
+    (void)state;
+    assert_non_null(file);
+    header[fread(header, 1, sizeof header - 1, file)] = '\0';
+    fclose(file);
+    const char *comment = strstr(header, "/* Read a property:");
+
+    assert_non_null(comment);
+    const char *end = strstr(comment, "int net_get(");
+
+    assert_non_null(end);
+    for (int word = NF_OPTIONS; word < NF_WORDS; word++) {
+        const char *name = nf_rules[word].name;
+
+        if (name[0] != '\0' && nf_word_is_readable((enum nf_word)word) &&
+            !tells_of(comment, end, name)) {
+            fail_msg("the header says nothing of %s", name);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct test tests[] = {
+        TEST(every_socket_answers_as_the_manual_says), TEST(every_row_is_a_property),
+        TEST(a_dialing_socket_has_no_descriptor), TEST(the_header_tells_of_every_property)};
+
+    return run_once(tests);
+}
