@@ -117,6 +117,7 @@ typedef struct net_event {
  * else has; the library may export the plain ones beside them, for dlsym(3) and other languages. */
 #ifdef __PRAGMA_REDEFINE_EXTNAME
 #pragma redefine_extname net_accept netfacade_accept
+#pragma redefine_extname net_address netfacade_address
 #pragma redefine_extname net_after netfacade_after
 #pragma redefine_extname net_cancel netfacade_cancel
 #pragma redefine_extname net_close netfacade_close
@@ -126,9 +127,11 @@ typedef struct net_event {
 #pragma redefine_extname net_error_text netfacade_error_text
 #pragma redefine_extname net_fd netfacade_fd
 #pragma redefine_extname net_get netfacade_get
+#pragma redefine_extname net_get_number netfacade_get_number
 #pragma redefine_extname net_listen netfacade_listen
 #pragma redefine_extname net_poller_close netfacade_poller_close
 #pragma redefine_extname net_poller_fd netfacade_poller_fd
+#pragma redefine_extname net_poller_list netfacade_poller_list
 #pragma redefine_extname net_poller_open netfacade_poller_open
 #pragma redefine_extname net_poller_wait netfacade_poller_wait
 #pragma redefine_extname net_poller_wake netfacade_poller_wake

@@ -56,8 +56,13 @@ PLAIN(int, endpoint_text, (const net_endpoint *endpoint, char *buffer, size_t si
 PLAIN(int, get, (net_socket * socket, const char *name, char *buffer, size_t size),
       (socket, name, buffer, size))
 PLAIN(int, set, (net_socket * socket, const char *name, const char *value), (socket, name, value))
+PLAIN(int, get_number, (net_socket * socket, const char *name, int64_t *value),
+      (socket, name, value))
 PLAIN(int, fd, (net_socket * socket), (socket))
 PLAIN(int, release, (net_socket * socket), (socket))
+PLAIN(int, address,
+      (char *buffer, size_t size, const char *scheme, const char *host, const char *port),
+      (buffer, size, scheme, host, port))
 
 PLAIN(net_poller *, poller_open, (void), ())
 PLAIN(int, poller_watch,
@@ -66,6 +71,8 @@ PLAIN(int, poller_watch,
       (poller, socket, interest, user, deadline))
 PLAIN(int, poller_wait, (net_poller * poller, net_event *events, int count, net_deadline deadline),
       (poller, events, count, deadline))
+PLAIN(int, poller_list, (net_poller * poller, net_event *events, int count),
+      (poller, events, count))
 PLAIN_VOID(poller_wake, (net_poller * poller), (poller))
 PLAIN(int, poller_fd, (net_poller * poller), (poller))
 PLAIN_VOID(poller_close, (net_poller * poller), (poller))

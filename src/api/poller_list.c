@@ -1,7 +1,7 @@
 /* What a poller watches, told to its owner. */
 #include "api/failure.h"
 #include "api/watch.h"
-#include "os/thread.h"
+#include "os/process.h"
 
 static int check(const net_poller *poller, const net_event *events, int count)
 {

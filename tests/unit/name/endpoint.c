@@ -218,6 +218,24 @@ static void a_zone_without_a_name_prints_as_its_number(void **state)
     assert_string_equal(printed(&addr), "[fe80::1%123456]");
 }
 
+/* As other programs take hosts, and net_address does. */
+static void a_bare_host_has_a_zone_and_no_brackets(void **state)
+{
+    struct nf_addr addrs[] = {
+        literal("fe80::1"), literal("::1"), literal("192.0.2.1"), {.family = NF_EVERYWHERE}};
+    static const char *const texts[] = {"fe80::1%lo", "::1", "192.0.2.1", "*"};
+    char bare[64];
+    struct nf_text text;
+
+    (void)state;
+    addrs[0].scope = nf_zone_index("lo");
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        nf_text_begin(&text, bare, sizeof bare);
+        nf_print_bare_host(&text, &addrs[i]);
+        assert_string_equal(bare, texts[i]);
+    }
+}
+
 /* ADR-08 */
 static void endpoint_text_counts_like_snprintf(void **state)
 {
@@ -290,6 +308,7 @@ int main(void)
         cmocka_unit_test(what_ends_in_a_number_looks_numeric),
         cmocka_unit_test(an_endpoint_prints_as_text_that_can_be_read_back),
         cmocka_unit_test(a_zone_without_a_name_prints_as_its_number),
+        cmocka_unit_test(a_bare_host_has_a_zone_and_no_brackets),
         cmocka_unit_test(endpoint_text_counts_like_snprintf),
         cmocka_unit_test(an_endpoint_of_zeros_names_nobody),
         cmocka_unit_test(an_endpoint_keeps_both_addresses_and_zeros_elsewhere),
