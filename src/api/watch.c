@@ -335,7 +335,8 @@ int nf_watch_list_all(struct net_poller *poller, net_event *events, int count)
                 continue;
             }
             if (n < count) {
-                events[n] = (net_event){watch->of.socket, watch->as.user, watch->interest};
+                events[n] = (net_event){
+                    .socket = watch->of.socket, .user = watch->as.user, .ready = watch->interest};
             }
             n++;
         }

@@ -5,7 +5,7 @@ set -eu
 
 source_dir=${NETFACADE_SOURCE_DIR:-.}
 library=${NETFACADE_BUILD_DIR:-build/gcc}/libnetfacade.so
-size_limit=$((168 * 1024)) # 98 KiB with tcp, udp and the poller; the wires of one machine, the faults and adopting came after
+size_limit=$((192 * 1024)) # lines, properties and the functions of 0.2 came after 168
 
 if [ -n "${NETFACADE_SANITIZE:-}" ]; then
     echo "skipped: a sanitizer adds symbols and libraries of its own"
