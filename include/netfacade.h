@@ -220,10 +220,12 @@ NET_USE_RESULT ssize_t net_recv(net_socket *socket, void *buffer, size_t size,
 /* Hang up. Frees `socket` in every case; NULL is allowed. With NET_NOW it closes this process's
  * copy and nothing else: bytes that the peer sent and nobody read then reset the connection, and
  * may destroy our last answer on its way. With a deadline, on a stream, it finishes sending,
- * half-closes, and reads until the peer has closed too. Returns 0.
+ * half-closes, and reads until the peer has closed too. After net_set(socket, "reset", "on") it
+ * breaks a stream off, whatever the deadline. Returns 0.
  *
- * NET_TIMEOUT: the deadline passed first. NET_MISUSE: not a deadline; closed as with NET_NOW.
- * close(2); RFC 1122, 4.2.2.13 */
+ * NET_TIMEOUT: the deadline passed first. NET_UNSUPPORTED: the peer of a unix stream sees an end
+ * and no reset, for the system has one only while something of the peer's is unread. NET_MISUSE:
+ * not a deadline; closed as with NET_NOW. close(2); RFC 1122, 4.2.2.13 */
 int net_close(net_socket *socket, net_deadline deadline);
 
 /* ---- Around a call ---- */
@@ -302,12 +304,12 @@ int net_endpoint_text(const net_endpoint *endpoint, char *buffer, size_t size);
 
 /* Read a property: any option of the socket's scheme but sockopt; of every scheme: scheme, local,
  * peer, bytes-sent, bytes-received; of tcp and udp: port, local-host, peer-host, peer-port, mtu; of
- * tcp: rtt, retransmits; of udp: dropped-kernel; of unix: peer-pid, peer-uid, peer-gid; of all but
- * unix and mem: messages-sent, messages-received, dropped-queue, dropped-strangers, truncated,
- * which on tcp are 0. netfacade(7) has a table of which socket has which. Once a dial of NET_NOW is
- * writable, `peer` fails as the dial did, or else it was won. Works on a cancelled socket. Never
- * blocks. Writes at most `size` bytes, always terminated when `size` > 0, and returns the length
- * that the whole text needs, as snprintf does.
+ * tcp: rtt, retransmits; of streams: reset; of udp: dropped-kernel; of unix: peer-pid, peer-uid,
+ * peer-gid; of all but unix and mem: messages-sent, messages-received, dropped-queue,
+ * dropped-strangers, truncated, which on tcp are 0. netfacade(7) has a table of which socket has
+ * which. Once a dial of NET_NOW is writable, `peer` fails as the dial did, or else it was won.
+ * Works on a cancelled socket. Never blocks. Writes at most `size` bytes, always terminated when
+ * `size` > 0, and returns the length that the whole text needs, as snprintf does.
  *
  * NET_ADDRESS: the scheme has no such property. NET_MISUSE: this kind of socket has none (a
  * listener no peer), or it can only be set. NET_TIMEOUT: still dialing. The code of a dial that
@@ -321,7 +323,8 @@ int net_get(net_socket *socket, const char *name, char *buffer, size_t size);
  * addresses, hosts, names, shares. */
 int net_get_number(net_socket *socket, const char *name, int64_t *value);
 
-/* Change an option of the address while the socket lives; or, on a udp listener, `admit` somebody,
+/* Change an option of the address while the socket lives; or make the close of a stream a `reset`,
+ * which the peer sees instead of an end (see net_close); or, on a udp listener, `admit` somebody,
  * by the text that net_endpoint_text makes of him: the next net_accept takes him before all who
  * were not admitted. Works on a cancelled socket. Never blocks. Returns 0.
  *
