@@ -3,6 +3,7 @@
 #include "os/poll.h"
 #include "os/clock.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <poll.h>
 #include <time.h>
@@ -41,6 +42,15 @@ static int wait_until(struct pollfd *set, nfds_t count, net_deadline deadline)
     return ppoll(set, count, &rest, NULL);
 }
 
+/* The system refused to wait, as it does where RLIMIT_NOFILE is less than the number of
+ * descriptors: the caller looks again, but not without end. */
+static void nap(void)
+{
+    const struct timespec pause = {.tv_nsec = MILLISECOND};
+
+    nanosleep(&pause, NULL);
+}
+
 int nf_poll(struct nf_poll *polls, int count, net_deadline deadline)
 {
     struct pollfd set[NF_POLL_MAX];
@@ -51,6 +61,9 @@ int nf_poll(struct nf_poll *polls, int count, net_deadline deadline)
     }
     int ready = wait_until(set, (nfds_t)count, deadline);
 
+    if (ready < 0 && errno != EINTR && deadline != NET_NOW) {
+        nap();
+    }
     for (int i = 0; i < count && ready > 0; i++) {
         polls[i].got = answered(set[i].revents, polls[i].want);
     }
