@@ -98,6 +98,13 @@ static void print_target(struct nf_text *text, const struct nf_target *target)
     }
 }
 
+/* What becomes of such an address depends on the descriptors that this process happens to have: one
+ * that is open for writing alone is no socket to make. */
+static bool names_descriptor(const char *address)
+{
+    return strncmp(address, "fd://", strlen("fd://")) == 0;
+}
+
 static void check_target(const char *address)
 {
     struct nf_target target;
@@ -115,7 +122,10 @@ static void check_target(const char *address)
         expect(again.backend == target.backend);
         expect(memcmp(&target.options, &again.options, sizeof target.options) == 0);
     } else {
-        expect(nf_cause_pending()->code == NET_ADDRESS && nf_cause_pending()->detail[0] != '\0');
+        int code = nf_cause_pending()->code;
+
+        expect(code == NET_ADDRESS || (code == NET_MISUSE && names_descriptor(address)));
+        expect(nf_cause_pending()->detail[0] != '\0');
     }
     free(printed);
 }
