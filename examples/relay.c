@@ -8,8 +8,10 @@
  * One thread serves all, and nobody is waited for but in net_poller_wait: every other call has
  * NET_NOW. What one end says goes through a buffer of fixed size; while that is full nobody listens
  * to that end, so the system makes it wait. An end that has finished speaking is still spoken to.
- * SECONDS (10) is the patience with a dial, with a leave-taking, and with all after SIGTERM, which
- * takes no more calls and ends after the last one. SIGUSR1 prints what was carried. */
+ * A half-close passes through as one, a reset as a reset: what was cut off on one side never looks
+ * whole on the other. SECONDS (10) is the patience with a dial, with a leave-taking, and with all
+ * after SIGTERM, which takes no more calls and ends after the last one. SIGUSR1 prints what was
+ * carried. */
 #define _POSIX_C_SOURCE 200809L
 
 #include <netfacade.h>
@@ -18,11 +20,13 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 
 enum {
     BUFFER_SIZE = 65536,  /* every datagram fits: the largest has 65,507 bytes */
     DATAGRAM_SIZE = 1200, /* how much of a stream one datagram carries: few enough for every path */
     RETRY_MS = 100,       /* between dials while all descriptors are in use */
+    LOOK_MS = 20,         /* between looks whether all has arrived, before a reset */
     PATIENCE_S = 10
 };
 
@@ -34,9 +38,10 @@ struct end {
     bool is_datagrams; /* its socket has the option `queue`, which streams do not have */
     bool is_open;      /* the target is not while it is dialed */
     bool is_waiting;   /* something is in the buffer; it may be an empty datagram */
-    bool is_silent;    /* it says no more */
+    bool is_silent;    /* it says no more, or nobody listens to it */
+    bool is_broken;    /* what it said ends without an end, as after a reset */
     bool is_unheard;   /* and the other end takes no more, so what it says is thrown away */
-    bool is_done;      /* it is silent, all it said has arrived, and the other end knows */
+    bool is_done;      /* it is silent, all it said was sent on, and the other end knows */
     size_t start;      /* what is left in the buffer */
     size_t size;
     char buffer[BUFFER_SIZE];
@@ -49,6 +54,7 @@ struct call {
     struct end target;
     net_deadline dial_deadline;
     net_deadline deadline; /* what then happens: see expired() */
+    net_deadline end_deadline;
     bool is_over;
     char name[128];
 };
@@ -77,8 +83,8 @@ static void complain(const char *name, const char *sentence)
 
 /* ---- What an end says, and how it reaches the other ---- */
 
-/* A stream is listened to all the same: to close it before its end would reset it, and what the
- * other end had said last might be lost on its way. */
+/* What the end says cannot be sent on. A stream is listened to all the same: to close it before its
+ * end would reset it, and what the other end had said last might be lost on its way. */
 static void lose_listener(struct end *end)
 {
     end->is_unheard = true;
@@ -99,14 +105,17 @@ static void listen_to(struct end *end)
         return; /* one that we sent has not arrived; the next may */
     } else if (got != NET_TIMEOUT) {
         end->is_silent = true;
-        if (got != NET_EOF || end->is_datagrams) {
-            lose_listener(end->other); /* broken, or a peer who was silent for `idle`: it is gone */
+        if (got != NET_EOF || end->is_datagrams) { /* or a peer who was silent for `idle` */
+            end->is_broken = !end->is_datagrams;
+            lose_listener(end->other);
+            end->other->is_silent = end->other->is_silent || end->is_broken;
             end->call->is_over = !end->other->is_open;
         }
     }
 }
 
-/* Pass on what there is; and the end, after all that was said. Datagrams have none to pass on. */
+/* Pass on what there is; and the end, after all that was said. Datagrams have none to pass on. Nor
+ * has who was cut off: the other end learns that by a reset, see hang_up(). */
 static void pass_on(struct end *end)
 {
     struct end *to = end->other;
@@ -128,7 +137,7 @@ static void pass_on(struct end *end)
     }
     if (end->is_silent && !end->is_waiting && !end->is_done && to->is_open) {
         end->is_done = true;
-        if (!to->is_datagrams) {
+        if (!to->is_datagrams && !end->is_broken) {
             net_shutdown(to->socket);
         }
     }
@@ -136,15 +145,45 @@ static void pass_on(struct end *end)
 
 /* ---- A call: its dial, its deadlines, its end ---- */
 
+/* Who hears a stream and was not told its end must not take a part for the whole. */
+static bool is_cut_off(const struct end *end)
+{
+    const struct end *from = end->other;
+    bool is_endless = from->is_datagrams && from->is_open;
+
+    return end->is_open && !end->is_datagrams && !is_endless && (!from->is_done || from->is_broken);
+}
+
+/* Over unix a reset can be said only while something of the peer's is unread. */
+static void close_end(struct end *end)
+{
+    if (is_cut_off(end)) {
+        net_set(end->socket, "reset", "on");
+    }
+    if (net_close(end->socket, NET_NOW) != 0) { /* this takes it out of the poller, too */
+        complain(end->call->name, net_error_text());
+    }
+}
+
 static void hang_up(struct call *call)
 {
     *call->link = call->next;
     if (call->next != NULL) {
         call->next->link = call->link;
     }
-    net_close(call->caller.socket, NET_NOW); /* this takes them out of the poller, too */
-    net_close(call->target.socket, NET_NOW);
+    close_end(&call->caller);
+    close_end(&call->target);
     free(call);
+}
+
+/* A reset overtakes what the system has not delivered yet, so that has to arrive first. Sockets
+ * without a descriptor deliver at once. */
+static bool is_delivering(struct end *end)
+{
+    int fd = is_cut_off(end) ? net_fd(end->socket) : -1;
+    int left = 0;
+
+    return fd >= 0 && ioctl(fd, TIOCOUTQ, &left) == 0 && left > 0;
 }
 
 /* Without descriptors for a dial, those that callers would take are left to the dials. */
@@ -187,8 +226,16 @@ static void end_dial(struct call *call)
     }
 }
 
+static bool is_done(const struct call *call)
+{
+    return call->caller.is_done && call->target.is_done;
+}
+
 static void expired(struct call *call)
 {
+    if (is_done(call) && net_after(0) < call->end_deadline) {
+        return; /* settle() looks again */
+    }
     if (call->target.socket == NULL && net_after(0) < call->dial_deadline) {
         dial(call);
         return;
@@ -228,8 +275,13 @@ static void settle(struct call *call)
     if (call->deadline == NET_FOREVER && (is_leaving(&call->caller) || is_leaving(&call->target))) {
         call->deadline = net_after(patience_ms);
     }
-    if (call->is_over || (call->caller.is_done && call->target.is_done) ||
-        !watch(&call->caller, call->deadline) || !watch(&call->target, NET_FOREVER)) {
+    if (!call->is_over && is_done(call)) {
+        call->end_deadline = call->end_deadline == 0 ? net_after(patience_ms) : call->end_deadline;
+        call->deadline = net_after(LOOK_MS);
+        call->is_over = !is_delivering(&call->caller) && !is_delivering(&call->target);
+    }
+    if (call->is_over || !watch(&call->caller, call->deadline) ||
+        !watch(&call->target, NET_FOREVER)) {
         hang_up(call);
     }
 }

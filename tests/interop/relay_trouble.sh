@@ -1,6 +1,7 @@
 #!/bin/sh
 # The example `relay` where calls break: resets at every state, and more callers than there are
-# descriptors. What was said before arrives, nothing is left behind, and nothing spins.
+# descriptors. What was said before arrives, a reset on one side is one on the other, nothing is left
+# behind, and nothing spins.
 set -eu
 
 # shellcheck source=tests/support/relay.sh
@@ -26,16 +27,73 @@ broken() {
 
 resets() {
     broken "the caller resets at once" "reset" "gone"
-    broken "the caller resets when all is said" "send:9 recv:9 reset" "recv:9 send:9 gone"
-    broken "the caller resets and leaves much unread" "recv:9 reset" "offer:90000000 gone"
+    broken "the caller resets when all is said" "send:9 recv:9 reset" "recv:9 send:9 cut"
+    broken "the caller resets and leaves much unread" "recv:9 reset" "offer:90000000 cut"
     broken "the caller resets after he has finished" "send:9 shut recv:9 reset" "recv:9 end send:9"
-    broken "the caller resets a target that has finished" "end send:9 reset" "shut recv:9 gone"
-    broken "the target resets at once" "gone" "reset"
-    broken "the target answers and resets" "send:9 recv:9000 gone" "recv:9 send:9000 reset"
-    broken "the caller resets a target that does not stop" "recv:9 reset" "offer:99000000000 gone"
-    broken "the target resets after it has finished" "end gone" "shut reset"
-    broken "the target resets a caller who has finished" "shut gone" "end reset"
-    ok "resets at every state leave nothing behind"
+    broken "the caller resets a target that has finished" "end send:9 reset" "shut recv:9 cut"
+    broken "the target resets at once" "cut" "reset"
+    broken "the target answers and resets" "send:9 recv:9000 cut" "recv:9 send:9000 reset"
+    broken "the caller resets a target that does not stop" "recv:9 reset" "offer:99000000000 cut"
+    broken "the target resets after it has finished" "gone" "shut reset"
+    broken "the target resets a caller who has finished" "shut cut" "end reset"
+    ok "resets at every state pass through, and leave nothing behind"
+}
+
+# What the target had sent before it broke off has arrived, and then comes the reset: also to a caller
+# for whom much of it waits in the system, which a reset would overtake.
+cut_transfer() {
+    scene="a transfer that is cut off"
+    start_listening target "$peer" listen recv:1 "send:$1" arrived reset
+    target=$started
+    start_relay tcp://127.0.0.1:0 "$address" 20
+    start caller "$peer" "$port" send:1 "until:$work/read" cut
+    [ "$1" -gt 1000000 ] || until_true has_ended "$target" # the relay has it all
+    : >"$work/read"
+    ended_well "$started" "$target"
+    rm "$work/read"
+    grep -qx "heard $1" "$work/caller.out" || fail "of $1 bytes $(cat "$work/caller.out")"
+    open_are 0
+    stop_relay
+    ok "$1 bytes that were cut off arrive, and not as a whole"
+}
+
+# Nobody reads what was said before the reset: patience has its end.
+cut_for_nobody() {
+    scene="a reset, and nobody reads what came before"
+    start_listening target "$peer" listen recv:1 send:300000 arrived reset
+    target=$started
+    start_relay tcp://127.0.0.1:0 "$address" 1
+    start caller "$peer" "$port" send:1 "until:$work/late" cut
+    ended_well "$target"
+    open_are 0
+    : >"$work/late"
+    ended_well "$started"
+    rm "$work/late"
+    ! grep -qx "heard 300000" "$work/caller.out" || fail "all has arrived: nothing is shown"
+    stop_relay
+    ok "a caller who does not read is cut off in time"
+}
+
+# The end of the relay's own patience, and a target that is not there, are no ends either.
+cut_by_the_relay() {
+    scene="SIGTERM, and no more patience"
+    start_listening target "$peer" listen send:9 cut
+    target=$started
+    start_relay tcp://127.0.0.1:0 "$address" 1
+    start caller "$peer" "$port" recv:9 say:here cut
+    said caller here
+    kill "$relay"
+    ended_well "$relay" "$started" "$target"
+
+    scene="a target that refuses"
+    start_listening target "$bin/echo_server" tcp://127.0.0.1:0
+    stop "$started"
+    start_relay tcp://127.0.0.1:0 "$address" 1
+    start caller "$peer" "$port" cut
+    ended_well "$started"
+    open_are 0
+    stop_relay
+    ok "whom the relay cuts off is reset"
 }
 
 # A server that has its reasons answers before all is said, and hangs up so that it resets: the relay
@@ -45,7 +103,7 @@ early_answer() {
     start_listening target "$peer" listen "until:$work/stopped" send:300000 arrived reset
     target=$started
     start_relay tcp://127.0.0.1:0 "$address?rcvbuf=1MiB" 2
-    start caller "$peer" "$port" offer:90000000 "until:$work/answered" recv:300000 gone
+    start caller "$peer" "$port" offer:90000000 "until:$work/answered" recv:300000 cut
     said caller taken
     kill -STOP "$relay"
     : >"$work/stopped"
@@ -108,5 +166,10 @@ few_descriptors() {
 }
 
 resets
+cut_transfer 9
+cut_transfer 300000
+cut_transfer 20000000
+cut_for_nobody
+cut_by_the_relay
 early_answer
 few_descriptors

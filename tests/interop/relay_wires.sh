@@ -192,6 +192,60 @@ datagrams_stay() {
     ok "datagrams stay as they are, also empty and large ones"
 }
 
+# ---- Resets ----
+
+# The kernel says a reset over unix while something of the peer's is unread, and has no way otherwise:
+# then the peer sees an end, and the relay says so.
+resets() {
+    scene="a reset passes to unix"
+    head -c 16777216 /dev/zero >"$work/much"
+    start_listening target "$peer" listen "until:$work/go" reset
+    target=$started
+    start_relay "unix://$work/front" "$address" 600
+    # shellcheck disable=SC2016 # it is the other shell that expands it
+    start caller sh -c 'exec "$@" <"$0"' "$work/much" "$bin/netcat" "unix://$work/front"
+    caller=$started
+    is_stuck() { # as much is on its way as the system and the relay take
+        counters
+        cmp -s "$work/counters" "$work/before" && return 0
+        cp "$work/counters" "$work/before"
+        false
+    }
+    until_true counted ' open: [1-9]' 1
+    until_true is_stuck
+    : >"$work/go"
+    ended "$caller"
+    [ $status -eq 1 ] || fail "$scene: the caller ends with $status"
+    grep -q '^netcat: .*: reset' "$work/caller.err" || fail "$scene: $(cat "$work/caller.err")"
+    ended_well "$target"
+    ! grep -q "unix://.*not supported" "$work/relay.err" || fail "$scene: $(cat "$work/relay.err")"
+    open_are 0
+
+    stop_relay
+    rm "$work/go" "$work/much" "$work/before"
+
+    scene="a reset that unix cannot say"
+    start_listening target "$peer" listen "until:$work/go" reset
+    target=$started
+    start_relay "unix://$work/front" "$address" 600
+    rm -f "$work/mouth"
+    mkfifo "$work/mouth"
+    exec 3<>"$work/mouth"
+    # shellcheck disable=SC2016 # it is the other shell that expands it
+    start caller sh -c 'exec "$@" <"$0" 3>&-' "$work/mouth" "$bin/netcat" "unix://$work/front"
+    caller=$started
+    open_are 1
+    : >"$work/go"
+    ended_well "$target"
+    open_are 0
+    grep -q "close .*: not supported" "$work/relay.err" || fail "$scene, and it does not say so"
+    exec 3>&-
+    ended_well "$caller"
+    stop_relay
+    rm "$work/go" "$work/mouth"
+    ok "a reset passes to unix while it can, and is told where it cannot"
+}
+
 # ---- Real use ----
 
 # logger(1) has no name. What it says is passed on, what would be the answer is lost, and nobody
@@ -308,6 +362,7 @@ theirs unixgram
 half_closes
 transfer
 datagrams_stay
+resets
 log
 redis
 nobody

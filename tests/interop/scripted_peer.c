@@ -9,6 +9,7 @@
  *     echo drink      say all back, or swallow it, to the end; print how many
  *     shut            end of what we send
  *     end gone        expect the end; or that the connection is over, be it by a reset
+ *     cut             swallow what comes, and expect a reset
  *     say:WORD        prints it
  *     until:FILE      waits for a file to be there
  *     reset           ends with a reset; after the last step it ends with a close
@@ -41,6 +42,7 @@ enum {
 static int fd = -1;
 static long long sent; /* where the patterns go on */
 static long long heard;
+static int was_reset; /* the system tells it once */
 
 static void die(const char *step, const char *why)
 {
@@ -135,7 +137,8 @@ static void offer(const char *step, long long count)
         sent += n > 0 ? n : 0;
         count -= n > 0 ? n : 0;
     }
-    if (n < 0 && errno != EAGAIN && errno != EPIPE && errno != ECONNRESET) {
+    was_reset = n < 0 && (errno == EPIPE || errno == ECONNRESET);
+    if (n < 0 && errno != EAGAIN && !was_reset) {
         die_of_errno(step);
     }
     printf("taken %lld\n", sent - before);
@@ -156,6 +159,25 @@ static void swallow(const char *step, int says_back, int may_break)
         }
     }
     if (n < 0 && (!may_break || errno == EAGAIN)) {
+        die_of_errno(step);
+    }
+    printf("heard %lld\n", heard - before);
+}
+
+static void expect_reset(const char *step)
+{
+    long long before = heard;
+    char chunk[CHUNK];
+    ssize_t n = 1;
+
+    while (n > 0) {
+        n = recv(fd, chunk, sizeof chunk, 0);
+        heard += n > 0 ? n : 0;
+    }
+    if (n == 0 && !was_reset) {
+        die(step, "the end, as if all had come");
+    }
+    if (n < 0 && errno != ECONNRESET && errno != EPIPE) {
         die_of_errno(step);
     }
     printf("heard %lld\n", heard - before);
@@ -217,6 +239,8 @@ static void take(const char *step)
         offer(step, count);
     } else if (IS("echo") || IS("drink") || IS("gone")) {
         swallow(step, step[0] == 'e', step[0] == 'g');
+    } else if (IS("cut")) {
+        expect_reset(step);
     } else if (IS("arrived")) {
         wait_for_arrival(step);
     } else if (IS("shut")) {
