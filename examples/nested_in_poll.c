@@ -15,41 +15,29 @@
 
 enum { CALLERS = 100, EVENTS = 16, TEXT_SIZE = 2048 };
 
-static net_poller *poller;
-static net_socket *callers[CALLERS]; /* NULL: nobody in this place */
+static net_poller *poller; /* it knows all callers, so nobody else has to */
+static net_socket *listener;
 
-static void pick_up(net_socket *listener)
+static void pick_up(void)
 {
     net_socket *call = net_accept(listener, NET_NOW);
-    net_socket **place = callers;
 
-    while (place < callers + CALLERS && *place != NULL) {
-        place++;
-    }
-    if (call == NULL || place == callers + CALLERS ||
-        net_poller_watch(poller, call, NET_READABLE, place, NET_FOREVER) < 0) {
+    if (call == NULL || net_poller_list(poller, NULL, 0) > CALLERS ||
+        net_poller_watch(poller, call, NET_READABLE, NULL, NET_FOREVER) < 0) {
         net_close(call, NET_NOW); /* NULL does no harm */
-        return;
     }
-    *place = call;
 }
 
-static void hang_up(net_socket **place)
-{
-    net_close(*place, NET_NOW); /* the poller forgets the socket by itself */
-    *place = NULL;
-}
-
-static void hear(net_socket **place)
+static void hear(net_socket *call)
 {
     char text[TEXT_SIZE];
-    ssize_t size = net_recv(*place, text, sizeof text, NET_NOW);
+    ssize_t size = net_recv(call, text, sizeof text, NET_NOW);
 
     if (size >= 0) {
         fwrite(text, 1, (size_t)size, stdout);
         fflush(stdout);
     } else if (size != NET_TIMEOUT) {
-        hang_up(place);
+        net_close(call, NET_NOW); /* the poller forgets the socket by itself */
     }
 }
 
@@ -61,10 +49,10 @@ static void answer_the_network(void)
     int count = net_poller_wait(poller, events, EVENTS, NET_NOW);
 
     for (int i = 0; i < count; i++) {
-        if (events[i].user == NULL) {
-            pick_up(events[i].socket); /* only the listener is watched without a place */
+        if (events[i].socket == listener) {
+            pick_up();
         } else {
-            hear(events[i].user); /* which closes no other socket that these events may name */
+            hear(events[i].socket); /* which closes no other socket that these events may name */
         }
     }
 }
@@ -72,10 +60,24 @@ static void answer_the_network(void)
 /* The loop waits for nobody: who does not take what we say is hung up on. */
 static void tell_all(const char *text, size_t size)
 {
-    for (net_socket **place = callers; place < callers + CALLERS; place++) {
-        if (*place != NULL && (size_t)net_send(*place, text, size, NET_NOW) != size) {
-            hang_up(place);
+    net_event watched[CALLERS + 1];
+    int count = net_poller_list(poller, watched, CALLERS + 1);
+
+    for (int i = 0; i < count; i++) {
+        net_socket *call = watched[i].socket;
+        if (call != listener && (size_t)net_send(call, text, size, NET_NOW) != size) {
+            net_close(call, NET_NOW);
         }
+    }
+}
+
+static void hang_up_on_all(void)
+{
+    net_event watched[CALLERS + 1];
+    int count = net_poller_list(poller, watched, CALLERS + 1);
+
+    for (int i = 0; i < count; i++) {
+        net_close(watched[i].socket, NET_NOW);
     }
 }
 
@@ -101,9 +103,9 @@ static void run_the_loop(int network)
 
 int main(int argc, char **argv)
 {
-    net_socket *listener = net_listen(argc > 1 ? argv[1] : "tcp://127.0.0.1:7000");
     char local[128];
 
+    listener = net_listen(argc > 1 ? argv[1] : "tcp://127.0.0.1:7000");
     poller = listener != NULL ? net_poller_open() : NULL;
     int network = poller != NULL ? net_poller_fd(poller) : -1;
 
@@ -115,10 +117,7 @@ int main(int argc, char **argv)
     printf("listening on %s\n", local);
     fflush(stdout);
     run_the_loop(network);
-    for (int i = 0; i < CALLERS; i++) {
-        net_close(callers[i], NET_NOW);
-    }
-    net_close(listener, NET_NOW);
+    hang_up_on_all(); /* and on the listener */
     net_poller_close(poller);
     return EXIT_SUCCESS;
 }
