@@ -2,7 +2,7 @@
  *
  *     chat_server                                    tcp and udp, port 7000 of this host
  *     chat_server -s 60 tcp://:7000 'udp://:7000?idle=60s&peers=1000'
- *     nc 127.0.0.1 7000                              and nc -u; /nick NAME and /quit are commands
+ *     nc 127.0.0.1 7000                              and nc -u, or chat; /nick NAME, /quit
  *
  * Over tcp a line is a message, over udp a datagram is one. No member holds up the others:
  *  - What a slow reader does not take waits in a queue of his own. When that is full he is told so

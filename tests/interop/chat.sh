@@ -14,7 +14,7 @@ fi
 
 # shellcheck source=tests/support/interop.sh
 . "$(dirname "$0")/../support/interop.sh"
-need mkfifo nc socat
+need mkfifo nc script socat
 # shellcheck source=tests/support/members.sh
 . "$(dirname "$0")/../support/members.sh"
 
@@ -104,6 +104,95 @@ conversation() { # HOST...
     fi
     away "$pid_milk"
     ok "everybody hears goodbye"
+}
+
+# ---- The example `chat` ----
+
+clients() {
+    rm -f "$work/in"/*
+    DOORS=2
+    open_room clients tcp://127.0.0.1:0 udp://127.0.0.1:0
+    DOORS=1
+    over_tcp=$(echo "$addresses" | sed -n 1p)
+    over_udp=$(echo "$addresses" | sed -n 2p)
+    member tea 3 "$bin/chat" "$over_tcp"
+    hears tea '* welcome; /nick NAME, /quit' '* guest-1 is here'
+    member milk 4 "$bin/chat" "$over_udp" # which says nothing yet
+    hears tea '* guest-2 is here'
+    hears milk '* welcome; /nick NAME, /quit'
+    say 3 '/nick tea\nthis is tea\n\nhalf a '
+    hears milk '* guest-1 is now tea' 'tea: this is tea'
+    say 4 'this is milk\n'
+    hears tea 'guest-2: this is milk'
+    say 3 'line\n'
+    hears milk 'tea: half a line'
+    head -c 3000 /dev/zero | tr '\0' x >&3
+    say 3 '\n' # in parts, for the server takes 1024 bytes
+    has_all() {
+        [ "$(grep '^tea: x*$' "$work/milk.out" | tr -dc x | wc -c)" -eq 3000 ]
+    }
+    until_true has_all
+    rests "$pid_tea"
+    rests "$pid_milk"
+    [ "$(find "/proc/$pid_tea/task" -mindepth 1 -maxdepth 1 | wc -l)" -eq 1 ] ||
+        fail "chat has threads"
+    ok "chat hears and says lines, over tcp and udp"
+
+    # A terminal, whose ^D is the end.
+    member typist 5 script -q -e -f -c "exec '$bin/chat' $over_tcp" /dev/null
+    hears tea '* guest-3 is here'
+    say 5 'typed by hand\n'
+    hears tea 'guest-3: typed by hand'
+    say 3 'to whoever types\n'
+    until_true grep -q 'tea: to whoever types' "$work/typist.out"
+    say 5 '\004'
+    ended "$pid_typist" 0
+    hears tea '* guest-3 said goodbye'
+    exec 5>&-
+    leaves 4 "$pid_milk"
+    hears milk '* you said goodbye'
+    say 3 'the last word'
+    leaves 3 "$pid_tea"
+    hears tea '* you said goodbye'
+    grep -q '^\* guest-2 said goodbye$' "$work/clients.out" || fail "who left over udp said nothing"
+    ok "chat leaves at the end of what is typed"
+
+    member late 6 "$bin/chat" "$over_tcp"
+    hears late '* welcome; /nick NAME, /quit'
+    close_room
+    hears late '* you stayed to the end'
+    ended "$pid_late" 0
+    exec 6>&-
+    status=0
+    "$bin/chat" "$over_tcp" </dev/null 2>"$work/refused.err" || status=$?
+    [ $status -eq 1 ] || fail "chat ends with $status where nobody is"
+    grep -q "^chat: connect $over_tcp: refused" "$work/refused.err" || fail "no good sentence"
+    ok "chat ends with the server"
+}
+
+# What others say is not obeyed by a terminal, and misleads no reader.
+foreign_text() {
+    printf '\033[31mred \302\233x \342\200\256gnorw \377 \300\257 \355\240\200 caf\303\251 \360\237\215\265\n' \
+        >"$work/in.txt"
+    expected='?[31mred ?x ?gnorw ? ?? ??? caf\303\251 \360\237\215\265\n'
+    mkfifo "$work/in/foreign"
+    start foreign socat -d -d "TCP4-LISTEN:0,bind=127.0.0.1" STDIO
+    foreign=$started
+    exec 3>"$work/in/foreign"
+    until_true grep -q 'listening on' "$work/foreign.err"
+    member client 4 "$bin/chat" \
+        "tcp://127.0.0.1:$(sed -n 's/.* listening on .*:\([0-9]*\)$/\1/p' "$work/foreign.err")"
+    cat "$work/in.txt" >&3
+    # shellcheck disable=SC2059 # it is a format
+    printf "$expected" >"$work/expected"
+    is_shown() {
+        cmp -s "$work/expected" "$work/client.out"
+    }
+    until_true is_shown
+    leaves 4 "$pid_client"
+    exec 3>&-
+    ended "$foreign" 0
+    ok "chat shows foreign text without what leads astray"
 }
 
 # ---- Who reads too slowly ----
@@ -296,6 +385,8 @@ hosts=127.0.0.1
 ! grep -q '^0\{31\}1 ' /proc/net/if_inet6 2>/dev/null || hosts='127.0.0.1 [::1]'
 # shellcheck disable=SC2086 # they are words
 conversation $hosts
+clients
+foreign_text
 slow_readers
 bad_manners
 full_room

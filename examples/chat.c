@@ -1,0 +1,223 @@
+/* chat [ADDRESS] - what you type others hear, and what they say you read: for chat_server.
+ *
+ *     chat                          tcp://127.0.0.1:7000
+ *     chat udp://127.0.0.1:7000     the same room; a line is a datagram here
+ *     chat unix:///run/chat         any wire of chat_server's
+ *
+ * The lines of a terminal and those of the server are received alike: fd://0 makes a socket of
+ * standard input, and one poller waits for both. ^D leaves. What comes from others is foreign text:
+ * it is shown without whatever could lead a terminal or a reader astray. */
+#include <netfacade.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    LINE_SIZE = 1024,  /* the longest message that chat_server takes, with its end */
+    HEARD_SIZE = 4096, /* a message with whose it is; one that is longer is shown in parts */
+    GOODBYE_MS = 5000, /* how long the server may take to say goodbye; datagrams have no end, */
+    QUIET_MS = 1000    /* so there it is over when nothing has come for so long */
+};
+
+static net_poller *poller;
+static net_socket *input; /* standard input; NULL after its end */
+static net_socket *call;
+static bool datagrams;
+static bool over;
+static int status = EXIT_SUCCESS;
+static char line[LINE_SIZE]; /* what was typed, */
+static size_t size;          /* so much of it, */
+static size_t said;          /* of which the server has taken this */
+static net_deadline leave_by = NET_FOREVER;
+
+static void fail(void)
+{
+    fprintf(stderr, "chat: %s\n", net_error_text());
+    status = EXIT_FAILURE;
+    over = true;
+}
+
+/* ---- What others say ---- */
+
+/* The bytes of the character that `text` begins with, or 0 if it is not UTF-8 as RFC 3629 has it.
+ */
+static size_t decode(const unsigned char *text, size_t left, uint32_t *character)
+{
+    static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000}; /* that needs so many bytes */
+    size_t bytes = text[0] < 0x80 ? 1 : text[0] < 0xe0 ? 2 : text[0] < 0xf0 ? 3 : 4;
+
+    *character = bytes == 1 ? text[0] : text[0] & (0xffU >> (bytes + 1));
+    if (bytes > left || (text[0] & 0xc0) == 0x80 || text[0] > 0xf4) {
+        return 0;
+    }
+    for (size_t i = 1; i < bytes; i++) {
+        if ((text[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+        *character = *character << 6 | (text[i] & 0x3fU);
+    }
+    bool is_surrogate = *character >= 0xd800 && *character < 0xe000;
+    return *character < smallest[bytes] || *character > 0x10ffff || is_surrogate ? 0 : bytes;
+}
+
+/* No control, which a terminal obeys, and no mark that reorders or breaks a line. */
+static bool is_harmless(uint32_t character)
+{
+    return character >= 0x20 && (character < 0x7f || character > 0x9f) && character != 0x61c &&
+           character != 0x200e && character != 0x200f &&
+           (character < 0x2028 || character > 0x202e) && (character < 0x2066 || character > 0x2069);
+}
+
+static void show(const char *text, size_t left)
+{
+    while (left > 0) {
+        uint32_t character;
+        size_t bytes = decode((const unsigned char *)text, left, &character);
+        bool is_shown = bytes > 0 && is_harmless(character);
+
+        fwrite(is_shown ? text : "?", 1, is_shown ? bytes : 1, stdout);
+        bytes = bytes > 0 ? bytes : 1;
+        text += bytes;
+        left -= bytes;
+    }
+    putchar('\n');
+}
+
+/* A line of a stream, without its end. One that is too long comes in parts, as receives have it. */
+static ssize_t hear_line(net_socket *from, char *text, size_t room)
+{
+    ssize_t got = net_recv_until(from, text, room, '\n', NET_NOW);
+
+    if (got == NET_TOOBIG) {
+        got = net_recv(from, text, room, NET_NOW);
+    }
+    return got > 0 && text[got - 1] == '\n' ? got - 1 : got;
+}
+
+static void hear(void)
+{
+    static char text[HEARD_SIZE];
+    ssize_t got =
+        datagrams ? net_recv(call, text, sizeof text, NET_NOW) : hear_line(call, text, sizeof text);
+
+    if (got >= 0) {
+        size_t length = (size_t)got;
+        if (datagrams && length > 0 && text[length - 1] == '\n') {
+            length--;
+        }
+        show(text, length);
+        if (datagrams && leave_by != NET_FOREVER) {
+            leave_by = net_after(QUIET_MS);
+        }
+    } else if (got == NET_EOF) {
+        over = true; /* the server has hung up; its last words said why */
+    } else if (got != NET_TIMEOUT && got != NET_TOOBIG) {
+        fail();
+    }
+}
+
+/* ---- What you say ---- */
+
+/* As much of the line as the server takes now; the rest waits for the poller's NET_WRITABLE. */
+static void say(void)
+{
+    ssize_t sent = net_send(call, line + said, size - said, NET_NOW);
+
+    if (sent >= 0) {
+        said = datagrams ? size : said + (size_t)sent;
+    } else if (sent != NET_TIMEOUT && datagrams) {
+        fail();
+    } else if (sent != NET_TIMEOUT) {
+        said = size; /* broken: the receive tells so, after what the server has said before */
+    }
+}
+
+/* The next line that was typed. Its end is a goodbye, which the server answers. */
+static void read_input(void)
+{
+    static const char goodbye[] = "/quit";
+    ssize_t got = hear_line(input, line, sizeof line - 1);
+
+    if (got == NET_TIMEOUT) {
+        return;
+    }
+    if (got < 0) {
+        if (got != NET_EOF) {
+            fail();
+        }
+        net_close(input, NET_NOW); /* takes it out of the poller, too */
+        input = NULL;
+        memcpy(line, goodbye, sizeof goodbye);
+        got = (ssize_t)strlen(goodbye);
+        leave_by = net_after(datagrams ? QUIET_MS : GOODBYE_MS);
+    }
+    size = (size_t)got;
+    line[size] = '\n';
+    size++;
+    said = 0;
+    say();
+}
+
+/* ---- Both ---- */
+
+static bool watch(void)
+{
+    bool is_waiting = said < size;
+
+    return net_poller_watch(poller, call, NET_READABLE | (is_waiting ? NET_WRITABLE : 0), NULL,
+                            leave_by) == 0 &&
+           (input == NULL ||
+            net_poller_watch(poller, input, is_waiting ? 0 : NET_READABLE, NULL, NET_FOREVER) == 0);
+}
+
+static void talk(void)
+{
+    net_event event;
+
+    if (datagrams) {
+        net_send(call, "", 0, NET_NOW); /* the server learns that we are here */
+    }
+    while (!over) {
+        if (!watch() || net_poller_wait(poller, &event, 1, NET_FOREVER) < 0) {
+            fail();
+        } else if (event.socket == input) {
+            read_input();
+        } else if ((event.ready & NET_EXPIRED) != 0) {
+            over = true;
+        } else {
+            if ((event.ready & NET_READABLE) != 0) {
+                hear();
+            }
+            if ((event.ready & NET_WRITABLE) != 0) {
+                say();
+            }
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 2 || (argc == 2 && argv[1][0] == '-')) {
+        fputs("usage: chat [ADDRESS]\n", stderr);
+        return 2;
+    }
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    input = net_connect("fd://0", NET_NOW);
+    poller = input != NULL ? net_poller_open() : NULL;
+    if (poller != NULL) {
+        call = net_connect(argc == 2 ? argv[1] : "tcp://127.0.0.1:7000", NET_FOREVER);
+    }
+    if (call == NULL) {
+        fail();
+        return status;
+    }
+    datagrams = net_get(call, "queue", NULL, 0) >= 0; /* an option of datagrams only */
+    talk();
+    net_close(call, NET_NOW);
+    net_close(input, NET_NOW);
+    net_poller_close(poller);
+    return status;
+}
