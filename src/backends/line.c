@@ -144,6 +144,17 @@ static int get_source(struct nf_line *line, struct nf_value *value)
     return line->has_source ? nf_socket_local(line->fd, &value->addr, NULL) : 0;
 }
 
+/* The kernel of a unix socket has no such option: see nf_stream_close. */
+static int set_reset(struct nf_line *line, bool resets)
+{
+    int code = line->is_local ? 0 : nf_sockopt_set(line->fd, NF_SO_RESET, resets);
+
+    if (code == 0) {
+        line->resets = (resets ? nf_line_process() : 0u) & 0x1fu;
+    }
+    return code;
+}
+
 /* Undo what we asked of the descriptor for ourselves. An adopted one was told no timeouts. */
 static int release(struct nf_line *line, struct nf_value *value)
 {
@@ -161,23 +172,15 @@ static int release(struct nf_line *line, struct nf_value *value)
         code = nf_sockopt_set(line->fd, NF_SO_URGENT, 0);
         line->is_inline = false;
     }
+    if (line->resets != 0 && code == 0) {
+        code = set_reset(line, false);
+    }
     if (line->is_adopted && code == 0) {
         code = nf_descriptor_give_back(line->fd, false, line->was_inherited);
     }
     if (code == 0) {
         value->number = line->fd;
         line->fd = -1;
-    }
-    return code;
-}
-
-/* The kernel of a unix socket has no such option: see nf_stream_close. */
-static int set_reset(struct nf_line *line, bool resets)
-{
-    int code = line->is_local ? 0 : nf_sockopt_set(line->fd, NF_SO_RESET, resets);
-
-    if (code == 0) {
-        line->resets = resets;
     }
     return code;
 }
@@ -199,7 +202,7 @@ int nf_line_property(net_socket *socket, enum nf_word word, struct nf_value *val
         if (write) {
             return set_reset(line, value->number != 0);
         }
-        value->number = line->resets;
+        value->number = line->resets != 0;
         return 0;
     case NF_SOURCE:
         return get_source(line, value);

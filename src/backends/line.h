@@ -14,6 +14,7 @@
 
 #include "backends/backend.h"
 #include "backends/counter.h"
+#include "os/process.h"
 #include "os/sockopt.h"
 #include "os/transfer.h"
 #include "wait/turn.h"
@@ -56,11 +57,13 @@ struct nf_line {
     bool is_local : 1;      /* a unix socket: poll calls any end of it a hang-up */
     bool is_adopted : 1;    /* other processes may have the descriptor, too */
     bool is_inline : 1;     /* urgent bytes of a unix socket stay in their place */
-    bool resets : 1;        /* its close is to be a reset */
     bool was_inherited : 1; /* an adopted descriptor stayed open at an exec */
     uint8_t family : 3;     /* of tcp: as the listener or the address had it */
+    uint8_t resets : 5;     /* whose close is to be a reset, as nf_line_process; 0: nobody's */
     int backlog;            /* of tcp: as the listener or the address had it */
 };
+
+enum { NF_LINE_PROCESSES = 31 }; /* that a line tells apart: as many as five bits can */
 
 _Static_assert(sizeof(struct nf_line) <= 120, "a line and what malloc adds are 128 bytes");
 
@@ -83,6 +86,12 @@ static inline bool nf_lane_is_clear(struct nf_line *line, struct nf_lane *lane)
         return false;
     }
     return true;
+}
+
+/* This process as one of 31, and never 0. */
+static inline uint8_t nf_line_process(void)
+{
+    return (uint8_t)(nf_process() % NF_LINE_PROCESSES + 1);
 }
 
 /* The long way: 0 and the turn is ours, or NET_CANCELED, what the lane remembers, NET_TIMEOUT. */

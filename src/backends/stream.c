@@ -333,11 +333,15 @@ static int drain(struct nf_line *line, net_deadline deadline)
     }
 }
 
-/* Between unix sockets the system makes an end a reset where something was not read, and knows no
- * other way. */
-static int check_reset(const struct nf_line *line)
+/* At once, though a child of ours may have the descriptor, too. Between unix sockets the system
+ * makes an end a reset where something was not read, and knows no other way. */
+static int break_off(const struct nf_line *line)
 {
-    return !line->is_local || nf_socket_has_unread(line->fd)
+    if (!line->is_local) {
+        nf_socket_abort(line->fd);
+        return 0;
+    }
+    return nf_socket_has_unread(line->fd)
                ? 0
                : nf_fail_because(NET_UNSUPPORTED,
                                  "the peer sees an end: the system resets a unix stream only "
@@ -349,8 +353,8 @@ int nf_stream_close(net_socket *socket, net_deadline deadline)
     struct nf_line *line = (struct nf_line *)socket;
     int code = 0;
 
-    if (line->resets) {
-        code = check_reset(line);
+    if (line->resets == nf_line_process()) {
+        code = break_off(line);
     } else if (deadline != NET_NOW && !nf_is_canceled(socket)) {
         code = drain(line, deadline);
     }
