@@ -199,12 +199,15 @@ int net_release(net_socket *socket)
     int code = nf_check_release(socket);
 
     if (code == 0) {
+        code = nf_backend_of(socket)->property(socket, NF_RELEASE, &value, false);
+    }
+    if (code == 0) {
+        nf_poller_forget(socket); /* a thread that waits may be looking at the descriptor */
         code = nf_backend_of(socket)->property(socket, NF_RELEASE, &value, true);
     }
     if (code < 0) {
         return nf_failed(code, "release", socket);
     }
-    nf_poller_forget(socket);
     nf_backend_of(socket)->close(socket, NET_NOW);
     nf_socket_free(socket);
     return (int)value.number;

@@ -207,7 +207,7 @@ static int dialing_property(net_socket *socket, enum nf_word word, struct nf_val
     const nf_words of_descriptors = NF_WORD(NF_LOCAL) | NF_WORD(NF_PEER) | NF_WORD(NF_PORT) |
                                     NF_WORD(NF_RTT) | NF_WORD(NF_RETRANSMITS) | NF_WORD(NF_MTU) |
                                     NF_WORD(NF_CONGESTION);
-    bool needs_descriptor = write || (of_descriptors & NF_WORD(word)) != 0;
+    bool needs_descriptor = write || word == NF_RELEASE || (of_descriptors & NF_WORD(word)) != 0;
     int code = nf_is_canceled(socket)
                    ? nf_fail_because(NET_TIMEOUT, "cancelled while it was still dialing")
                    : decide(socket, NET_NOW);

@@ -197,7 +197,7 @@ int nf_line_property(net_socket *socket, enum nf_word word, struct nf_value *val
         nf_socket_abort(line->fd);
         return 0;
     case NF_RELEASE:
-        return release(line, value);
+        return write ? release(line, value) : 0;
     case NF_RESET:
         if (write) {
             return set_reset(line, value->number != 0);

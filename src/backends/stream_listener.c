@@ -184,7 +184,7 @@ int nf_stream_listener_property(net_socket *socket, enum nf_word word, struct nf
         value->number = self->backlog;
         return 0;
     case NF_RELEASE:
-        return release(self, value);
+        return write ? release(self, value) : 0;
     case NF_FAMILY:
         value->number = self->family;
         return 0;

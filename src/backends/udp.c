@@ -253,16 +253,16 @@ int nf_udp_close(net_socket *socket, net_deadline deadline)
 }
 
 /* What was received ahead would be lost, and so would a failure that is told once. */
-static int release(struct nf_udp_line *self, struct nf_value *value)
+static int release(struct nf_udp_line *self, struct nf_value *value, bool write)
 {
     if (nf_burst_is_waiting(&self->burst) || nf_datagram_has_kept(&self->kept_in) ||
         nf_datagram_has_kept(&self->kept_out)) {
         return nf_fail_because(NET_MISUSE, "datagrams wait in the socket: receive them first");
     }
-    if (self->burst.has_trains) {
+    if (write && self->burst.has_trains && !self->line.is_adopted) {
         nf_sockopt_set(self->line.fd, NF_SO_GRO, 0);
     }
-    return nf_line_property(&self->line.head, NF_RELEASE, value, true);
+    return nf_line_property(&self->line.head, NF_RELEASE, value, write);
 }
 
 int nf_udp_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write)
@@ -280,7 +280,7 @@ int nf_udp_property(net_socket *socket, enum nf_word word, struct nf_value *valu
         value->number = atomic_load_explicit(&self->truncated, memory_order_relaxed);
         return 0;
     case NF_RELEASE:
-        return release(self, value);
+        return release(self, value, write);
     case NF_ADMIT:
         return nf_fail_because(NET_MISUSE, "only a listener has peers to admit");
     case NF_PEERS:

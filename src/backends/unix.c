@@ -195,6 +195,17 @@ static int unix_listener_close(net_socket *socket, net_deadline deadline)
     return nf_stream_listener_close(socket, deadline);
 }
 
+/* Whoever has the descriptor has the file, too. */
+static int release(struct listener *self, struct nf_value *value, bool write)
+{
+    int code = nf_stream_listener_property(&self->stream.head, NF_RELEASE, value, write);
+
+    if (write && code == 0) {
+        self->file.unlink = false;
+    }
+    return code;
+}
+
 static int unix_listener_property(net_socket *socket, enum nf_word word, struct nf_value *value,
                                   bool write)
 {
@@ -212,8 +223,7 @@ static int unix_listener_property(net_socket *socket, enum nf_word word, struct 
     case NF_PEER_GID:
         return nf_fail_because(NET_MISUSE, "a listener has no peer");
     case NF_RELEASE:
-        self->file.unlink = false; /* whoever has the descriptor has the file, too */
-        return nf_stream_listener_property(socket, word, value, write);
+        return release(self, value, write);
     case NF_SNDBUF:
     case NF_RCVBUF:
         self->has_buffers = self->has_buffers || write;

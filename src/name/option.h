@@ -80,7 +80,8 @@ enum nf_word {
     NF_RESET,   /* as NF_ADMIT, of a stream: its close is to be a reset */
     NF_FD,      /* has no name and is in no set: net_fd asks for it */
     NF_ABORT,   /* nor has this: written, it breaks a stream as a reset does */
-    NF_RELEASE, /* nor this: written, the socket has no descriptor any more, and `value` has it */
+    NF_RELEASE, /* nor this: read, it says whether the socket can give its descriptor away; written,
+                   the socket has none any more, and `value` has it */
     NF_WORDS
 };
 
