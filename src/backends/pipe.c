@@ -11,7 +11,7 @@
 struct pipe_end {
     struct nf_line line;
     bool never_waits; /* a file or a device: a read returns at once, and no poll can wait for it */
-    bool has_ahead;
+    _Atomic bool has_ahead;
     char ahead; /* a byte that was looked at: nothing here can be looked at and left */
     char name[12];
 };
@@ -117,7 +117,12 @@ static ssize_t pipe_recv(net_socket *socket, void *buffer, size_t size, int unti
     if (n > 0 && until != NF_LOOK) {
         nf_count(&self->line.bytes_in, n);
     }
+    bool has_ahead = self->has_ahead;
+
     nf_lane_leave(&self->line.in);
+    if (has_ahead) { /* which no descriptor tells of */
+        nf_socket_ring(socket);
+    }
     return n;
 }
 

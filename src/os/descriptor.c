@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "os/descriptor.h"
 #include "os/cause.h"
+#include "os/ready.h"
 #include "os/sockaddr.h"
 
 #include <errno.h>
@@ -77,6 +78,18 @@ static enum nf_family family_of(int domain)
     return domain == AF_INET ? NF_IPV4 : domain == AF_INET6 ? NF_IPV6 : NF_UNIX;
 }
 
+/* A device may have no way to tell when it is ready: such a one always is. epoll_ctl(2), EPERM */
+static bool can_be_watched(int fd)
+{
+    struct nf_ready *ready = nf_ready_best->open();
+    bool can = ready != NULL && nf_ready_best->set(ready, fd, 0, NF_IN, NULL) == 0;
+
+    if (ready != NULL) {
+        nf_ready_best->close(ready);
+    }
+    return can;
+}
+
 /* Not a socket. A directory can be opened, but there is nothing to receive from it. */
 static int ask_file(int fd, int flags, struct nf_descriptor *what)
 {
@@ -91,7 +104,7 @@ static int ask_file(int fd, int flags, struct nf_descriptor *what)
     }
     what->is_file = true;
     what->never_waits = S_ISREG(status.st_mode) || S_ISBLK(status.st_mode) ||
-                        (S_ISCHR(status.st_mode) && !isatty(fd));
+                        (S_ISCHR(status.st_mode) && !can_be_watched(fd));
     return 0;
 }
 

@@ -63,6 +63,9 @@ ssize_t nf_transfer_read(int fd, void *buffer, size_t size)
 {
     ssize_t got = read(fd, buffer, size);
 
+    if (got < 0 && errno == EIO && isatty(fd)) {
+        return 0; /* how a terminal ends whose other side is gone */
+    }
     return got >= 0 ? got : nf_transfer_failure();
 }
 
