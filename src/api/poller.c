@@ -129,6 +129,14 @@ static bool only_deadline_changes(const struct nf_watch *watch, unsigned interes
            !watch->is_hot;
 }
 
+/* A forked child shares the system's set with its parent, and has a copy of the lock as it was. */
+static int check_owner(const struct net_poller *poller)
+{
+    return poller->process == nf_process()
+               ? 0
+               : nf_fail_because(NET_MISUSE, "the poller is of another process");
+}
+
 /* The lock held. What was watched before still is when this fails. */
 static int rewatch(struct net_poller *poller, struct nf_watch *watch, unsigned interest, void *user,
                    net_deadline deadline)
@@ -174,9 +182,6 @@ static int watch_locked(struct net_poller *poller, net_socket *socket, unsigned 
         }
         return 0;
     }
-    if (is_fresh && poller->process != nf_process()) {
-        return nf_fail_because(NET_MISUSE, "the poller is of another process");
-    }
     if (is_fresh) {
         watch = nf_watch_new(poller, socket);
     }
@@ -201,6 +206,9 @@ int net_poller_watch(net_poller *poller, net_socket *socket, unsigned interest, 
     }
     if (code == 0 && (interest & ~(unsigned)INTERESTS) != 0) {
         code = nf_fail_because(NET_MISUSE, "an interest of %u", interest);
+    }
+    if (code == 0) {
+        code = check_owner(poller);
     }
     if (code == 0) {
         nf_turn_take(&poller->lock, NET_FOREVER);
@@ -449,6 +457,9 @@ int net_poller_wait(net_poller *poller, net_event *events, int count, net_deadli
 {
     int n = nf_check_array(poller, events, count, deadline);
 
+    if (n == 0) {
+        n = check_owner(poller);
+    }
     if (n == 0 && !nf_turn_take(&poller->turn, deadline)) {
         n = nf_fail(NET_TIMEOUT);
     }
@@ -467,6 +478,9 @@ int net_poller_fd(net_poller *poller)
 {
     int fd = nf_check_call(poller, NET_NOW);
 
+    if (fd == 0) {
+        fd = check_owner(poller);
+    }
     if (fd == 0) {
         nf_turn_take(&poller->lock, NET_FOREVER);
         fd = poller->body->alarm(poller->ready, nf_timers_next(&poller->timers));
