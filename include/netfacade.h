@@ -371,7 +371,7 @@ int net_address(char *buffer, size_t size, const char *scheme, const char *host,
  * again; and it is no promise, for somebody may have been faster: call with NET_NOW. Sockets of
  * every kind may be in it together, and may be used by blocking calls as well. A socket is in at
  * most one poller; net_close takes it out, with those of its events that were not handed out.
- * A poller belongs to the process that opened it. The caller closes it.
+ * A poller belongs to the process that opened it: another can only close it. The caller closes it.
  *
  * NULL: NET_LIMIT, NET_SYSTEM. epoll(7) */
 NET_USE_RESULT net_poller *net_poller_open(void);

@@ -78,9 +78,11 @@ net_socket *net_accept(net_socket *listener, net_deadline deadline)
 ssize_t net_send(net_socket *socket, const void *data, size_t size, net_deadline deadline)
 {
     net_slice slice = {.data = data, .size = size};
-    ssize_t n = nf_data_is_good(socket, data, size, deadline)
-                    ? nf_backend_of(socket)->send(socket, &slice, 1, deadline)
-                    : nf_check_failed(socket, data, size, deadline);
+
+    if (!nf_data_is_good(socket, data, size, deadline)) { /* a large size may look like a code */
+        return nf_failed(nf_check_failed(socket, data, size, deadline), "send", socket);
+    }
+    ssize_t n = nf_backend_of(socket)->send(socket, &slice, 1, deadline);
 
     return n == (ssize_t)slice.size ? n : nf_fell_short(n, "send", socket);
 }
@@ -94,7 +96,7 @@ ssize_t net_send_vector(net_socket *socket, const net_slice *slices, int count,
     if (n == 0) {
         n = nf_backend_of(socket)->send(socket, slices, count, deadline);
     }
-    return n == (ssize_t)size ? n : nf_fell_short(n, "send", socket);
+    return n >= 0 && (size_t)n == size ? n : nf_fell_short(n, "send", socket);
 }
 
 ssize_t net_recv(net_socket *socket, void *buffer, size_t size, net_deadline deadline)
@@ -112,7 +114,7 @@ ssize_t net_recv_all(net_socket *socket, void *buffer, size_t size, net_deadline
                     ? nf_backend_of(socket)->recv(socket, buffer, size, NF_ALL, deadline)
                     : nf_check_failed(socket, buffer, size, deadline);
 
-    return n == (ssize_t)size ? n : nf_fell_short(n, "recv", socket);
+    return n >= 0 && (size_t)n == size ? n : nf_fell_short(n, "recv", socket);
 }
 
 ssize_t net_recv_until(net_socket *socket, void *buffer, size_t size, int delimiter,
@@ -137,7 +139,7 @@ int net_send_messages(net_socket *socket, const net_message *messages, int count
     if (n == 0) {
         n = nf_backend_of(socket)->send_messages(socket, messages, count, deadline);
     }
-    return n == count ? n : (int)nf_fell_short(n, "send", socket);
+    return n > 0 && n == count ? n : (int)nf_fell_short(n, "send", socket);
 }
 
 int net_recv_messages(net_socket *socket, net_message *messages, int count, net_deadline deadline)
