@@ -263,8 +263,9 @@ static void take_answer(struct net_poller *poller, const struct nf_readied *answ
     }
 }
 
-/* What a plain descriptor says goes straight to the caller, but where its watch is pending, so that
- * there is more to tell: all of it at once. How many events are filled in. */
+/* What a plain descriptor says goes straight to the caller, but where its watch is pending or hot,
+ * so that there is more to tell: all of it at once, or the rest would be told later, when it may no
+ * longer be so. How many events are filled in. */
 static int take_answers(struct net_poller *poller, const struct nf_readied *answers, int n,
                         net_event *events, int count)
 {
@@ -275,7 +276,7 @@ static int take_answers(struct net_poller *poller, const struct nf_readied *answ
         struct nf_watch *watch = answers[i].user;
         unsigned ready = watch != NULL ? answers[i].got & watch->plain : 0;
 
-        if (ready != 0 && next < end && watch->ready == 0) {
+        if (ready != 0 && next < end && watch->ready == 0 && !watch->is_hot) {
             *next++ = (net_event){watch->of.socket, watch->as.user, ready, 0};
         } else {
             take_answer(poller, &answers[i]);
