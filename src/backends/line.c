@@ -150,7 +150,7 @@ static int set_reset(struct nf_line *line, bool resets)
     int code = line->is_local ? 0 : nf_sockopt_set(line->fd, NF_SO_RESET, resets);
 
     if (code == 0) {
-        line->resets = (resets ? nf_line_process() : 0u) & 0x1fu;
+        nf_line_set_mark(line, NF_RESETS, resets ? nf_line_process() : 0);
     }
     return code;
 }
@@ -168,11 +168,11 @@ static int release(struct nf_line *line, struct nf_value *value)
         code = nf_sockopt_set(line->fd, NF_SO_SNDTIMEO, 0);
         line->out.patience = 0;
     }
-    if (line->is_inline && code == 0) {
+    if (nf_line_mark(line, NF_INLINE) != 0 && code == 0) {
         code = nf_sockopt_set(line->fd, NF_SO_URGENT, 0);
-        line->is_inline = false;
+        nf_line_set_mark(line, NF_INLINE, 0);
     }
-    if (line->resets != 0 && code == 0) {
+    if (nf_line_mark(line, NF_RESETS) != 0 && code == 0) {
         code = set_reset(line, false);
     }
     if (line->is_adopted && code == 0) {
@@ -202,7 +202,7 @@ int nf_line_property(net_socket *socket, enum nf_word word, struct nf_value *val
         if (write) {
             return set_reset(line, value->number != 0);
         }
-        value->number = line->resets != 0;
+        value->number = nf_line_mark(line, NF_RESETS) != 0;
         return 0;
     case NF_SOURCE:
         return get_source(line, value);

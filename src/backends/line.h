@@ -51,21 +51,37 @@ struct nf_line {
         struct nf_wake *bell;       /* of an adopted one: a cancel */
     };
     _Atomic bool has_spent;
-    bool is_spent;       /* and a poller has since been told to watch something else */
-    bool has_source : 1; /* the address asked for a local address */
+    _Atomic uint8_t marks; /* NF_INLINE and NF_RESETS: what changes while others read the rest */
+    bool is_spent;         /* and a poller has since been told to watch something else */
+    bool has_source : 1;   /* the address asked for a local address */
     bool has_source_port : 1;
     bool is_local : 1;      /* a unix socket: poll calls any end of it a hang-up */
     bool is_adopted : 1;    /* other processes may have the descriptor, too */
-    bool is_inline : 1;     /* urgent bytes of a unix socket stay in their place */
     bool was_inherited : 1; /* an adopted descriptor stayed open at an exec */
     uint8_t family : 3;     /* of tcp: as the listener or the address had it */
-    uint8_t resets : 5;     /* whose close is to be a reset, as nf_line_process; 0: nobody's */
     int backlog;            /* of tcp: as the listener or the address had it */
+};
+
+enum {
+    NF_RESETS = 0x1f, /* whose close is to be a reset, as nf_line_process; 0: nobody's */
+    NF_INLINE = 0x20  /* urgent bytes of a unix socket stay in their place */
 };
 
 enum { NF_LINE_PROCESSES = 31 }; /* that a line tells apart: as many as five bits can */
 
 _Static_assert(sizeof(struct nf_line) <= 120, "a line and what malloc adds are 128 bytes");
+
+static inline unsigned nf_line_mark(struct nf_line *line, unsigned mark)
+{
+    return atomic_load_explicit(&line->marks, memory_order_relaxed) & mark;
+}
+
+/* Instead of the marks `old`, these. */
+static inline void nf_line_set_mark(struct nf_line *line, unsigned old, unsigned mark)
+{
+    atomic_fetch_and(&line->marks, (uint8_t)~old);
+    atomic_fetch_or(&line->marks, (uint8_t)mark);
+}
 
 /* Whether something keeps a call from going on: the long way says what. */
 static inline bool nf_lane_is_shut(struct nf_line *line, struct nf_lane *lane)

@@ -201,8 +201,9 @@ static ssize_t take_on(struct nf_line *line, void *buffer, size_t size, int how,
  * urgent byte is not one like others, poll tells there of one that no peek sees. */
 static int how_of_local(struct nf_line *line, int how)
 {
-    if ((how & NF_PEEK) != 0 && !line->is_inline) {
-        line->is_inline = nf_sockopt_set(line->fd, NF_SO_URGENT, 1) == 0;
+    if ((how & NF_PEEK) != 0 && nf_line_mark(line, NF_INLINE) == 0 &&
+        nf_sockopt_set(line->fd, NF_SO_URGENT, 1) == 0) {
+        nf_line_set_mark(line, 0, NF_INLINE);
     }
     return how & ~(int)NF_WHOLE;
 }
@@ -353,7 +354,7 @@ int nf_stream_close(net_socket *socket, net_deadline deadline)
     struct nf_line *line = (struct nf_line *)socket;
     int code = 0;
 
-    if (line->resets == nf_line_process()) {
+    if (nf_line_mark(line, NF_RESETS) == nf_line_process()) {
         code = break_off(line);
     } else if (deadline != NET_NOW && !nf_is_canceled(socket)) {
         code = drain(line, deadline);
