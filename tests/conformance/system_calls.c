@@ -14,6 +14,7 @@ static __thread int sends;
 static __thread int receives;
 static __thread int others;
 static __thread int allocations;
+static __thread size_t largest; /* that a receive asked for */
 
 static void count(int *counter)
 {
@@ -33,6 +34,7 @@ ssize_t __wrap_recv(int fd, void *data, size_t size, int flags);
 ssize_t __wrap_recv(int fd, void *data, size_t size, int flags)
 {
     count(&receives);
+    largest = size > largest ? size : largest;
     return __real_recv(fd, data, size, flags);
 }
 
@@ -225,6 +227,44 @@ static void a_call_that_finds_nothing_allocates_nothing(void **state)
     close_pair(&pair);
 }
 
+/* One that looks for the delimiter through a small window, whatever the size of the buffer, and one
+ * that takes the line. */
+static void a_short_line_is_two_system_calls(void **state)
+{
+    enum { LINES = 1000, LINE = 11, ROOM = 1 << 20, WINDOW = 1024 };
+    static char text[LINES * LINE];
+    static char line[ROOM];
+    struct pair pair;
+
+    for (size_t at = 0; at < sizeof text; at += LINE) {
+        memcpy(text + at, "0123456789\n", LINE);
+    }
+    dial_pair(template_of(state), &pair);
+    assert_count(net_send(pair.client, text, LINE, soon()), LINE);
+    assert_count(net_recv_until(pair.server, line, LINE, '\n', in_five_seconds()), LINE);
+    for (size_t room = LINE; room <= ROOM; room = room == LINE ? 64 : room * ROOM / 64) {
+        assert_count(net_send(pair.client, text, sizeof text, soon()), sizeof text);
+        await_events(net_fd(pair.server), POLLIN);
+        sends = receives = others = allocations = 0;
+        largest = 0;
+        counting = true;
+        for (int i = 0; i < LINES; i++) {
+            net_deadline deadline = i % 2 == 0 ? NET_FOREVER : in_five_seconds();
+
+            if (net_recv_until(pair.server, line, room, '\n', deadline) != LINE) {
+                break;
+            }
+        }
+        counting = false;
+        assert_code(net_recv(pair.server, line, 1, NET_NOW), NET_TIMEOUT);
+        assert_int_equal(allocations, 0);
+        assert_in_range(largest, 1, WINDOW);
+        in_time(receives == 2 * LINES); /* a stop of the process ends a call, too */
+        in_time(others == 0);           /* and less time left is another timeout */
+    }
+    close_pair(&pair);
+}
+
 int main(void)
 {
     static const struct test any[] = {
@@ -232,5 +272,9 @@ int main(void)
         TEST(a_call_that_finds_nothing_allocates_nothing),
     };
 
-    return run_over(kernel_templates, any);
+    static const struct test streams[] = {
+        TEST(a_short_line_is_two_system_calls),
+    };
+
+    return run_over(kernel_templates, any) + run_over(kernel_streams, streams);
 }
