@@ -185,7 +185,7 @@ static void an_adopted_descriptor_is_closed_at_an_exec(void **state)
     assert_int_equal(fcntl(connected, F_GETFD), -1);
 }
 
-/* What belongs to the open file is seen by all who have it: flags, timeouts, and marks. */
+/* What belongs to the open file is seen by all who have it: flags and timeouts. */
 static void what_others_rely_on_stays(void **state)
 {
     const char *template = template_of(state);
@@ -193,7 +193,6 @@ static void what_others_rely_on_stays(void **state)
     struct timeval after = {0};
     socklen_t size = sizeof after;
     char line[64];
-    int mark = 0;
 
     for (int blocking = 0; blocking < 2; blocking++) {
         net_socket *listener = assert_socket(net_listen(template));
@@ -219,9 +218,6 @@ static void what_others_rely_on_stays(void **state)
         assert_int_equal(fcntl(copy, F_GETFL), flags);
         assert_int_equal(getsockopt(copy, SOL_SOCKET, SO_RCVTIMEO, &after, &size), 0);
         assert_int_equal(after.tv_sec, 7);
-        size = sizeof mark;
-        assert_int_equal(getsockopt(copy, SOL_SOCKET, SO_RCVLOWAT, &mark, &size), 0);
-        assert_int_equal(mark, 1);
         size = sizeof after;
         close(copy);
         net_close(listener, NET_NOW);
