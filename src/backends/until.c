@@ -13,7 +13,8 @@ enum {
     KEPT_LEAST = 1024,       /* bytes of memory for a part */
     ONCE = 1024 * 1024,      /* bytes that one system call may move, */
     LATE = ONCE,             /* one call after its deadline has passed, */
-    LATE_AT_ONCE = 4 * ONCE  /* and one that never was to wait */
+    LATE_AT_ONCE = 4 * ONCE, /* and one that never was to wait; */
+    STEP_LEAST = 256         /* as so many counts what comes in smaller pieces */
 };
 
 /* Its bytes begin at `first`; without any there is no object. */
@@ -200,11 +201,12 @@ static ssize_t advance(net_socket *socket, nf_take *take, char *buffer, size_t s
     return n < 0 ? n : 0;
 }
 
-/* More has come, but no end of it: whether a call may go on, whose deadline may have passed. */
+/* More has come, but no end of it: whether a call may go on, whose deadline may have passed. What
+ * takes time is the looking, so that a peer could stretch it by bytes that come one by one. */
 static bool may_go_on(size_t more, size_t *late, net_deadline deadline)
 {
     if (nf_deadline_passed(deadline)) {
-        *late += more;
+        *late += more > STEP_LEAST ? more : STEP_LEAST;
     }
     return *late < (size_t)(deadline == NET_NOW ? LATE_AT_ONCE : LATE);
 }
