@@ -29,8 +29,8 @@ static const struct {
     }
 
 static const struct {
-    uint8_t level;
-    uint8_t number;
+    uint16_t level; /* over a byte on MIPS and SPARC, and so are numbers on PA-RISC */
+    uint16_t number;
     char name[26];
 } options[] = {
     OF(SOL_SOCKET, SO_BROADCAST),
