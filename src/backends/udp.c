@@ -252,17 +252,34 @@ int nf_udp_close(net_socket *socket, net_deadline deadline)
     return 0;
 }
 
+static int refuse_release(void)
+{
+    return nf_fail_because(NET_MISUSE, "datagrams wait in the socket: receive them first");
+}
+
+/* What waits already stays a train, which a plain receive takes for one datagram. */
+static int ask_for_no_trains(struct nf_udp_line *self)
+{
+    nf_sockopt_set(self->line.fd, NF_SO_GRO, 0);
+    if (!nf_socket_has_unread(self->line.fd)) {
+        self->burst.has_trains = false;
+        return 0;
+    }
+    nf_sockopt_set(self->line.fd, NF_SO_GRO, 1);
+    return refuse_release();
+}
+
 /* What was received ahead would be lost, and so would a failure that is told once. */
 static int release(struct nf_udp_line *self, struct nf_value *value, bool write)
 {
     if (nf_burst_is_waiting(&self->burst) || nf_datagram_has_kept(&self->kept_in) ||
         nf_datagram_has_kept(&self->kept_out)) {
-        return nf_fail_because(NET_MISUSE, "datagrams wait in the socket: receive them first");
+        return refuse_release();
     }
-    if (write && self->burst.has_trains && !self->line.is_adopted) {
-        nf_sockopt_set(self->line.fd, NF_SO_GRO, 0);
-    }
-    return nf_line_property(&self->line.head, NF_RELEASE, value, write);
+    int code =
+        !write && self->burst.has_trains && !self->burst.is_shared ? ask_for_no_trains(self) : 0;
+
+    return code < 0 ? code : nf_line_property(&self->line.head, NF_RELEASE, value, write);
 }
 
 int nf_udp_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write)
