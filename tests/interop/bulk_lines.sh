@@ -104,6 +104,7 @@ over unix "unix://$work/socket" nc_unix socat_unix
 
 # What a line costs: a look, and the taking of it.
 calls_a_line() {
+    rm -f "$work/reader.err"
     strace -f -c -o "$work/calls" "$bin/lines_count" tcp://127.0.0.1:0 \
         >"$work/reader.out" 2>"$work/reader.err" &
     reader=$!
