@@ -260,7 +260,7 @@ static ssize_t take(net_socket *socket, void *buffer, size_t size, int how, net_
         return n;
     }
     pass_cut(&self->cut_in, n);
-    n = nf_chaos_move(self, n);
+    n = (ssize_t)nf_chaos_move(self, n);
     return n > 0 ? n : nf_chaos_beyond(self, deadline);
 }
 

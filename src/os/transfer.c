@@ -10,11 +10,15 @@
 #include <poll.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103
+#endif
+#ifndef RWF_NOWAIT
+#define RWF_NOWAIT 8
 #endif
 
 _Static_assert((int)NF_PEEK == (int)MSG_PEEK && (int)NF_LENGTH == (int)MSG_TRUNC &&
@@ -70,12 +74,12 @@ ssize_t nf_transfer_read(int fd, void *buffer, size_t size)
 }
 
 /* Of a terminal the system cannot say so in the call: it is asked first whether something is there.
- * preadv2(2), RWF_NOWAIT */
+ * preadv2(2), RWF_NOWAIT; musl has had the function since 1.2.5 only. */
 ssize_t nf_transfer_read_now(int fd, void *buffer, size_t size)
 {
     struct iovec piece = {.iov_base = buffer, .iov_len = size};
     struct pollfd poll_set = {.fd = fd, .events = POLLIN};
-    ssize_t got = preadv2(fd, &piece, 1, -1, RWF_NOWAIT);
+    ssize_t got = syscall(SYS_preadv2, fd, &piece, 1L, -1L, -1L, (long)RWF_NOWAIT);
 
     if (got >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL)) {
         return got >= 0 ? got : nf_transfer_failure();
