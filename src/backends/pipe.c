@@ -100,6 +100,13 @@ static ssize_t take(net_socket *socket, void *buffer, size_t size, int how, net_
     return 1;
 }
 
+/* What the descriptor does not tell of any more: a byte that was looked at; the end of a terminal,
+ * which it says once, and which may have ended a last line first. */
+static bool has_news(const struct pipe_end *self)
+{
+    return self->has_ahead || atomic_load(&self->line.in.end) != 0;
+}
+
 static ssize_t pipe_recv(net_socket *socket, void *buffer, size_t size, int until,
                          net_deadline deadline)
 {
@@ -117,10 +124,8 @@ static ssize_t pipe_recv(net_socket *socket, void *buffer, size_t size, int unti
     if (n > 0 && until != NF_LOOK) {
         nf_count(&self->line.bytes_in, n);
     }
-    bool has_ahead = self->has_ahead;
-
     nf_lane_leave(&self->line.in);
-    if (has_ahead) { /* which no descriptor tells of */
+    if (has_news(self)) {
         nf_socket_ring(socket);
     }
     return n;
@@ -159,7 +164,7 @@ static void pipe_ready(net_socket *socket, unsigned interest, struct nf_readines
 
     nf_line_ready(socket, interest, out);
     out->want &= NF_IN;
-    if (self->never_waits || self->has_ahead) {
+    if (self->never_waits || has_news(self)) {
         out->ready |= interest & NF_IN;
     }
     if (self->never_waits) {
