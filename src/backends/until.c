@@ -14,7 +14,7 @@ enum {
     ONCE = 1024 * 1024,      /* bytes that one system call may move, */
     LATE = ONCE,             /* one call after its deadline has passed, */
     LATE_AT_ONCE = 4 * ONCE, /* and one that never was to wait; */
-    STEP_LEAST = 256         /* as so many counts what comes in smaller pieces */
+    STEP_LEAST = 512         /* as so many counts what comes in smaller pieces */
 };
 
 /* Its bytes begin at `first`; without any there is no object. */
