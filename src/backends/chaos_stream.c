@@ -270,7 +270,7 @@ ssize_t nf_chaos_stream_recv(net_socket *socket, void *buffer, size_t size, int 
     struct nf_chaos *self = (struct nf_chaos *)socket;
     net_socket *lower = self->layer.lower;
 
-    if (self->receives_plainly || size == 0) {
+    if (self->receives_plainly || (size == 0 && until < 0)) {
         return nf_backend_of(lower)->recv(lower, buffer, size, until, deadline);
     }
     ssize_t n = nf_chaos_enter(self, &self->in, deadline);

@@ -57,7 +57,7 @@ static void what_another_call_pulled_is_told(void **state)
     char buffer[8];
     net_poller *poller = open_poller();
 
-    dial_pair_with(template_of(state), "delay=60ms", NULL, &pair);
+    dial_pair_with(template_of(state), "delay=400ms", NULL, &pair);
     watch(poller, pair.server, NET_READABLE);
     assert_count(net_send(pair.client, "hello", 5, soon()), 5);
     assert_code(net_recv(pair.server, buffer, sizeof buffer, net_after(20)), NET_TIMEOUT);
