@@ -170,12 +170,12 @@ static size_t share_of(const char *address)
 {
     bool shares = strncmp(address, "chaos", 5) == 0 || strncmp(address, "fd:", 3) == 0;
 
-    return lines_in_bulk() / (shares ? 4 : 1);
+    return lines_in_bulk() / (shares && slowness() == 1 ? 4 : 1);
 }
 
 static size_t part(void)
 {
-    return lines_in_bulk() / 4;
+    return lines_in_bulk() / (slowness() > 1 ? 1 : 10);
 }
 
 static void calls_that_wait_read_every_line(void **state)
