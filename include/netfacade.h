@@ -51,7 +51,8 @@ typedef int64_t net_deadline;         /* a moment, not a duration: see net_after
 #define NET_NOW     0                  /* do not wait */
 #define NET_FOREVER 0x7fffffffffffffff /* wait without limit */
 
-/* Why a call failed. All are negative, and none is -1. */
+/* Why a call failed. All are negative, and none is -1. More may come: take an unknown one for
+ * NET_SYSTEM. */
 enum net_code {
     NET_EOF = -2,      /* the peer has finished sending; there is nothing more to receive */
     NET_TIMEOUT = -3,  /* the deadline passed first; nothing is pending, call again to go on */
@@ -335,9 +336,10 @@ int net_get_number(net_socket *socket, const char *name, int64_t *value);
 int net_set(net_socket *socket, const char *name, const char *value);
 
 /* The descriptor to watch in a foreign event loop; when it is ready, call with NET_NOW until
- * NET_TIMEOUT. It stays the socket's own: never read, change or close it. Returns -1 where there is
- * none: a socket still dialing; an accepted peer of udp or unixgram, which shares its listener's;
- * mem and memgram; chaos with delay or reorder.
+ * NET_TIMEOUT. It stays the socket's own: never read or close it; setsockopt(2) is allowed, but not
+ * O_NONBLOCK, SO_RCVTIMEO and SO_SNDTIMEO. Returns -1 where there is none: a socket still dialing;
+ * an accepted peer of udp or unixgram, which shares its listener's; mem and memgram; chaos with
+ * delay or reorder.
  *
  * NET_MISUSE: NULL. */
 int net_fd(net_socket *socket);
