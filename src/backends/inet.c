@@ -178,7 +178,10 @@ int nf_inet_apply(int fd, const struct nf_target *target)
     if (code == 0 && (wanted & NF_WORD(NF_CONGESTION)) != 0) {
         code = nf_congestion_set(fd, options->congestion);
     }
-    return code == 0 ? nf_rawopts_set(fd, &options->sockopt) : code;
+    if (code == 0 && options->sockopt.count > 0) {
+        code = nf_rawopts_set(fd, &options->sockopt);
+    }
+    return code;
 }
 
 static bool is_v6only(const struct nf_options *options)

@@ -352,9 +352,10 @@ static int break_off(const struct nf_line *line)
 int nf_stream_close(net_socket *socket, net_deadline deadline)
 {
     struct nf_line *line = (struct nf_line *)socket;
+    unsigned resets = nf_line_mark(line, NF_RESETS);
     int code = 0;
 
-    if (nf_line_mark(line, NF_RESETS) == nf_line_process()) {
+    if (resets != 0 && resets == nf_line_process()) {
         code = break_off(line);
     } else if (deadline != NET_NOW && !nf_is_canceled(socket)) {
         code = drain(line, deadline);

@@ -153,10 +153,16 @@ ssize_t nf_udp_send(net_socket *socket, const net_slice *slices, int count, net_
     return nf_datagram_send(socket, slices, count, deadline, give);
 }
 
-/* What the descriptor does not tell of any more, a poller has to hear from us. */
+/* What the descriptor does not tell of any more: datagrams, or a failure that is told once. */
+static bool has_news(struct nf_udp_line *self)
+{
+    return nf_burst_is_waiting(&self->burst) || nf_datagram_has_kept(&self->kept_in);
+}
+
+/* A poller has to hear of it from us. */
 static void ring_if_waiting(struct nf_udp_line *self)
 {
-    if (nf_burst_is_waiting(&self->burst) || nf_datagram_has_kept(&self->kept_in)) {
+    if (has_news(self)) {
         nf_socket_ring(&self->line.head);
     }
 }
@@ -272,8 +278,7 @@ static int ask_for_no_trains(struct nf_udp_line *self)
 /* What was received ahead would be lost, and so would a failure that is told once. */
 static int release(struct nf_udp_line *self, struct nf_value *value, bool write)
 {
-    if (nf_burst_is_waiting(&self->burst) || nf_datagram_has_kept(&self->kept_in) ||
-        nf_datagram_has_kept(&self->kept_out)) {
+    if (has_news(self) || nf_datagram_has_kept(&self->kept_out)) {
         return refuse_release();
     }
     int code =
@@ -333,7 +338,7 @@ void nf_udp_ready(net_socket *socket, unsigned interest, struct nf_readiness *ou
     struct nf_udp_line *self = (struct nf_udp_line *)socket;
 
     nf_line_ready(socket, interest, out);
-    if (nf_burst_is_waiting(&self->burst) || nf_datagram_has_kept(&self->kept_in)) {
+    if (has_news(self)) {
         out->ready |= interest & NF_IN;
     }
     if (nf_datagram_has_kept(&self->kept_out)) {
