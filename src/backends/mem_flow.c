@@ -66,9 +66,9 @@ size_t nf_mem_put(struct nf_mem_flow *flow, const char *data, size_t size)
     return n;
 }
 
-size_t nf_mem_look(struct nf_mem_flow *flow, char *buffer, size_t size)
+/* The first of the bytes that wait, from the place `read` on; how many. */
+static inline size_t copy_out(struct nf_mem_flow *flow, uint64_t read, char *buffer, size_t size)
 {
-    uint64_t read = atomic_load_explicit(&flow->reader.count, memory_order_relaxed);
     uint64_t written = atomic_load_explicit(&flow->writer.count, memory_order_acquire);
     size_t waiting = (size_t)(written - read);
     size_t n = size < waiting ? size : waiting;
@@ -84,13 +84,19 @@ size_t nf_mem_look(struct nf_mem_flow *flow, char *buffer, size_t size)
     return n;
 }
 
+size_t nf_mem_look(struct nf_mem_flow *flow, char *buffer, size_t size)
+{
+    uint64_t read = atomic_load_explicit(&flow->reader.count, memory_order_relaxed);
+
+    return copy_out(flow, read, buffer, size);
+}
+
 size_t nf_mem_take(struct nf_mem_flow *flow, char *buffer, size_t size)
 {
-    size_t n = nf_mem_look(flow, buffer, size);
+    uint64_t read = atomic_load_explicit(&flow->reader.count, memory_order_relaxed);
+    size_t n = copy_out(flow, read, buffer, size);
 
     if (n > 0) {
-        uint64_t read = atomic_load_explicit(&flow->reader.count, memory_order_relaxed);
-
         atomic_store(&flow->reader.count, read + n);
     }
     if (n > 0 && nf_mem_is(&flow->writer, NF_MEM_SLEEPS | NF_MEM_WATCHES) &&

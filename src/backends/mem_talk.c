@@ -314,8 +314,11 @@ ssize_t nf_mem_recv(net_socket *socket, void *buffer, size_t size, int until, ne
         nf_turn_leave(&self->in.turn);
         return receive(self, buffer, size, until, deadline);
     }
-    ssize_t n = take(socket, buffer, size, 0, deadline);
+    ssize_t n = (ssize_t)nf_mem_take(self->from, buffer, size);
 
+    if (n == 0) {
+        n = take(socket, buffer, size, 0, deadline);
+    }
     if (n > 0) {
         nf_count(&self->bytes_in, n);
     }
