@@ -129,14 +129,6 @@ static bool only_deadline_changes(const struct nf_watch *watch, unsigned interes
            !watch->is_hot;
 }
 
-/* A forked child shares the system's set with its parent, and has a copy of the lock as it was. */
-static int check_owner(const struct net_poller *poller)
-{
-    return poller->process == nf_process()
-               ? 0
-               : nf_fail_because(NET_MISUSE, "the poller is of another process");
-}
-
 /* The lock held. What was watched before still is when this fails. */
 static int rewatch(struct net_poller *poller, struct nf_watch *watch, unsigned interest, void *user,
                    net_deadline deadline)
@@ -208,7 +200,7 @@ int net_poller_watch(net_poller *poller, net_socket *socket, unsigned interest, 
         code = nf_fail_because(NET_MISUSE, "an interest of %u", interest);
     }
     if (code == 0) {
-        code = check_owner(poller);
+        code = nf_watch_check_owner(poller);
     }
     if (code == 0) {
         nf_turn_take(&poller->lock, NET_FOREVER);
@@ -459,7 +451,7 @@ int net_poller_wait(net_poller *poller, net_event *events, int count, net_deadli
     int n = nf_check_array(poller, events, count, deadline);
 
     if (n == 0) {
-        n = check_owner(poller);
+        n = nf_watch_check_owner(poller);
     }
     if (n == 0 && !nf_turn_take(&poller->turn, deadline)) {
         n = nf_fail(NET_TIMEOUT);
@@ -480,7 +472,7 @@ int net_poller_fd(net_poller *poller)
     int fd = nf_check_call(poller, NET_NOW);
 
     if (fd == 0) {
-        fd = check_owner(poller);
+        fd = nf_watch_check_owner(poller);
     }
     if (fd == 0) {
         nf_turn_take(&poller->lock, NET_FOREVER);

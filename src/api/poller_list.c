@@ -1,7 +1,6 @@
 /* What a poller watches, told to its owner. */
 #include "api/failure.h"
 #include "api/watch.h"
-#include "os/process.h"
 
 static int check(const net_poller *poller, const net_event *events, int count)
 {
@@ -11,9 +10,7 @@ static int check(const net_poller *poller, const net_event *events, int count)
     if (count < 0) {
         return nf_fail_because(NET_MISUSE, "a count of %d", count);
     }
-    return poller->process == nf_process()
-               ? 0
-               : nf_fail_because(NET_MISUSE, "the poller is of another process");
+    return nf_watch_check_owner(poller);
 }
 
 int net_poller_list(net_poller *poller, net_event *events, int count)

@@ -17,6 +17,14 @@ struct nf_watch_slab {
     struct nf_watch watch[IN_A_SLAB];
 };
 
+/* A forked child shares the system's set with its parent, and has a copy of the lock as it was. */
+int nf_watch_check_owner(const struct net_poller *poller)
+{
+    return poller->process == nf_process()
+               ? 0
+               : nf_fail_because(NET_MISUSE, "the poller is of another process");
+}
+
 /* ---- Lists ---- */
 
 static void append(struct nf_watches *list, struct nf_watch *watch)

@@ -72,6 +72,9 @@ struct net_poller {
     int taps_room;
 };
 
+/* Whether this process opened the poller: 0, or NET_MISUSE. Without the lock. */
+int nf_watch_check_owner(const struct net_poller *poller);
+
 /* Put into a list, if it is in none. */
 void nf_watch_list(struct nf_watches *list, struct nf_watch *watch);
 

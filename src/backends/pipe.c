@@ -4,7 +4,7 @@
 #include "backends/pipe.h"
 #include "backends/adopt.h"
 #include "backends/line.h"
-#include "backends/until.h"
+#include "backends/stream.h"
 
 #include <stdio.h>
 
@@ -112,19 +112,8 @@ static ssize_t pipe_recv(net_socket *socket, void *buffer, size_t size, int unti
 {
     struct pipe_end *self = (struct pipe_end *)socket;
 
-    if (size == 0 && until < 0) {
-        return nf_is_canceled(socket) ? nf_fail(NET_CANCELED) : 0;
-    }
-    ssize_t n = nf_lane_enter(&self->line, &self->line.in, deadline);
+    ssize_t n = nf_stream_receive(&self->line, take, buffer, size, until, deadline);
 
-    if (n < 0) {
-        return n;
-    }
-    n = nf_receive(socket, take, buffer, size, until, deadline);
-    if (n > 0 && until != NF_LOOK) {
-        nf_count(&self->line.bytes_in, n);
-    }
-    nf_lane_leave(&self->line.in);
     if (has_news(self)) {
         nf_socket_ring(socket);
     }

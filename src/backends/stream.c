@@ -5,7 +5,6 @@
  * send makes it NET_RESET. */
 #include "backends/stream.h"
 #include "backends/line.h"
-#include "backends/until.h"
 #include "os/socket.h"
 
 enum {
@@ -222,9 +221,8 @@ static ssize_t take(net_socket *socket, void *buffer, size_t size, int how, net_
     return n > 0 ? n : take_on(line, buffer, size, how, n, deadline);
 }
 
-/* The general case: more than some bytes, or the way is not clear. */
-static __attribute__((noinline)) ssize_t receive(struct nf_line *line, void *buffer, size_t size,
-                                                 int until, net_deadline deadline)
+ssize_t nf_stream_receive(struct nf_line *line, nf_take *taking, void *buffer, size_t size,
+                          int until, net_deadline deadline)
 {
     if (size == 0 && until < 0) {
         return nf_is_canceled(&line->head) ? nf_fail(NET_CANCELED) : 0;
@@ -234,12 +232,19 @@ static __attribute__((noinline)) ssize_t receive(struct nf_line *line, void *buf
     if (n < 0) {
         return n;
     }
-    n = nf_receive(&line->head, take, buffer, size, until, deadline);
+    n = nf_receive(&line->head, taking, buffer, size, until, deadline);
     if (n > 0 && until != NF_LOOK) {
         nf_count(&line->bytes_in, n);
     }
     nf_lane_leave(&line->in);
     return n;
+}
+
+/* The general case: more than some bytes, or the way is not clear. */
+static __attribute__((noinline)) ssize_t receive(struct nf_line *line, void *buffer, size_t size,
+                                                 int until, net_deadline deadline)
+{
+    return nf_stream_receive(line, take, buffer, size, until, deadline);
 }
 
 /* Nothing came in time, or no more will; the turn is ours until the end of this. */

@@ -3,6 +3,7 @@
 #define NF_BACKENDS_STREAM_H
 
 #include "backends/line.h"
+#include "backends/until.h"
 
 ssize_t nf_stream_send(net_socket *socket, const net_slice *slices, int count,
                        net_deadline deadline);
@@ -10,5 +11,9 @@ ssize_t nf_stream_recv(net_socket *socket, void *buffer, size_t size, int until,
                        net_deadline deadline);
 int nf_stream_shutdown(net_socket *socket);
 int nf_stream_close(net_socket *socket, net_deadline deadline);
+
+/* The recv slot of any line whose bytes `taking` takes: with its turn, and counted. */
+ssize_t nf_stream_receive(struct nf_line *line, nf_take *taking, void *buffer, size_t size,
+                          int until, net_deadline deadline);
 
 #endif

@@ -77,11 +77,6 @@ int nf_wake_fd(struct nf_wake *wake)
     return fd_of(own);
 }
 
-bool nf_wake_is_ours(const struct nf_wake *wake)
-{
-    return is_ours(atomic_load(&wake->owner));
-}
-
 /* Another process's bell is not ours to ring: nobody here listens to it. */
 void nf_wake_post(struct nf_wake *wake)
 {

@@ -18,9 +18,6 @@ int nf_wake_open(struct nf_wake *wake);
 /* The descriptor to poll for NF_IN; a code where the child's own cannot be made. */
 int nf_wake_fd(struct nf_wake *wake);
 
-/* Whether it was made, or waited on, by this process. */
-bool nf_wake_is_ours(const struct nf_wake *wake);
-
 /* Ring. Safe in a signal handler; keeps errno. */
 void nf_wake_post(struct nf_wake *wake);
 
