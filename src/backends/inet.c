@@ -33,6 +33,10 @@ static const struct {
 
 enum { KEPT = sizeof kept / sizeof kept[0] };
 
+/* The options above, all of which a new descriptor can be given. v6only is settled by who binds,
+ * and congestion is a name. */
+#define TO_APPLY ((NF_WORD(NF_BACKLOG) - 1) & ~(NF_WORD(NF_V6ONLY) | NF_WORD(NF_CONGESTION)))
+
 int64_t nf_inet_interface(const int64_t *values, const struct nf_addr *name)
 {
     if (values[NF_INTERFACE] != 0 || !nf_addr_is_group(name)) {
@@ -168,10 +172,12 @@ int nf_inet_apply(int fd, const struct nf_target *target)
 {
     const struct nf_options *options = &target->options;
     nf_words wanted = (options->given | NF_WORD(NF_NODELAY)) & target->backend->words;
+    nf_words left = wanted & TO_APPLY;
     int code = 0;
 
-    for (int i = 0; i < KEPT && code == 0; i++) {
-        if ((wanted & NF_WORD(kept[i].word)) != 0 && kept[i].word != NF_V6ONLY) {
+    for (int i = 0; i < KEPT && left != 0 && code == 0; i++) {
+        if ((left & NF_WORD(kept[i].word)) != 0) {
+            left &= ~NF_WORD(kept[i].word);
             code = nf_sockopt_set(fd, kept[i].option, options->value[kept[i].word]);
         }
     }
