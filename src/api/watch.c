@@ -310,6 +310,7 @@ struct nf_watch *nf_watch_new(struct net_poller *poller, net_socket *socket)
     }
     watch->of.socket = socket;
     if (!atomic_compare_exchange_strong(&socket->notice, &none, &watch->notice)) {
+        watch->role = NF_NO_WATCH;
         nf_watch_free(poller, watch);
         nf_fail_because(NET_MISUSE, "the socket is in another poller");
         return NULL;
