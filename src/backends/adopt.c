@@ -230,6 +230,15 @@ int nf_adopt_settle(const struct nf_target *target, int fd, int code)
     return code == 0 ? nf_descriptor_take(fd) : code;
 }
 
+bool nf_adopt_is_delayed(const struct nf_target *target)
+{
+    nf_words left = target->backend->words & ~target->options.given;
+    int64_t nodelay = 1;
+
+    return target->adopted >= 0 && (left & NF_WORD(NF_NODELAY)) != 0 &&
+           nf_sockopt_get(target->adopted, NF_SO_NODELAY, &nodelay) == 0 && nodelay == 0;
+}
+
 /* The options that the kernel takes of a socket at any time. */
 static int set_options(const struct nf_target *target)
 {
@@ -330,6 +339,7 @@ int nf_adopt_line(struct nf_line *line, const struct nf_target *target)
     line->out.how = NF_DONTWAIT;
     if (code == 0) {
         code = check_line(line->fd, &what);
+        nf_line_set_mark(line, 0, nf_adopt_is_delayed(target) ? NF_WAS_DELAYED : 0);
     }
     if (code == 0) {
         code = set_options(target);

@@ -14,6 +14,9 @@ const char *nf_adopt_scheme(int i);
  * NET_INUSE of a passed one that was adopted before. */
 int nf_adopt_find(const struct nf_url *url, struct nf_descriptor *what);
 
+/* Whether the adopted descriptor is about to be told nodelay by default alone. */
+bool nf_adopt_is_delayed(const struct nf_target *target);
+
 /* Where a listener would bind a descriptor: the adopted one, if it listens or is a bound datagram
  * socket; its options are set, and `name` is its own and keeps its bytes. The descriptor or a code.
  */

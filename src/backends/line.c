@@ -155,6 +155,15 @@ static int set_reset(struct nf_line *line, bool resets)
     return code;
 }
 
+/* What the caller has chosen stays, also when the descriptor is released. */
+static int nodelay(struct nf_line *line, struct nf_value *value, bool write)
+{
+    if (write) {
+        nf_line_set_mark(line, NF_WAS_DELAYED, 0);
+    }
+    return nf_inet_property(line->fd, NF_NODELAY, value, write);
+}
+
 /* Undo what we asked of the descriptor for ourselves. An adopted one was told no timeouts. */
 static int release(struct nf_line *line, struct nf_value *value)
 {
@@ -168,9 +177,13 @@ static int release(struct nf_line *line, struct nf_value *value)
         code = nf_sockopt_set(line->fd, NF_SO_SNDTIMEO, 0);
         line->out.patience = 0;
     }
-    if (nf_line_mark(line, NF_INLINE) != 0 && code == 0) {
+    if (nf_line_mark(line, NF_INLINE | NF_WAS_INLINE) == NF_INLINE && code == 0) {
         code = nf_sockopt_set(line->fd, NF_SO_URGENT, 0);
         nf_line_set_mark(line, NF_INLINE, 0);
+    }
+    if (nf_line_mark(line, NF_WAS_DELAYED) != 0 && code == 0) {
+        code = nf_sockopt_set(line->fd, NF_SO_NODELAY, 0);
+        nf_line_set_mark(line, NF_WAS_DELAYED, 0);
     }
     if (nf_line_mark(line, NF_RESETS) != 0 && code == 0) {
         code = set_reset(line, false);
@@ -204,6 +217,8 @@ int nf_line_property(net_socket *socket, enum nf_word word, struct nf_value *val
         }
         value->number = nf_line_mark(line, NF_RESETS) != 0;
         return 0;
+    case NF_NODELAY:
+        return nodelay(line, value, write);
     case NF_SOURCE:
         return get_source(line, value);
     case NF_PEER:

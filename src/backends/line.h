@@ -51,7 +51,7 @@ struct nf_line {
         struct nf_wake *bell;       /* of an adopted one: a cancel */
     };
     _Atomic bool has_spent;
-    _Atomic uint8_t marks; /* NF_INLINE and NF_RESETS: what changes while others read the rest */
+    _Atomic uint8_t marks; /* of those below: what changes while others read the rest */
     bool is_spent;         /* and a poller has since been told to watch something else */
     bool has_source : 1;   /* the address asked for a local address */
     bool has_source_port : 1;
@@ -63,8 +63,10 @@ struct nf_line {
 };
 
 enum {
-    NF_RESETS = 0x1f, /* whose close is to be a reset, as nf_line_process; 0: nobody's */
-    NF_INLINE = 0x20  /* urgent bytes of a unix socket stay in their place */
+    NF_RESETS = 0x1f,     /* whose close is to be a reset, as nf_line_process; 0: nobody's */
+    NF_INLINE = 0x20,     /* urgent bytes of a unix socket stay in their place, */
+    NF_WAS_INLINE = 0x40, /* as they did before we asked for it */
+    NF_WAS_DELAYED = 0x80 /* an adopted tcp socket came without the nodelay that is our default */
 };
 
 enum { NF_LINE_PROCESSES = 31 }; /* that a line tells apart: as many as five bits can */

@@ -200,9 +200,12 @@ static ssize_t take_on(struct nf_line *line, void *buffer, size_t size, int how,
  * urgent byte is not one like others, poll tells there of one that no peek sees. */
 static int how_of_local(struct nf_line *line, int how)
 {
+    int64_t is_inline = 0;
+
     if ((how & NF_PEEK) != 0 && nf_line_mark(line, NF_INLINE) == 0 &&
-        nf_sockopt_set(line->fd, NF_SO_URGENT, 1) == 0) {
-        nf_line_set_mark(line, 0, NF_INLINE);
+        nf_sockopt_get(line->fd, NF_SO_URGENT, &is_inline) == 0 &&
+        (is_inline != 0 || nf_sockopt_set(line->fd, NF_SO_URGENT, 1) == 0)) {
+        nf_line_set_mark(line, 0, NF_INLINE | (is_inline != 0 ? (unsigned)NF_WAS_INLINE : 0));
     }
     return how & ~(int)NF_WHOLE;
 }

@@ -162,8 +162,11 @@ int nf_stream_listener_close(net_socket *socket, net_deadline deadline)
 /* Others may share it: it goes on not to block, unless it was theirs and did. */
 static int release(struct nf_stream_listener *self, struct nf_value *value)
 {
-    int code = nf_descriptor_give_back(self->fd, self->did_block, self->was_inherited);
+    int code = self->was_delayed ? nf_sockopt_set(self->fd, NF_SO_NODELAY, 0) : 0;
 
+    if (code == 0) {
+        code = nf_descriptor_give_back(self->fd, self->did_block, self->was_inherited);
+    }
     if (code == 0) {
         value->number = self->fd;
         self->fd = -1;
@@ -190,6 +193,9 @@ int nf_stream_listener_property(net_socket *socket, enum nf_word word, struct nf
         return 0;
     case NF_SOURCE:
         return 0;
+    case NF_NODELAY: /* what the caller has chosen stays, also when it is released */
+        self->was_delayed = self->was_delayed && !write;
+        return nf_inet_property(self->fd, word, value, write);
     case NF_LOCAL:
         value->addr = socket->name;
         return 0;

@@ -12,6 +12,7 @@ struct nf_stream_listener {
     int family;     /* of tcp: as the address had it */
     bool did_block; /* an adopted descriptor, before it was taken */
     bool was_inherited;
+    _Atomic bool was_delayed;   /* it came without the nodelay that is our default */
     struct nf_wake wake;        /* a cancel */
     _Atomic net_deadline rests; /* until when a poller need not look after NET_LIMIT, or 0 */
 };

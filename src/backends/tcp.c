@@ -1,5 +1,6 @@
 /* tcp:// - listeners, and connections as streams. RFC 9293 */
 #include "backends/tcp.h"
+#include "backends/adopt.h"
 #include "backends/dialing.h"
 #include "backends/inet.h"
 #include "backends/line.h"
@@ -39,6 +40,7 @@ static int tcp_listen(net_socket *socket, const struct nf_target *target, net_de
 
     (void)deadline;
     self->family = (int)target->options.value[NF_FAMILY];
+    self->was_delayed = nf_adopt_is_delayed(target);
     self->fd = nf_inet_bind(target, NF_STREAM, &socket->name);
     return self->fd < 0 ? self->fd : nf_stream_listen(self, target);
 }

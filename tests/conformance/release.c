@@ -320,6 +320,60 @@ static void an_adopted_connection_is_as_it_came(void **state)
     }
 }
 
+/* Options that a socket of ours has, and that this one had not, or had, before it came. */
+static void an_adopted_connection_keeps_its_options(void **state)
+{
+    bool local = is_unix(template_of(state));
+    int level = local ? SOL_SOCKET : IPPROTO_TCP;
+    int name = local ? SO_OOBINLINE : TCP_NODELAY;
+
+    for (int value = 0; value < 2; value++) {
+        struct pair pair = {.listener = assert_socket(net_listen(template_of(state)))};
+        int raw = foreign_dial(pair.listener);
+
+        pair.server = assert_socket(net_accept(pair.listener, soon()));
+        for (int round = 0; round < 2; round++) {
+            assert_int_equal(setsockopt(raw, level, name, &value, sizeof value), 0);
+            pair.client = adopt_connection(raw);
+            use(pair.client, pair.server, true);
+            assert_int_equal(option(raw, level, name), 1);
+            assert_int_equal(release(&pair.client), raw);
+            assert_int_equal(option(raw, level, name) != 0, value);
+        }
+        close(raw);
+        close_pair(&pair);
+    }
+}
+
+/* But what was asked for since stays. */
+static void nodelay_that_was_asked_for_stays(void **state)
+{
+    static const char *const options[] = {"", "?nodelay=on"};
+
+    for (size_t i = 0; i < COUNT(options); i++) {
+        struct pair pair = {.listener = assert_socket(net_listen(template_of(state)))};
+        int raw = foreign_dial(pair.listener);
+        int listening = foreign_listener(template_of(state));
+        char address[ADDRESS_MAX];
+
+        pair.client = assert_socket(net_connect(foreign_address(raw, options[i], address), soon()));
+        net_socket *listener =
+            assert_socket(net_listen(foreign_address(listening, options[i], address)));
+
+        if (i == 0) {
+            assert_ok(net_set(pair.client, "nodelay", "on"));
+            assert_ok(net_set(listener, "nodelay", "on"));
+        }
+        assert_int_equal(release(&pair.client), raw);
+        assert_int_equal(release(&listener), listening);
+        assert_int_not_equal(option(raw, IPPROTO_TCP, TCP_NODELAY), 0);
+        assert_int_not_equal(option(listening, IPPROTO_TCP, TCP_NODELAY), 0);
+        close(raw);
+        close(listening);
+        close_pair(&pair);
+    }
+}
+
 static void trains_that_an_adopted_one_had_stay(void **state)
 {
     struct pair pair = {.listener = assert_socket(net_listen(template_of(state)))};
@@ -379,6 +433,9 @@ static void an_adopted_listener_is_as_it_came(void **state)
         assert_int_equal(release(&listener), raw);
         assert_flags(raw, which);
         assert_int_equal(option(raw, SOL_SOCKET, SO_ACCEPTCONN), 1);
+        if (!is_unix(template_of(state))) {
+            assert_int_equal(option(raw, IPPROTO_TCP, TCP_NODELAY), 0);
+        }
         close(raw);
     }
 }
@@ -414,13 +471,19 @@ int main(void)
         TEST(a_listener_goes_on_without_blocking),
         TEST(the_file_of_a_listener_is_the_callers),
     };
-    static const struct test of_tcp[] = {TEST(the_options_of_the_address_are_kept)};
+    static const struct test of_tcp[] = {
+        TEST(the_options_of_the_address_are_kept),
+        TEST(nodelay_that_was_asked_for_stays),
+    };
     static const struct test of_udp[] = {
         TEST(no_trains_come_afterwards),
         TEST(trains_that_an_adopted_one_had_stay),
     };
     static const struct test adopted[] = {TEST(an_adopted_connection_is_as_it_came)};
-    static const struct test listeners[] = {TEST(an_adopted_listener_is_as_it_came)};
+    static const struct test listeners[] = {
+        TEST(an_adopted_listener_is_as_it_came),
+        TEST(an_adopted_connection_keeps_its_options),
+    };
 
     return run_over(kernel_templates, all) + run_over(kernel_streams, streams) +
            run_over(tcp_templates, of_tcp) + run_over(udp_templates, of_udp) +
