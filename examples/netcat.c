@@ -61,6 +61,15 @@ static void end_input(void)
     quiet_until = net_after(QUIET_MS);
 }
 
+/* All is said: the half-close, at which the peer reads an end. */
+static void finish(void)
+{
+    end_input();
+    if (!datagrams && net_shutdown(call) != 0) {
+        fail(net_error_text());
+    }
+}
+
 /* As much of the input as the socket takes now. When that is broken, what the peer has said before
  * is heard all the same. */
 static void say(void)
@@ -77,7 +86,7 @@ static void say(void)
     }
 }
 
-/* Standard input to the socket, and then the half-close, at which the peer reads an end. */
+/* Standard input to the socket. */
 static void listen_to_input(void)
 {
     ssize_t got = net_recv(input, words, datagrams ? DATAGRAM_SIZE : sizeof words, NET_NOW);
@@ -88,10 +97,7 @@ static void listen_to_input(void)
         waiting = true;
         say();
     } else if (got == NET_EOF) {
-        end_input();
-        if (!datagrams && net_shutdown(call) != 0) {
-            fail(net_error_text());
-        }
+        finish();
     } else if (got != NET_TIMEOUT) {
         break_off(net_error_text());
     }
@@ -207,7 +213,9 @@ int main(int argc, char **argv)
         return 2;
     }
     input = net_connect("fd://0", NET_NOW);
-    poller = input != NULL ? net_poller_open() : NULL;
+    /* Where nohup has opened it, for writing alone, there is nothing to be said. */
+    bool is_mute = input == NULL && net_error() == NET_MISUSE;
+    poller = input != NULL || is_mute ? net_poller_open() : NULL;
     if (poller != NULL) {
         call = is_called ? be_called(address) : net_connect(address, NET_FOREVER);
     }
@@ -220,6 +228,9 @@ int main(int argc, char **argv)
     is_typed = isatty(STDIN_FILENO) == 1;
     is_watched = isatty(STDERR_FILENO) == 1;
     setvbuf(stdout, NULL, _IONBF, 0); /* what is heard is written at once */
+    if (is_mute) {
+        finish();
+    }
     talk();
     if (net_close(call, NET_NOW) != 0) {
         fail(net_error_text()); /* not every wire can say that a call was broken off */

@@ -52,6 +52,15 @@ inputs() {
     ended "$peer_pid" 0
     grep -qx 'heard 300000' "$work/peer.out" || fail "a pipe: $(cat "$work/peer.out")"
 
+    # As nohup leaves it to who was started from a terminal.
+    peer_listens drink send:9
+    status=0
+    timeout 60 "$netcat" "$address" 0>/dev/null >"$work/nine" || status=$?
+    [ $status -eq 0 ] || fail "with an input for writing alone it ends with $status"
+    ended "$peer_pid" 0
+    grep -qx 'heard 0' "$work/peer.out" || fail "for writing alone: $(cat "$work/peer.out")"
+    [ "$(wc -c <"$work/nine")" -eq 9 ] || fail "for writing alone: not nine bytes come back"
+
     # Without one, nobody is called.
     status=0
     timeout 60 "$netcat" tcp://127.0.0.1:1 <&- >"$work/none.out" 2>"$work/none.err" || status=$?
