@@ -304,13 +304,14 @@ int net_endpoint_text(const net_endpoint *endpoint, char *buffer, size_t size);
 /* ---- Properties, as text ---- */
 
 /* Read a property: any option of the socket's scheme but sockopt; of every scheme: scheme, local,
- * peer, bytes-sent, bytes-received; of tcp and udp: port, local-host, peer-host, peer-port, mtu; of
- * tcp: rtt, retransmits; of streams: reset; of udp: dropped-kernel; of unix: peer-pid, peer-uid,
- * peer-gid; of all but unix and mem: messages-sent, messages-received, dropped-queue,
- * dropped-strangers, truncated, which on tcp are 0. netfacade(7) has a table of which socket has
- * which. Once a dial of NET_NOW is writable, `peer` fails as the dial did, or else it was won.
- * Works on a cancelled socket. Never blocks. Writes at most `size` bytes, always terminated when
- * `size` > 0, and returns the length that the whole text needs, as snprintf does.
+ * peer, bytes-sent, bytes-received, but of fd, which is no socket, only the first and the last; of
+ * tcp and udp: port, local-host, peer-host, peer-port, mtu; of tcp: rtt, retransmits; of streams:
+ * reset; of udp: dropped-kernel; of unix: peer-pid, peer-uid, peer-gid; of all but unix, mem and
+ * fd: messages-sent, messages-received, dropped-queue, dropped-strangers, truncated, which on tcp
+ * are 0. netfacade(7) has a table of which socket has which. Once a dial of NET_NOW is writable,
+ * `peer` fails as the dial did, or else it was won. Works on a cancelled socket. Never blocks.
+ * Writes at most `size` bytes, always terminated when `size` > 0, and returns the length that the
+ * whole text needs, as snprintf does.
  *
  * NET_ADDRESS: the scheme has no such property. NET_MISUSE: this kind of socket has none (a
  * listener no peer), or it can only be set. NET_TIMEOUT: still dialing. The code of a dial that
