@@ -73,8 +73,9 @@ ssize_t nf_transfer_read(int fd, void *buffer, size_t size)
     return got >= 0 ? got : nf_transfer_failure();
 }
 
-/* Of a terminal the system cannot say so in the call: it is asked first whether something is there.
- * preadv2(2), RWF_NOWAIT; musl has had the function since 1.2.5 only. */
+/* Of a terminal and a named FIFO the system cannot say so in the call: it is asked first whether
+ * something is there, which another process may then have taken. preadv2(2), RWF_NOWAIT; musl has
+ * had the function since 1.2.5 only. */
 ssize_t nf_transfer_read_now(int fd, void *buffer, size_t size)
 {
     struct iovec piece = {.iov_base = buffer, .iov_len = size};
