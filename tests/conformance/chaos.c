@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 
 static const char *const streams[] = {"chaos+tcp://127.0.0.1:0", "chaos+unix://@", NULL};
 
@@ -81,17 +80,6 @@ static void faults_of_datagrams_are_refused(void **state)
 }
 
 /* ---- Chunk ---- */
-
-static void await_bytes(net_socket *socket, int count)
-{
-    double since = now_ms();
-    int waiting = 0;
-
-    while (waiting < count && elapsed_ms(since) < 20000) {
-        assert_int_equal(ioctl(net_fd(socket), FIONREAD, &waiting), 0);
-    }
-    assert_true(waiting >= count);
-}
 
 /* How PIECES bytes that wait are handed out: the size of each piece. */
 static size_t cut(void **state, const char *faults, unsigned char pieces[PIECES])

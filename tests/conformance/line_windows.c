@@ -140,6 +140,7 @@ static void a_kept_part_is_searched_for_another_delimiter(void **state)
 
     dial_pair(template_of(state), &pair);
     assert_count(net_send(pair.client, words, strlen(words), soon()), strlen(words));
+    await_ready(pair.server, POLLIN);
     assert_code(net_recv_until(pair.server, in, sizeof in, '\n', NET_NOW), NET_TIMEOUT);
     assert_count(net_recv_until(pair.server, in, sizeof in, ';', NET_NOW), 4);
     assert_memory_equal(in, "one;", 4);

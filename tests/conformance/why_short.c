@@ -75,8 +75,10 @@ static void a_send_that_nobody_reads(void **state)
 
         assert_short(n, 1, LARGE);
         assert_why(NET_TIMEOUT, "send", template_of(state));
-        assert_next(net_send(pair.client, large, LARGE, NET_NOW), NET_TIMEOUT, "send",
-                    template_of(state));
+        while (n > 0) { /* what it took goes on to the peer, and there is room again for a while */
+            n = net_send(pair.client, large, LARGE, NET_NOW);
+        }
+        assert_next(n, NET_TIMEOUT, "send", template_of(state));
         close_pair(&pair);
         dial_pair(template_of(state), &pair);
         fail_otherwise();
@@ -185,6 +187,7 @@ static void three_bytes_come(void **state, struct pair *pair)
 {
     dial_pair(template_of(state), pair);
     assert_count(net_send(pair->server, "abc", 3, soon()), 3);
+    await_bytes(pair->client, 3);
     fail_otherwise();
 }
 
@@ -224,7 +227,8 @@ static void a_receive_until_a_reset(void **state)
     dial_pair(template_of(state), &pair);
     assert_count(net_send(pair.client, "unread", 6, soon()), 6);
     assert_count(net_send(pair.server, "xabc", 4, soon()), 4);
-    assert_count(net_recv_all(pair.client, buffer, 1, soon()), 1); /* and the others are there */
+    await_bytes(pair.client, 4); /* a reset may overtake what is on its way */
+    assert_count(net_recv_all(pair.client, buffer, 1, soon()), 1);
     await_ready(pair.server, POLLIN);
     fail_otherwise();
     assert_ok(net_set(pair.server, "reset", "on"));
@@ -259,6 +263,7 @@ static void a_receive_that_begins_with_a_part_of_a_line(void **state)
 
     dial_pair(template_of(state), &pair);
     assert_count(net_send(pair.server, "ab", 2, soon()), 2);
+    await_bytes(pair.client, 2);
     assert_code(net_recv_until(pair.client, buffer, sizeof buffer, '\n', net_after(50)),
                 NET_TIMEOUT);
     fail_otherwise();
@@ -305,6 +310,7 @@ static void a_fault_says_what_it_is(void **state)
     close_pair(&pair);
     dial_pair_with(template_of(state), NULL, "stall-after=10", &pair);
     assert_count(net_send(pair.server, buffer, sizeof buffer, soon()), sizeof buffer);
+    await_bytes(pair.client, sizeof buffer);
     fail_otherwise();
     assert_int_equal(net_recv_all(pair.client, buffer, sizeof buffer, net_after(50)), 10);
     assert_why(NET_TIMEOUT, "recv", template_of(state));
@@ -388,17 +394,13 @@ static void one_whose_peer_is_gone(void **state)
 /* The system tells it once, and the library until a call has failed with it. */
 static void a_refusal_among_many(void **state)
 {
-    enum { ROUNDS = 500 };
-    net_socket *listener = assert_socket(net_listen(template_of(state)));
     const net_message messages[] = {{.data = "a", .size = 1}, {.data = "bc", .size = 2}};
     char target[ADDRESS_MAX];
+    net_socket *socket = dial_nobody(template_of(state), target);
+    double since = now_ms();
     int n = 0;
 
-    dial_address(listener, target);
-    net_close(listener, NET_NOW);
-    net_socket *socket = assert_socket(net_connect(target, soon()));
-
-    for (int round = 0; round < ROUNDS && n != 1; round++) {
+    while (n != 1 && elapsed_ms(since) < 20000.0 * slowness()) {
         fail_otherwise();
         n = net_send_messages(socket, messages, COUNT(messages), soon());
     }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -358,6 +359,37 @@ void await_events(int fd, short events)
         count = poll(&set, 1, PATIENCE * slowness());
     } while (count < 0 && errno == EINTR);
     assert_int_equal(count, 1);
+}
+
+void await_bytes(net_socket *socket, int count)
+{
+    double since = now_ms();
+    int fd = net_fd(socket);
+    int there = fd >= 0 ? 0 : count;
+
+    while (there < count && elapsed_ms(since) < 20000.0 * slowness()) {
+        nap(0);
+        assert_int_equal(ioctl(fd, FIONREAD, &there), 0);
+    }
+    assert_int_equal(there, count);
+}
+
+/* The system may give it the very port that it dials, and it would talk to itself. */
+net_socket *dial_nobody(const char *template, char target[ADDRESS_MAX])
+{
+    net_socket *listener = assert_socket(net_listen(template));
+
+    dial_address(listener, target);
+    net_close(listener, NET_NOW);
+    net_socket *socket = assert_socket(net_connect(target, soon()));
+
+    while (number_of(socket, "port") == number_of(socket, "peer-port")) {
+        net_socket *other = assert_socket(net_connect(target, soon()));
+
+        net_close(socket, NET_NOW);
+        socket = other;
+    }
+    return socket;
 }
 
 union any_address {

@@ -207,12 +207,17 @@ int running_threads(void);
 void await_events(int fd, short events);
 /* The same of what a socket tells, which may have no descriptor. */
 void await_ready(net_socket *socket, short events);
+/* Waits until the system holds so many bytes for a stream. Where there is no system between the
+ * ends they are there once they were sent. */
+void await_bytes(net_socket *socket, int count);
 /* Runs `body` in a forked child; returns what it returned (0 to 99), or 100 and more: the signal
  * that ended it. A child that hangs is ended by SIGALRM. */
 int in_child(int (*body)(void *argument), void *argument);
 
 /* A plain descriptor connected to the listener (tcp or udp), which the library knows nothing of. */
 int raw_dial(net_socket *listener);
+/* A dialed datagram socket, and whom it dialed: a listener that is gone. */
+net_socket *dial_nobody(const char *template, char target[ADDRESS_MAX]);
 /* Closes it so that the peer sees a reset. */
 void raw_reset(int fd);
 

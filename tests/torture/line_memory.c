@@ -92,6 +92,7 @@ static int read_in_pieces(struct pair *pair)
 
     for (int sent = 0; sent < LONG; sent += PIECE) {
         assert_count(net_send(pair->client, line + sent, PIECE, soon()), PIECE);
+        await_ready(pair->server, POLLIN); /* else there is nothing that needs memory */
         for (int i = 0; i < 2 && sent + PIECE < LONG; i++) {
             ssize_t n = receive_line(pair->server, LONG, NET_NOW);
 
@@ -162,6 +163,7 @@ static void a_kept_part_outlives_a_want_of_memory(void **state)
     dial_pair(template_of(state), &pair);
     fails_at = 0;
     assert_count(net_send(pair.client, line, 10, soon()), 10);
+    await_ready(pair.server, POLLIN);
     assert_code(receive_line(pair.server, LONG, NET_NOW), NET_TIMEOUT);
     assert_count(net_send(pair.client, line + 10, LONG - 11, soon()), LONG - 11);
     fails_at = 1;
