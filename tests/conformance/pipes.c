@@ -365,7 +365,7 @@ static long long read_lines(struct caller *caller)
     long long n = 0;
 
     for (;;) {
-        n = net_recv_until(caller->socket, line, sizeof line - 1, '\n', caller->deadline);
+        n = net_recv_until(caller->socket, line, sizeof line - 1, '\n', soon());
         if (n < 0) {
             return n;
         }
