@@ -127,7 +127,8 @@ static void expect_long_line(const char *address, const char *options, size_t si
 
     assert_non_null(line);
     send_long_line(&feed, address, options, size);
-    ssize_t n = net_recv_until(feed.reader, line, size, '\n', soon());
+    ssize_t n =
+        net_recv_until(feed.reader, line, size, '\n', net_after(60000 * (int64_t)slowness()));
 
     feed_join(&feed, n != (ssize_t)size);
     assert_int_equal(n, size);
@@ -145,7 +146,11 @@ static void a_line_of_sixteen_mebibytes_comes_whole(void **state)
 
 static void a_line_may_be_longer_than_any_buffer_of_the_system(void **state)
 {
-    expect_long_line(template_of(state), "rcvbuf=4KiB", (size_t)256 * KIB);
+    /* The buffer of an adopted one shrinks below a segment: its sender asks after a shut window for
+     * each few KiB, 200 ms apart, and twice as long while the reader is held up. */
+    bool is_adopted = strncmp(template_of(state), "fd:", 3) == 0;
+
+    expect_long_line(template_of(state), "rcvbuf=4KiB", (size_t)(is_adopted ? 128 : 256) * KIB);
     expect_long_line(template_of(state), "rcvbuf=64KiB", (size_t)600 * KIB);
 }
 
