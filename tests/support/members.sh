@@ -47,9 +47,9 @@ stopped() {
     ended "$1" "$2"
 }
 
-# away PID: it is ended, however it takes that.
+# away PID: it is ended, however it takes that; or has ended by itself.
 away() {
-    kill -KILL "$1"
+    kill -KILL "$1" 2>/dev/null || :
     wait "$1" 2>/dev/null || :
     forget "$1"
 }
