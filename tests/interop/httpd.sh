@@ -268,6 +268,10 @@ timeout 60 curl -s "$url/large.bin" | { # who reads nothing more until the gate 
 reader=$!
 running="$running $reader"
 until_true grep -q '^data: \[3,' "$work/events" # all three are there
+is_under_way() { # he has asked, and gets it
+    find "/proc/$server/fd" -lname '*/large.bin' 2>/dev/null | grep -q .
+}
+until_true is_under_way
 kill "$server"
 echo >"$work/gate"
 stopped
