@@ -17,7 +17,7 @@ need ip nsenter timeout unshare
 
 # ---- Two hosts: this one, and the far one, which lives as long as a process in it ----
 
-unshare -n sleep 100 &
+unshare -n sleep 600 &
 far=$!
 running=$far
 here=$(readlink /proc/self/ns/net)
@@ -61,7 +61,7 @@ listens() {
 serve() {
     name=$1
     shift
-    "$@" timeout 60 "$bin/discover" --serve "$name" wire >"$work/$name.out" 2>"$work/$name.err" &
+    "$@" timeout 600 "$bin/discover" --serve "$name" wire >"$work/$name.out" 2>"$work/$name.err" &
     running="$running $!"
     until_true listens "$name"
 }
