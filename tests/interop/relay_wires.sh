@@ -103,7 +103,7 @@ theirs() {
     rm -f "$work/back"
     option=UNIX-LISTEN
     [ "$1" = unix ] || option=UNIX-RECVFROM
-    start server socat "$option:$work/back,fork" EXEC:cat
+    start server socat -t 60 "$option:$work/back,fork" EXEC:cat # of a datagram `cat` hears the end
     server=$started
     until_true test -S "$work/back"
     any_to "$1" "$1://$work/back"
@@ -205,9 +205,14 @@ resets() {
     # shellcheck disable=SC2016 # it is the other shell that expands it
     start caller sh -c 'exec "$@" <"$0"' "$work/much" "$bin/netcat" "unix://$work/front"
     caller=$started
-    is_stuck() { # as much is on its way as the system and the relay take
+    sleeps() {
+        sed 's/.*) //' "/proc/$1/stat" | grep -q '^S'
+    }
+    # As much is on its way as the system and the relay take: nothing moves, and not for want of a
+    # processor.
+    is_stuck() {
         counters
-        cmp -s "$work/counters" "$work/before" && return 0
+        cmp -s "$work/counters" "$work/before" && sleeps "$caller" && sleeps "$relay" && return 0
         cp "$work/counters" "$work/before"
         false
     }
