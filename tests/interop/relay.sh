@@ -36,14 +36,14 @@ any_wire() { # CALLERS' TARGET'S HOST
 datagrams_stay() {
     start_listening server "$bin/echo_server" udp://127.0.0.1:0
     server=$started
-    start_relay 'udp://127.0.0.1:0?idle=1s' "$address" 600
+    start_relay 'udp://127.0.0.1:0?idle=3s' "$address" 600
     for size in 1 1200 9000 65000; do
         head -c $size /dev/urandom >"$work/one"
         within socat -b 65536 -t 20 - "UDP4:127.0.0.1:$port,shut-null" <"$work/one" |
             head -c $size >"$work/heard"
         cmp -s "$work/one" "$work/heard" || fail "a datagram of $size bytes is not one any more"
     done
-    quit # they have been silent for a second
+    quit # they have been silent for three seconds
     stop "$server"
     ok "datagrams stay as they are; who is silent for long enough is gone"
 }
@@ -94,7 +94,8 @@ gibibyte() {
     done
 }
 
-# A gibibyte there, an eighth of it back at the same time; nc ends each by a half-close.
+# A gibibyte there, an eighth of it back at the same time; nc ends each by a half-close. The one that
+# listens would say no more after the end of what it hears, so that end waits for all that comes back.
 transfer() {
     head -c 67108864 /dev/urandom >"$work/part"
     sum_there=$(gibibyte 16 | sha256sum)
@@ -106,10 +107,18 @@ transfer() {
     until_true grep -qs '^Listening' "$work/listener.err"
     port=$(sed -n 's/^Listening on .* \([0-9]*\)$/\1/p' "$work/listener.err")
     start_relay tcp://127.0.0.1:0 "tcp://127.0.0.1:$port"
-    gibibyte 16 | within nc -N -n 127.0.0.1 "$port" | sha256sum >"$work/back"
+    {
+        gibibyte 16
+        until_true test -e "$work/all_is_back"
+    } | within nc -N -n 127.0.0.1 "$port" | {
+        head -c 134217728 | sha256sum >"$work/back"
+        : >"$work/all_is_back"
+        wc -c >"$work/more"
+    }
     ended_well "$receiver"
     [ "$(cat "$work/there")" = "$sum_there" ] || fail "what came there is not what was sent"
     [ "$(cat "$work/back")" = "$sum_back" ] || fail "what came back is not what was sent"
+    [ "$(cat "$work/more")" -eq 0 ] || fail "more comes back than was sent"
     quit
     rm "$work/part"
     ok "a gibibyte arrives, and an eighth of one comes back beside it"
@@ -165,9 +174,10 @@ throughput() {
     until_true grep -qs '^Server listening' "$work/iperf3.out"
     start_relay tcp://127.0.0.1:0 "tcp://127.0.0.1:$server_port"
     streams=$relay
-    # iperf3 sends datagrams to the same number.
-    start_listening datagrams "$bin/relay" "udp://127.0.0.1:$port?idle=2s" \
-        "udp://127.0.0.1:$server_port"
+    # iperf3 sends datagrams to the same number. One that only listens is silent for as long as that
+    # takes; those who have gone are cut off in the end.
+    start_listening datagrams "$bin/relay" "udp://127.0.0.1:$port?idle=60s" \
+        "udp://127.0.0.1:$server_port" 1
     datagrams=$started
     measure -n 64M -P 4
     measure -n 64M -P 4 -R
