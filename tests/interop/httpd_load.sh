@@ -62,14 +62,16 @@ holds() {
     find "/proc/$server/fd" -lname "*$2*" 2>/dev/null | wc -l | grep -qx " *$1"
 }
 
-# load REQUESTS PATH: so many at least are answered to 100 connections, and none fails.
+# load REQUESTS PATH: so many at least are answered to 100 connections, and none fails. What is under
+# way at the end of a round is not counted, and of a large file that is all where a round is too
+# short: each is a second longer than the one before.
 load() {
     answered=0
     rounds=0
     while [ $answered -lt "$1" ]; do
-        [ $rounds -lt 30 ] || fail "only $answered answers in $rounds rounds"
+        [ $rounds -lt 12 ] || fail "only $answered answers in $rounds rounds"
         rounds=$((rounds + 1))
-        timeout 120 wrk -t 2 -c 100 -d 1s --timeout 60s "http://127.0.0.1:$port$2" >"$work/wrk.out" \
+        timeout 120 wrk -t 2 -c 100 -d "$rounds"s --timeout 60s "http://127.0.0.1:$port$2" >"$work/wrk.out" \
             2>"$work/wrk.err" || fail "wrk ends with $?"
         ! grep -E 'Socket errors|Non-2xx' "$work/wrk.out" || fail "requests failed"
         answered=$((answered + $(sed -n 's/^ *\([0-9]*\) requests in.*/\1/p' "$work/wrk.out")))
@@ -81,12 +83,18 @@ ticks() {
     sed 's/.*) //' "/proc/$server/stat" | awk '{ print $12 + $13 }'
 }
 
-# idles: in three seconds it spends at most a fifth of one. One that spins spends three.
+# idles: in three seconds it spends at most a fifth of one, or in the next three, for some of what
+# another machine took counts as its own. One that spins spends three.
 idles() {
-    before=$(ticks)
-    sleep 3
-    spent=$(($(ticks) - before))
-    [ $spent -le 20 ] || fail "$spent ticks in three seconds with nothing to do: $1"
+    spells=2
+    spent=300
+    while [ $spent -gt 20 ]; do
+        [ $spells -gt 0 ] || fail "$spent ticks in three seconds with nothing to do: $1"
+        spells=$((spells - 1))
+        before=$(ticks)
+        sleep 3
+        spent=$(($(ticks) - before))
+    done
 }
 
 memory() {
