@@ -110,7 +110,7 @@ answers() {
 counters() {
     had=$(answers)
     kill -USR1 "$relay" || fail "the relay has ended"
-    left=300
+    left=3000
     while [ "$(answers)" -le "$had" ]; do
         [ $left -gt 0 ] || fail "the relay prints no counters"
         left=$((left - 1))
@@ -136,13 +136,18 @@ ticks_of() {
     sed 's/.*) //' "/proc/$1/stat" | awk '{ print $12 + $13 }'
 }
 
-# rests WHEN: for a second the relay takes less than a tenth of a processor.
+# rests WHEN: for a second the relay takes less than a tenth of a processor; or for the next, for it
+# may have had to finish something, and some of what another machine took counts as its own.
 rests() {
-    before=$(ticks_of "$relay")
-    sleep 1
-    after=$(ticks_of "$relay")
-    spent=$((after - before))
-    [ $((spent * 10)) -lt "$(getconf CLK_TCK)" ] || fail "$1: $spent ticks in a second"
+    seconds=2
+    spent=$(getconf CLK_TCK)
+    while [ $((spent * 10)) -ge "$(getconf CLK_TCK)" ]; do
+        [ $seconds -gt 0 ] || fail "$1: $spent ticks in a second"
+        seconds=$((seconds - 1))
+        before=$(ticks_of "$relay")
+        sleep 1
+        spent=$(($(ticks_of "$relay") - before))
+    done
 }
 
 # memory_of PID: in KiB.
