@@ -61,7 +61,7 @@ listens() {
 serve() {
     name=$1
     shift
-    "$@" timeout 600 "$bin/discover" --serve "$name" wire >"$work/$name.out" 2>"$work/$name.err" &
+    "$@" "$bin/discover" --serve "$name" wire >"$work/$name.out" 2>"$work/$name.err" &
     running="$running $!"
     until_true listens "$name"
 }

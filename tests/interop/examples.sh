@@ -17,7 +17,7 @@ need cmp curl nc redis-server sha256sum socat timeout
 
 # ---- Background programs: started, waited for, stopped by their own pids ----
 
-# within PROGRAM...: for a minute at most. What is told to end by its pid tells the program.
+# within PROGRAM...: for a minute at most.
 within() {
     timeout --foreground 60 "$@"
 }
@@ -30,7 +30,7 @@ start() {
     input=$work/$name.in
     [ -f "$input" ] || input=/dev/null
     rm -f "$work/$name.out" "$work/$name.err" # what another of that name said is not its word
-    timeout --foreground 60 "$@" <"$input" >"$work/$name.out" 2>"$work/$name.err" &
+    "$@" <"$input" >"$work/$name.out" 2>"$work/$name.err" &
     started=$!
     running="$running $started"
 }
@@ -43,21 +43,23 @@ forget() {
     running=$remaining
 }
 
-# ended PID: it ends by itself, and well.
+# ended PID [WHEN]: it ends, and well; by itself unless told. It is waited for with a limit, and by
+# its own pid: timeout(1) loses a signal that comes before it knows its child.
 ended() {
+    has_ended() {
+        ! kill -0 "$1" 2>/dev/null || grep -q '^State:.*Z' "/proc/$1/status" 2>/dev/null
+    }
+    until_true has_ended "$1"
     status=0
     wait "$1" || status=$?
     forget "$1"
-    [ $status -eq 0 ] || fail "$name ends with $status"
+    [ $status -eq 0 ] || fail "${2-}$name ends with $status"
 }
 
 # stopped PID: it is told to end, and ends well.
 stopped() {
-    status=0
     kill "$1"
-    wait "$1" || status=$?
-    forget "$1"
-    [ $status -eq 0 ] || fail "after SIGTERM $name ends with $status"
+    ended "$1" "after SIGTERM "
 }
 
 # listening SCRIPT: what a sed script finds in the output of $name, as soon as it is there.
