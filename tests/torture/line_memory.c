@@ -1,20 +1,12 @@
 /* wrap: malloc calloc realloc free */
 /* P1: each allocation that a line needs fails. The call says so, not a byte is lost, and the next
  * call goes on; what was allocated is given back. */
+#include "allocations.h"
 #include "support.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__real_realloc(void *memory, size_t size);
-void *__wrap_realloc(void *memory, size_t size);
-void __real_free(void *memory);
-void __wrap_free(void *memory);
 
 static __thread bool is_counted; /* a call of ours on a socket is on */
 static __thread int asked;

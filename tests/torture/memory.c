@@ -1,6 +1,7 @@
 /* wrap: malloc calloc free pthread_create getaddrinfo */
 /* P1, RES-01, RES-09: each allocation and each thread fails, once or from then on, and what was
  * allocated before is given back; counted here, so that it holds without a sanitizer too. */
+#include "allocations.h"
 #include "support.h"
 #include "torture.h"
 
@@ -13,12 +14,6 @@ enum { MEMORY };
 
 static const struct victim victims[] = {{"an allocation", MEMORY, {ENOMEM}}};
 
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void __real_free(void *memory);
-void __wrap_free(void *memory);
 int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
                           void *(*body)(void *), void *argument);
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,

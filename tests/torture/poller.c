@@ -3,6 +3,7 @@
  * on. Whatever fails says so by its code, nothing is left behind, and what was watched before still
  * is: afterwards all of it is told. */
 #include "api/poller.h"
+#include "allocations.h"
 #include "support.h"
 
 #include <errno.h>
@@ -60,14 +61,6 @@ WRAP(TIMERFD, -1, int, timerfd_create, (int clock, int flags), (clock, flags))
 
 int __real_epoll_ctl(int set, int how, int fd, struct epoll_event *event);
 int __wrap_epoll_ctl(int set, int how, int fd, struct epoll_event *event);
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__real_realloc(void *memory, size_t size);
-void *__wrap_realloc(void *memory, size_t size);
-void __real_free(void *memory);
-void __wrap_free(void *memory);
 
 /* To take out never fails. */
 int __wrap_epoll_ctl(int set, int how, int fd, struct epoll_event *event)

@@ -2,6 +2,7 @@
 /* P1: a conversation through a poller, while the calls that make pollers and watches fail, one by
  * one, once or for ever. Nothing crashes, hangs or is left behind; and what failed once may be
  * called again, and nothing was lost. */
+#include "allocations.h"
 #include "support.h"
 #include "torture.h"
 
@@ -19,7 +20,7 @@ static const struct victim calls[] = {{"epoll_ctl", CTL, {ENOMEM, ENOSPC}},
                                       {"epoll_create1", CREATE, {EMFILE, ENFILE, ENOMEM}},
                                       {"eventfd", EVENT, {EMFILE, ENOMEM}},
                                       {"timerfd_create", TIMER, {EMFILE, ENOMEM}}};
-static const struct victim memory[] = {{"an allocation", MEMORY, {ENOMEM}}};
+static const struct victim allocations[] = {{"an allocation", MEMORY, {ENOMEM}}};
 
 TORTURE_WRAP(CREATE, int, epoll_create1, (int flags), (flags))
 TORTURE_WRAP(EVENT, int, eventfd, (unsigned count, int flags), (count, flags))
@@ -37,19 +38,10 @@ int __wrap_epoll_ctl(int set, int how, int fd, struct epoll_event *event)
 
 static atomic_int alive; /* allocations not freed */
 
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__real_realloc(void *block, size_t size);
-void *__wrap_realloc(void *block, size_t size);
-void __real_free(void *block);
-void __wrap_free(void *block);
-
-static void *count_in(void *block)
+static void *count_in(void *memory)
 {
-    atomic_fetch_add(&alive, block != NULL ? 1 : 0);
-    return block;
+    atomic_fetch_add(&alive, memory != NULL ? 1 : 0);
+    return memory;
 }
 
 void *__wrap_malloc(size_t size)
@@ -62,18 +54,18 @@ void *__wrap_calloc(size_t count, size_t size)
     return torture_strikes(MEMORY) ? NULL : count_in(__real_calloc(count, size));
 }
 
-void *__wrap_realloc(void *block, size_t size)
+void *__wrap_realloc(void *memory, size_t size)
 {
     if (torture_strikes(MEMORY)) {
         return NULL;
     }
-    return block != NULL ? __real_realloc(block, size) : count_in(__real_realloc(block, size));
+    return memory != NULL ? __real_realloc(memory, size) : count_in(__real_realloc(memory, size));
 }
 
-void __wrap_free(void *block)
+void __wrap_free(void *memory)
 {
-    atomic_fetch_sub(&alive, block != NULL ? 1 : 0);
-    __real_free(block);
+    atomic_fetch_sub(&alive, memory != NULL ? 1 : 0);
+    __real_free(memory);
 }
 
 /* ---- The conversation ---- */
@@ -308,8 +300,8 @@ static void each_allocation_fails(void **state)
     alive_before = alive;
     fails_once = false;
     torture_run(converse_by_events);
-    torture_all(memory, COUNT(memory), false, true, nothing_is_lost);
-    torture_all(memory, COUNT(memory), true, true, nothing_is_lost);
+    torture_all(allocations, COUNT(allocations), false, true, nothing_is_lost);
+    torture_all(allocations, COUNT(allocations), true, true, nothing_is_lost);
 }
 
 int main(void)

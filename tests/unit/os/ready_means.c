@@ -2,6 +2,7 @@
 /* Waiting for many descriptors without the means for it: nothing is lost, and nothing half done. */
 #include "os/cause.h"
 #include "ready_set.h"
+#include "allocations.h"
 #include "support.h"
 
 #include <errno.h>
@@ -15,12 +16,6 @@ int __real_epoll_ctl(int set, int how, int fd, struct epoll_event *event);
 int __wrap_epoll_ctl(int set, int how, int fd, struct epoll_event *event);
 int __real_timerfd_create(int clock, int flags);
 int __wrap_timerfd_create(int clock, int flags);
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__real_realloc(void *memory, size_t size);
-void *__wrap_realloc(void *memory, size_t size);
 
 static int calls_left = -1; /* that succeed; -1: all */
 
