@@ -27,16 +27,11 @@ int __wrap_getaddrinfo(const char *node, const char *service, const struct addri
 int __wrap_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
                        struct addrinfo **list)
 {
-    struct addrinfo numeric = {.ai_family = hints->ai_family,
-                               .ai_socktype = hints->ai_socktype,
-                               .ai_flags = AI_NUMERICHOST};
-
     (void)node;
     while (name_server_is_slow) {
         nap(1);
     }
-    int code = __real_getaddrinfo(hints->ai_family == AF_INET6 ? "::1" : "127.0.0.1", service,
-                                  &numeric, list);
+    int code = look_up_loopback(__real_getaddrinfo, service, hints, list);
 
     lookups--;
     return code;

@@ -229,15 +229,15 @@ static void of_unix_else_the_close_says_so(void **state)
 static void a_value_is_checked(void **state)
 {
     struct pair pair;
+    char target[ADDRESS_MAX];
     char address[ADDRESS_MAX];
 
     dial_pair(template_of(state), &pair);
     assert_code(net_set(pair.client, "reset", "maybe"), NET_ADDRESS);
     assert_code(net_set(pair.client, "reset", ""), NET_ADDRESS);
     assert_setting(pair.client, "off");
-    dial_address(pair.listener, address);
-    snprintf(address + strlen(address), sizeof address - strlen(address), "%creset=on",
-             strchr(address, '?') != NULL ? '&' : '?');
+    dial_address(pair.listener, target);
+    with_options(address, target, "reset=on");
     assert_no_socket(net_connect(address, soon()), NET_ADDRESS);
     close_pair(&pair);
 }

@@ -30,12 +30,6 @@ static const char *const datagrams[] = {"udp://127.0.0.1:0",
 
 static char *large;
 
-/* Something else has failed before. */
-static void fail_otherwise(void)
-{
-    assert_no_socket(net_connect("nonsense://old", NET_NOW), NET_ADDRESS);
-}
-
 static void assert_why(int code, const char *verb, const char *address)
 {
     assert_int_equal(net_error(), code);
@@ -138,47 +132,50 @@ static void join(struct talker *talker, int code, const char *verb)
     }
 }
 
-static void a_send_that_is_cancelled(void **state)
+/* A send that waits for room ends after a part, and so does the next at once. */
+static void check_end(void **state, void (*end)(struct pair *pair), int code)
 {
     struct pair pair;
     struct talker talker;
 
     dial_pair(template_of(state), &pair);
     start(&talker, send_much, pair.client);
-    net_cancel(pair.client);
-    join(&talker, NET_CANCELED, "send");
+    end(&pair);
+    join(&talker, code, "send");
     assert_short(talker.caller.result, 1, LARGE);
-    assert_next(net_send(pair.client, "x", 1, soon()), NET_CANCELED, "send", template_of(state));
+    assert_next(net_send(pair.client, "x", 1, soon()), code, "send", template_of(state));
     close_pair(&pair);
+}
+
+static void cancel(struct pair *pair)
+{
+    net_cancel(pair->client);
+}
+
+static void break_off(struct pair *pair)
+{
+    net_close(pair->server, NET_NOW); /* with much unread */
+    pair->server = NULL;
+}
+
+static void half_close(struct pair *pair)
+{
+    assert_ok(net_shutdown(pair->client));
+}
+
+static void a_send_that_is_cancelled(void **state)
+{
+    check_end(state, cancel, NET_CANCELED);
 }
 
 static void a_send_that_is_broken_off(void **state)
 {
-    struct pair pair;
-    struct talker talker;
-
-    dial_pair(template_of(state), &pair);
-    start(&talker, send_much, pair.client);
-    net_close(pair.server, NET_NOW); /* with much unread */
-    pair.server = NULL;
-    join(&talker, NET_RESET, "send");
-    assert_short(talker.caller.result, 1, LARGE);
-    assert_next(net_send(pair.client, "x", 1, soon()), NET_RESET, "send", template_of(state));
-    close_pair(&pair);
+    check_end(state, break_off, NET_RESET);
 }
 
 static void a_send_that_the_own_half_close_ends(void **state)
 {
-    struct pair pair;
-    struct talker talker;
-
-    dial_pair(template_of(state), &pair);
-    start(&talker, send_much, pair.client);
-    assert_ok(net_shutdown(pair.client));
-    join(&talker, NET_MISUSE, "send");
-    assert_short(talker.caller.result, 1, LARGE);
-    assert_next(net_send(pair.client, "x", 1, soon()), NET_MISUSE, "send", template_of(state));
-    close_pair(&pair);
+    check_end(state, half_close, NET_MISUSE);
 }
 
 /* ---- Receiving all ---- */
@@ -395,16 +392,8 @@ static void one_whose_peer_is_gone(void **state)
 static void a_refusal_among_many(void **state)
 {
     const net_message messages[] = {{.data = "a", .size = 1}, {.data = "bc", .size = 2}};
-    char target[ADDRESS_MAX];
-    net_socket *socket = dial_nobody(template_of(state), target);
-    double since = now_ms();
-    int n = 0;
+    net_socket *socket = refuse_part_way(template_of(state), messages);
 
-    while (n != 1 && elapsed_ms(since) < 20000.0 * slowness()) {
-        fail_otherwise();
-        n = net_send_messages(socket, messages, COUNT(messages), soon());
-    }
-    assert_int_equal(n, 1);
     assert_why(NET_REFUSED, "send", template_of(state));
     assert_next(net_send_messages(socket, messages + 1, 1, soon()), NET_REFUSED, "send",
                 template_of(state));

@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* Two, for the record of a thread has two places. */
-static void fail_otherwise(void)
+static void fail_twice(void)
 {
     assert_no_socket(net_listen("tcp://127.0.0.1:0?nodelay=perhaps"), NET_ADDRESS);
     assert_no_socket(net_listen("udp://127.0.0.1:0?idle=7"), NET_ADDRESS);
@@ -23,7 +23,7 @@ static void expect_own_words(net_socket *socket, int code)
 {
     char byte;
 
-    fail_otherwise();
+    fail_twice();
     assert_code(net_recv(socket, &byte, 1, soon()), code);
     assert_silent_about("perhaps");
     assert_silent_about("idle");
@@ -38,7 +38,7 @@ static void a_refusal_quotes_nobody_else(void **state)
     (void)state;
     dial_address(listener, address);
     net_close(listener, NET_NOW);
-    fail_otherwise();
+    fail_twice();
     net_socket *call = assert_socket(net_connect(address, NET_NOW));
 
     expect_own_words(call, NET_REFUSED);
@@ -53,7 +53,7 @@ static void an_attempt_keeps_the_words_of_its_failure(void **state)
     net_socket *call;
 
     (void)state;
-    fail_otherwise();
+    fail_twice();
     call = assert_socket(net_connect("tcp://[::1]:9?source=127.0.0.1", NET_NOW));
     expect_own_words(call, NET_UNREACHABLE);
     assert_says("[::1]: unreachable (the source address is of the other family)");
@@ -67,7 +67,7 @@ static void each_of_several_attempts_keeps_its_own(void **state)
     net_socket *call;
 
     (void)state;
-    fail_otherwise();
+    fail_twice();
     call = assert_socket(net_connect("udp://localhost:9?source=192.0.2.1", NET_NOW));
     expect_own_words(call, NET_UNREACHABLE);
     assert_says("127.0.0.1: bad address (no interface of this system has it)");

@@ -8,12 +8,6 @@ static void assert_misuse(long long returned)
     assert_int_equal(net_error(), NET_MISUSE);
 }
 
-/* Something else has failed before. */
-static void fail_otherwise(void)
-{
-    assert_no_socket(net_connect("nonsense://old", NET_NOW), NET_ADDRESS);
-}
-
 static void it_is_misuse_all_the_same(void **state)
 {
     const size_t size = (size_t)NET_MISUSE;

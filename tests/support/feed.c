@@ -33,10 +33,7 @@ void feed_open(struct feed *feed, const char *address, const char *options)
         open_adopted(feed, options);
         return;
     }
-    strcpy(whole, address);
-    if (options != NULL) {
-        strcat(strcat(whole, strchr(address, '?') != NULL ? "&" : "?"), options);
-    }
+    with_options(whole, address, options);
     feed->listener = assert_socket(net_listen(whole));
     if (net_fd(feed->listener) >= 0) {
         feed->fd = raw_dial(feed->listener);

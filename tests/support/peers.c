@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,10 +19,10 @@
 
 /* ---- Two ends ---- */
 
-static void with_options(char *out, const char *address, const char *options)
+void with_options(char whole[ADDRESS_MAX], const char *address, const char *options)
 {
-    int n = snprintf(out, ADDRESS_MAX, "%s%s%s", address, options != NULL ? "?" : "",
-                     options != NULL ? options : "");
+    const char *sign = options == NULL ? "" : strchr(address, '?') != NULL ? "&" : "?";
+    int n = snprintf(whole, ADDRESS_MAX, "%s%s%s", address, sign, options != NULL ? options : "");
 
     assert_in_range(n, 1, ADDRESS_MAX - 1);
 }
@@ -389,6 +390,37 @@ net_socket *dial_nobody(const char *template, char target[ADDRESS_MAX])
         net_close(socket, NET_NOW);
         socket = other;
     }
+    return socket;
+}
+
+int look_up_loopback(look_up *real, const char *service, const struct addrinfo *hints,
+                     struct addrinfo **list)
+{
+    struct addrinfo numeric = {.ai_family = hints->ai_family,
+                               .ai_socktype = hints->ai_socktype,
+                               .ai_flags = AI_NUMERICHOST};
+
+    return real(hints->ai_family == AF_INET6 ? "::1" : "127.0.0.1", service, &numeric, list);
+}
+
+void fail_otherwise(void)
+{
+    assert_no_socket(net_connect("nonsense://old", NET_NOW), NET_ADDRESS);
+}
+
+/* The first sends find out that nobody is there, each by the answer to the one before. */
+net_socket *refuse_part_way(const char *template, const net_message messages[2])
+{
+    char target[ADDRESS_MAX];
+    net_socket *socket = dial_nobody(template, target);
+    double since = now_ms();
+    int n = 0;
+
+    while (n != 1 && elapsed_ms(since) < 20000.0 * slowness()) {
+        fail_otherwise();
+        n = net_send_messages(socket, messages, 2, soon());
+    }
+    assert_int_equal(n, 1);
     return socket;
 }
 

@@ -133,6 +133,9 @@ struct pair {
     net_socket *server;
 };
 
+/* An address with more options; NULL: none. */
+void with_options(char whole[ADDRESS_MAX], const char *address, const char *options);
+
 /* Listens on the template, dials it and accepts. Over udp the client says "hi" first, and the
  * server has heard it. */
 void dial_pair(const char *address, struct pair *pair);
@@ -218,6 +221,19 @@ int in_child(int (*body)(void *argument), void *argument);
 int raw_dial(net_socket *listener);
 /* A dialed datagram socket, and whom it dialed: a listener that is gone. */
 net_socket *dial_nobody(const char *template, char target[ADDRESS_MAX]);
+/* The same, after a batch of two messages of which one was sent; the last failure is that the other
+ * was refused. */
+net_socket *refuse_part_way(const char *template, const net_message messages[2]);
+/* For a test that replaces getaddrinfo(3) and knows the real one: what a name server would say of a
+ * host on loopback, in the family that is asked for. */
+struct addrinfo;
+typedef int look_up(const char *node, const char *service, const struct addrinfo *hints,
+                    struct addrinfo **list);
+int look_up_loopback(look_up *real, const char *service, const struct addrinfo *hints,
+                     struct addrinfo **list);
+/* Records another failure, NET_ADDRESS of nonsense://, so that a test sees whether a call records
+ * its own. */
+void fail_otherwise(void);
 /* Closes it so that the peer sees a reset. */
 void raw_reset(int fd);
 
