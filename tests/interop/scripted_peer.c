@@ -145,10 +145,9 @@ static void offer(const char *step, long long count)
     printf("taken %lld\n", sent - before);
 }
 
-/* To the end; or, where that is expected, to a reset. */
-static void swallow(const char *step, int says_back, int may_break)
+/* Receive until there is no more: 0 at the end, or -1 and errno. */
+static ssize_t hear_all(const char *step, int says_back)
 {
-    long long before = heard;
     char chunk[CHUNK];
     ssize_t n = 1;
 
@@ -159,6 +158,15 @@ static void swallow(const char *step, int says_back, int may_break)
             die(step, "cannot say back");
         }
     }
+    return n;
+}
+
+/* To the end; or, where that is expected, to a reset. */
+static void swallow(const char *step, int says_back, int may_break)
+{
+    long long before = heard;
+    ssize_t n = hear_all(step, says_back);
+
     if (n < 0 && (!may_break || errno == EAGAIN)) {
         die_of_errno(step);
     }
@@ -168,13 +176,8 @@ static void swallow(const char *step, int says_back, int may_break)
 static void expect_reset(const char *step)
 {
     long long before = heard;
-    char chunk[CHUNK];
-    ssize_t n = 1;
+    ssize_t n = hear_all(step, 0);
 
-    while (n > 0) {
-        n = recv(fd, chunk, sizeof chunk, 0);
-        heard += n > 0 ? n : 0;
-    }
     if (n == 0 && !was_reset) {
         die(step, "the end, as if all had come");
     }
