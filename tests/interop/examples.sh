@@ -35,20 +35,9 @@ start() {
     running="$running $started"
 }
 
-forget() {
-    remaining=
-    for pid in $running; do
-        [ "$pid" = "$1" ] || remaining="$remaining $pid"
-    done
-    running=$remaining
-}
-
-# ended PID [WHEN]: it ends, and well; by itself unless told. It is waited for with a limit, and by
-# its own pid: timeout(1) loses a signal that comes before it knows its child.
+# ended PID [WHEN]: it ends, and well; by itself unless told. It is waited for by its own pid:
+# timeout(1) loses a signal that comes before it knows its child.
 ended() {
-    has_ended() {
-        ! kill -0 "$1" 2>/dev/null || grep -q '^State:.*Z' "/proc/$1/status" 2>/dev/null
-    }
     until_true has_ended "$1"
     status=0
     wait "$1" || status=$?

@@ -78,23 +78,9 @@ load() {
     done
 }
 
-# ticks: of 10 ms, that the server has spent.
-ticks() {
-    sed 's/.*) //' "/proc/$server/stat" | awk '{ print $12 + $13 }'
-}
-
-# idles: in three seconds it spends at most a fifth of one, or in the next three, for some of what
-# another machine took counts as its own. One that spins spends three.
-idles() {
-    spells=2
-    spent=300
-    while [ $spent -gt 20 ]; do
-        [ $spells -gt 0 ] || fail "$spent ticks in three seconds with nothing to do: $1"
-        spells=$((spells - 1))
-        before=$(ticks)
-        sleep 3
-        spent=$(($(ticks) - before))
-    done
+# rests WHEN: in three seconds the server spends at most a fifth of one. One that spins spends three.
+rests() {
+    idles "$server" 2 3 $(($(getconf CLK_TCK) / 5)) "$1"
 }
 
 memory() {
@@ -115,7 +101,7 @@ echo "passed: $answered requests over 100 connections, none failed"
 "$slow" reset "$port" 500 2>"$work/slow.err" || fail "slow_http"
 until_true holds 1 socket # the listener
 asked || fail "after 500 resets nobody is served"
-idles 'after many'
+rests 'after many'
 stopped
 echo "passed: 500 connections broken off, in every state"
 
@@ -161,7 +147,7 @@ asked || fail "silent callers keep all places"
 gone '20 ended, 0 of them with 408'
 load 100 /1k.txt
 bad begun 10
-idles 'with all places taken'
+rests 'with all places taken'
 holds 11 socket || fail "other than 10 connections and a listener"
 leave
 asked || fail "when places are free again nobody is served"
@@ -180,9 +166,9 @@ echo "passed: with 64 descriptors 100 connections are served"
 serve -n 1000 -t 600 tcp://127.0.0.1:0 "$www"
 bad begun 100
 until_true has_none_left
-idles 'without a descriptor left'
+rests 'without a descriptor left'
 leave
 until_true asked
-idles 'after all have left'
+rests 'after all have left'
 stopped
 echo "passed: without a descriptor left it does not spin, and serves again when there are some"

@@ -33,6 +33,40 @@ fail() {
     exit 1
 }
 
+# forget PID: it need not be ended any more.
+forget() {
+    remaining=
+    for pid in $running; do
+        [ "$pid" = "$1" ] || remaining="$remaining $pid"
+    done
+    running=$remaining
+}
+
+# has_ended PID: it is waited for with this and a limit, since a wait has none.
+has_ended() {
+    ! kill -0 "$1" 2>/dev/null || grep -q '^State:.*Z' "/proc/$1/status" 2>/dev/null
+}
+
+# ticks PID: of processor time that it has used, CLK_TCK in a second.
+ticks() {
+    sed 's/.*) //' "/proc/$1/stat" | awk '{ print $12 + $13 }'
+}
+
+# idles PID SPELLS SECONDS MOST WHEN: in one of so many spells of so many seconds it takes at most so
+# many ticks. The first may find it finishing something, and some of what another machine took
+# counts as its own.
+idles() {
+    spells=$2
+    spent=$(($4 + 1))
+    while [ $spent -gt "$4" ]; do
+        [ "$spells" -gt 0 ] || fail "$5: $spent ticks in $3 s with nothing to do"
+        spells=$((spells - 1))
+        before=$(ticks "$1")
+        sleep "$3"
+        spent=$(($(ticks "$1") - before))
+    done
+}
+
 # until_true COMMAND...: it succeeds within half a minute.
 until_true() {
     tries=300

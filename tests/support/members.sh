@@ -21,19 +21,8 @@ start() {
     running="$running $started"
 }
 
-forget() {
-    remaining=
-    for pid in $running; do
-        [ "$pid" = "$1" ] || remaining="$remaining $pid"
-    done
-    running=$remaining
-}
-
-# ended PID STATUS: it ends by itself, so. It is waited for with a limit: a wait has none.
+# ended PID STATUS: it ends by itself, so.
 ended() {
-    has_ended() {
-        ! kill -0 "$1" 2>/dev/null || grep -q '^State:.*Z' "/proc/$1/status" 2>/dev/null
-    }
     until_true has_ended "$1"
     status=0
     wait "$1" || status=$?
@@ -102,20 +91,7 @@ never_heard() {
     ! grep -Fq -e "$2" "$work/$1.out" || fail "$1 has heard '$2'"
 }
 
-# ticks PID: of processor time, 100 in a second.
-ticks() {
-    sed 's/.*) //' "/proc/$1/stat" | awk '{ print $12 + $13 }'
-}
-
 # rests PID: soon there is a second in which it takes less than a tenth of a processor.
 rests() {
-    seconds=5
-    took=100
-    while [ $took -ge 10 ]; do
-        [ $seconds -gt 0 ] || fail "to do nothing it takes $took % of a processor"
-        seconds=$((seconds - 1))
-        before=$(ticks "$1")
-        sleep 1
-        took=$(($(ticks "$1") - before))
-    done
+    idles "$1" 5 1 $(($(getconf CLK_TCK) / 10 - 1)) "process $1"
 }

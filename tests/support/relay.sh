@@ -55,23 +55,12 @@ start_listening() {
     port=${address##*:}
 }
 
-has_ended() {
-    case $(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null) in
-    Z* | '') true ;;
-    *) false ;;
-    esac
-}
-
 # ended PID: it ends by itself; its status is $status.
 ended() {
     until_true has_ended "$1"
     status=0
     wait "$1" || status=$?
-    remaining=
-    for pid in $running; do
-        [ "$pid" = "$1" ] || remaining="$remaining $pid"
-    done
-    running=$remaining
+    forget "$1"
 }
 
 # ended_well PID...: all of them.
@@ -131,23 +120,9 @@ open_are() {
     until_true counted "^relay: $1 open, " 1
 }
 
-# ticks_of PID: of processor time, used so far.
-ticks_of() {
-    sed 's/.*) //' "/proc/$1/stat" | awk '{ print $12 + $13 }'
-}
-
-# rests WHEN: for a second the relay takes less than a tenth of a processor; or for the next, for it
-# may have had to finish something, and some of what another machine took counts as its own.
+# rests WHEN: for a second the relay takes less than a tenth of a processor.
 rests() {
-    seconds=2
-    spent=$(getconf CLK_TCK)
-    while [ $((spent * 10)) -ge "$(getconf CLK_TCK)" ]; do
-        [ $seconds -gt 0 ] || fail "$1: $spent ticks in a second"
-        seconds=$((seconds - 1))
-        before=$(ticks_of "$relay")
-        sleep 1
-        spent=$(($(ticks_of "$relay") - before))
-    done
+    idles "$relay" 2 1 $(($(getconf CLK_TCK) / 10 - 1)) "$1"
 }
 
 # memory_of PID: in KiB.
