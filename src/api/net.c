@@ -179,6 +179,7 @@ int net_close(net_socket *socket, net_deadline deadline)
     struct nf_who who;
 
     nf_remember(&who, socket); /* the name may go with what the close lets go of */
+    nf_socket_await_visitors(socket);
     nf_poller_forget(socket);
     int code = nf_backend_of(socket)->close(socket, misuse == 0 ? deadline : NET_NOW);
 

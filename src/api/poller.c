@@ -73,9 +73,13 @@ net_poller *net_poller_open(void)
 
 void net_poller_close(net_poller *poller)
 {
-    if (poller != NULL) {
-        free_poller(poller);
+    if (poller == NULL) {
+        return;
     }
+    while (atomic_load(&poller->wakers) != 0 && poller->process == nf_process()) {
+        nf_thread_yield(); /* the wait that one woke returns before it does */
+    }
+    free_poller(poller);
 }
 
 /* ---- Waking whoever sleeps ---- */
@@ -105,9 +109,14 @@ static void tell(struct net_poller *poller)
 
 void net_poller_wake(net_poller *poller)
 {
-    if (poller != NULL && !atomic_exchange(&poller->is_woken, true)) {
+    if (poller == NULL) {
+        return;
+    }
+    atomic_fetch_add(&poller->wakers, 1);
+    if (!atomic_exchange(&poller->is_woken, true)) {
         nf_chime_wake(&poller->chime);
     }
+    atomic_fetch_sub(&poller->wakers, 1);
 }
 
 /* ---- Watching ---- */

@@ -54,7 +54,8 @@ struct net_poller {
     struct nf_turn turn;   /* of those who wait */
     struct nf_turn lock;
     int process;           /* whose it is */
-    _Atomic bool is_woken; /* by net_poller_wake, and no wait has told so yet */
+    _Atomic int wakers;    /* threads inside net_poller_wake */
+    _Atomic bool is_woken; /* by one of them, and no wait has told so yet */
     bool told_of_wake;     /* the last wait did */
     bool is_nested;        /* somebody watches our descriptor */
     bool is_waiting;       /* a thread is in `wait` of the body, with the lock released */

@@ -145,6 +145,10 @@ void nf_socket_free(net_socket *socket);
 /* Cancel: the flag first, then the backend's way of waking. */
 void nf_socket_cancel(net_socket *socket);
 
+/* Wait until nobody who was counted before is inside: a call that a cancel woke returns, and the
+ * socket is closed, before that cancel has returned. */
+void nf_socket_await_visitors(net_socket *socket);
+
 /* Replace the table for good, and wait until no cancel looks at what the old one owned. */
 void nf_socket_become(net_socket *socket, const struct nf_backend *backend);
 

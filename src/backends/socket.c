@@ -47,13 +47,14 @@ void nf_socket_cancel(net_socket *socket)
     atomic_fetch_add(&socket->visitors, 1);
     atomic_store(&socket->canceled, true);
     atomic_load(&socket->backend)->cancel(socket);
-    atomic_fetch_sub(&socket->visitors, 1);
     nf_socket_ring(socket);
+    atomic_fetch_sub(&socket->visitors, 1);
 }
 
-static void await_visitors(net_socket *socket)
+/* Whoever was counted when a process forked is not in the child. */
+void nf_socket_await_visitors(net_socket *socket)
 {
-    while (atomic_load(&socket->visitors) != 0) {
+    while (atomic_load(&socket->visitors) != 0 && socket->process == (uint16_t)nf_process()) {
         nf_thread_yield();
     }
 }
@@ -61,13 +62,13 @@ static void await_visitors(net_socket *socket)
 void nf_socket_become(net_socket *socket, const struct nf_backend *backend)
 {
     atomic_store(&socket->backend, backend);
-    await_visitors(socket);
+    nf_socket_await_visitors(socket);
 }
 
 void nf_socket_notify(net_socket *socket, struct nf_notice *notice)
 {
     atomic_store(&socket->notice, notice);
-    await_visitors(socket);
+    nf_socket_await_visitors(socket);
     if (socket->kind->lower != NULL) {
         nf_socket_notify(nf_layer_lower(socket), notice);
     }
