@@ -104,8 +104,8 @@ static void *take_events(void *argument)
         n = net_poller_wait(watcher->poller, &event, 1, soon());
         if (n == 1) {
             watcher->event = event;
-            watcher->events++;
             net_poller_watch(watcher->poller, event.socket, 0, NULL, NET_FOREVER);
+            watcher->events++; /* now the socket may be watched again */
         } else if (n == 0) {
             watcher->wakes++;
         } else {
