@@ -37,7 +37,8 @@ void nf_hub_own(struct nf_hub *hub)
 {
     int process = nf_process();
 
-    if (atomic_exchange(&hub->process, process) != process) {
+    if (atomic_load(&hub->process) != process) {
+        atomic_store(&hub->process, process);
         hub->postman = false;
         hub->asleep = NULL;
     }

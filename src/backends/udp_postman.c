@@ -1,7 +1,6 @@
 /* Reading a shared descriptor, one thread for all, and sleeping while another does. */
 #include "backends/udp_hub.h"
 #include "os/futex.h"
-#include "os/process.h"
 #include "os/thread.h"
 #include "os/transfer.h"
 #include "wait/wait.h"
@@ -89,17 +88,6 @@ static void sort_batch(struct nf_hub *hub, const struct nf_member *reader, int a
     hub->sink = NULL;
 }
 
-/* Who waits here owns the hub. */
-static void own_as_postman(struct nf_hub *hub)
-{
-    if (atomic_load(&hub->process) != nf_process()) {
-        nf_mutex_lock(&hub->lock);
-        nf_hub_own(hub);
-        hub->postman = true;
-        nf_mutex_unlock(&hub->lock);
-    }
-}
-
 /* Read a batch, the chair being ours; the lock is released meanwhile. How many arrived, or why none
  * did. With nothing there, wait for it until `until` or the next end of a silent peer.
  * Silence is sure only now: a datagram may have waited in the kernel for somebody to read. */
@@ -118,7 +106,6 @@ static int read_batch(struct nf_hub *hub, const struct nf_member *reader, struct
     int n = nf_batch_recv(hub->batch, hub->fd, NULL, 0, NF_DONTWAIT);
 
     if (n == NF_WOULD_BLOCK && asked < end && !nf_deadline_passed(until)) {
-        own_as_postman(hub);
         code = nf_wait(hub->fd, NF_IN, &hub->wake, nf_earlier(until, end));
         n = code >= 0 || code == NET_TIMEOUT ? n : code;
         nf_wake_drain(&hub->wake);
@@ -197,11 +184,9 @@ static int take_step(struct nf_member *member, nf_errand *is_done, struct nf_sin
     struct nf_hub *hub = member->hub;
     bool passed = nf_deadline_passed(deadline);
 
+    nf_hub_own(hub);
     if (hub->fd < 0) {
         return rest(member, is_done, deadline);
-    }
-    if (hub->postman) {
-        nf_hub_own(hub);
     }
     if (hub->postman) {
         if (passed) {
@@ -248,9 +233,7 @@ net_deadline nf_hub_pump(struct nf_common *common)
     struct nf_hub *hub = (struct nf_hub *)common;
 
     nf_mutex_lock(&hub->lock);
-    if (hub->postman) {
-        nf_hub_own(hub);
-    }
+    nf_hub_own(hub);
     int code = hub->postman ? 0 : read_batch(hub, NULL, NULL, NET_NOW);
 
     hand_over(hub);
