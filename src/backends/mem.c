@@ -215,6 +215,8 @@ static int mem_close(net_socket *socket, net_deadline deadline)
         hang_up(self);
         detach(&pipe->end[self->which]);
         nf_mem_leave_line(pipe);
+    } else {
+        atomic_store(&pipe->end[self->which].socket, NULL); /* the child may go on with the other */
     }
     nf_mem_let_go(pipe);
     return code;
