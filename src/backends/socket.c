@@ -1,7 +1,9 @@
 /* The life of the object behind a net_socket, whatever its wire. */
 #include "backends/layer.h"
+#include "os/clock.h"
 #include "os/process.h"
 #include "os/thread.h"
+#include "wait/deadline.h"
 
 #include <stdlib.h>
 
@@ -51,10 +53,19 @@ void nf_socket_cancel(net_socket *socket)
     atomic_fetch_sub(&socket->visitors, 1);
 }
 
-/* Whoever was counted when a process forked is not in the child. */
+/* A fork copies the count: whoever was counted then is not in the child, which waits no longer than
+ * a thread of its own may take to leave. */
 void nf_socket_await_visitors(net_socket *socket)
 {
-    while (atomic_load(&socket->visitors) != 0 && socket->process == (uint16_t)nf_process()) {
+    enum { COPIED = 100 }; /* ms */
+
+    if (atomic_load(&socket->visitors) == 0) {
+        return;
+    }
+    bool is_ours = socket->process == (uint16_t)nf_process();
+    net_deadline until = is_ours ? NET_FOREVER : nf_deadline_after(nf_now(), COPIED);
+
+    while (atomic_load(&socket->visitors) != 0 && !nf_deadline_passed(until)) {
         nf_thread_yield();
     }
 }

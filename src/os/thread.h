@@ -20,7 +20,7 @@ static inline bool nf_thread_is_alone(void)
     return __libc_single_threaded;
 }
 
-/* Let the other threads run. */
+/* Let the other threads run for a moment, whatever their priority. */
 void nf_thread_yield(void);
 
 /* Between two looks at memory that another processor is about to change. */

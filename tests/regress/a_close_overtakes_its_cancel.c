@@ -3,7 +3,9 @@
 #include "watching.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
+#include <unistd.h>
 
 enum { ROUNDS = 100 };
 
@@ -120,12 +122,81 @@ static void a_woken_poller(void **state)
     stop_other();
 }
 
+/* ---- A close that runs before the cancel that woke it may go on ---- */
+
+static double close_ms;
+
+/* Takes this thread to one processor, ahead of all that have less. False: it is not allowed. */
+static bool run_first(size_t processor, int priority)
+{
+    struct sched_param parameter = {.sched_priority = priority};
+    cpu_set_t one;
+
+    CPU_ZERO(&one);
+    CPU_SET(processor, &one);
+    return pthread_setaffinity_np(pthread_self(), sizeof one, &one) == 0 &&
+           pthread_setschedparam(pthread_self(), SCHED_FIFO, &parameter) == 0;
+}
+
+static void *accept_first(void *listener)
+{
+    if (run_first(0, 2)) {
+        sem_post(&other.given);
+        if (net_accept(listener, soon()) == NULL && net_error() == NET_CANCELED) {
+            double since = now_ms();
+
+            net_close(listener, NET_NOW);
+            close_ms = elapsed_ms(since);
+        }
+    } else {
+        sem_post(&other.given);
+    }
+    return NULL;
+}
+
+static void *cancel_second(void *listener)
+{
+    if (run_first(0, 1)) {
+        net_cancel(listener);
+    }
+    return NULL;
+}
+
+static void a_close_of_higher_priority(void **state)
+{
+    enum { HANGS = 30 }; /* s */
+
+    if (slowness() > 1) {
+        skip(); /* sanitizers have locks of their own that spin for ever so */
+    }
+    net_socket *listener = assert_socket(net_listen(template_of(state)));
+    pthread_t threads[2];
+
+    close_ms = -1;
+    assert_int_equal(sem_init(&other.given, 0, 0), 0);
+    alarm(HANGS);
+    assert_int_equal(pthread_create(&threads[0], NULL, accept_first, listener), 0);
+    while (sem_wait(&other.given) != 0) {
+    }
+    assert_int_equal(pthread_create(&threads[1], NULL, cancel_second, listener), 0);
+    pthread_join(threads[0], NULL);
+    pthread_join(threads[1], NULL);
+    alarm(0);
+    sem_destroy(&other.given);
+    if (close_ms < 0) {
+        net_close(listener, NET_NOW);
+        skip(); /* it takes CAP_SYS_NICE */
+    }
+    assert_took(close_ms, 0, 100);
+}
+
 int main(void)
 {
     static const struct test over_wires[] = {
         TEST(a_canceled_accept),
         TEST(a_canceled_receive),
         TEST(a_cancel_that_a_poller_tells_of),
+        TEST(a_close_of_higher_priority),
     };
     static const struct test alone[] = {TEST(a_woken_poller)};
 
