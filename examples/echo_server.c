@@ -65,13 +65,21 @@ static void *serve(void *argument)
     return NULL;
 }
 
-/* Give the caller a thread. When there is none to have, only this caller is turned away. */
+/* Give the caller a thread. When there is none to have, only this caller is turned away. Signals
+ * are for main alone: a handler that is late on another thread could meet a closed listener. */
 static void answer(net_socket *caller)
 {
     pthread_t thread;
+    sigset_t all;
+    sigset_t before;
 
     conversations++;
-    if (pthread_create(&thread, NULL, serve, caller) != 0) {
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(&thread, NULL, serve, caller);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+
+    if (error != 0) {
         net_close(caller, NET_NOW);
         conversations--;
         return;
