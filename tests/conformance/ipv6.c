@@ -97,12 +97,18 @@ static void a_wildcard_hears_both_families(void **state)
 /* IP6-02 */
 static void a_listener_for_ipv6_only_does_not_hear_ipv4(void **state)
 {
+    enum { TRIES = 3 };
     net_socket *tcp = assert_socket(net_listen("tcp://[::]:0?v6only=on"));
     net_socket *udp = assert_socket(net_listen("udp://*:0?v6only=on"));
-    net_socket *call = assert_socket(dial_port(udp, "udp", "127.0.0.1"));
+    net_socket *call = NULL;
     char byte;
 
     (void)state;
+    for (int i = 0; i < TRIES && call == NULL; i++) {
+        call =
+            dial_port(udp, "udp", "127.0.0.1"); /* may get the number that it dials for its own */
+    }
+    assert_socket(call);
     assert_no_socket(dial_port(tcp, "tcp", "127.0.0.1"), NET_REFUSED);
     net_close(assert_socket(dial_port(tcp, "tcp", "[::1]")), NET_NOW);
     assert_count(net_send(call, "x", 1, soon()), 1);

@@ -3,6 +3,7 @@
 
 #include <limits.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,11 +116,33 @@ static void while_it_dials(const struct item *dialed)
     }
 }
 
+/* How many callers wait in the system to be accepted: tcpi_unacked says so of a listener. */
+static unsigned callers_of(int world)
+{
+    struct tcp_info info = {0};
+    socklen_t size = sizeof info;
+    int fd = net_fd(oracle.listener[TCP].socket[world]);
+
+    holds(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0);
+    return info.tcpi_unacked;
+}
+
+/* Who is accepted first is then the same in all worlds. */
+static void await_caller(int world, unsigned before)
+{
+    net_deadline limit = soon();
+
+    while (callers_of(world) == before) {
+        holds(net_after(0) < limit);
+    }
+}
+
 void step_dial(void)
 {
     struct pair_of_ends *pair = &oracle.pair[dice(PAIRS)];
     unsigned kind = dice(16); /* 0: by name; 1: to nobody; 2: into a hole */
     bool at_once = kind < 3 || dice(2) == 0;
+    unsigned before[WORLDS] = {0};
 
     if (pair->is_used) {
         return;
@@ -133,6 +156,7 @@ void step_dial(void)
     for (int world = 0; world < WORLDS; world++) {
         char address[ADDRESS_MAX];
 
+        before[world] = callers_of(world);
         dial_target(pair, world, kind, address);
         net_socket *dialed = net_connect(address, at_once ? NET_NOW : soon());
 
@@ -144,7 +168,10 @@ void step_dial(void)
     }
     if (kind == 0) {
         while_it_dials(&pair->end[DIALED]);
-        settle(pair); /* who is accepted first is then the same in all worlds */
+        settle(pair);
+    }
+    for (int world = 0; world < WORLDS && pair->is_in_backlog; world++) {
+        await_caller(world, before[world]);
     }
 }
 
