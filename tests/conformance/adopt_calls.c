@@ -193,8 +193,8 @@ static void a_cancelled_listener_leaves_the_other_its_calls(void **state)
 
 static void expect_timeout(caller_call *call, net_socket *socket)
 {
-    struct caller caller = {.socket = socket, .deadline = net_after(60)};
     double since = now_ms();
+    struct caller caller = {.socket = socket, .deadline = net_after(60)};
     long long got = call(&caller);
 
     if (call == call_send && !in_time(got < 0)) {
