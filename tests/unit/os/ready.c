@@ -112,10 +112,18 @@ static void errors_and_hang_ups_are_both_in_and_out(void **state)
     body->close(ready);
 }
 
+static double lesser(double a, double b)
+{
+    return a < b ? a : b;
+}
+
+/* What is late by nature is late each time; what a machine in a hurry delays is not. */
 static void a_wait_ends_at_its_deadline_and_not_before(void **state)
 {
     enum { WAIT = 20, LATE = 8 }; /* ms */
     struct thing thing;
+    double best = 1e9;
+    double best_at_once = 1e9;
 
     ready_set_open(template_of(state));
     thing_open(&thing);
@@ -124,12 +132,14 @@ static void a_wait_ends_at_its_deadline_and_not_before(void **state)
         double since = now_ms();
 
         assert_int_equal(body->wait(ready, answers, net_after(WAIT)), 0);
-        assert_took(elapsed_ms(since), WAIT, WAIT + LATE);
+        best = lesser(best, elapsed_ms(since));
         since = now_ms();
         assert_int_equal(body->wait(ready, answers, net_after(-WAIT)), 0);
         assert_int_equal(body->wait(ready, answers, NET_NOW), 0);
-        assert_took(elapsed_ms(since), 0, LATE);
+        best_at_once = lesser(best_at_once, elapsed_ms(since));
     }
+    assert_took(best, WAIT, WAIT + LATE);
+    assert_took(best_at_once, 0, LATE);
     thing_close(&thing);
     body->close(ready);
 }
