@@ -306,8 +306,12 @@ static void the_deadline_is_one_for_all_addresses(void **state)
 
     assert_no_socket(net_connect(call_of(port), net_after(300)), NET_TIMEOUT);
     assert_took(elapsed_ms(since), 300, 2000);
-    assert_says(is_driven() ? "still dialing" : "127.0.0.2: no answer");
-    assert_says(is_driven() ? "still dialing" : "not tried");
+    if (is_driven()) {
+        assert_says("still dialing");
+    } else { /* the answer of the resolver may come too late to try anybody */
+        in_time(strstr(net_error_text(), "127.0.0.2: no answer") != NULL);
+        in_time(strstr(net_error_text(), "not tried") != NULL);
+    }
     close_black_hole(&hole);
     forget_names();
 }
