@@ -289,9 +289,10 @@ struct sender {
 static void *send_signals(void *argument)
 {
     struct sender *self = argument;
-    net_deadline limit = soon();
 
     for (int i = 0; i < self->count; i++) {
+        net_deadline limit = soon();
+
         pthread_kill(self->target, SIGUSR2);
         while (atomic_load(&signals) <= i && net_after(0) < limit) {
             sched_yield();
