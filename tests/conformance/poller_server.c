@@ -184,16 +184,49 @@ static void close_server(void)
 
 /* ---- Callers ---- */
 
-/* Somebody with good manners: served, and at once. */
-static void expect_service(net_socket *client)
+/* Somebody with good manners. On a machine that stalls he may be silent for too long all the same:
+ * then he is ended like anybody, and calls again. */
+struct guest {
+    const char *address;
+    net_socket *call;
+    double spoke; /* when he began to, at the latest */
+    int overdue;  /* his calls that were ended */
+};
+
+static void dial_in(struct guest *guest)
+{
+    guest->spoke = now_ms();
+    guest->call = assert_socket(net_connect(guest->address, soon()));
+}
+
+static bool speaks_in_time(const struct guest *guest)
+{
+    return in_time(elapsed_ms(guest->spoke) < PATIENCE * slowness());
+}
+
+static bool is_served(struct guest *guest)
+{
+    char line[LINE];
+
+    return net_send(guest->call, "hello\n", 6, soon()) == 6 &&
+           net_recv_until(guest->call, line, sizeof line, '\n', soon()) == 6;
+}
+
+/* Served, and at once. */
+static void expect_service(struct guest *guest)
 {
     enum { AT_MOST = 200 /* ms */ };
-    char line[LINE];
     double since = now_ms();
 
-    assert_count(net_send(client, "hello\n", 6, soon()), 6);
-    assert_count(net_recv_until(client, line, sizeof line, '\n', soon()), 6);
+    while (!is_served(guest)) {
+        assert_false(speaks_in_time(guest)); /* else there was no reason to end him */
+        net_close(guest->call, NET_NOW);
+        guest->overdue++;
+        dial_in(guest);
+        since = now_ms();
+    }
     in_time(elapsed_ms(since) < AT_MOST * slowness());
+    guest->spoke = since;
 }
 
 /* The server has ended it. */
@@ -217,12 +250,13 @@ static void slow_callers_end_at_their_deadline_and_delay_nobody(void **state)
     int rounds = 0;
 
     open_server(template_of(state), address);
-    net_socket *good = assert_socket(net_connect(address, soon()));
+    struct guest good = {.address = address};
 
+    dial_in(&good);
     for (int i = 0; i < count; i++) {
         slow[i] = assert_socket(net_connect(address, soon()));
         if (i % 50 == 0) {
-            expect_service(good);
+            expect_service(&good);
         }
     }
     double since = now_ms();
@@ -233,7 +267,7 @@ static void slow_callers_end_at_their_deadline_and_delay_nobody(void **state)
 
             assert_true(n == 1 || n == NET_RESET || n == NET_TIMEOUT);
         }
-        expect_service(good);
+        expect_service(&good);
         rounds++;
         nap(5 * slowness()); /* so that nobody comes to the end of a line */
     }
@@ -241,11 +275,11 @@ static void slow_callers_end_at_their_deadline_and_delay_nobody(void **state)
         expect_end(slow[i]);
         net_close(slow[i], NET_NOW);
     }
-    expect_service(good);
-    expect_end(good); /* at his deadline, too, once he is silent */
-    net_close(good, NET_NOW);
+    expect_service(&good);
+    expect_end(good.call); /* at his deadline, too, once he is silent */
+    net_close(good.call, NET_NOW);
     close_server();
-    assert_int_equal(server.ended_late, count + 1);
+    assert_int_equal(server.ended_late, count + 1 + good.overdue);
     in_time(server.latest < TOO_LATE * slowness());
 }
 
@@ -298,20 +332,21 @@ static void hostile_callers_harm_nobody_else(void **state)
     char address[ADDRESS_MAX];
 
     open_server(template_of(state), address);
-    net_socket *good = assert_socket(net_connect(address, soon()));
+    struct guest good = {.address = address};
 
+    dial_in(&good);
     storm_start(&storm, server.thread); /* signals, each millisecond, as well */
     for (unsigned i = 0; i < ROUNDS; i++) {
         do_harm(address, i % WAYS, &kept[i]);
-        expect_service(good);
+        expect_service(&good);
     }
     for (int i = 0; i < ROUNDS; i++) {
         if (kept[i] != NULL) {
             double since = now_ms();
 
-            expect_service(good);
+            expect_service(&good);
             while (server.open > 1 && elapsed_ms(since) < 20.0 * PATIENCE * slowness()) {
-                expect_service(good);
+                expect_service(&good);
                 nap(5);
             }
             expect_end(kept[i]);
@@ -319,15 +354,16 @@ static void hostile_callers_harm_nobody_else(void **state)
         }
     }
     storm_stop(&storm);
-    expect_service(good);
-    net_close(good, NET_NOW);
+    expect_service(&good);
+    net_close(good.call, NET_NOW);
+    good.overdue += speaks_in_time(&good) ? 0 : 1; /* perhaps */
     double since = now_ms();
 
     while (server.open > 0 && elapsed_ms(since) < 20000.0 * slowness()) {
         nap(1);
     }
     close_server();
-    assert_int_equal(server.ended_late, ROUNDS / WAYS);
+    assert_in_range(server.ended_late, ROUNDS / WAYS, ROUNDS / WAYS + good.overdue);
 }
 
 /* Nothing to do is done without the processor, whoever is connected. */
