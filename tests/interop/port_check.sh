@@ -63,14 +63,21 @@ for family in $families; do
     has $first open
     has $second open
     sums '2 open, 0 refused, 0 timed out, 0 other'
-    checked 1 -t 1000 "$here" $first-$second 5000 22
-    has $first open
-    has 4002 refused
-    has $second open
-    has 5000 'timed out'
-    has 22 refused
-    grep -q '^   22 .* ssh  *refused$' "$work/table" || fail "22 has no name"
-    awk '$1 == 5000 { exit $2 < 900 }' "$work/table" || fail "5000 is given up early"
+    # A machine that stalls before the dial leaves it less of the second: not each time.
+    times=5
+    early=yes
+    while [ $early = yes ]; do
+        [ $times -gt 0 ] || fail "5000 is given up early: $(cat "$work/table")"
+        times=$((times - 1))
+        checked 1 -t 1000 "$here" $first-$second 5000 22
+        has $first open
+        has 4002 refused
+        has $second open
+        has 5000 'timed out'
+        has 22 refused
+        grep -q '^   22 .* ssh  *refused$' "$work/table" || fail "22 has no name"
+        ! awk '$1 == 5000 { exit $2 < 900 }' "$work/table" || early=no
+    done
     sums '2 open, 2 refused, 1 timed out, 0 other'
     [ ! -s "$work/check.err" ] || fail "it chatters where no terminal is"
     ok "open, refused, timed out over IPv$family"
