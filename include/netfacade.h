@@ -262,9 +262,9 @@ int net_shutdown(net_socket *socket);
 
 /* Make every call in progress on `socket`, and every later one but get, set, fd, watch and close,
  * return NET_CANCELED, within 100 ms. A connection's peer sees an end; a listener's descriptor goes
- * on serving other processes that share it. Whoever got NET_CANCELED may close the socket at once:
- * net_close waits until net_cancel is over. From any thread or signal handler; keeps errno; NULL is
- * allowed; twice is once. */
+ * on serving other processes that share it. The last caller to get NET_CANCELED may close the
+ * socket at once: net_close waits until net_cancel is over. From any thread or signal handler;
+ * keeps errno; NULL is allowed; twice is once. */
 void net_cancel(net_socket *socket);
 
 /* ---- Datagrams, to and from anyone ---- */
