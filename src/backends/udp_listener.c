@@ -140,7 +140,6 @@ net_socket *nf_listener_accept(net_socket *socket, net_deadline deadline)
     int code = 0;
 
     nf_mutex_lock(&hub->lock);
-    nf_hub_own(hub);
     while (code == 0 && call == NULL) {
         code = nf_hub_wait(self, has_callers, NULL, deadline);
         if (code == 0) {

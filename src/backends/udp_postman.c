@@ -1,7 +1,6 @@
 /* Reading a shared descriptor, one thread for all, and sleeping while another does. */
 #include "backends/udp_hub.h"
 #include "os/futex.h"
-#include "os/thread.h"
 #include "os/transfer.h"
 #include "wait/wait.h"
 
@@ -184,7 +183,6 @@ static int take_step(struct nf_member *member, nf_errand *is_done, struct nf_sin
     struct nf_hub *hub = member->hub;
     bool passed = nf_deadline_passed(deadline);
 
-    nf_hub_own(hub);
     if (hub->fd < 0) {
         return rest(member, is_done, deadline);
     }
@@ -215,6 +213,7 @@ int nf_hub_wait(struct nf_member *member, nf_errand *is_done, struct nf_sink *si
     int reads = 0;
     int code = 0;
 
+    nf_hub_own(member->hub);
     while (code == 0) {
         if (nf_is_canceled(&member->head)) {
             code = nf_fail(NET_CANCELED);
