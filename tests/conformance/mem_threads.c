@@ -218,19 +218,12 @@ static void bytes_stay_in_order_both_ways(void **state)
 /* ---- A fork while all of it goes on: the child closes its copies, and has names of its own ----
  */
 
-/* TSan has this, by which it lets the caller be: it takes the parent's threads for the child's, and
- * tells of a race where the child makes anew what they left. */
-void AnnotateIgnoreWritesBegin(const char *file, int line) __attribute__((weak));
-
 static int live_in_the_child(void *argument)
 {
     struct pair *pair = argument;
     struct pair own;
     char text[ADDRESS_MAX];
 
-    if (AnnotateIgnoreWritesBegin != NULL) {
-        AnnotateIgnoreWritesBegin(__FILE__, __LINE__); /* it never exits, but is killed */
-    }
     net_get(pair->listener, "local", text, sizeof text);
     if (net_connect(text, soon()) != NULL || net_error() != NET_REFUSED) {
         return 1;

@@ -159,11 +159,13 @@ void check_says(const char *text, const char *words, const char *file, int line)
 /* ---- What TSan asks for ---- */
 
 /* It takes the connect(2) that breaks a connection off for one that makes the descriptor, which no
- * other thread may then have in use. */
+ * other thread may then have in use. And it takes a parent's threads for the child's: it tells of a
+ * race where the child makes anew what they left (conformance/mem_threads). */
 __attribute__((visibility("default"))) const char *__tsan_default_suppressions(void);
 __attribute__((visibility("default"))) const char *__tsan_default_suppressions(void)
 {
-    return "race:nf_socket_abort\n";
+    return "race:nf_socket_abort\n"
+           "race:live_in_the_child\n";
 }
 
 /* ---- Time ---- */
