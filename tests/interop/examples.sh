@@ -134,21 +134,18 @@ file_transfer() { # HOST
     ok "100 MiB through netcat over tcp, $1"
 }
 
-# Who asks listens for a second after his question: a machine that stalls makes the answer too late,
-# but not each time.
+# Who asks listens for a second after his question: a machine that stalls makes the answer too late.
+is_answered() { # HOST
+    start listener "$bin/netcat" -l "udp://$1:0"
+    ours
+    printf 'the question' | within "$bin/netcat" "$address" >"$work/answer" ||
+        fail "netcat $address"
+    [ -s "$work/answer" ] || { kill "$started" 2>/dev/null || :; return 1; }
+}
+
 netcat_datagrams() { # HOST
     printf 'the answer' >"$work/listener.in"
-    times=5
-    : >"$work/answer"
-    until [ -s "$work/answer" ]; do
-        [ $times -gt 0 ] || fail "no answer over $address"
-        [ $times -eq 5 ] || { kill "$started" 2>/dev/null || :; }
-        times=$((times - 1))
-        start listener "$bin/netcat" -l "udp://$1:0"
-        ours
-        printf 'the question' | within "$bin/netcat" "$address" >"$work/answer" ||
-            fail "netcat $address"
-    done
+    one_of_five is_answered "$1"
     ended "$started"
     same "$work/listener.in" "$work/answer"
     [ "$(cat "$work/listener.out")" = 'the question' ] || fail "the question over $address"

@@ -67,6 +67,15 @@ idles() {
     done
 }
 
+# one_of_five COMMAND...: it succeeds in one of five tries, for a machine that stalls spoils some.
+one_of_five() {
+    times=5
+    until "$@"; do
+        times=$((times - 1))
+        [ $times -gt 0 ] || fail "in none of five tries: $*"
+    done
+}
+
 # until_true COMMAND...: it succeeds within half a minute.
 until_true() {
     tries=300
