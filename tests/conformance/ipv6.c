@@ -104,9 +104,9 @@ static void a_listener_for_ipv6_only_does_not_hear_ipv4(void **state)
     char byte;
 
     (void)state;
+    /* A dial may get the number that it dials for its own. */
     for (int i = 0; i < TRIES && call == NULL; i++) {
-        call =
-            dial_port(udp, "udp", "127.0.0.1"); /* may get the number that it dials for its own */
+        call = dial_port(udp, "udp", "127.0.0.1");
     }
     assert_socket(call);
     assert_no_socket(dial_port(tcp, "tcp", "127.0.0.1"), NET_REFUSED);
