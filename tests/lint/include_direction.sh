@@ -7,8 +7,10 @@ set -eu
 complaints() {
     (cd "$1" && find . -name '*.[ch]' -exec awk '
         BEGIN {
-            below["api"] = " api backends name wait os "
-            below["backends"] = " backends name wait os "
+            rooms = "backends socket open stream datagram hub memory chaos wires "
+            below["api"] = " api " rooms "name wait os "
+            for (i = split(rooms, room_names); i > 0; i--)
+                below[room_names[i]] = " " rooms "name wait os "
             below["name"] = " name os "
             below["wait"] = " wait os "
             below["os"] = " os "
