@@ -3,7 +3,7 @@
 #ifndef NF_API_CHECK_H
 #define NF_API_CHECK_H
 
-#include "backends/backend.h"
+#include "socket/backend.h"
 #include "wait/deadline.h"
 
 #define NF_SIZE_MOST (SIZE_MAX / 2) /* SSIZE_MAX, which standard C does not have */

@@ -3,7 +3,7 @@
 #ifndef NF_API_FAILURE_H
 #define NF_API_FAILURE_H
 
-#include "backends/backend.h"
+#include "socket/backend.h"
 
 /* Return `code` to the caller of `operation` on a socket (NULL: none) or for an address (NULL:
  * none). */

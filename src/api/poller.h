@@ -2,7 +2,7 @@
 #ifndef NF_API_POLLER_H
 #define NF_API_POLLER_H
 
-#include "backends/backend.h"
+#include "socket/backend.h"
 #include "os/ready.h"
 
 /* net_poller_open with a body of one's choice; a failure is left for the caller to blame. */

@@ -2,7 +2,7 @@
 #ifndef NF_API_REGISTRY_H
 #define NF_API_REGISTRY_H
 
-#include "backends/backend.h"
+#include "socket/backend.h"
 
 /* Take an address apart, find its backend and check its options. 0, or NET_ADDRESS with what is
  * wrong. */

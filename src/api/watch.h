@@ -3,7 +3,7 @@
 #ifndef NF_API_WATCH_H
 #define NF_API_WATCH_H
 
-#include "backends/backend.h"
+#include "socket/backend.h"
 #include "os/ready.h"
 #include "wait/timers.h"
 #include "wait/turn.h"

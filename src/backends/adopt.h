@@ -4,7 +4,7 @@
 #ifndef NF_BACKENDS_ADOPT_H
 #define NF_BACKENDS_ADOPT_H
 
-#include "backends/line.h"
+#include "socket/line.h"
 #include "os/descriptor.h"
 
 /* The schemes, by number from 0 on; NULL after the last. */

@@ -14,7 +14,7 @@
 #include "backends/chaos_dice.h"
 #include "backends/chaos_queue.h"
 #include "backends/datagram.h"
-#include "backends/layer.h"
+#include "socket/layer.h"
 #include "wait/deadline.h"
 
 /* For the registry. */

@@ -2,7 +2,7 @@
  * its fate: it is lost, comes twice, comes late or after the next. On a listener, whose datagrams
  * of strangers stay below until somebody wants them, they can only be lost. */
 #include "backends/chaos.h"
-#include "backends/counter.h"
+#include "socket/counter.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,8 +2,8 @@
  * sides of a cut, no piece that is sent below crosses one. Where the cuts are depends on the seed
  * alone, and not on how fast bytes come or how large the buffers are. */
 #include "backends/chaos.h"
-#include "backends/counter.h"
-#include "backends/until.h"
+#include "socket/counter.h"
+#include "socket/until.h"
 #include "os/transfer.h"
 
 #include <string.h>

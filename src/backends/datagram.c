@@ -1,7 +1,7 @@
 /* Batches of datagrams over whatever gives and takes one; nothing here knows where a datagram comes
  * from. */
 #include "backends/datagram.h"
-#include "backends/counter.h"
+#include "socket/counter.h"
 #include "name/endpoint.h"
 #include "os/socket.h"
 #include "os/sockopt.h"

@@ -2,7 +2,7 @@
 #ifndef NF_BACKENDS_DATAGRAM_H
 #define NF_BACKENDS_DATAGRAM_H
 
-#include "backends/backend.h"
+#include "socket/backend.h"
 #include "os/transfer.h"
 
 /* Send one datagram of at most NF_SLICES_MAX slices to the socket's peer. Its length or a code. */

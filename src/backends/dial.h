@@ -3,7 +3,7 @@
 #ifndef NF_BACKENDS_DIAL_H
 #define NF_BACKENDS_DIAL_H
 
-#include "backends/line.h"
+#include "socket/line.h"
 #include "backends/race.h"
 #include "os/socket.h"
 

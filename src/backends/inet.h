@@ -2,7 +2,7 @@
 #ifndef NF_BACKENDS_INET_H
 #define NF_BACKENDS_INET_H
 
-#include "backends/backend.h"
+#include "socket/backend.h"
 #include "os/socket.h"
 
 /* The host and port of a target: literals and zones made numbers, services ports. `listening`

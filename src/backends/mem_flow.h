@@ -8,7 +8,7 @@
 #ifndef NF_BACKENDS_MEM_FLOW_H
 #define NF_BACKENDS_MEM_FLOW_H
 
-#include "backends/backend.h"
+#include "socket/backend.h"
 
 enum {
     NF_MEM_SLEEPS = 1,  /* a thread of this side sleeps on its bell */

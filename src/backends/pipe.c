@@ -3,7 +3,7 @@
  * shared with other processes: it stays as it is, blocking or not. */
 #include "backends/pipe.h"
 #include "backends/adopt.h"
-#include "backends/line.h"
+#include "socket/line.h"
 #include "backends/stream.h"
 
 #include <stdio.h>

@@ -4,7 +4,7 @@
  * first; where the kernel would then report a plain end, because the send took the error, a broken
  * send makes it NET_RESET. */
 #include "backends/stream.h"
-#include "backends/line.h"
+#include "socket/line.h"
 #include "os/socket.h"
 
 enum {

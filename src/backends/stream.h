@@ -2,8 +2,8 @@
 #ifndef NF_BACKENDS_STREAM_H
 #define NF_BACKENDS_STREAM_H
 
-#include "backends/line.h"
-#include "backends/until.h"
+#include "socket/line.h"
+#include "socket/until.h"
 
 ssize_t nf_stream_send(net_socket *socket, const net_slice *slices, int count,
                        net_deadline deadline);

@@ -3,7 +3,7 @@
 #include "backends/stream_listener.h"
 #include "backends/adopt.h"
 #include "backends/inet.h"
-#include "backends/line.h"
+#include "socket/line.h"
 #include "os/socket.h"
 
 enum {

@@ -2,7 +2,7 @@
 #ifndef NF_BACKENDS_STREAM_LISTENER_H
 #define NF_BACKENDS_STREAM_LISTENER_H
 
-#include "backends/backend.h"
+#include "socket/backend.h"
 #include "os/wake.h"
 
 struct nf_stream_listener {

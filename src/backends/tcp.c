@@ -3,7 +3,7 @@
 #include "backends/adopt.h"
 #include "backends/dialing.h"
 #include "backends/inet.h"
-#include "backends/line.h"
+#include "socket/line.h"
 #include "backends/stream.h"
 #include "backends/stream_listener.h"
 #include "os/socket.h"

@@ -2,7 +2,7 @@
 #ifndef NF_BACKENDS_TCP_H
 #define NF_BACKENDS_TCP_H
 
-#include "backends/backend.h"
+#include "socket/backend.h"
 
 extern const struct nf_backend nf_tcp;
 

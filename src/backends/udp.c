@@ -3,7 +3,7 @@
 #include "backends/datagram.h"
 #include "backends/dialing.h"
 #include "backends/inet.h"
-#include "backends/line.h"
+#include "socket/line.h"
 #include "backends/udp_burst.h"
 #include "name/endpoint.h"
 #include "os/socket.h"

@@ -4,7 +4,7 @@
 #define NF_BACKENDS_UDP_H
 
 #include "backends/datagram.h"
-#include "backends/line.h"
+#include "socket/line.h"
 #include "backends/udp_burst.h"
 
 extern const struct nf_backend nf_udp;

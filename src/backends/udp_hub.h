@@ -10,7 +10,7 @@
 #ifndef NF_BACKENDS_UDP_HUB_H
 #define NF_BACKENDS_UDP_HUB_H
 
-#include "backends/backend.h"
+#include "socket/backend.h"
 #include "backends/udp_mail.h"
 #include "backends/udp_table.h"
 #include "os/batch.h"

@@ -5,7 +5,7 @@
 #include "name/endpoint.h"
 #include "os/futex.h"
 #include "os/poll.h"
-#include "backends/counter.h"
+#include "socket/counter.h"
 #include "os/transfer.h"
 #include "wait/deadline.h"
 #include "os/clock.h"

@@ -2,7 +2,7 @@
 #ifndef NF_BACKENDS_UDP_MEMBER_H
 #define NF_BACKENDS_UDP_MEMBER_H
 
-#include "backends/counter.h"
+#include "socket/counter.h"
 #include "backends/datagram.h"
 #include "backends/udp_hub.h"
 

@@ -2,7 +2,7 @@
 #ifndef NF_BACKENDS_UNIX_H
 #define NF_BACKENDS_UNIX_H
 
-#include "backends/backend.h"
+#include "socket/backend.h"
 #include "os/localfile.h"
 #include "os/socket.h"
 

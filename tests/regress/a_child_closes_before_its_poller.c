@@ -3,7 +3,7 @@
  * of its sockets, in memory that had been freed, that it was watched no more. */
 #include "watching.h"
 
-#include "backends/backend.h"
+#include "socket/backend.h"
 
 #include <string.h>
 

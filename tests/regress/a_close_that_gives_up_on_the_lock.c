@@ -3,7 +3,7 @@
  * list. Its memory was freed all the same, and whoever walked the list used it. */
 #include "support.h"
 
-#include "backends/backend.h"
+#include "socket/backend.h"
 #include "backends/udp_table.h"
 
 #include <stdatomic.h>

@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "backends/backend.h"
+#include "socket/backend.h"
 
 /* A close is a reset where the system is told to make it one, and over unix, where something was
  * left unread. */

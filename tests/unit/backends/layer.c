@@ -1,6 +1,6 @@
 /* The table carries layers: a toy backend whose bytes come from another socket, rot13 over tcp,
  * works through the public calls. What TLS will do is this with better ciphers. */
-#include "backends/backend.h"
+#include "socket/backend.h"
 #include "backends/inet.h"
 #include "support.h"
 

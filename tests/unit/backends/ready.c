@@ -1,6 +1,6 @@
 /* The slot `ready`: what a poller will ask of each kind of socket, and the notices that ring when
  * user space makes one ready. */
-#include "backends/backend.h"
+#include "socket/backend.h"
 #include "os/poll.h"
 #include "support.h"
 

@@ -4,10 +4,10 @@
  * What is known of a line that is not whole yet is taken, too, and kept in the socket: so only new
  * bytes are ever looked at, no system buffer is too small for a line, and what the kernel calls
  * readable is news. The next receive, of whatever kind, hands out first what is kept. */
-#ifndef NF_BACKENDS_UNTIL_H
-#define NF_BACKENDS_UNTIL_H
+#ifndef NF_SOCKET_UNTIL_H
+#define NF_SOCKET_UNTIL_H
 
-#include "backends/backend.h"
+#include "socket/backend.h"
 
 /* How a stream takes what comes next: at least one byte and at most `size`, or a code. `how` is of
  * NF_PEEK (leave the bytes where they are), NF_WHOLE (better all of `size`) and NF_DONTWAIT. The

@@ -1,9 +1,9 @@
 /* A layer: a socket whose bytes come from another socket, the lower one, which it owns. What every
  * layer does alike: dial and listen below, lend its notice, pass on what it has no say in. */
-#ifndef NF_BACKENDS_LAYER_H
-#define NF_BACKENDS_LAYER_H
+#ifndef NF_SOCKET_LAYER_H
+#define NF_SOCKET_LAYER_H
 
-#include "backends/backend.h"
+#include "socket/backend.h"
 #include "wait/turn.h"
 
 /* The object of a layer begins with it. */

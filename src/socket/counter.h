@@ -1,6 +1,6 @@
 /* Counting what net_get tells, for readers in any thread. */
-#ifndef NF_BACKENDS_COUNTER_H
-#define NF_BACKENDS_COUNTER_H
+#ifndef NF_SOCKET_COUNTER_H
+#define NF_SOCKET_COUNTER_H
 
 #include <stdatomic.h>
 #include <stdint.h>

@@ -9,11 +9,11 @@
  * The descriptor of an adopted line may be shared with other processes: no call waits in the
  * system, nor is it told a timeout, and a cancel rings a bell instead of breaking the
  * connection. */
-#ifndef NF_BACKENDS_LINE_H
-#define NF_BACKENDS_LINE_H
+#ifndef NF_SOCKET_LINE_H
+#define NF_SOCKET_LINE_H
 
-#include "backends/backend.h"
-#include "backends/counter.h"
+#include "socket/backend.h"
+#include "socket/counter.h"
 #include "os/process.h"
 #include "os/sockopt.h"
 #include "os/transfer.h"

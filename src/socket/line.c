@@ -1,5 +1,5 @@
 /* Lanes, and what every line does alike. Moves no bytes: see stream.c and udp.c. */
-#include "backends/line.h"
+#include "socket/line.h"
 #include "backends/inet.h"
 #include "os/descriptor.h"
 #include "os/ready.h"

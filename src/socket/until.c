@@ -1,6 +1,6 @@
 /* Receiving from a stream, and the part of a line that is kept. What moves the bytes is the
  * stream's own; nothing here knows one wire from another. */
-#include "backends/until.h"
+#include "socket/until.h"
 #include "os/transfer.h"
 #include "wait/deadline.h"
 

@@ -3,8 +3,8 @@
  *
  * To add a backend: one file with its tables at the bottom, every slot filled (nf_refuse_* for what
  * it cannot do), and a line in api/registry.c. docs/architecture.md walks through it. */
-#ifndef NF_BACKENDS_BACKEND_H
-#define NF_BACKENDS_BACKEND_H
+#ifndef NF_SOCKET_BACKEND_H
+#define NF_SOCKET_BACKEND_H
 
 #include "name/option.h"
 #include "name/url.h"

@@ -1,5 +1,5 @@
 /* What a socket says to a call that does not fit it. */
-#include "backends/backend.h"
+#include "socket/backend.h"
 
 static int refuse(const char *what)
 {

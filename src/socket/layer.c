@@ -1,5 +1,5 @@
 /* What every layer does alike. Knows nothing of bytes. */
-#include "backends/layer.h"
+#include "socket/layer.h"
 
 /* What the address asks of the scheme below. */
 static struct nf_target target_below(const struct nf_target *target)
