@@ -1,6 +1,6 @@
 /* The list of schemes: the one place that names the backends. */
 #include "api/registry.h"
-#include "backends/adopt.h"
+#include "open/adopt.h"
 #include "backends/chaos.h"
 #include "backends/mem.h"
 #include "backends/pipe.h"

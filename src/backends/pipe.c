@@ -2,7 +2,7 @@
  * receive from, so that standard input stands beside sockets in one poller. The descriptor may be
  * shared with other processes: it stays as it is, blocking or not. */
 #include "backends/pipe.h"
-#include "backends/adopt.h"
+#include "open/adopt.h"
 #include "socket/line.h"
 #include "backends/stream.h"
 

@@ -1,8 +1,8 @@
 /* Picking up calls on a bound stream descriptor, with a deadline, a cancel and few descriptors
  * left. */
 #include "backends/stream_listener.h"
-#include "backends/adopt.h"
-#include "backends/inet.h"
+#include "open/adopt.h"
+#include "open/inet.h"
 #include "socket/line.h"
 #include "os/socket.h"
 

@@ -1,8 +1,8 @@
 /* tcp:// - listeners, and connections as streams. RFC 9293 */
 #include "backends/tcp.h"
-#include "backends/adopt.h"
-#include "backends/dialing.h"
-#include "backends/inet.h"
+#include "open/adopt.h"
+#include "open/dialing.h"
+#include "open/inet.h"
 #include "socket/line.h"
 #include "backends/stream.h"
 #include "backends/stream_listener.h"

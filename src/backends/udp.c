@@ -1,8 +1,8 @@
 /* udp:// dialed: one descriptor, connected, one peer. RFC 768 */
 #include "backends/udp.h"
 #include "backends/datagram.h"
-#include "backends/dialing.h"
-#include "backends/inet.h"
+#include "open/dialing.h"
+#include "open/inet.h"
 #include "socket/line.h"
 #include "backends/udp_burst.h"
 #include "name/endpoint.h"

@@ -1,7 +1,7 @@
 /* udp:// listening: a socket that hears from strangers, and picks up one socket for each. */
-#include "backends/adopt.h"
+#include "open/adopt.h"
 #include "backends/datagram.h"
-#include "backends/inet.h"
+#include "open/inet.h"
 #include "backends/udp.h"
 #include "backends/udp_member.h"
 #include "name/endpoint.h"

@@ -1,7 +1,7 @@
 /* What the listener and the peers of a hub do alike. */
 #include "backends/udp_member.h"
 #include "backends/datagram.h"
-#include "backends/inet.h"
+#include "open/inet.h"
 #include "name/endpoint.h"
 #include "os/futex.h"
 #include "os/poll.h"

@@ -1,6 +1,6 @@
 /* The sockets that a udp listener accepted, one for each remote peer. */
 #include "backends/datagram.h"
-#include "backends/inet.h"
+#include "open/inet.h"
 #include "backends/udp.h"
 #include "backends/udp_member.h"
 #include "name/endpoint.h"

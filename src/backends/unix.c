@@ -1,8 +1,8 @@
 /* unix:// - streams between processes of one machine, by a path or an abstract name. unix(7) */
 #include "backends/unix.h"
-#include "backends/adopt.h"
-#include "backends/dialing.h"
-#include "backends/inet.h"
+#include "open/adopt.h"
+#include "open/dialing.h"
+#include "open/inet.h"
 #include "socket/line.h"
 #include "backends/stream.h"
 #include "backends/stream_listener.h"

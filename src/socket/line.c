@@ -1,6 +1,6 @@
 /* Lanes, and what every line does alike. Moves no bytes: see stream.c and udp.c. */
 #include "socket/line.h"
-#include "backends/inet.h"
+#include "open/inet.h"
 #include "os/descriptor.h"
 #include "os/ready.h"
 #include "os/socket.h"

@@ -1,7 +1,7 @@
 /* The table carries layers: a toy backend whose bytes come from another socket, rot13 over tcp,
  * works through the public calls. What TLS will do is this with better ciphers. */
 #include "socket/backend.h"
-#include "backends/inet.h"
+#include "open/inet.h"
 #include "support.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* The race of a dial in made-up time: who starts when, who may go on, and what a lost race says. */
-#include "backends/race.h"
+#include "open/race.h"
 #include "wait/deadline.h"
 
 #include <setjmp.h>

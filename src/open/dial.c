@@ -1,7 +1,7 @@
 /* Driving a race with real sockets and real names. The states are race.c's; a socket that dials by
  * itself is dialing.c's. Each attempt has a new descriptor: a refused one cannot connect again. */
-#include "backends/dial.h"
-#include "backends/inet.h"
+#include "open/dial.h"
+#include "open/inet.h"
 #include "name/endpoint.h"
 #include "name/resolve.h"
 

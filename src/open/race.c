@@ -1,5 +1,5 @@
 /* Happy Eyeballs, version 2: the state table (RFC 8305, sections 3 to 5). */
-#include "backends/race.h"
+#include "open/race.h"
 #include "wait/deadline.h"
 
 #include <string.h>

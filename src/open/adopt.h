@@ -1,8 +1,8 @@
 /* Descriptors that are open already: fd://N, and systemd://NAME of those that a service manager
  * passed. They make no wire of their own: what the descriptor is decides whose it is, and that
  * backend calls the functions here where it would have opened one. */
-#ifndef NF_BACKENDS_ADOPT_H
-#define NF_BACKENDS_ADOPT_H
+#ifndef NF_OPEN_ADOPT_H
+#define NF_OPEN_ADOPT_H
 
 #include "socket/line.h"
 #include "os/descriptor.h"

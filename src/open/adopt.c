@@ -1,8 +1,8 @@
 /* fd:// and systemd:// - finding a descriptor, and taking it only when nothing can fail any more.
  * What it is good for says the system; nothing here knows one wire from another. The environment
  * of systemd:// is described in sd_listen_fds(3). */
-#include "backends/adopt.h"
-#include "backends/inet.h"
+#include "open/adopt.h"
+#include "open/inet.h"
 #include "os/process.h"
 
 #include <limits.h>

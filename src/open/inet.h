@@ -1,6 +1,6 @@
 /* What every socket of the internet family has to do with the system before it can talk. */
-#ifndef NF_BACKENDS_INET_H
-#define NF_BACKENDS_INET_H
+#ifndef NF_OPEN_INET_H
+#define NF_OPEN_INET_H
 
 #include "socket/backend.h"
 #include "os/socket.h"

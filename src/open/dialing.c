@@ -5,9 +5,9 @@
  * One thread drives at a time: whoever has the turn `driver` of the line. What hangs on
  * line->dialing is touched with that turn only, but for the bell, which a cancel rings:
  * nf_socket_become waits for it. */
-#include "backends/dialing.h"
-#include "backends/adopt.h"
-#include "backends/inet.h"
+#include "open/dialing.h"
+#include "open/adopt.h"
+#include "open/inet.h"
 #include "name/resolve.h"
 #include "os/ready.h"
 

@@ -1,8 +1,8 @@
 /* A socket whose dial is not decided: what net_connect with NET_NOW returns. */
-#ifndef NF_BACKENDS_DIALING_H
-#define NF_BACKENDS_DIALING_H
+#ifndef NF_OPEN_DIALING_H
+#define NF_OPEN_DIALING_H
 
-#include "backends/dial.h"
+#include "open/dial.h"
 
 /* net_connect for any line: adopt; or dial the host of the target or `to`, and wait until
  * `deadline`, or with NET_NOW leave it dialing. 0 or code. */

@@ -1,10 +1,10 @@
 /* A dial in flight: names being looked up, attempts racing. One machine serves the caller who waits
  * in net_connect and the socket that is still dialing (dialing.h). */
-#ifndef NF_BACKENDS_DIAL_H
-#define NF_BACKENDS_DIAL_H
+#ifndef NF_OPEN_DIAL_H
+#define NF_OPEN_DIAL_H
 
 #include "socket/line.h"
-#include "backends/race.h"
+#include "open/race.h"
 #include "os/socket.h"
 
 struct nf_resolve;

@@ -6,8 +6,8 @@
  * nf_race_step tells what to do now; whoever drives the race does it, tells the outcome, and asks
  * again at nf_race_next. A new attempt never ends an earlier one: all that are TRYING can still
  * win. */
-#ifndef NF_BACKENDS_RACE_H
-#define NF_BACKENDS_RACE_H
+#ifndef NF_OPEN_RACE_H
+#define NF_OPEN_RACE_H
 
 #include "netfacade.h"
 #include "os/address.h"

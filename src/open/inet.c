@@ -1,6 +1,6 @@
 /* Hosts, binding and kernel options, alike for every transport over IP. */
-#include "backends/inet.h"
-#include "backends/adopt.h"
+#include "open/inet.h"
+#include "open/adopt.h"
 #include "os/lookup.h"
 #include "os/sockopt.h"
 

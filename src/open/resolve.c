@@ -1,6 +1,6 @@
 /* net_resolve: a dial that stops once it knows whom it would call. */
-#include "backends/dial.h"
-#include "backends/inet.h"
+#include "open/dial.h"
+#include "open/inet.h"
 #include "name/endpoint.h"
 
 /* Let every attempt of the race start and fail at once, and note the order. */
