@@ -4,7 +4,7 @@
 #include "backends/pipe.h"
 #include "open/adopt.h"
 #include "socket/line.h"
-#include "backends/stream.h"
+#include "stream/stream.h"
 
 #include <stdio.h>
 

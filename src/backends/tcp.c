@@ -4,8 +4,8 @@
 #include "open/dialing.h"
 #include "open/inet.h"
 #include "socket/line.h"
-#include "backends/stream.h"
-#include "backends/stream_listener.h"
+#include "stream/stream.h"
+#include "stream/listener.h"
 #include "os/socket.h"
 
 static const nf_words words = NF_WORDS_COMMON | NF_WORD(NF_NODELAY) | NF_WORD(NF_KEEPALIVE) |

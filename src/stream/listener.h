@@ -1,6 +1,6 @@
 /* What the listeners of all stream sockets on descriptors do alike. */
-#ifndef NF_BACKENDS_STREAM_LISTENER_H
-#define NF_BACKENDS_STREAM_LISTENER_H
+#ifndef NF_STREAM_LISTENER_H
+#define NF_STREAM_LISTENER_H
 
 #include "socket/backend.h"
 #include "os/wake.h"

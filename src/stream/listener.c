@@ -1,6 +1,6 @@
 /* Picking up calls on a bound stream descriptor, with a deadline, a cancel and few descriptors
  * left. */
-#include "backends/stream_listener.h"
+#include "stream/listener.h"
 #include "open/adopt.h"
 #include "open/inet.h"
 #include "socket/line.h"

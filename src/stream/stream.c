@@ -3,7 +3,7 @@
  * What is remembered: a failure of sending stays with sending. Receiving hands out what had arrived
  * first; where the kernel would then report a plain end, because the send took the error, a broken
  * send makes it NET_RESET. */
-#include "backends/stream.h"
+#include "stream/stream.h"
 #include "socket/line.h"
 #include "os/socket.h"
 

@@ -1,6 +1,6 @@
 /* Slots of a stream connection on a descriptor: what TCP does, and other stream sockets would. */
-#ifndef NF_BACKENDS_STREAM_H
-#define NF_BACKENDS_STREAM_H
+#ifndef NF_STREAM_STREAM_H
+#define NF_STREAM_STREAM_H
 
 #include "socket/line.h"
 #include "socket/until.h"
