@@ -13,7 +13,7 @@
 #include "backends/chaos_delay.h"
 #include "backends/chaos_dice.h"
 #include "backends/chaos_queue.h"
-#include "backends/datagram.h"
+#include "datagram/datagram.h"
 #include "socket/layer.h"
 #include "wait/deadline.h"
 

@@ -1,10 +1,10 @@
 /* udp:// dialed: one descriptor, connected, one peer. RFC 768 */
 #include "backends/udp.h"
-#include "backends/datagram.h"
+#include "datagram/datagram.h"
 #include "open/dialing.h"
 #include "open/inet.h"
 #include "socket/line.h"
-#include "backends/udp_burst.h"
+#include "datagram/burst.h"
 #include "name/endpoint.h"
 #include "os/socket.h"
 

@@ -3,9 +3,9 @@
 #ifndef NF_BACKENDS_UDP_H
 #define NF_BACKENDS_UDP_H
 
-#include "backends/datagram.h"
+#include "datagram/datagram.h"
 #include "socket/line.h"
-#include "backends/udp_burst.h"
+#include "datagram/burst.h"
 
 extern const struct nf_backend nf_udp;
 extern const struct nf_backend nf_udp_listener;

@@ -1,6 +1,6 @@
 /* udp:// listening: a socket that hears from strangers, and picks up one socket for each. */
 #include "open/adopt.h"
-#include "backends/datagram.h"
+#include "datagram/datagram.h"
 #include "open/inet.h"
 #include "backends/udp.h"
 #include "backends/udp_member.h"

@@ -1,6 +1,6 @@
 /* What the listener and the peers of a hub do alike. */
 #include "backends/udp_member.h"
-#include "backends/datagram.h"
+#include "datagram/datagram.h"
 #include "open/inet.h"
 #include "name/endpoint.h"
 #include "os/futex.h"

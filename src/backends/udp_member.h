@@ -3,7 +3,7 @@
 #define NF_BACKENDS_UDP_MEMBER_H
 
 #include "socket/counter.h"
-#include "backends/datagram.h"
+#include "datagram/datagram.h"
 #include "backends/udp_hub.h"
 
 static inline struct nf_hub *nf_hub_of(net_socket *socket)

@@ -1,5 +1,5 @@
 /* The sockets that a udp listener accepted, one for each remote peer. */
-#include "backends/datagram.h"
+#include "datagram/datagram.h"
 #include "open/inet.h"
 #include "backends/udp.h"
 #include "backends/udp_member.h"

@@ -1,7 +1,7 @@
 /* wrap: recv recvmmsg setsockopt malloc */
 /* What a dialed datagram socket receives ahead, from a kernel made up here: trains of every shape
  * into buffers of every size, and looks for more that must not take what they do not return. */
-#include "backends/udp_burst.h"
+#include "datagram/burst.h"
 #include "os/cause.h"
 #include "os/transfer.h"
 #include "support.h"

@@ -1,6 +1,6 @@
 /* Batches of datagrams over whatever gives and takes one; nothing here knows where a datagram comes
  * from. */
-#include "backends/datagram.h"
+#include "datagram/datagram.h"
 #include "socket/counter.h"
 #include "name/endpoint.h"
 #include "os/socket.h"

@@ -3,8 +3,8 @@
  * is one plain receive; now and then one looks whether more have come to wait.
  *
  * For one receiver at a time; only `waiting` may be read by others. */
-#ifndef NF_BACKENDS_UDP_BURST_H
-#define NF_BACKENDS_UDP_BURST_H
+#ifndef NF_DATAGRAM_BURST_H
+#define NF_DATAGRAM_BURST_H
 
 #include "os/batch.h"
 #include "os/transfer.h"

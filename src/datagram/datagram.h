@@ -1,6 +1,6 @@
 /* What all datagram sockets share: batches, and datagrams that do not fit. */
-#ifndef NF_BACKENDS_DATAGRAM_H
-#define NF_BACKENDS_DATAGRAM_H
+#ifndef NF_DATAGRAM_DATAGRAM_H
+#define NF_DATAGRAM_DATAGRAM_H
 
 #include "socket/backend.h"
 #include "os/transfer.h"

@@ -1,5 +1,5 @@
 /* Receiving ahead, and only where it pays. */
-#include "backends/udp_burst.h"
+#include "datagram/burst.h"
 #include "os/cause.h"
 #include "os/sockopt.h"
 
