@@ -7,7 +7,7 @@
 #include "backends/mem.h"
 #include "backends/mem_names.h"
 #include "backends/udp.h"
-#include "backends/udp_member.h"
+#include "hub/member.h"
 #include "os/process.h"
 #include "os/thread.h"
 

@@ -1,7 +1,7 @@
 /* unixgram:// - datagrams between processes of one machine: the hubs and lines of udp, with names
  * for addresses. unix(7) */
 #include "backends/udp.h"
-#include "backends/udp_member.h"
+#include "hub/member.h"
 #include "backends/unix.h"
 #include "os/batch.h"
 

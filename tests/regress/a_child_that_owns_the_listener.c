@@ -4,7 +4,7 @@
  * freed all the same. */
 #include "support.h"
 
-#include "backends/udp_table.h"
+#include "hub/table.h"
 
 #include <stdatomic.h>
 

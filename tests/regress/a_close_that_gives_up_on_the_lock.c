@@ -4,7 +4,7 @@
 #include "support.h"
 
 #include "socket/backend.h"
-#include "backends/udp_table.h"
+#include "hub/table.h"
 
 #include <stdatomic.h>
 

@@ -1,6 +1,6 @@
 /* SipHash-1-3 against the vectors of an implementation that agrees with CPython's hash of bytes,
  * which is the same function: key 00 01 .. 0f, inputs 00 01 .. of every length from none up. */
-#include "backends/siphash.h"
+#include "hub/siphash.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* Who gets a datagram and what may wait, without a socket and in made-up time. */
 #include "backends/udp.h"
-#include "backends/udp_hub.h"
+#include "hub/hub.h"
 #include "wait/deadline.h"
 
 #include <setjmp.h>

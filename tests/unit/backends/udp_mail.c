@@ -1,5 +1,5 @@
 /* Letters and boxes: trains are cut, bounded and read as the datagrams that they are. */
-#include "backends/udp_mail.h"
+#include "hub/packet.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

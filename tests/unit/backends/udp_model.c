@@ -2,7 +2,7 @@
  * datagrams each, in random order and in trains, with admits, accepts, receives and closes between.
  * What comes lies in the tray, whose bytes are gone when the next batch comes. */
 #include "backends/udp.h"
-#include "backends/udp_hub.h"
+#include "hub/hub.h"
 #include "wait/deadline.h"
 
 #include <setjmp.h>

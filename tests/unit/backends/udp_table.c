@@ -1,6 +1,6 @@
 /* wrap: calloc */
 /* The table of remote addresses: found is what was put in, and nobody can fill one bucket. */
-#include "backends/udp_table.h"
+#include "hub/table.h"
 #include "netfacade.h"
 
 #include <setjmp.h>

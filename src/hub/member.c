@@ -1,5 +1,5 @@
 /* What the listener and the peers of a hub do alike. */
-#include "backends/udp_member.h"
+#include "hub/member.h"
 #include "datagram/datagram.h"
 #include "open/inet.h"
 #include "name/endpoint.h"

@@ -1,10 +1,10 @@
 /* What the listener and the peers of a hub do alike. */
-#ifndef NF_BACKENDS_UDP_MEMBER_H
-#define NF_BACKENDS_UDP_MEMBER_H
+#ifndef NF_HUB_MEMBER_H
+#define NF_HUB_MEMBER_H
 
 #include "socket/counter.h"
 #include "datagram/datagram.h"
-#include "backends/udp_hub.h"
+#include "hub/hub.h"
 
 static inline struct nf_hub *nf_hub_of(net_socket *socket)
 {

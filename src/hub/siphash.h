@@ -1,6 +1,6 @@
 /* SipHash-1-3: a hash that nobody without the key can steer (Aumasson and Bernstein, 2012). */
-#ifndef NF_BACKENDS_SIPHASH_H
-#define NF_BACKENDS_SIPHASH_H
+#ifndef NF_HUB_SIPHASH_H
+#define NF_HUB_SIPHASH_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* Who gets a datagram, what may wait, and what is dropped: all of it with the hub's lock held, none
  * of it with a system call but the waking of sleepers. */
-#include "backends/udp_hub.h"
+#include "hub/hub.h"
 #include "os/clock.h"
 #include "os/futex.h"
 #include "os/process.h"

@@ -1,8 +1,8 @@
 /* Datagrams that wait. A letter is a datagram, or a train of them that one sender sent in a row; it
  * is read datagram by datagram. Its bytes are its own, or lie in the batch it came with: then it
  * has to move out before the next batch comes. No locks here: see udp_hub.h. */
-#ifndef NF_BACKENDS_UDP_MAIL_H
-#define NF_BACKENDS_UDP_MAIL_H
+#ifndef NF_HUB_PACKET_H
+#define NF_HUB_PACKET_H
 
 #include "os/address.h"
 

@@ -3,7 +3,7 @@
 #include "datagram/datagram.h"
 #include "open/inet.h"
 #include "backends/udp.h"
-#include "backends/udp_member.h"
+#include "hub/member.h"
 #include "name/endpoint.h"
 #include "os/clock.h"
 #include "os/process.h"

@@ -1,5 +1,5 @@
 /* Letters and boxes: lists and sums. */
-#include "backends/udp_mail.h"
+#include "hub/packet.h"
 #include "os/batch.h"
 
 #include <stdlib.h>

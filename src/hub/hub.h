@@ -7,12 +7,12 @@
  * all. There is one at a time (`postman`); he reads with the lock released, then takes it and sorts
  * what he got. The others sleep on the bell of the socket they wait for. Whoever leaves with the
  * chair empty while others sleep wakes one of them to take it. */
-#ifndef NF_BACKENDS_UDP_HUB_H
-#define NF_BACKENDS_UDP_HUB_H
+#ifndef NF_HUB_HUB_H
+#define NF_HUB_HUB_H
 
 #include "socket/backend.h"
-#include "backends/udp_mail.h"
-#include "backends/udp_table.h"
+#include "hub/packet.h"
+#include "hub/table.h"
 #include "os/batch.h"
 #include "os/mutex.h"
 #include "os/wake.h"

@@ -1,5 +1,5 @@
 /* Chained hashing that doubles when it is full. */
-#include "backends/udp_table.h"
+#include "hub/table.h"
 #include "os/cause.h"
 #include "os/random.h"
 

@@ -1,6 +1,6 @@
 /* SipHash with one round for a word and three at the end, as hash tables of several languages have
  * it: its values are seen by nobody. tests/unit/backends/siphash.c holds it to vectors. */
-#include "backends/siphash.h"
+#include "hub/siphash.h"
 
 struct state {
     uint64_t v0, v1, v2, v3;

@@ -1,5 +1,5 @@
 /* Reading a shared descriptor, one thread for all, and sleeping while another does. */
-#include "backends/udp_hub.h"
+#include "hub/hub.h"
 #include "os/futex.h"
 #include "os/transfer.h"
 #include "wait/wait.h"

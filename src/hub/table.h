@@ -1,9 +1,9 @@
 /* Who sent this datagram? A table from remote addresses to whatever hangs on them, keyed so that no
  * sender can choose his bucket. */
-#ifndef NF_BACKENDS_UDP_TABLE_H
-#define NF_BACKENDS_UDP_TABLE_H
+#ifndef NF_HUB_TABLE_H
+#define NF_HUB_TABLE_H
 
-#include "backends/siphash.h"
+#include "hub/siphash.h"
 #include "os/address.h"
 
 /* The head of what is put in. */
