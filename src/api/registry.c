@@ -2,7 +2,7 @@
 #include "api/registry.h"
 #include "open/adopt.h"
 #include "backends/chaos.h"
-#include "backends/mem.h"
+#include "memory/memory.h"
 #include "backends/pipe.h"
 #include "backends/tcp.h"
 #include "backends/udp.h"

@@ -1,6 +1,6 @@
 /* The schemes with faults: each has the tables of a layer on another scheme. */
 #include "backends/chaos.h"
-#include "backends/mem.h"
+#include "memory/memory.h"
 #include "backends/tcp.h"
 #include "backends/udp.h"
 #include "backends/unix.h"

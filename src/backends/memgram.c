@@ -4,8 +4,8 @@
  *
  * Lock order: that of the names, then that of one hub. A hub is found and locked with the names
  * locked, and taken out of them before it is freed. */
-#include "backends/mem.h"
-#include "backends/mem_names.h"
+#include "memory/memory.h"
+#include "memory/names.h"
 #include "backends/udp.h"
 #include "hub/member.h"
 #include "os/process.h"

@@ -1,6 +1,6 @@
 /* mem:// - connections inside the process, without a descriptor: what sockets mean, and nothing
  * else. A connection is a pipe that two sockets share, with a flow of bytes in each direction. */
-#include "backends/mem.h"
+#include "memory/memory.h"
 #include "os/futex.h"
 #include "os/process.h"
 

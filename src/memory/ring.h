@@ -5,8 +5,8 @@
  * Whoever changes something says so first and then looks whether the other side listens; whoever
  * listens says so first and then looks whether there is something: so one of them sees the other.
  */
-#ifndef NF_BACKENDS_MEM_FLOW_H
-#define NF_BACKENDS_MEM_FLOW_H
+#ifndef NF_MEMORY_RING_H
+#define NF_MEMORY_RING_H
 
 #include "socket/backend.h"
 

@@ -1,8 +1,8 @@
 /* mem:// - streams inside the process, for the registry and between their files. */
-#ifndef NF_BACKENDS_MEM_H
-#define NF_BACKENDS_MEM_H
+#ifndef NF_MEMORY_MEMORY_H
+#define NF_MEMORY_MEMORY_H
 
-#include "backends/mem_flow.h"
+#include "memory/ring.h"
 #include "wait/deadline.h"
 #include "wait/turn.h"
 

@@ -3,8 +3,8 @@
  *
  * A listener's callers stand in one line. The first `backlog` of them are connected, and may talk
  * before they are accepted; the others are still dialing. */
-#include "backends/mem.h"
-#include "backends/mem_names.h"
+#include "memory/memory.h"
+#include "memory/names.h"
 #include "name/endpoint.h"
 #include "os/futex.h"
 #include "os/process.h"

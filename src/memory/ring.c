@@ -1,5 +1,5 @@
 /* Bytes from one end of a stream inside the process to the other, and the news of them. */
-#include "backends/mem_flow.h"
+#include "memory/ring.h"
 #include "os/futex.h"
 
 #include <string.h>

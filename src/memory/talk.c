@@ -1,7 +1,7 @@
 /* Talking over a connection inside the process: whole sends, receives, lines, and the waiting for
  * them. What is remembered is as over other streams: see stream.c. */
 #include "socket/counter.h"
-#include "backends/mem.h"
+#include "memory/memory.h"
 #include "socket/until.h"
 #include "os/futex.h"
 #include "os/transfer.h"

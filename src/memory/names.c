@@ -1,5 +1,5 @@
 /* A list under a lock. */
-#include "backends/mem_names.h"
+#include "memory/names.h"
 #include "name/path.h"
 #include "os/cause.h"
 #include "os/process.h"

@@ -1,6 +1,6 @@
 /* Names within this process: whom mem:// and memgram:// addresses mean. */
-#ifndef NF_BACKENDS_MEM_NAMES_H
-#define NF_BACKENDS_MEM_NAMES_H
+#ifndef NF_MEMORY_NAMES_H
+#define NF_MEMORY_NAMES_H
 
 #include "name/url.h"
 #include "os/address.h"
