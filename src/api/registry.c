@@ -1,7 +1,7 @@
 /* The list of schemes: the one place that names the backends. */
 #include "api/registry.h"
 #include "open/adopt.h"
-#include "backends/chaos.h"
+#include "chaos/chaos.h"
 #include "memory/memory.h"
 #include "backends/pipe.h"
 #include "backends/tcp.h"

@@ -1,5 +1,5 @@
 /* The schemes with faults: each has the tables of a layer on another scheme. */
-#include "backends/chaos.h"
+#include "chaos/chaos.h"
 #include "memory/memory.h"
 #include "backends/tcp.h"
 #include "backends/udp.h"

@@ -1,5 +1,5 @@
 /* Bytes on their way, with made-up time. */
-#include "backends/chaos_delay.h"
+#include "chaos/delay.h"
 #include "support.h"
 
 #include <string.h>

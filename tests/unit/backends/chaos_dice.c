@@ -1,5 +1,5 @@
 /* Chance by the seed. */
-#include "backends/chaos_dice.h"
+#include "chaos/dice.h"
 #include "support.h"
 
 enum { ROLLS = 20000, MILLION = 1000000 };

@@ -1,5 +1,5 @@
 /* Datagrams on their way, with made-up time. */
-#include "backends/chaos_queue.h"
+#include "chaos/queue.h"
 #include "support.h"
 #include "wait/deadline.h"
 

@@ -1,7 +1,7 @@
 /* Datagrams on their way, in the order in which they came: some of them are due later, and some are
  * held back until the one after them has been handed out. Pure memory: nothing here waits. */
-#ifndef NF_BACKENDS_CHAOS_QUEUE_H
-#define NF_BACKENDS_CHAOS_QUEUE_H
+#ifndef NF_CHAOS_QUEUE_H
+#define NF_CHAOS_QUEUE_H
 
 #include "netfacade.h"
 

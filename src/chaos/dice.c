@@ -1,5 +1,5 @@
 /* SplitMix64: Steele, Lea and Flood, Fast splittable pseudorandom number generators, 2014. */
-#include "backends/chaos_dice.h"
+#include "chaos/dice.h"
 
 #define GOLDEN 0x9e3779b97f4a7c15u /* 2^64 over the golden ratio: the step of the state */
 

@@ -7,12 +7,12 @@
  *   chaos_stream.c     bytes: chunk, and with chaos_delay.c delay
  *   chaos_datagram.c   datagrams: loss, duplicate, and with chaos_queue.c delay and reorder
  *   chaos_dice.c       chance by the seed */
-#ifndef NF_BACKENDS_CHAOS_H
-#define NF_BACKENDS_CHAOS_H
+#ifndef NF_CHAOS_CHAOS_H
+#define NF_CHAOS_CHAOS_H
 
-#include "backends/chaos_delay.h"
-#include "backends/chaos_dice.h"
-#include "backends/chaos_queue.h"
+#include "chaos/delay.h"
+#include "chaos/dice.h"
+#include "chaos/queue.h"
 #include "datagram/datagram.h"
 #include "socket/layer.h"
 #include "wait/deadline.h"

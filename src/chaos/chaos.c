@@ -1,5 +1,5 @@
 /* Sockets with faults: how they come to be, what they tell, and when they are ready. */
-#include "backends/chaos.h"
+#include "chaos/chaos.h"
 
 #include <limits.h>
 #include <stdlib.h>

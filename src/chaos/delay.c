@@ -1,6 +1,6 @@
 /* The bytes lie in one piece, so that a line is searched and received into without seams; they move
  * to the front when there is no room behind them. */
-#include "backends/chaos_delay.h"
+#include "chaos/delay.h"
 #include "os/cause.h"
 
 #include <stdlib.h>

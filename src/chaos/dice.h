@@ -1,7 +1,7 @@
 /* Chance by the seed: the same seed gives the same day. Each direction of each connection has dice
  * of its own, so that what happens to one does not depend on the pace of another. */
-#ifndef NF_BACKENDS_CHAOS_DICE_H
-#define NF_BACKENDS_CHAOS_DICE_H
+#ifndef NF_CHAOS_DICE_H
+#define NF_CHAOS_DICE_H
 
 #include <stdatomic.h>
 #include <stdbool.h>

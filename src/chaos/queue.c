@@ -1,5 +1,5 @@
 /* A list, short enough to be walked. */
-#include "backends/chaos_queue.h"
+#include "chaos/queue.h"
 #include "os/cause.h"
 #include "wait/deadline.h"
 

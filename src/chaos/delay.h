@@ -1,7 +1,7 @@
 /* Bytes on their way: a bounded piece of a stream, and when each part of it has arrived. Pure
  * memory: nothing here waits. */
-#ifndef NF_BACKENDS_CHAOS_DELAY_H
-#define NF_BACKENDS_CHAOS_DELAY_H
+#ifndef NF_CHAOS_DELAY_H
+#define NF_CHAOS_DELAY_H
 
 #include "netfacade.h"
 
