@@ -3,10 +3,10 @@
 #include "open/adopt.h"
 #include "chaos/chaos.h"
 #include "memory/memory.h"
-#include "backends/pipe.h"
-#include "backends/tcp.h"
-#include "backends/udp.h"
-#include "backends/unix.h"
+#include "wires/pipe.h"
+#include "wires/tcp.h"
+#include "wires/udp.h"
+#include "wires/unix.h"
 
 #include <string.h>
 

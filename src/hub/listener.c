@@ -2,7 +2,7 @@
 #include "open/adopt.h"
 #include "datagram/datagram.h"
 #include "open/inet.h"
-#include "backends/udp.h"
+#include "wires/udp.h"
 #include "hub/member.h"
 #include "name/endpoint.h"
 #include "os/clock.h"

@@ -1,7 +1,7 @@
 /* The sockets that a udp listener accepted, one for each remote peer. */
 #include "datagram/datagram.h"
 #include "open/inet.h"
-#include "backends/udp.h"
+#include "wires/udp.h"
 #include "hub/member.h"
 #include "name/endpoint.h"
 #include "os/clock.h"

@@ -54,7 +54,7 @@ self_test() {
             ;;
         esac
     done <<'CASES'
-good api #include "backends/tcp.h"
+good api #include "wires/tcp.h"
 good backends #include "wait/deadline.h"
 good name #include "name/url.h"
 good wait #include "os/clock.h" /* for now */

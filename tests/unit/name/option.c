@@ -1,7 +1,7 @@
 /* Every option: what it takes, what it refuses, how it prints, and what is near it. */
 #include "name/option.h"
-#include "backends/tcp.h"
-#include "backends/udp.h"
+#include "wires/tcp.h"
+#include "wires/udp.h"
 #include "os/cause.h"
 
 #include <setjmp.h>

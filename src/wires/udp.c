@@ -1,5 +1,5 @@
 /* udp:// dialed: one descriptor, connected, one peer. RFC 768 */
-#include "backends/udp.h"
+#include "wires/udp.h"
 #include "datagram/datagram.h"
 #include "open/dialing.h"
 #include "open/inet.h"

@@ -6,7 +6,7 @@
  * locked, and taken out of them before it is freed. */
 #include "memory/memory.h"
 #include "memory/names.h"
-#include "backends/udp.h"
+#include "wires/udp.h"
 #include "hub/member.h"
 #include "os/process.h"
 #include "os/thread.h"

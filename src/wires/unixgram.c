@@ -1,8 +1,8 @@
 /* unixgram:// - datagrams between processes of one machine: the hubs and lines of udp, with names
  * for addresses. unix(7) */
-#include "backends/udp.h"
+#include "wires/udp.h"
 #include "hub/member.h"
-#include "backends/unix.h"
+#include "wires/unix.h"
 #include "os/batch.h"
 
 static const nf_words words = NF_UNIX_WORDS | NF_HUB_WORDS;

@@ -1,6 +1,6 @@
 /* Sockets of the unix family, for the registry and among themselves. */
-#ifndef NF_BACKENDS_UNIX_H
-#define NF_BACKENDS_UNIX_H
+#ifndef NF_WIRES_UNIX_H
+#define NF_WIRES_UNIX_H
 
 #include "socket/backend.h"
 #include "os/localfile.h"

@@ -1,7 +1,7 @@
 /* The backend of udp://, for the registry: udp.c has the dialed sockets, udp_listener.c and
  * udp_peers.c the others. */
-#ifndef NF_BACKENDS_UDP_H
-#define NF_BACKENDS_UDP_H
+#ifndef NF_WIRES_UDP_H
+#define NF_WIRES_UDP_H
 
 #include "datagram/datagram.h"
 #include "socket/line.h"

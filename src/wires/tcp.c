@@ -1,5 +1,5 @@
 /* tcp:// - listeners, and connections as streams. RFC 9293 */
-#include "backends/tcp.h"
+#include "wires/tcp.h"
 #include "open/adopt.h"
 #include "open/dialing.h"
 #include "open/inet.h"

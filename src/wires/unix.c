@@ -1,5 +1,5 @@
 /* unix:// - streams between processes of one machine, by a path or an abstract name. unix(7) */
-#include "backends/unix.h"
+#include "wires/unix.h"
 #include "open/adopt.h"
 #include "open/dialing.h"
 #include "open/inet.h"

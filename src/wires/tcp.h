@@ -1,6 +1,6 @@
 /* The backend of tcp://, for the registry. */
-#ifndef NF_BACKENDS_TCP_H
-#define NF_BACKENDS_TCP_H
+#ifndef NF_WIRES_TCP_H
+#define NF_WIRES_TCP_H
 
 #include "socket/backend.h"
 

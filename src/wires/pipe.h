@@ -1,6 +1,6 @@
 /* fd:// of what is no socket, for the registry. */
-#ifndef NF_BACKENDS_PIPE_H
-#define NF_BACKENDS_PIPE_H
+#ifndef NF_WIRES_PIPE_H
+#define NF_WIRES_PIPE_H
 
 extern const struct nf_backend nf_pipe;
 
