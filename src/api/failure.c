@@ -4,6 +4,40 @@
 
 #include <string.h>
 
+/* Where a call failed; why is for os/cause.h to know. */
+struct place {
+    const char *operation;
+    const char *scheme; /* where the call had a socket: with addr it says which */
+    struct nf_addr addr;
+    union {
+        char address[NF_QUOTE_MAX];  /* where it had none: as given */
+        char name[NF_ADDR_NAME_MAX]; /* of addr */
+    };
+};
+
+static _Thread_local struct place last;
+
+static int fail_for(int code, const char *operation, const char *address)
+{
+    nf_cause_tell(code);
+    last.operation = operation;
+    last.scheme = NULL;
+    nf_text_quote(last.address, address);
+    return code;
+}
+
+static int fail_at(int code, const char *operation, const char *scheme, const struct nf_addr *addr)
+{
+    nf_cause_tell(code);
+    last.operation = operation;
+    last.scheme = scheme;
+    last.addr = *addr;
+    if (nf_addr_is_named(addr) && addr->size > 0) {
+        last.addr.name = memcpy(last.name, addr->name, addr->size);
+    }
+    return code;
+}
+
 /* Until a dial is won, the name is its driver's. */
 static bool is_named(net_socket *socket)
 {
@@ -12,8 +46,8 @@ static bool is_named(net_socket *socket)
 
 int nf_failed(int code, const char *operation, net_socket *socket)
 {
-    return is_named(socket) ? nf_blame_at(code, operation, socket->kind->scheme, &socket->name)
-                            : nf_blame(code, operation, NULL);
+    return is_named(socket) ? fail_at(code, operation, socket->kind->scheme, &socket->name)
+                            : fail_for(code, operation, NULL);
 }
 
 ssize_t nf_fell_short(ssize_t n, const char *operation, net_socket *socket)
@@ -36,27 +70,27 @@ void nf_remember(struct nf_who *who, net_socket *socket)
 
 int nf_failed_of(int code, const char *operation, const struct nf_who *who)
 {
-    return who->scheme != NULL ? nf_blame_at(code, operation, who->scheme, &who->addr)
-                               : nf_blame(code, operation, NULL);
+    return who->scheme != NULL ? fail_at(code, operation, who->scheme, &who->addr)
+                               : fail_for(code, operation, NULL);
 }
 
 int nf_failed_for(int code, const char *operation, const char *address)
 {
-    return nf_blame(code, operation, address);
+    return fail_for(code, operation, address);
 }
 
 int net_error(void)
 {
-    return nf_failure()->cause->code;
+    return nf_cause_last()->code;
 }
 
-static void say_where(struct nf_text *text, const struct nf_failure *failure)
+static void say_where(struct nf_text *text)
 {
-    if (failure->scheme != NULL) {
-        nf_text_add(text, " %s://", failure->scheme);
-        nf_print_addr(text, &failure->addr);
-    } else if (failure->where[0] != '\0') {
-        nf_text_add(text, " %s", failure->where);
+    if (last.scheme != NULL) {
+        nf_text_add(text, " %s://", last.scheme);
+        nf_print_addr(text, &last.addr);
+    } else if (last.address[0] != '\0') {
+        nf_text_add(text, " %s", last.address);
     }
 }
 
@@ -75,8 +109,7 @@ static void say_why(struct nf_text *text, const struct nf_cause *cause)
 
 const char *net_error_text(void)
 {
-    const struct nf_failure *failure = nf_failure();
-    struct nf_cause *cause = failure->cause;
+    struct nf_cause *cause = nf_cause_last();
     char sentence[NF_DETAIL_MAX];
     struct nf_text text;
 
@@ -85,8 +118,8 @@ const char *net_error_text(void)
     }
     if (!cause->whole) {
         nf_text_begin(&text, sentence, sizeof sentence);
-        nf_text_add(&text, "%s", failure->operation);
-        say_where(&text, failure);
+        nf_text_add(&text, "%s", last.operation);
+        say_where(&text);
         say_why(&text, cause);
         memcpy(cause->detail, sentence, sizeof sentence);
         cause->whole = true;

@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 void nf_text_begin(struct nf_text *text, char *buffer, size_t size)
 {
@@ -32,4 +33,14 @@ void nf_text_copy(char *buffer, size_t size, const char *string)
 
     nf_text_begin(&text, buffer, size);
     nf_text_add(&text, "%s", string);
+}
+
+void nf_text_quote(char quote[NF_QUOTE_MAX], const char *address)
+{
+    static const char cut[] = "...";
+
+    nf_text_copy(quote, NF_QUOTE_MAX, address != NULL ? address : "");
+    if (address != NULL && strlen(address) >= NF_QUOTE_MAX) {
+        memcpy(quote + NF_QUOTE_MAX - sizeof cut, cut, sizeof cut);
+    }
 }

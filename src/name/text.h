@@ -5,6 +5,8 @@
 
 #include <stddef.h>
 
+enum { NF_QUOTE_MAX = 200 };
+
 struct nf_text {
     char *buffer;
     size_t size;
@@ -13,6 +15,9 @@ struct nf_text {
 
 /* A whole string, cut where it does not fit. */
 void nf_text_copy(char *buffer, size_t size, const char *string);
+
+/* An address as given, or NULL; "..." stands where it is cut. */
+void nf_text_quote(char quote[NF_QUOTE_MAX], const char *address);
 
 void nf_text_begin(struct nf_text *text, char *buffer, size_t size);
 void nf_text_add(struct nf_text *text, const char *format, ...)

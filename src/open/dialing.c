@@ -24,7 +24,7 @@ struct nf_dialing {
     bool hears_resolver;       /* and whether he is */
     int code;                  /* of a dial that failed: every call says so */
     char sentence[NF_DETAIL_MAX];
-    char address[NF_WHERE_MAX];
+    char address[NF_QUOTE_MAX];
 };
 
 static const struct nf_backend dialing_table;
@@ -338,7 +338,7 @@ static int dial_on(struct nf_line *line, const struct nf_target *target,
     if (dialing == NULL) {
         return nf_fail_because(NET_LIMIT, "no memory");
     }
-    nf_where(dialing->address, target->address);
+    nf_text_quote(dialing->address, target->address);
     line->dialing = dialing;
     line->fd = -1;
     int code = nf_wake_open(&dialing->wake);

@@ -1,4 +1,4 @@
-/* Codes, their texts, the errno map, and the thread's record of failures. Composes no sentence: see
+/* Codes, their texts, the errno map, and the thread's record of causes. Composes no sentence: see
  * api/failure.c. */
 #define _GNU_SOURCE
 #include "os/cause.h"
@@ -73,7 +73,6 @@ static const char too_long[] =
 struct record {
     struct nf_cause cause[2];
     int pending;
-    struct nf_failure last;
 };
 
 static _Thread_local struct record record;
@@ -175,59 +174,16 @@ bool nf_cause_is_whim(void)
     return nf_cause_pending()->error == EPERM;
 }
 
-static struct nf_failure *commit(int code, const char *operation)
+void nf_cause_tell(int code)
 {
-    struct nf_cause *cause = &record.cause[record.pending];
-
-    if (cause->code != code) {
-        cause = begin(code, 0);
+    if (record.cause[record.pending].code != code) {
+        begin(code, 0);
     }
     record.pending = 1 - record.pending;
-    record.cause[record.pending].code = 0;
-    record.cause[record.pending].error = 0;
-    record.cause[record.pending].detail[0] = '\0';
-    record.last.operation = operation;
-    record.last.cause = cause;
-    return &record.last;
+    begin(0, 0);
 }
 
-void nf_where(char where[NF_WHERE_MAX], const char *address)
+struct nf_cause *nf_cause_last(void)
 {
-    size_t length = address != NULL ? strnlen(address, NF_WHERE_MAX) : 0;
-
-    if (length == NF_WHERE_MAX) {
-        snprintf(where, NF_WHERE_MAX, "%.*s...", NF_WHERE_MAX - 4, address);
-    } else {
-        memcpy(where, length > 0 ? address : "", length + 1);
-    }
-}
-
-int nf_blame(int code, const char *operation, const char *address)
-{
-    struct nf_failure *last = commit(code, operation);
-
-    last->scheme = NULL;
-    nf_where(last->where, address);
-    return code;
-}
-
-int nf_blame_at(int code, const char *operation, const char *scheme, const struct nf_addr *addr)
-{
-    struct nf_failure *last = commit(code, operation);
-
-    last->scheme = scheme;
-    last->addr = *addr;
-    if (nf_addr_is_named(addr) && addr->size > 0) {
-        memcpy(last->where, addr->name, addr->size);
-        last->addr.name = last->where;
-    }
-    return code;
-}
-
-struct nf_failure *nf_failure(void)
-{
-    if (record.last.cause == NULL) {
-        record.last.cause = &record.cause[1 - record.pending];
-    }
-    return &record.last;
+    return &record.cause[1 - record.pending];
 }

@@ -1,14 +1,14 @@
 /* Why a call failed: our codes, and what the sentence will need. The leaf that fails records the
  * cause and returns the code; the door adds operation and address when the failure reaches the
- * caller (nf_blame). Nothing is formatted before somebody asks, unless the cause itself has
+ * caller (api/failure.h). Nothing is formatted before somebody asks, unless the cause itself has
  * details. */
 #ifndef NF_OS_CAUSE_H
 #define NF_OS_CAUSE_H
 
 #include "netfacade.h"
-#include "os/address.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* Codes between floors; none ever reaches a caller. */
 enum {
@@ -18,22 +18,13 @@ enum {
     NF_CALLER_GONE = -103  /* a caller left before he was picked up; there may be another */
 };
 
-enum { NF_DETAIL_MAX = 1200, NF_WHERE_MAX = 200 };
+enum { NF_DETAIL_MAX = 1200 };
 
 struct nf_cause {
     int code;
     int error;                  /* an errno, or 0 */
     bool whole;                 /* detail is the whole sentence */
     char detail[NF_DETAIL_MAX]; /* empty when the code says all */
-};
-
-/* A failure that reached the caller. */
-struct nf_failure {
-    const char *operation;
-    const char *scheme; /* where the call had a socket: with addr it says which */
-    struct nf_addr addr;
-    char where[NF_WHERE_MAX]; /* else: the address as given */
-    struct nf_cause *cause;
 };
 
 /* Record a cause; each returns `code`, so that a leaf fails in one line. */
@@ -52,16 +43,11 @@ const struct nf_cause *nf_cause_pending(void);
  * of a first datagram. */
 bool nf_cause_is_whim(void);
 
-/* Make the cause recorded last this thread's failure. `address` or `scheme` and `addr` say where;
- * all may be NULL. */
-int nf_blame(int code, const char *operation, const char *address);
-int nf_blame_at(int code, const char *operation, const char *scheme, const struct nf_addr *addr);
+/* The call fails with `code`: the pending cause, if it is of that code, becomes the last failure. */
+void nf_cause_tell(int code);
 
-/* Copy an address as given, cut visibly where it is too long. */
-void nf_where(char where[NF_WHERE_MAX], const char *address);
-
-/* The thread's last failure; its cause has code 0 if there was none. */
-struct nf_failure *nf_failure(void);
+/* The cause of this thread's last failure; code 0 if there was none. */
+struct nf_cause *nf_cause_last(void);
 
 /* The name and the text of a code, and the text of an errno. */
 const char *nf_code_text(int code);
