@@ -1,5 +1,6 @@
 /* The list of schemes: the one place that names the backends. */
 #include "api/registry.h"
+#include "name/nearest.h"
 #include "open/adopt.h"
 #include "chaos/chaos.h"
 #include "memory/memory.h"

@@ -8,22 +8,6 @@
 
 enum { IPV4_BYTES = 4, IPV6_GROUPS = 8, GROUP_DIGITS = 4 };
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-int nf_hex_value(char c)
-{
-    if (is_digit(c)) {
-        return c - '0';
-    }
-    if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
-    }
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* Four decimal bytes, no leading zeros. */
 static bool parse_ipv4(const char *text, size_t length, uint8_t *ip)
 {
@@ -37,7 +21,7 @@ static bool parse_ipv4(const char *text, size_t length, uint8_t *ip)
         }
         size_t start = at;
 
-        while (at < length && is_digit(text[at]) && at - start < 3) {
+        while (at < length && nf_is_digit(text[at]) && at - start < 3) {
             value = value * 10 + (unsigned)(text[at++] - '0');
         }
         if (at == start || value > UINT8_MAX || (at - start > 1 && text[start] == '0')) {
@@ -154,7 +138,7 @@ bool nf_looks_numeric(const char *text, size_t length)
     bool hex = length - start >= 2 && text[start] == '0' && (text[start + 1] | 0x20) == 'x';
 
     for (size_t i = start + (hex ? 2 : 0); i < length; i++) {
-        if (hex ? nf_hex_value(text[i]) < 0 : !is_digit(text[i])) {
+        if (hex ? nf_hex_value(text[i]) < 0 : !nf_is_digit(text[i])) {
             return false;
         }
     }

@@ -18,9 +18,6 @@ bool nf_literal_parse(const char *text, size_t length, struct nf_addr *addr);
  * label is a number. */
 bool nf_looks_numeric(const char *text, size_t length);
 
-/* What a hex digit stands for; -1: it is none. */
-int nf_hex_value(char c);
-
 /* Print a host as other programs take it, an IPv6 address without brackets. */
 void nf_print_bare_host(struct nf_text *text, const struct nf_addr *addr);
 

@@ -1,6 +1,5 @@
 /* Names as parts of addresses: what an address cannot have in its target is written as %XX. */
 #include "name/path.h"
-#include "name/endpoint.h"
 #include "os/cause.h"
 
 #include <stdbool.h>

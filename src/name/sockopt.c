@@ -1,6 +1,7 @@
 /* The value of `sockopt`: LEVEL/NAME/VALUE[,...], each a number or, but for VALUE, a name of C's.
  */
-#include "name/rule.h"
+#include "name/sockopt.h"
+#include "name/nearest.h"
 #include "os/cause.h"
 
 #include <limits.h>

@@ -44,3 +44,14 @@ void nf_text_quote(char quote[NF_QUOTE_MAX], const char *address)
         memcpy(quote + NF_QUOTE_MAX - sizeof cut, cut, sizeof cut);
     }
 }
+
+int nf_hex_value(char c)
+{
+    if (nf_is_digit(c)) {
+        return c - '0';
+    }
+    if (c >= 'a' && c <= 'f') {
+        return c - 'a' + 10;
+    }
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}

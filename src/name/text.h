@@ -1,8 +1,9 @@
 /* Text being printed into a caller's buffer, counted as snprintf counts: the length that all of it
- * needs. */
+ * needs. And digits being read. */
 #ifndef NF_NAME_TEXT_H
 #define NF_NAME_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { NF_QUOTE_MAX = 200 };
@@ -22,5 +23,13 @@ void nf_text_quote(char quote[NF_QUOTE_MAX], const char *address);
 void nf_text_begin(struct nf_text *text, char *buffer, size_t size);
 void nf_text_add(struct nf_text *text, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+static inline bool nf_is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* What a hex digit stands for; -1: it is none. */
+int nf_hex_value(char c);
 
 #endif

@@ -1,7 +1,8 @@
 /* The grammar of values: what stands behind the = of an option, and what net_get prints. */
+#include "name/value.h"
 #include "name/endpoint.h"
 #include "name/path.h"
-#include "name/rule.h"
+#include "name/sockopt.h"
 #include "name/url.h"
 #include "os/cause.h"
 
@@ -22,12 +23,12 @@ enum { FAILURES = sizeof failures / sizeof failures[0], NS_PER_US = 1000, NS_PER
 static const struct unit {
     const char *name;
     int64_t factor;
-} durations[] = {{"ms", 1}, {"s", NF_SECOND}, {NULL, 0}},
+} durations[] = {{"ms", 1}, {"s", NF_SECOND_IN_MS}, {NULL, 0}},
   sizes[] = {{"B", 1}, {"KiB", NF_KIB}, {"MiB", NF_MIB}, {"GiB", NF_GIB}, {NULL, 0}};
 
 static const struct unit *units_of(int kind)
 {
-    return kind == DURATION ? durations : sizes;
+    return kind == NF_KIND_DURATION ? durations : sizes;
 }
 
 static void print_units(struct nf_text *text, const struct unit *units, int64_t number)
@@ -94,74 +95,59 @@ static void print_address(struct nf_text *text, const struct nf_value *value)
 void nf_value_print(struct nf_text *text, enum nf_word word, const struct nf_value *value)
 {
     int kind = nf_rules[word].kind;
-    bool off = value->number == 0 && (kind == SWITCH || kind == DURATION || kind == INTERFACE ||
-                                      kind == LIMIT || kind == CODE);
+    bool off = value->number == 0 &&
+               (kind == NF_KIND_SWITCH || kind == NF_KIND_DURATION || kind == NF_KIND_INTERFACE ||
+                kind == NF_KIND_LIMIT || kind == NF_KIND_CODE);
     char name[NF_ZONE_MAX];
 
-    switch (off ? OFF : kind) {
-    case OFF:
+    switch (off ? NF_KIND_OFF : kind) {
+    case NF_KIND_OFF:
         nf_text_add(text, "off");
         break;
-    case SWITCH:
+    case NF_KIND_SWITCH:
         nf_text_add(text, "on");
         break;
-    case DURATION:
+    case NF_KIND_DURATION:
         print_units(text, durations, value->number);
         break;
-    case SIZE:
-    case LIMIT:
+    case NF_KIND_SIZE:
+    case NF_KIND_LIMIT:
         print_units(text, sizes, value->number);
         break;
-    case COUNT:
+    case NF_KIND_COUNT:
         nf_text_add(text, "%lld", (long long)value->number);
         break;
-    case MICROSECONDS:
+    case NF_KIND_MICROSECONDS:
         nf_text_add(text, "%lldus", (long long)value->number);
         break;
-    case TEXT:
+    case NF_KIND_TEXT:
         nf_text_add(text, "%s", value->scheme != NULL ? value->scheme : value->text);
         break;
-    case INTERFACE:
+    case NF_KIND_INTERFACE:
         nf_zone_name((uint32_t)value->number, name);
         nf_text_add(text, "%s", name);
         break;
-    case MODE:
+    case NF_KIND_MODE:
         nf_text_add(text, "%04o", (unsigned)value->number);
         break;
-    case SHARE:
+    case NF_KIND_SHARE:
         print_share(text, value->number);
         break;
-    case CODE:
+    case NF_KIND_CODE:
         nf_text_add(text, "%s", name_of_code((int)value->number));
         break;
-    case FAMILY:
+    case NF_KIND_FAMILY:
         print_family(text, value->number);
         break;
-    case HOST:
+    case NF_KIND_HOST:
         nf_print_bare_host(text, &value->addr);
         break;
-    case SOCKOPT:
+    case NF_KIND_SOCKOPT:
         nf_sockopt_print(text, &value->list);
         break;
-    case ADDRESS:
+    case NF_KIND_ADDRESS:
         print_address(text, value);
         break;
-    }
-}
-
-bool nf_word_is_number(enum nf_word word)
-{
-    switch (nf_rules[word].kind) {
-    case SWITCH:
-    case DURATION:
-    case SIZE:
-    case COUNT:
-    case MICROSECONDS:
-    case LIMIT:
-    case MODE:
-        return true;
-    default:
-        return false;
     }
 }
 
@@ -174,9 +160,9 @@ static int64_t scale(int64_t number, int64_t factor)
 int64_t nf_value_number(enum nf_word word, const struct nf_value *value)
 {
     switch (nf_rules[word].kind) {
-    case DURATION:
+    case NF_KIND_DURATION:
         return scale(value->number, NS_PER_MS);
-    case MICROSECONDS:
+    case NF_KIND_MICROSECONDS:
         return scale(value->number, NS_PER_US);
     default:
         return value->number;
@@ -219,9 +205,9 @@ static int parse_switch(enum nf_word word, const char *text, size_t length, int6
 static int64_t factor_of(int kind, const char *text, size_t length)
 {
     if (length == 0) {
-        return kind == DURATION ? 0 : 1;
+        return kind == NF_KIND_DURATION ? 0 : 1;
     }
-    if (kind == COUNT) {
+    if (kind == NF_KIND_COUNT) {
         return 0;
     }
     for (const struct unit *unit = units_of(kind); unit->name != NULL; unit++) {
@@ -235,11 +221,11 @@ static int64_t factor_of(int kind, const char *text, size_t length)
 static int parse_number(enum nf_word word, const char *text, size_t length, int64_t *number)
 {
     const struct nf_rule *rule = &nf_rules[word];
-    static const char *const advice[] = {[DURATION] = "a number with a unit, as in 500ms or 30s",
-                                         [SIZE] =
-                                             "a number of bytes, perhaps with a unit, as in 64KiB",
-                                         [LIMIT] = "off, or a number of bytes, as in 10KiB",
-                                         [COUNT] = "a number"};
+    static const char *const advice[] = {
+        [NF_KIND_DURATION] = "a number with a unit, as in 500ms or 30s",
+        [NF_KIND_SIZE] = "a number of bytes, perhaps with a unit, as in 64KiB",
+        [NF_KIND_LIMIT] = "off, or a number of bytes, as in 10KiB",
+        [NF_KIND_COUNT] = "a number"};
     int64_t value = 0;
     size_t digits = 0;
 
@@ -288,7 +274,7 @@ static int parse_mode(enum nf_word word, const char *text, size_t length, int64_
 /* 0, 1, or 0. and up to six digits. */
 static int parse_share(enum nf_word word, const char *text, size_t length, int64_t *number)
 {
-    int64_t unit = NF_WHOLE;
+    int64_t unit = NF_MILLIONTHS;
     int64_t value = 0;
     bool good = length > 0 && length <= 8 && (length == 1 || (length > 2 && text[1] == '.'));
 
@@ -296,7 +282,7 @@ static int parse_share(enum nf_word word, const char *text, size_t length, int64
         good = text[i] >= '0' && text[i] <= '9';
         value += (text[i] - '0') * unit;
     }
-    if (!good || value > NF_WHOLE) {
+    if (!good || value > NF_MILLIONTHS) {
         return refuse(word, text, length, "a share from 0 to 1, as in 0.05");
     }
     *number = value;
@@ -369,7 +355,7 @@ static int parse_name(enum nf_word word, const char *text, size_t length, struct
     if (good) {
         memcpy(value->text, text, length);
     }
-    if (good && nf_rules[word].kind == INTERFACE) {
+    if (good && nf_rules[word].kind == NF_KIND_INTERFACE) {
         value->number = nf_zone_index(value->text);
         good = value->number != 0;
     }
@@ -382,33 +368,34 @@ int nf_value_parse(enum nf_word word, const char *text, size_t length, struct nf
 
     memset(value, 0, sizeof *value);
     switch (nf_rules[word].kind) {
-    case SWITCH:
+    case NF_KIND_SWITCH:
         return parse_switch(word, text, length, &value->number);
-    case DURATION:
-    case LIMIT:
+    case NF_KIND_DURATION:
+    case NF_KIND_LIMIT:
         return off ? 0 : parse_number(word, text, length, &value->number);
-    case MODE:
+    case NF_KIND_MODE:
         return parse_mode(word, text, length, &value->number);
-    case SHARE:
+    case NF_KIND_SHARE:
         return parse_share(word, text, length, &value->number);
-    case CODE:
+    case NF_KIND_CODE:
         return off ? 0 : parse_code(word, text, length, &value->number);
-    case ADDRESS:
+    case NF_KIND_ADDRESS:
         if (word == NF_ADMIT && length > 0 && (*text == '/' || *text == '@')) {
             return parse_path(text, length, value);
         }
         if (off || parse_source(text, length, value) == 0) {
             return 0;
         }
-        return word == NF_ADMIT ? refuse(word, text, length, "the address of a peer, HOST:PORT")
-                                : NET_ADDRESS;
-    case FAMILY:
+        return word == NF_ADMIT
+                   ? refuse(word, text, length, "the address of a peer, NF_KIND_HOST:PORT")
+                   : NET_ADDRESS;
+    case NF_KIND_FAMILY:
         return parse_family(word, text, length, &value->number);
-    case SOCKOPT:
+    case NF_KIND_SOCKOPT:
         return nf_sockopt_parse(text, length, &value->list);
-    case INTERFACE:
+    case NF_KIND_INTERFACE:
         return off ? 0 : parse_name(word, text, length, value);
-    case TEXT:
+    case NF_KIND_TEXT:
         return parse_name(word, text, length, value);
     default:
         return parse_number(word, text, length, &value->number);

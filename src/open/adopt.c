@@ -2,6 +2,7 @@
  * What it is good for says the system; nothing here knows one wire from another. The environment
  * of systemd:// is described in sd_listen_fds(3). */
 #include "open/adopt.h"
+#include "name/nearest.h"
 #include "open/inet.h"
 #include "os/process.h"
 

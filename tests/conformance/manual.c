@@ -1,6 +1,6 @@
 /* The tables of the manual pages, which say what each socket answers, are what each socket answers;
  * and the header tells of every property there is. */
-#include "name/rule.h"
+#include "name/property.h"
 #include "support.h"
 
 #include <stdio.h>

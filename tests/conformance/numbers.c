@@ -1,5 +1,5 @@
 /* net_get_number: what net_get prints, as a number; and hosts and ports as they stand alone. */
-#include "name/rule.h"
+#include "name/property.h"
 #include "support.h"
 
 #include <stdlib.h>

@@ -1,6 +1,5 @@
 /* Values of the kinds that unix sockets and faults brought: permissions, shares, limits, codes. */
-#include "name/option.h"
-#include "name/rule.h"
+#include "name/value.h"
 #include "os/cause.h"
 
 #include <setjmp.h>
@@ -85,18 +84,18 @@ static void a_share_is_from_nothing_to_the_whole(void **state)
         int64_t millionths;
         const char *printed;
     } good[] = {{"0", 0, "0"},
-                {"1", NF_WHOLE, "1"},
+                {"1", NF_MILLIONTHS, "1"},
                 {"0.0", 0, "0"},
-                {"1.0", NF_WHOLE, "1"},
-                {"1.000000", NF_WHOLE, "1"},
-                {"0.5", NF_WHOLE / 2, "0.5"},
-                {"0.50", NF_WHOLE / 2, "0.5"},
-                {"0.05", NF_WHOLE / 20, "0.05"},
-                {"0.01", NF_WHOLE / 100, "0.01"},
+                {"1.0", NF_MILLIONTHS, "1"},
+                {"1.000000", NF_MILLIONTHS, "1"},
+                {"0.5", NF_MILLIONTHS / 2, "0.5"},
+                {"0.50", NF_MILLIONTHS / 2, "0.5"},
+                {"0.05", NF_MILLIONTHS / 20, "0.05"},
+                {"0.01", NF_MILLIONTHS / 100, "0.01"},
                 {"0.000001", 1, "0.000001"},
-                {"0.999999", NF_WHOLE - 1, "0.999999"},
+                {"0.999999", NF_MILLIONTHS - 1, "0.999999"},
                 {"0.123456", 123456, "0.123456"},
-                {"0.100000", NF_WHOLE / 10, "0.1"}};
+                {"0.100000", NF_MILLIONTHS / 10, "0.1"}};
     static const char *const bad[] = {"",          "2",    "1.1",  "1.000001", "-0.1", "+0.1",
                                       ".5",        "0.",   "5%",   "0,5",      "1e-3", "00.5",
                                       "0.0000001", "0.5 ", " 0.5", "off",      "on",   "0.5x",
@@ -116,7 +115,7 @@ static void a_share_is_from_nothing_to_the_whole(void **state)
 static void each_share_prints_as_itself(void **state)
 {
     (void)state;
-    for (int64_t millionths = 0; millionths <= NF_WHOLE; millionths += 37) {
+    for (int64_t millionths = 0; millionths <= NF_MILLIONTHS; millionths += 37) {
         struct nf_value value = {.number = millionths};
         struct nf_value again;
         char buffer[32];

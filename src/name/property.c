@@ -1,0 +1,127 @@
+/* The list of options and properties. */
+#include "name/property.h"
+#include "name/nearest.h"
+
+#include <limits.h>
+#include <string.h>
+
+const struct nf_rule nf_rules[NF_WORDS] = {
+    [NF_NODELAY] = {"nodelay", NF_KIND_SWITCH, true, 1, 1, 0, 1},
+    [NF_KEEPALIVE] = {"keepalive", NF_KIND_DURATION, true, NF_SECOND_IN_MS, 0, NF_SECOND_IN_MS,
+                      32767 * NF_SECOND_IN_MS},
+    [NF_USER_TIMEOUT] = {"user-timeout", NF_KIND_DURATION, true, 1, 0, 1, INT_MAX},
+    [NF_REUSEPORT] = {"reuseport", NF_KIND_SWITCH, false, 1, 0, 0, 1},
+    [NF_V6ONLY] = {"v6only", NF_KIND_SWITCH, false, 1, 0, 0, 1},
+    [NF_SNDBUF] = {"sndbuf", NF_KIND_SIZE, true, 1, 0, 1, NF_GIB - 1},
+    [NF_RCVBUF] = {"rcvbuf", NF_KIND_SIZE, true, 1, 0, 1, NF_GIB - 1},
+    [NF_BROADCAST] = {"broadcast", NF_KIND_SWITCH, true, 1, 0, 0, 1},
+    [NF_DEVICE] = {"device", NF_KIND_INTERFACE, false, 1, 0, 0, 0},
+    [NF_DSCP] = {"dscp", NF_KIND_COUNT, true, 1, 0, 0, 63},
+    [NF_CONGESTION] = {"congestion", NF_KIND_TEXT, true, 1, 0, 0, 0},
+    [NF_TTL] = {"ttl", NF_KIND_COUNT, true, 1, 64, 1, 255},
+    [NF_FRAGMENT] = {"fragment", NF_KIND_SWITCH, true, 1, 1, 0, 1},
+    [NF_MULTICAST_LOOP] = {"multicast-loop", NF_KIND_SWITCH, true, 1, 1, 0, 1},
+    [NF_INTERFACE] = {"interface", NF_KIND_INTERFACE, false, 1, 0, 0, 0},
+    [NF_BACKLOG] = {"backlog", NF_KIND_COUNT, false, 1, INT_MAX, 0, INT_MAX},
+    [NF_SOURCE] = {"source", NF_KIND_ADDRESS, false, 1, 0, 0, 0},
+    [NF_GROUP_SOURCE] = {"group-source", NF_KIND_ADDRESS, false, 1, 0, 0, 0},
+    [NF_FAMILY] = {"family", NF_KIND_FAMILY, false, 1, 0, 0, 0},
+    [NF_SOCKOPT] = {"sockopt", NF_KIND_SOCKOPT, true, 1, 0, 0, 0},
+    [NF_PEERS] = {"peers", NF_KIND_COUNT, true, 1, 65536, 1, NF_UNLIMITED},
+    [NF_QUEUE] = {"queue", NF_KIND_SIZE, true, 1, 256 * NF_KIB, 1, NF_UNLIMITED},
+    [NF_TOTAL] = {"total", NF_KIND_SIZE, true, 1, 64 * NF_MIB, 1, NF_UNLIMITED},
+    [NF_STRANGERS] = {"strangers", NF_KIND_SIZE, true, 1, NF_MIB, 1, NF_UNLIMITED},
+    [NF_IDLE] = {"idle", NF_KIND_DURATION, true, 1, 60 * NF_SECOND_IN_MS, 1, NF_UNLIMITED},
+    [NF_MODE] = {"mode", NF_KIND_MODE, false, 1, 0600, 0, 0777},
+    [NF_UNLINK] = {"unlink", NF_KIND_SWITCH, false, 1, 1, 0, 1},
+    [NF_SEED] = {"seed", NF_KIND_COUNT, false, 1, 0, 0, NF_UNLIMITED},
+    [NF_CHUNK] = {"chunk", NF_KIND_LIMIT, false, 1, 0, 1, NF_GIB - 1},
+    [NF_DELAY] = {"delay", NF_KIND_DURATION, false, 1, 0, 1, INT_MAX},
+    [NF_LOSS] = {"loss", NF_KIND_SHARE, false, 1, 0, 0, NF_MILLIONTHS},
+    [NF_DUPLICATE] = {"duplicate", NF_KIND_SHARE, false, 1, 0, 0, NF_MILLIONTHS},
+    [NF_REORDER] = {"reorder", NF_KIND_SHARE, false, 1, 0, 0, NF_MILLIONTHS},
+    [NF_RESET_AFTER] = {"reset-after", NF_KIND_LIMIT, false, 1, 0, 1, NF_UNLIMITED},
+    [NF_STALL_AFTER] = {"stall-after", NF_KIND_LIMIT, false, 1, 0, 1, NF_UNLIMITED},
+    [NF_ACCEPT_FAIL] = {"accept-fail", NF_KIND_CODE, false, 1, 0, 0, 0},
+    [NF_SCHEME] = {"scheme", NF_KIND_TEXT, false, 0, 0, 0, 0},
+    [NF_LOCAL] = {"local", NF_KIND_ADDRESS, false, 0, 0, 0, 0},
+    [NF_PEER] = {"peer", NF_KIND_ADDRESS, false, 0, 0, 0, 0},
+    [NF_LOCAL_HOST] = {"local-host", NF_KIND_HOST, false, 0, 0, 0, 0},
+    [NF_PEER_HOST] = {"peer-host", NF_KIND_HOST, false, 0, 0, 0, 0},
+    [NF_PEER_PORT] = {"peer-port", NF_KIND_COUNT, false, 0, 0, 0, 0},
+    [NF_PORT] = {"port", NF_KIND_COUNT, false, 0, 0, 0, 0},
+    [NF_BYTES_SENT] = {"bytes-sent", NF_KIND_COUNT, false, 0, 0, 0, 0},
+    [NF_BYTES_RECEIVED] = {"bytes-received", NF_KIND_COUNT, false, 0, 0, 0, 0},
+    [NF_MESSAGES_SENT] = {"messages-sent", NF_KIND_COUNT, false, 0, 0, 0, 0},
+    [NF_MESSAGES_RECEIVED] = {"messages-received", NF_KIND_COUNT, false, 0, 0, 0, 0},
+    [NF_DROPPED_QUEUE] = {"dropped-queue", NF_KIND_COUNT, false, 0, 0, 0, 0},
+    [NF_DROPPED_STRANGERS] = {"dropped-strangers", NF_KIND_COUNT, false, 0, 0, 0, 0},
+    [NF_TRUNCATED] = {"truncated", NF_KIND_COUNT, false, 0, 0, 0, 0},
+    [NF_RTT] = {"rtt", NF_KIND_MICROSECONDS, false, 0, 0, 0, 0},
+    [NF_RETRANSMITS] = {"retransmits", NF_KIND_COUNT, false, 0, 0, 0, 0},
+    [NF_ADMIT] = {"admit", NF_KIND_ADDRESS, true, 0, 0, 0, 0},
+    [NF_MTU] = {"mtu", NF_KIND_COUNT, false, 0, 0, 0, 0},
+    [NF_DROPPED_KERNEL] = {"dropped-kernel", NF_KIND_COUNT, false, 0, 0, 0, 0},
+    [NF_PEER_PID] = {"peer-pid", NF_KIND_COUNT, false, 0, 0, 0, 0},
+    [NF_PEER_UID] = {"peer-uid", NF_KIND_COUNT, false, 0, 0, 0, 0},
+    [NF_PEER_GID] = {"peer-gid", NF_KIND_COUNT, false, 0, 0, 0, 0},
+    [NF_RESET] = {"reset", NF_KIND_SWITCH, true, 1, 0, 0, 1},
+    [NF_FD] = {"", NF_KIND_COUNT, false, 0, 0, 0, 0},
+    [NF_ABORT] = {"", NF_KIND_COUNT, true, 0, 0, 0, 0},
+    [NF_RELEASE] = {"", NF_KIND_COUNT, true, 0, 0, 0, 0},
+};
+
+_Static_assert(NF_WORDS <= 8 * sizeof(nf_words), "a set holds every word");
+
+bool nf_word_is_settable(enum nf_word word)
+{
+    return nf_rules[word].settable;
+}
+
+bool nf_word_is_readable(enum nf_word word)
+{
+    return word != NF_ADMIT && word != NF_SOCKOPT;
+}
+
+bool nf_word_is_option(enum nf_word word)
+{
+    return word < NF_OPTIONS;
+}
+
+bool nf_word_is_number(enum nf_word word)
+{
+    switch (nf_rules[word].kind) {
+    case NF_KIND_SWITCH:
+    case NF_KIND_DURATION:
+    case NF_KIND_SIZE:
+    case NF_KIND_COUNT:
+    case NF_KIND_MICROSECONDS:
+    case NF_KIND_LIMIT:
+    case NF_KIND_MODE:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* The names of a set, one by one; empty for a word that is not in it. */
+static const char *name_in(int i, const void *words)
+{
+    if (i == NF_WORDS) {
+        return NULL;
+    }
+    return (*(const nf_words *)words & NF_WORD(i)) != 0 ? nf_rules[i].name : "";
+}
+
+int nf_word_find(nf_words words, const char *name, size_t length)
+{
+    for (int i = 0; i < NF_WORDS; i++) {
+        bool known = (words & NF_WORD(i)) != 0;
+
+        if (known && strlen(nf_rules[i].name) == length &&
+            memcmp(nf_rules[i].name, name, length) == 0) {
+            return i;
+        }
+    }
+    return nf_unknown("option or property of this scheme", name, length, name_in, &words);
+}

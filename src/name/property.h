@@ -1,0 +1,148 @@
+/* What can be asked of a socket, or told it: the options of addresses, which net_get and net_set
+ * share, and the properties that can only be read. One list for all schemes; each backend states
+ * which of them are its own. */
+#ifndef NF_NAME_PROPERTY_H
+#define NF_NAME_PROPERTY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum nf_word {
+    /* options that the kernel keeps */
+    NF_NODELAY,
+    NF_KEEPALIVE,
+    NF_USER_TIMEOUT,
+    NF_REUSEPORT,
+    NF_V6ONLY,
+    NF_SNDBUF,
+    NF_RCVBUF,
+    NF_BROADCAST,
+    NF_DEVICE,
+    NF_DSCP,
+    NF_CONGESTION,
+    NF_TTL,
+    NF_FRAGMENT,
+    NF_MULTICAST_LOOP,
+    NF_INTERFACE,
+    /* options that we keep */
+    NF_BACKLOG,
+    NF_SOURCE,
+    NF_GROUP_SOURCE,
+    NF_FAMILY,
+    NF_SOCKOPT, /* options of the kernel's that have no name here; it can only be set */
+    NF_PEERS,
+    NF_QUEUE,
+    NF_TOTAL,
+    NF_STRANGERS,
+    NF_IDLE,
+    NF_BOUNDS, /* the options before this are those of sockets of IP */
+    /* options of unix sockets, and of faults */
+    NF_MODE = NF_BOUNDS,
+    NF_UNLINK,
+    NF_SEED,
+    NF_CHUNK,
+    NF_DELAY,
+    NF_LOSS,
+    NF_DUPLICATE,
+    NF_REORDER,
+    NF_RESET_AFTER,
+    NF_STALL_AFTER,
+    NF_ACCEPT_FAIL,
+    NF_OPTIONS, /* how many options there are */
+    /* properties that can only be read */
+    NF_SCHEME = NF_OPTIONS,
+    NF_LOCAL,
+    NF_PEER,
+    NF_LOCAL_HOST, /* parts of these two */
+    NF_PEER_HOST,
+    NF_PEER_PORT,
+    NF_PORT,
+    NF_BYTES_SENT,
+    NF_BYTES_RECEIVED,
+    NF_MESSAGES_SENT,
+    NF_MESSAGES_RECEIVED,
+    NF_DROPPED_QUEUE,
+    NF_DROPPED_STRANGERS,
+    NF_TRUNCATED,
+    NF_RTT,
+    NF_RETRANSMITS,
+    NF_MTU,
+    NF_ADMIT, /* no property, but something to be done: it can only be set */
+    NF_DROPPED_KERNEL,
+    NF_PEER_PID,
+    NF_PEER_UID,
+    NF_PEER_GID,
+    NF_RESET,   /* as NF_ADMIT, of a stream: its close is to be a reset */
+    NF_FD,      /* has no name and is in no set: net_fd asks for it */
+    NF_ABORT,   /* nor has this: written, it breaks a stream as a reset does */
+    NF_RELEASE, /* nor this: read, it says whether the socket can give its descriptor away; written,
+                   the socket has none any more, and `value` has it */
+    NF_WORDS
+};
+
+/* A set of words. */
+typedef uint64_t nf_words;
+#define NF_WORD(word) ((nf_words)1 << (word))
+#define NF_WORDS_COMMON                                                                            \
+    (NF_WORD(NF_REUSEPORT) | NF_WORD(NF_V6ONLY) | NF_WORD(NF_SNDBUF) | NF_WORD(NF_RCVBUF) |        \
+     NF_WORD(NF_SOURCE) | NF_WORD(NF_FAMILY) | NF_WORD(NF_SOCKOPT) | NF_WORD(NF_SCHEME) |          \
+     NF_WORD(NF_LOCAL) | NF_WORD(NF_PEER) | NF_WORD(NF_LOCAL_HOST) | NF_WORD(NF_PEER_HOST) |       \
+     NF_WORD(NF_PEER_PORT) | NF_WORD(NF_PORT) | NF_WORD(NF_BYTES_SENT) |                           \
+     NF_WORD(NF_BYTES_RECEIVED) | NF_WORD(NF_MESSAGES_SENT) | NF_WORD(NF_MESSAGES_RECEIVED) |      \
+     NF_WORD(NF_DROPPED_QUEUE) | NF_WORD(NF_DROPPED_STRANGERS) | NF_WORD(NF_TRUNCATED) |           \
+     NF_WORD(NF_DEVICE) | NF_WORD(NF_DSCP) | NF_WORD(NF_MTU))
+
+/* The word called so, of those in `words`; or NET_ADDRESS, which names the nearest. */
+int nf_word_find(nf_words words, const char *name, size_t length);
+
+/* Whether net_set may change it, and net_get read it. */
+bool nf_word_is_settable(enum nf_word word);
+bool nf_word_is_readable(enum nf_word word);
+bool nf_word_is_option(enum nf_word word);
+
+/* Whether it is a number. */
+bool nf_word_is_number(enum nf_word word);
+
+/* ---- What is known of each, for those who read and print values ---- */
+
+enum nf_kind {
+    NF_KIND_SWITCH,
+    NF_KIND_DURATION,
+    NF_KIND_SIZE,
+    NF_KIND_COUNT,
+    NF_KIND_ADDRESS,
+    NF_KIND_TEXT,
+    NF_KIND_INTERFACE,
+    NF_KIND_MICROSECONDS,
+    NF_KIND_OFF,
+    NF_KIND_LIMIT,
+    NF_KIND_MODE,
+    NF_KIND_SHARE,
+    NF_KIND_CODE,
+    NF_KIND_FAMILY,
+    NF_KIND_HOST,
+    NF_KIND_SOCKOPT
+};
+
+/* The names stand in the table itself: pointers to them would have to be relocated. */
+struct nf_rule {
+    char name[20];
+    uint8_t kind;
+    bool settable;
+    int16_t step; /* a value is a multiple of it */
+    int32_t standard;
+    int32_t least;
+    int64_t most;
+};
+
+extern const struct nf_rule nf_rules[NF_WORDS];
+
+#define NF_SECOND_IN_MS ((int64_t)1000)
+#define NF_KIB          ((int64_t)1024)
+#define NF_MIB          (1024 * NF_KIB)
+#define NF_GIB          (1024 * NF_MIB)
+#define NF_MILLIONTHS   ((int64_t)1000000) /* millionths */
+#define NF_UNLIMITED    ((int64_t)1 << 50) /* far more than a machine has, and far from overflow */
+
+#endif

@@ -1,0 +1,14 @@
+/* The value of `sockopt`: socket options by the system's own names and numbers. */
+#ifndef NF_NAME_SOCKOPT_H
+#define NF_NAME_SOCKOPT_H
+
+#include "name/text.h"
+#include "os/rawopt.h"
+
+/* 0, or NET_ADDRESS with what is wrong. */
+int nf_sockopt_parse(const char *text, size_t length, struct nf_rawopts *list);
+
+/* With numbers, so that it parses to the same again. */
+void nf_sockopt_print(struct nf_text *text, const struct nf_rawopts *list);
+
+#endif
