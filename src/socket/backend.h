@@ -13,6 +13,7 @@
 #include "os/cause.h"
 #include "os/poll.h"
 #include "wait/notice.h"
+#include "wait/turn.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -118,6 +119,18 @@ struct net_socket {
     uint16_t process;          /* whose it is: the end of what nf_process said when it was made */
     _Atomic uint16_t visitors; /* threads that may look at the notice, or at what a dial leaves */
 };
+
+/* The object of a layer begins with it. */
+struct nf_layer {
+    net_socket head;
+    net_socket *lower;
+    struct nf_turn settling; /* of who says that the dial below is won */
+};
+
+static inline net_socket *nf_layer_lower(net_socket *socket)
+{
+    return ((struct nf_layer *)socket)->lower;
+}
 
 static inline const struct nf_backend *nf_backend_of(net_socket *socket)
 {

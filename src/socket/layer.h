@@ -4,19 +4,6 @@
 #define NF_SOCKET_LAYER_H
 
 #include "socket/backend.h"
-#include "wait/turn.h"
-
-/* The object of a layer begins with it. */
-struct nf_layer {
-    net_socket head;
-    net_socket *lower;
-    struct nf_turn settling; /* of who says that the dial below is won */
-};
-
-static inline net_socket *nf_layer_lower(net_socket *socket)
-{
-    return ((struct nf_layer *)socket)->lower;
-}
 
 /* Dial, or listen, below; with what the target asks of the lower scheme. As nf_backend.open. A dial
  * that goes on makes this socket a dialing one, too: each call does its work by the slots of its

@@ -1,5 +1,5 @@
 /* The life of the object behind a net_socket, whatever its wire. */
-#include "socket/layer.h"
+#include "socket/backend.h"
 #include "os/clock.h"
 #include "os/process.h"
 #include "os/thread.h"
