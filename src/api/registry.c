@@ -2,12 +2,7 @@
 #include "api/registry.h"
 #include "name/nearest.h"
 #include "open/adopt.h"
-#include "chaos/chaos.h"
-#include "memory/memory.h"
-#include "wires/pipe.h"
-#include "wires/tcp.h"
-#include "wires/udp.h"
-#include "wires/unix.h"
+#include "wires/wires.h"
 
 #include <string.h>
 

@@ -1,76 +1,14 @@
 /* Sockets with faults: how they come to be, what they tell, and when they are ready. */
 #include "chaos/chaos.h"
+#include "chaos/datagram.h"
+#include "chaos/stream.h"
+#include "socket/layer.h"
 
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { LOOK_AGAIN = 20 }; /* ms, where a call of somebody has the turn */
-
-/* ---- What the calls share ---- */
-
-int nf_chaos_sleep(struct nf_chaos *self, net_deadline moment)
-{
-    for (;;) {
-        uint32_t seen = atomic_load(&self->bell);
-
-        if (nf_is_canceled(&self->layer.head)) {
-            return nf_fail(NET_CANCELED);
-        }
-        if (nf_deadline_passed(moment)) {
-            return nf_fail(NET_TIMEOUT);
-        }
-        nf_futex_wait(&self->bell, seen, moment);
-    }
-}
-
-int nf_chaos_enter(struct nf_chaos *self, struct nf_turn *turn, net_deadline deadline)
-{
-    bool ours = !nf_is_canceled(&self->layer.head) && nf_turn_take(turn, deadline);
-
-    if (nf_is_canceled(&self->layer.head)) {
-        if (ours) {
-            nf_turn_leave(turn);
-        }
-        return nf_fail(NET_CANCELED);
-    }
-    return ours ? 0 : nf_fail(NET_TIMEOUT);
-}
-
-int nf_chaos_beyond(struct nf_chaos *self, net_deadline deadline)
-{
-    if (nf_is_canceled(&self->layer.head)) {
-        return nf_fail(NET_CANCELED);
-    }
-    return self->breaks ? nf_fail_because(NET_RESET, "the address asks for it: reset-after")
-                        : nf_chaos_sleep(self, deadline);
-}
-
-int nf_chaos_failed(struct nf_chaos *self, int code)
-{
-    bool broken = self->breaks && nf_chaos_room(self) == 0;
-
-    return broken && code != NET_CANCELED ? nf_chaos_beyond(self, NET_NOW) : code;
-}
-
-int64_t nf_chaos_move(struct nf_chaos *self, int64_t bytes)
-{
-    if (self->limit == 0 || bytes <= 0) {
-        return bytes;
-    }
-    net_socket *lower = self->layer.lower;
-    int64_t left = self->limit - atomic_fetch_add(&self->moved, bytes);
-
-    if (left > 0 && bytes >= left) { /* it was us who came to it */
-        struct nf_value value = {.number = 1};
-
-        if (self->breaks) {
-            nf_backend_of(lower)->property(lower, NF_ABORT, &value, true);
-        }
-        nf_socket_ring(&self->layer.head);
-    }
-    return left <= 0 ? 0 : bytes < left ? bytes : left;
-}
 
 /* ---- Coming to be ---- */
 

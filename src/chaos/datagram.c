@@ -1,7 +1,7 @@
 /* Datagrams with faults. What is received waits in a queue of the layer, where each datagram meets
  * its fate: it is lost, comes twice, comes late or after the next. On a listener, whose datagrams
  * of strangers stay below until somebody wants them, they can only be lost. */
-#include "chaos/chaos.h"
+#include "chaos/datagram.h"
 #include "socket/counter.h"
 
 #include <stdlib.h>

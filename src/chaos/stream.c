@@ -1,7 +1,7 @@
 /* Streams with faults. Chunk cuts the stream at random places: no receive hands out bytes of both
  * sides of a cut, no piece that is sent below crosses one. Where the cuts are depends on the seed
  * alone, and not on how fast bytes come or how large the buffers are. */
-#include "chaos/chaos.h"
+#include "chaos/stream.h"
 #include "socket/counter.h"
 #include "socket/until.h"
 #include "os/transfer.h"

@@ -17,6 +17,13 @@
 #include "os/mutex.h"
 #include "os/wake.h"
 
+/* The words of a hub's sockets, whatever their addresses. */
+#define NF_HUB_WORDS                                                                               \
+    (NF_WORD(NF_PEERS) | NF_WORD(NF_QUEUE) | NF_WORD(NF_TOTAL) | NF_WORD(NF_STRANGERS) |           \
+     NF_WORD(NF_IDLE) | NF_WORD(NF_ADMIT) | NF_WORD(NF_MESSAGES_SENT) |                            \
+     NF_WORD(NF_MESSAGES_RECEIVED) | NF_WORD(NF_DROPPED_QUEUE) | NF_WORD(NF_DROPPED_STRANGERS) |   \
+     NF_WORD(NF_TRUNCATED))
+
 /* Somebody who wrote, and whom nobody accepted. */
 struct nf_stranger {
     struct nf_entry entry;

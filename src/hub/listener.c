@@ -1,9 +1,8 @@
-/* udp:// listening: a socket that hears from strangers, and picks up one socket for each. */
+/* The listener of a hub: how it begins, and what it can do. */
+#include "hub/listener.h"
 #include "open/adopt.h"
 #include "datagram/datagram.h"
 #include "open/inet.h"
-#include "wires/udp.h"
-#include "hub/member.h"
 #include "name/endpoint.h"
 #include "os/clock.h"
 #include "os/process.h"
@@ -66,15 +65,6 @@ int nf_hub_open(net_socket *socket, const struct nf_target *target, int fd,
     ((struct nf_member *)socket)->hub = hub;
     socket->name = hub->name;
     return 0;
-}
-
-static int udp_listen(net_socket *socket, const struct nf_target *target, net_deadline deadline)
-{
-    struct nf_addr name;
-    int fd = nf_inet_bind(target, NF_DATAGRAM, &name);
-
-    (void)deadline;
-    return fd < 0 ? fd : nf_hub_open(socket, target, fd, &name, &nf_udp_peer);
 }
 
 static bool has_strangers(const struct nf_member *member)
@@ -288,22 +278,3 @@ void nf_listener_ready(net_socket *socket, unsigned interest, struct nf_readines
 {
     nf_member_ready(socket, interest, out, has_news);
 }
-
-const struct nf_backend nf_udp_listener = {
-    .scheme = "udp",
-    .size = sizeof(struct nf_member),
-    .words = NF_UDP_WORDS,
-    .listener = &nf_udp_listener,
-    .open = udp_listen,
-    .resolve = nf_inet_resolve,
-    .accept = nf_listener_accept,
-    .send = nf_refuse_send,
-    .recv = nf_refuse_recv,
-    .send_messages = nf_listener_send_messages,
-    .recv_messages = nf_listener_recv_messages,
-    .shutdown = nf_refuse_shutdown,
-    .cancel = nf_member_cancel,
-    .close = nf_listener_close,
-    .property = nf_listener_property,
-    .ready = nf_listener_ready,
-};

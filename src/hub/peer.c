@@ -1,8 +1,7 @@
-/* The sockets that a udp listener accepted, one for each remote peer. */
+/* What an accepted peer can do. */
+#include "hub/peer.h"
 #include "datagram/datagram.h"
 #include "open/inet.h"
-#include "wires/udp.h"
-#include "hub/member.h"
 #include "name/endpoint.h"
 #include "os/clock.h"
 #include "wait/deadline.h"
@@ -140,22 +139,3 @@ void nf_peer_ready(net_socket *socket, unsigned interest, struct nf_readiness *o
 {
     nf_member_ready(socket, interest, out, has_mail_or_ended);
 }
-
-const struct nf_backend nf_udp_peer = {
-    .scheme = "udp",
-    .size = sizeof(struct nf_peer),
-    .words = NF_UDP_WORDS,
-    .listener = &nf_udp_listener,
-    .open = nf_refuse_open,
-    .resolve = nf_inet_resolve,
-    .accept = nf_refuse_accept,
-    .send = nf_peer_send,
-    .recv = nf_peer_recv,
-    .send_messages = nf_peer_send_messages,
-    .recv_messages = nf_peer_recv_messages,
-    .shutdown = nf_refuse_shutdown,
-    .cancel = nf_member_cancel,
-    .close = nf_peer_close,
-    .property = nf_peer_property,
-    .ready = nf_peer_ready,
-};

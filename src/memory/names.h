@@ -2,8 +2,7 @@
 #ifndef NF_MEMORY_NAMES_H
 #define NF_MEMORY_NAMES_H
 
-#include "name/url.h"
-#include "os/address.h"
+#include "socket/backend.h"
 #include "os/mutex.h"
 
 #include <stdatomic.h>
@@ -41,5 +40,9 @@ void nf_mem_names_remove(struct nf_mem_names *names, const struct nf_mem_name *n
 /* Take the target of an address apart: the name, in `room` of NF_ADDR_NAME_MAX bytes, which may be
  * empty where one listens. 0 or NET_ADDRESS. */
 int nf_mem_target(const struct nf_url *url, bool listening, struct nf_addr *addr, char *room);
+
+/* Slots, and the target is its own endpoint. */
+int nf_mem_resolve(const struct nf_target *target, net_endpoint *endpoints, int count,
+                   net_deadline deadline);
 
 #endif

@@ -1,10 +1,12 @@
 /* Talking over a connection inside the process: whole sends, receives, lines, and the waiting for
  * them. What is remembered is as over other streams: see stream.c. */
-#include "socket/counter.h"
-#include "memory/memory.h"
-#include "socket/until.h"
+#include "memory/talk.h"
+#include "memory/dial.h"
 #include "os/futex.h"
 #include "os/transfer.h"
+#include "socket/counter.h"
+#include "socket/until.h"
+#include "wait/deadline.h"
 
 #include <string.h>
 

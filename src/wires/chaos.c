@@ -1,9 +1,9 @@
 /* The schemes with faults: each has the tables of a layer on another scheme. */
 #include "chaos/chaos.h"
-#include "memory/memory.h"
-#include "wires/tcp.h"
-#include "wires/udp.h"
-#include "wires/unix.h"
+#include "chaos/datagram.h"
+#include "chaos/stream.h"
+#include "socket/layer.h"
+#include "wires/wires.h"
 
 #define ANY_FAULTS                                                                                 \
     (NF_WORD(NF_SEED) | NF_WORD(NF_DELAY) | NF_WORD(NF_STALL_AFTER) | NF_WORD(NF_ACCEPT_FAIL))

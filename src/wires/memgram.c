@@ -4,12 +4,13 @@
  *
  * Lock order: that of the names, then that of one hub. A hub is found and locked with the names
  * locked, and taken out of them before it is freed. */
-#include "memory/memory.h"
+#include "hub/listener.h"
+#include "hub/peer.h"
 #include "memory/names.h"
-#include "wires/udp.h"
-#include "hub/member.h"
 #include "os/process.h"
+#include "os/clock.h"
 #include "os/thread.h"
+#include "wires/wires.h"
 
 #include <stdlib.h>
 #include <string.h>

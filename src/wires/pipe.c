@@ -1,7 +1,7 @@
 /* fd://N of a descriptor that is no socket: a pipe, a FIFO, a terminal, a device or a file, to
  * receive from, so that standard input stands beside sockets in one poller. The descriptor may be
  * shared with other processes: it stays as it is, blocking or not. */
-#include "wires/pipe.h"
+#include "wires/wires.h"
 #include "open/adopt.h"
 #include "socket/line.h"
 #include "stream/stream.h"

@@ -1,5 +1,5 @@
 /* tcp:// - listeners, and connections as streams. RFC 9293 */
-#include "wires/tcp.h"
+#include "wires/wires.h"
 #include "open/adopt.h"
 #include "open/dialing.h"
 #include "open/inet.h"

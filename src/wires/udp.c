@@ -1,356 +1,74 @@
-/* udp:// dialed: one descriptor, connected, one peer. RFC 768 */
-#include "wires/udp.h"
-#include "datagram/datagram.h"
-#include "open/dialing.h"
+/* udp:// - dialed sockets, and hubs of a listener and the peers it accepted. RFC 768 */
+#include "datagram/connection.h"
+#include "hub/listener.h"
+#include "hub/peer.h"
 #include "open/inet.h"
-#include "socket/line.h"
-#include "datagram/burst.h"
-#include "name/endpoint.h"
-#include "os/socket.h"
+#include "wires/wires.h"
 
-#include <string.h>
+static const nf_words words = NF_WORDS_COMMON | NF_HUB_WORDS | NF_WORD(NF_BROADCAST) |
+                              NF_WORD(NF_TTL) | NF_WORD(NF_FRAGMENT) | NF_WORD(NF_MULTICAST_LOOP) |
+                              NF_WORD(NF_INTERFACE) | NF_WORD(NF_GROUP_SOURCE) |
+                              NF_WORD(NF_DROPPED_KERNEL);
 
-/* About our sends, that a receive at its deadline passes over in search of a datagram. */
-enum { COMPLAINTS_AT_MOST = 16 };
-
-int nf_udp_connect(net_socket *socket, const struct nf_target *target, const struct nf_addr *to,
-                   net_deadline deadline)
-{
-    struct nf_udp_line *self = (struct nf_udp_line *)socket;
-
-    memcpy(self->option, target->options.value, sizeof self->option);
-    int code = nf_dialing_connect(&self->line, target, NF_DATAGRAM, to, deadline);
-
-    if (code == 0 && target->adopted >= 0) {
-        nf_burst_share(&self->burst, target->adopted);
-    }
-    return code;
-}
+static const struct nf_backend udp_peer;
 
 static int udp_connect(net_socket *socket, const struct nf_target *target, net_deadline deadline)
 {
     return nf_udp_connect(socket, target, NULL, deadline);
 }
 
-/* To dial anew would change the peer for all who have the descriptor. */
-static bool is_named_adopted(const struct nf_line *line)
+static int udp_listen(net_socket *socket, const struct nf_target *target, net_deadline deadline)
 {
-    return line->is_adopted && nf_addr_is_named(&line->head.name);
-}
+    struct nf_addr name;
+    int fd = nf_inet_bind(target, NF_DATAGRAM, &name);
 
-/* Datagrams are sent whole, so senders need no turns. */
-static ssize_t send_slices(struct nf_udp_line *self, const net_slice *slices, int count,
-                           net_deadline deadline)
-{
-    struct nf_line *line = &self->line;
-    bool denied = false;
-
-    for (;;) {
-        if (nf_is_canceled(&line->head)) {
-            return nf_fail(NET_CANCELED);
-        }
-        ssize_t n = count == 1 ? nf_transfer_send(line->fd, slices->data, slices->size, NF_DONTWAIT)
-                               : nf_transfer_send_slices(line->fd, slices, count, 0, NF_DONTWAIT);
-
-        if (n >= 0) {
-            nf_add(&line->bytes_out, n);
-            nf_add(&self->messages_out, 1);
-            return n;
-        }
-        denied = denied || is_named_adopted(line);
-        int code = nf_datagram_retry(&line->head, line->fd, n, &denied, NULL, deadline);
-
-        if (code < 0) {
-            return code;
-        }
-    }
-}
-
-static ssize_t give(net_socket *socket, const net_slice *slices, int count, net_deadline deadline)
-{
-    struct nf_udp_line *self = (struct nf_udp_line *)socket;
-    int code = nf_is_canceled(socket) ? 0 : nf_datagram_kept(&self->kept_out);
-
-    return code < 0 ? code : send_slices(self, slices, count, deadline);
-}
-
-static int aim(net_socket *socket, const net_endpoint *endpoint, struct nf_route *route)
-{
-    route->to = socket->name;
-    route->is_open = false;
-    route->says_from = false;
-    return nf_datagram_check_peer(socket, endpoint);
-}
-
-/* The turn being ours. A refusal is passed on and not remembered: the peer may be there the next
- * time. */
-static ssize_t receive(struct nf_udp_line *self, void *buffer, size_t size, net_deadline deadline,
-                       bool many)
-{
-    struct nf_line *line = &self->line;
-    int complaints = 0;
-    int how = NF_LENGTH;
-
-    if (!nf_lane_has_patience(&line->in, deadline)) {
-        how |= nf_lane_patience(line->fd, &line->in, NF_SO_RCVTIMEO, deadline);
-    }
-    for (;;) {
-        ssize_t n = nf_burst_recv(&self->burst, line->fd, buffer, size, how, many);
-
-        if (n > 0) {
-            return n;
-        }
-        if (nf_is_canceled(&line->head)) {
-            return nf_fail(NET_CANCELED);
-        }
-        if (n == NF_CONGESTED) {
-            return nf_fail(NET_LIMIT);
-        }
-        if (n == NET_DENIED) { /* what ICMPv6 says of a peer behind a firewall */
-            return nf_fail_as(NET_UNREACHABLE, nf_cause_pending()->error);
-        }
-        bool of_a_send =
-            n == NET_TOOBIG; /* the path's answer to a large one: news for no receiver */
-
-        if (n != NF_WOULD_BLOCK && !of_a_send) {
-            return n;
-        }
-        bool goes_on =
-            of_a_send && (++complaints < COMPLAINTS_AT_MOST || !nf_deadline_passed(deadline));
-        int code = goes_on ? 0 : nf_lane_wait(line, NF_IN, deadline);
-
-        if (code < 0) {
-            return code;
-        }
-        how |= NF_DONTWAIT;
-    }
-}
-
-/* The turn being ours. */
-static ssize_t take_one(struct nf_udp_line *self, void *buffer, size_t size, net_deadline deadline,
-                        bool many)
-{
-    int code = nf_datagram_kept(&self->kept_in);
-
-    if (code < 0) {
-        return code;
-    }
-    ssize_t n = nf_burst_is_waiting(&self->burst) ? nf_burst_take(&self->burst, buffer, size)
-                                                  : receive(self, buffer, size, deadline, many);
-
-    if (n >= 0) {
-        nf_count(&self->line.bytes_in, n);
-        nf_count(&self->messages_in, 1);
-        if ((size_t)n > size) {
-            nf_count(&self->truncated, 1);
-        }
-    }
-    return n;
-}
-
-ssize_t nf_udp_send(net_socket *socket, const net_slice *slices, int count, net_deadline deadline)
-{
-    return nf_datagram_send(socket, slices, count, deadline, give);
-}
-
-/* What the descriptor does not tell of any more: datagrams, or a failure that is told once. */
-static bool has_news(struct nf_udp_line *self)
-{
-    return nf_burst_is_waiting(&self->burst) || nf_datagram_has_kept(&self->kept_in);
-}
-
-/* A poller has to hear of it from us. */
-static void ring_if_waiting(struct nf_udp_line *self)
-{
-    if (has_news(self)) {
-        nf_socket_ring(&self->line.head);
-    }
-}
-
-ssize_t nf_udp_recv(net_socket *socket, void *buffer, size_t size, int until, net_deadline deadline)
-{
-    struct nf_udp_line *self = (struct nf_udp_line *)socket;
-    struct nf_lane *lane = &self->line.in;
-
-    if (until != NF_SOME) {
-        return nf_datagram_refuse_until();
-    }
-    if (!nf_lane_is_clear(&self->line, lane)) {
-        int code = nf_lane_enter(&self->line, lane, deadline);
-
-        if (code < 0) {
-            return code;
-        }
-    }
-    ssize_t n = take_one(self, buffer, size, deadline, false);
-
-    nf_lane_leave(lane);
-    ring_if_waiting(self);
-    return nf_datagram_received(n, size);
-}
-
-int nf_udp_send_messages(net_socket *socket, const net_message *messages, int count,
-                         net_deadline deadline)
-{
-    struct nf_udp_line *self = (struct nf_udp_line *)socket;
-    struct nf_datagram_sender sender = {.socket = socket,
-                                        .fd = self->line.fd,
-                                        .is_adopted = is_named_adopted(&self->line),
-                                        .has_trains = !nf_addr_is_named(&socket->name),
-                                        .aim = aim,
-                                        .bytes = &self->line.bytes_out,
-                                        .messages = &self->messages_out,
-                                        .kept = &self->kept_out,
-                                        .refusal = &self->refusal};
-
-    int n = nf_datagram_send_messages(&sender, messages, count, deadline);
-
-    if (nf_datagram_has_kept(&self->kept_out)) {
-        nf_socket_ring(socket);
-    }
-    return n;
-}
-
-/* The turn being ours. The kernel is not asked again once it had no more. */
-static int take_many(struct nf_udp_line *self, net_message *messages, int count,
-                     net_deadline deadline)
-{
-    ssize_t n = 0;
-    int i = 0;
-
-    if (self->local.family == NF_NOWHERE) {
-        nf_socket_local(self->line.fd, &self->local, NULL);
-        self->local.port = 0;
-    }
-    self->burst.drained = false; /* who knows what came since */
-    while (i < count && (i == 0 || nf_burst_has_more(&self->burst))) {
-        n = take_one(self, messages[i].data, messages[i].capacity, i == 0 ? deadline : NET_NOW,
-                     !nf_addr_is_named(&self->line.head.name));
-        if (n < 0) {
-            break;
-        }
-        nf_endpoint_make(&messages[i].endpoint, &self->line.head.name, &self->local);
-        messages[i++].size = (size_t)n;
-    }
-    return n < 0 ? nf_datagram_stop(i, (int)n, &self->kept_in) : i;
-}
-
-int nf_udp_recv_messages(net_socket *socket, net_message *messages, int count,
-                         net_deadline deadline)
-{
-    struct nf_udp_line *self = (struct nf_udp_line *)socket;
-    int code = nf_lane_enter(&self->line, &self->line.in, deadline);
-
-    if (code == 0) {
-        code = take_many(self, messages, count, deadline);
-        nf_lane_leave(&self->line.in);
-        ring_if_waiting(self);
-    }
-    return code;
-}
-
-/* There is nothing to finish: what was sent is on its way. */
-int nf_udp_close(net_socket *socket, net_deadline deadline)
-{
     (void)deadline;
-    nf_burst_free(&((struct nf_udp_line *)socket)->burst);
-    nf_line_close((struct nf_line *)socket);
-    return 0;
+    return fd < 0 ? fd : nf_hub_open(socket, target, fd, &name, &udp_peer);
 }
 
-static int refuse_release(void)
-{
-    return nf_fail_because(NET_MISUSE, "datagrams wait in the socket: receive them first");
-}
+static const struct nf_backend udp_listener = {
+    .scheme = "udp",
+    .size = sizeof(struct nf_member),
+    .words = words,
+    .listener = &udp_listener,
+    .open = udp_listen,
+    .resolve = nf_inet_resolve,
+    .accept = nf_listener_accept,
+    .send = nf_refuse_send,
+    .recv = nf_refuse_recv,
+    .send_messages = nf_listener_send_messages,
+    .recv_messages = nf_listener_recv_messages,
+    .shutdown = nf_refuse_shutdown,
+    .cancel = nf_member_cancel,
+    .close = nf_listener_close,
+    .property = nf_listener_property,
+    .ready = nf_listener_ready,
+};
 
-/* What waits already stays a train, which a plain receive takes for one datagram. */
-static int ask_for_no_trains(struct nf_udp_line *self)
-{
-    nf_sockopt_set(self->line.fd, NF_SO_GRO, 0);
-    if (!nf_socket_has_unread(self->line.fd)) {
-        self->burst.has_trains = false;
-        return 0;
-    }
-    nf_sockopt_set(self->line.fd, NF_SO_GRO, 1);
-    return refuse_release();
-}
-
-/* What was received ahead would be lost, and so would a failure that is told once. */
-static int release(struct nf_udp_line *self, struct nf_value *value, bool write)
-{
-    if (has_news(self) || nf_datagram_has_kept(&self->kept_out)) {
-        return refuse_release();
-    }
-    int code =
-        !write && self->burst.has_trains && !self->burst.is_shared ? ask_for_no_trains(self) : 0;
-
-    return code < 0 ? code : nf_line_property(&self->line.head, NF_RELEASE, value, write);
-}
-
-int nf_udp_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write)
-{
-    struct nf_udp_line *self = (struct nf_udp_line *)socket;
-
-    switch (word) {
-    case NF_MESSAGES_SENT:
-        value->number = atomic_load_explicit(&self->messages_out, memory_order_relaxed);
-        return 0;
-    case NF_MESSAGES_RECEIVED:
-        value->number = atomic_load_explicit(&self->messages_in, memory_order_relaxed);
-        return 0;
-    case NF_TRUNCATED:
-        value->number = atomic_load_explicit(&self->truncated, memory_order_relaxed);
-        return 0;
-    case NF_RELEASE:
-        return release(self, value, write);
-    case NF_ADMIT:
-        return nf_fail_because(NET_MISUSE, "only a listener has peers to admit");
-    case NF_PEERS:
-    case NF_QUEUE:
-    case NF_TOTAL:
-    case NF_STRANGERS:
-    case NF_IDLE:
-        if (write) {
-            return nf_fail_because(NET_MISUSE, "only a listener has peers to bound");
-        }
-        value->number = self->option[word];
-        return 0;
-    case NF_FAMILY:
-        value->number = self->option[word];
-        return 0;
-    case NF_INTERFACE:
-        value->number = nf_inet_interface(self->option, &socket->name);
-        return 0;
-    case NF_TTL:
-        if (!write && nf_addr_is_group(&socket->name)) {
-            return nf_sockopt_get(self->line.fd, NF_SO_GROUP_TTL, &value->number);
-        }
-        return nf_line_property(socket, word, value, write);
-    default:
-        return nf_line_property(socket, word, value, write);
-    }
-}
-
-/* What was received ahead is ready, and so is a failure that waits to be told, whatever the
- * descriptor says. */
-void nf_udp_ready(net_socket *socket, unsigned interest, struct nf_readiness *out)
-{
-    struct nf_udp_line *self = (struct nf_udp_line *)socket;
-
-    nf_line_ready(socket, interest, out);
-    if (has_news(self)) {
-        out->ready |= interest & NF_IN;
-    }
-    if (nf_datagram_has_kept(&self->kept_out)) {
-        out->ready |= interest & NF_OUT;
-    }
-}
+static const struct nf_backend udp_peer = {
+    .scheme = "udp",
+    .size = sizeof(struct nf_peer),
+    .words = words,
+    .listener = &udp_listener,
+    .open = nf_refuse_open,
+    .resolve = nf_inet_resolve,
+    .accept = nf_refuse_accept,
+    .send = nf_peer_send,
+    .recv = nf_peer_recv,
+    .send_messages = nf_peer_send_messages,
+    .recv_messages = nf_peer_recv_messages,
+    .shutdown = nf_refuse_shutdown,
+    .cancel = nf_member_cancel,
+    .close = nf_peer_close,
+    .property = nf_peer_property,
+    .ready = nf_peer_ready,
+};
 
 const struct nf_backend nf_udp = {
     .scheme = "udp",
     .size = sizeof(struct nf_udp_line),
-    .words = NF_UDP_WORDS,
-    .listener = &nf_udp_listener,
+    .words = words,
+    .listener = &udp_listener,
     .open = udp_connect,
     .resolve = nf_inet_resolve,
     .accept = nf_refuse_accept,

@@ -1,5 +1,6 @@
 /* unix:// - streams between processes of one machine, by a path or an abstract name. unix(7) */
 #include "wires/unix.h"
+#include "wires/wires.h"
 #include "open/adopt.h"
 #include "open/dialing.h"
 #include "open/inet.h"

@@ -12,9 +12,6 @@
      NF_WORD(NF_PEER) | NF_WORD(NF_BYTES_SENT) | NF_WORD(NF_BYTES_RECEIVED) | NF_WORD(NF_MODE) |   \
      NF_WORD(NF_UNLINK) | NF_WORD(NF_SOCKOPT))
 
-extern const struct nf_backend nf_unix;
-extern const struct nf_backend nf_unixgram;
-
 /* The file of a listener: what to do with it when that is closed, and by whom. */
 struct nf_unix_file {
     struct nf_localfile file;

@@ -1,8 +1,10 @@
 /* unixgram:// - datagrams between processes of one machine: the hubs and lines of udp, with names
  * for addresses. unix(7) */
-#include "wires/udp.h"
-#include "hub/member.h"
+#include "datagram/connection.h"
+#include "hub/listener.h"
+#include "hub/peer.h"
 #include "wires/unix.h"
+#include "wires/wires.h"
 #include "os/batch.h"
 
 static const nf_words words = NF_UNIX_WORDS | NF_HUB_WORDS;

@@ -1,5 +1,5 @@
 /* Who gets a datagram and what may wait, without a socket and in made-up time. */
-#include "wires/udp.h"
+#include "hub/listener.h"
 #include "hub/hub.h"
 #include "wait/deadline.h"
 

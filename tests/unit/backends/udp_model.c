@@ -1,7 +1,7 @@
 /* UPD-18: the hub against a model of it, a few counters for each sender: 10,000 senders, ten
  * datagrams each, in random order and in trains, with admits, accepts, receives and closes between.
  * What comes lies in the tray, whose bytes are gone when the next batch comes. */
-#include "wires/udp.h"
+#include "hub/listener.h"
 #include "hub/hub.h"
 #include "wait/deadline.h"
 

@@ -1,7 +1,6 @@
 /* Every option: what it takes, what it refuses, how it prints, and what is near it. */
 #include "name/option.h"
-#include "wires/tcp.h"
-#include "wires/udp.h"
+#include "wires/wires.h"
 #include "os/cause.h"
 
 #include <setjmp.h>

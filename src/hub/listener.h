@@ -1,0 +1,22 @@
+/* A socket that hears from strangers, and picks up one socket for each. */
+#ifndef NF_HUB_LISTENER_H
+#define NF_HUB_LISTENER_H
+
+#include "hub/member.h"
+
+/* What it takes to have a hub: a bound descriptor, its name, which the hub keeps, and the table of
+ * those it accepts. 0 or a code, and then the descriptor is closed and the name dropped. */
+int nf_hub_open(net_socket *socket, const struct nf_target *target, int fd,
+                const struct nf_addr *name, const struct nf_backend *peers);
+
+/* Slots, whatever the addresses. */
+net_socket *nf_listener_accept(net_socket *socket, net_deadline deadline);
+int nf_listener_send_messages(net_socket *socket, const net_message *messages, int count,
+                              net_deadline deadline);
+int nf_listener_recv_messages(net_socket *socket, net_message *messages, int count,
+                              net_deadline deadline);
+int nf_listener_close(net_socket *socket, net_deadline deadline);
+int nf_listener_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write);
+void nf_listener_ready(net_socket *socket, unsigned interest, struct nf_readiness *out);
+
+#endif
