@@ -3,7 +3,6 @@
 #include "api/failure.h"
 #include "api/registry.h"
 #include "name/compose.h"
-#include "name/endpoint.h"
 
 #include <string.h>
 

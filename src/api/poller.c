@@ -12,7 +12,6 @@
 #include "api/failure.h"
 #include "api/watch.h"
 #include "os/process.h"
-#include "os/thread.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,6 @@
 /* Watches: looking at a socket, and keeping the set of descriptors as its backend wants it. */
 #include "api/watch.h"
 #include "os/process.h"
-#include "os/thread.h"
 #include "wait/deadline.h"
 
 #include <stdlib.h>

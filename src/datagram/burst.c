@@ -1,6 +1,5 @@
 /* Receiving ahead, and only where it pays. */
 #include "datagram/burst.h"
-#include "os/cause.h"
 #include "os/sockopt.h"
 
 #include <string.h>

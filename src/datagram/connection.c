@@ -1,7 +1,7 @@
 /* A dialed datagram socket. RFC 768 */
 #include "datagram/connection.h"
+#include "socket/kernel.h"
 #include "open/dialing.h"
-#include "open/inet.h"
 #include "name/endpoint.h"
 #include "os/socket.h"
 
@@ -311,7 +311,7 @@ int nf_udp_property(net_socket *socket, enum nf_word word, struct nf_value *valu
         value->number = self->option[word];
         return 0;
     case NF_INTERFACE:
-        value->number = nf_inet_interface(self->option, &socket->name);
+        value->number = nf_kernel_interface(self->option, &socket->name);
         return 0;
     case NF_TTL:
         if (!write && nf_addr_is_group(&socket->name)) {

@@ -2,12 +2,10 @@
 #include "hub/listener.h"
 #include "open/adopt.h"
 #include "datagram/datagram.h"
-#include "open/inet.h"
 #include "name/endpoint.h"
 #include "os/clock.h"
 #include "os/process.h"
 #include "os/sockopt.h"
-#include "os/thread.h"
 #include "wait/deadline.h"
 
 #include <limits.h>

@@ -1,11 +1,12 @@
 /* What the listener and the peers of a hub do alike. */
 #include "hub/member.h"
+#include "socket/kernel.h"
 #include "datagram/datagram.h"
-#include "open/inet.h"
 #include "name/endpoint.h"
 #include "os/futex.h"
 #include "os/poll.h"
 #include "socket/counter.h"
+#include "os/socket.h"
 #include "os/transfer.h"
 #include "wait/deadline.h"
 #include "os/clock.h"
@@ -256,7 +257,7 @@ int nf_member_property(net_socket *socket, enum nf_word word, struct nf_value *v
         value->number = hub->bound[word];
         return 0;
     case NF_INTERFACE:
-        value->number = nf_inet_interface(hub->bound, &hub->name);
+        value->number = nf_kernel_interface(hub->bound, &hub->name);
         return 0;
     case NF_GROUP_SOURCE:
         value->addr = hub->group_source;
@@ -286,7 +287,7 @@ int nf_member_property(net_socket *socket, enum nf_word word, struct nf_value *v
         nf_mutex_unlock(&hub->lock);
         return 0;
     default:
-        return nf_inet_property(hub->fd, word, value, write);
+        return nf_kernel_property(hub->fd, word, value, write);
     }
 }
 

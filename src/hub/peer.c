@@ -1,10 +1,7 @@
 /* What an accepted peer can do. */
 #include "hub/peer.h"
+#include "socket/kernel.h"
 #include "datagram/datagram.h"
-#include "open/inet.h"
-#include "name/endpoint.h"
-#include "os/clock.h"
-#include "wait/deadline.h"
 
 static bool has_mail_or_ended(const struct nf_member *member)
 {
@@ -124,7 +121,7 @@ int nf_peer_property(net_socket *socket, enum nf_word word, struct nf_value *val
         value->addr = socket->name;
         return 0;
     case NF_MTU:
-        return nf_inet_mtu(&socket->name, hub->bound[NF_DEVICE], &value->number);
+        return nf_kernel_mtu(&socket->name, hub->bound[NF_DEVICE], &value->number);
     case NF_DROPPED_QUEUE:
         nf_mutex_lock(&hub->lock);
         value->number = self->dropped;

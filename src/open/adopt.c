@@ -2,8 +2,8 @@
  * What it is good for says the system; nothing here knows one wire from another. The environment
  * of systemd:// is described in sd_listen_fds(3). */
 #include "open/adopt.h"
+#include "socket/kernel.h"
 #include "name/nearest.h"
-#include "open/inet.h"
 #include "os/process.h"
 
 #include <limits.h>
@@ -252,7 +252,7 @@ static int set_options(const struct nf_target *target)
                                             "group-source, reuseport, family, v6only, mode and "
                                             "unlink");
     }
-    return nf_inet_apply(target->adopted, target);
+    return nf_kernel_apply(target->adopted, target);
 }
 
 /* The own name of a listener: a wildcard of IPv6 stands for both families, unless it was told not

@@ -1,6 +1,7 @@
 /* Driving a race with real sockets and real names. The states are race.c's; a socket that dials by
  * itself is dialing.c's. Each attempt has a new descriptor: a refused one cannot connect again. */
 #include "open/dial.h"
+#include "socket/kernel.h"
 #include "open/inet.h"
 #include "name/endpoint.h"
 #include "name/resolve.h"
@@ -170,7 +171,7 @@ static int connect_attempt(struct nf_dial *dial, int fd, const struct nf_addr *a
 {
     bool named = dial->target.options.source.family == NF_UNIX;
     bool deaf = dial->transport == NF_DATAGRAM && (named || dial->target.options.source.port != 0);
-    int code = nf_inet_apply(fd, &dial->target);
+    int code = nf_kernel_apply(fd, &dial->target);
 
     if (code == 0 && deaf) {
         code = nf_sockopt_set(fd, NF_SO_DEAF, 1);

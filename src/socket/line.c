@@ -1,6 +1,6 @@
 /* Lanes, and what every line does alike. Moves no bytes: see stream.c and udp.c. */
 #include "socket/line.h"
-#include "open/inet.h"
+#include "socket/kernel.h"
 #include "os/descriptor.h"
 #include "os/ready.h"
 #include "os/socket.h"
@@ -161,7 +161,7 @@ static int nodelay(struct nf_line *line, struct nf_value *value, bool write)
     if (write) {
         nf_line_set_mark(line, NF_WAS_DELAYED, 0);
     }
-    return nf_inet_property(line->fd, NF_NODELAY, value, write);
+    return nf_kernel_property(line->fd, NF_NODELAY, value, write);
 }
 
 /* Undo what we asked of the descriptor for ourselves. An adopted one was told no timeouts. */
@@ -231,6 +231,6 @@ int nf_line_property(net_socket *socket, enum nf_word word, struct nf_value *val
         value->number = atomic_load_explicit(&line->bytes_in, memory_order_relaxed);
         return 0;
     default:
-        return nf_inet_property(line->fd, word, value, write);
+        return nf_kernel_property(line->fd, word, value, write);
     }
 }

@@ -1,8 +1,8 @@
 /* Picking up calls on a bound stream descriptor, with a deadline, a cancel and few descriptors
  * left. */
 #include "stream/listener.h"
+#include "socket/kernel.h"
 #include "open/adopt.h"
-#include "open/inet.h"
 #include "socket/line.h"
 #include "os/socket.h"
 
@@ -195,7 +195,7 @@ int nf_stream_listener_property(net_socket *socket, enum nf_word word, struct nf
         return 0;
     case NF_NODELAY: /* what the caller has chosen stays, also when it is released */
         self->was_delayed = self->was_delayed && !write;
-        return nf_inet_property(self->fd, word, value, write);
+        return nf_kernel_property(self->fd, word, value, write);
     case NF_LOCAL:
         value->addr = socket->name;
         return 0;
@@ -206,7 +206,7 @@ int nf_stream_listener_property(net_socket *socket, enum nf_word word, struct nf
     case NF_RESET:
         return nf_fail_because(NET_MISUSE, "a listener has no peer");
     default:
-        return nf_inet_property(self->fd, word, value, write);
+        return nf_kernel_property(self->fd, word, value, write);
     }
 }
 

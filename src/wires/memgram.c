@@ -9,7 +9,6 @@
 #include "memory/names.h"
 #include "os/process.h"
 #include "os/clock.h"
-#include "os/thread.h"
 #include "wires/wires.h"
 
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 /* unix:// - streams between processes of one machine, by a path or an abstract name. unix(7) */
 #include "wires/unix.h"
+#include "socket/kernel.h"
 #include "wires/wires.h"
 #include "open/adopt.h"
 #include "open/dialing.h"
-#include "open/inet.h"
 #include "socket/line.h"
 #include "stream/stream.h"
 #include "stream/listener.h"
@@ -11,7 +11,6 @@
 #include "name/path.h"
 #include "os/process.h"
 #include "os/sockopt.h"
-#include "os/thread.h"
 
 #include <string.h>
 
@@ -88,7 +87,7 @@ int nf_unix_resolve(const struct nf_target *target, net_endpoint *endpoints, int
 static int bind_name(int fd, const struct nf_target *target, const struct nf_addr *addr,
                      struct nf_unix_file *file)
 {
-    int code = nf_inet_apply(fd, target);
+    int code = nf_kernel_apply(fd, target);
 
     if (code < 0 || addr->size == 0 || addr->name[0] == '\0') {
         return code < 0 ? code : nf_socket_bind(fd, addr);

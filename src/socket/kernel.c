@@ -1,0 +1,108 @@
+/* Options and properties, and the kernel's names for them. */
+#include "socket/kernel.h"
+#include "os/socket.h"
+#include "os/sockopt.h"
+
+/* The words that the kernel keeps, and its names for them. */
+static const struct {
+    enum nf_word word;
+    enum nf_sockopt option;
+} kept[] = {
+    {NF_NODELAY, NF_SO_NODELAY},
+    {NF_KEEPALIVE, NF_SO_KEEPALIVE},
+    {NF_USER_TIMEOUT, NF_SO_USER_TIMEOUT},
+    {NF_REUSEPORT, NF_SO_REUSEPORT},
+    {NF_SNDBUF, NF_SO_SNDBUF},
+    {NF_RCVBUF, NF_SO_RCVBUF},
+    {NF_BROADCAST, NF_SO_BROADCAST},
+    {NF_DEVICE, NF_SO_DEVICE},
+    {NF_DSCP, NF_SO_DSCP},
+    {NF_TTL, NF_SO_TTL},
+    {NF_FRAGMENT, NF_SO_FRAGMENT},
+    {NF_MULTICAST_LOOP, NF_SO_GROUP_LOOP},
+    {NF_INTERFACE, NF_SO_GROUP_INTERFACE},
+    {NF_V6ONLY, NF_SO_V6ONLY},
+    {NF_RTT, NF_SO_RTT},
+    {NF_RETRANSMITS, NF_SO_RETRANSMITS},
+    {NF_MTU, NF_SO_MTU},
+    {NF_DROPPED_KERNEL, NF_SO_DROPPED},
+};
+
+enum { KEPT = sizeof kept / sizeof kept[0] };
+
+/* The options above, all of which a new descriptor can be given. v6only is settled by who binds,
+ * and congestion is a name. */
+#define TO_APPLY ((NF_WORD(NF_BACKLOG) - 1) & ~(NF_WORD(NF_V6ONLY) | NF_WORD(NF_CONGESTION)))
+
+int64_t nf_kernel_interface(const int64_t *values, const struct nf_addr *name)
+{
+    if (values[NF_INTERFACE] != 0 || !nf_addr_is_group(name)) {
+        return values[NF_INTERFACE];
+    }
+    return name->scope != 0 ? name->scope : values[NF_DEVICE];
+}
+
+int nf_kernel_apply(int fd, const struct nf_target *target)
+{
+    const struct nf_options *options = &target->options;
+    nf_words wanted = (options->given | NF_WORD(NF_NODELAY)) & target->backend->words;
+    nf_words left = wanted & TO_APPLY;
+    int code = 0;
+
+    for (int i = 0; i < KEPT && left != 0 && code == 0; i++) {
+        if ((left & NF_WORD(kept[i].word)) != 0) {
+            left &= ~NF_WORD(kept[i].word);
+            code = nf_sockopt_set(fd, kept[i].option, options->value[kept[i].word]);
+        }
+    }
+    if (code == 0 && (wanted & NF_WORD(NF_CONGESTION)) != 0) {
+        code = nf_congestion_set(fd, options->congestion);
+    }
+    if (code == 0 && options->sockopt.count > 0) {
+        code = nf_rawopts_set(fd, &options->sockopt);
+    }
+    return code;
+}
+
+int nf_kernel_mtu(const struct nf_addr *peer, int64_t device, int64_t *mtu)
+{
+    int fd = nf_socket_open((enum nf_family)peer->family, NF_DATAGRAM, false);
+    int code = fd < 0 ? fd : nf_sockopt_set(fd, NF_SO_DEVICE, device);
+
+    if (code == 0) {
+        code = nf_socket_connect(fd, peer);
+    }
+    if (code == 0) {
+        code = nf_sockopt_get(fd, NF_SO_MTU, mtu);
+    }
+    nf_socket_close(fd);
+    return code;
+}
+
+int nf_kernel_property(int fd, enum nf_word word, struct nf_value *value, bool write)
+{
+    for (int i = 0; i < KEPT; i++) {
+        if (kept[i].word == word) {
+            return write ? nf_sockopt_set(fd, kept[i].option, value->number)
+                         : nf_sockopt_get(fd, kept[i].option, &value->number);
+        }
+    }
+    if (word == NF_CONGESTION) {
+        return write ? nf_congestion_set(fd, value->text) : nf_congestion_get(fd, value->text);
+    }
+    if (word == NF_SOCKOPT) {
+        return nf_rawopts_set(fd, &value->list);
+    }
+    if (word == NF_LOCAL) {
+        return nf_socket_local(fd, &value->addr, value->name);
+    }
+    if (word == NF_PORT) {
+        struct nf_addr name;
+        int code = nf_socket_local(fd, &name, NULL);
+
+        value->number = code == 0 ? name.port : 0;
+        return code;
+    }
+    value->number = 0;
+    return 0;
+}
