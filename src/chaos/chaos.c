@@ -41,7 +41,7 @@ static void free_room(struct nf_chaos *self)
 {
     nf_delay_free(self->delay);
     if (self->queue != NULL) {
-        nf_queue_clear(self->queue);
+        nf_late_queue_clear(self->queue);
     }
     free(self->queue);
     free(self->letter);
@@ -286,11 +286,11 @@ static void late_ready(struct nf_chaos *self, unsigned interest, struct nf_readi
             self->delay != NULL ? nf_chaos_stream_pull(self) : nf_chaos_datagram_pull(self);
         again = has_arrived           ? NET_FOREVER
                 : self->delay != NULL ? nf_delay_next(self->delay)
-                                      : nf_queue_next(self->queue);
+                                      : nf_late_queue_next(self->queue);
         char *where = NULL;
 
         is_full = self->delay != NULL ? nf_delay_space(self->delay, &where) == 0
-                                      : nf_queue_is_full(self->queue);
+                                      : nf_late_queue_is_full(self->queue);
         nf_turn_leave(&self->in);
     }
     nf_layer_ready(&self->layer.head,

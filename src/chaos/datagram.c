@@ -140,9 +140,10 @@ static int sort(struct nf_chaos *self, const net_message *message)
     if (fate == IS_LOST) {
         return 0;
     }
-    int code = nf_queue_put(self->queue, message, due, held);
+    int code = nf_late_queue_put(self->queue, message, due, held);
 
-    return code == 0 && fate == GOES_TWICE ? nf_queue_put(self->queue, message, due, false) : code;
+    return code == 0 && fate == GOES_TWICE ? nf_late_queue_put(self->queue, message, due, false)
+                                           : code;
 }
 
 /* Pull what is there below, waiting for the first until `deadline`. 0: the queue is full, or a
@@ -153,7 +154,8 @@ static int pull(struct nf_chaos *self, net_deadline deadline)
     net_socket *lower = self->layer.lower;
     int code = 0;
 
-    while (code == 0 && !nf_queue_is_full(self->queue) && !nf_datagram_has_kept(&self->kept_in)) {
+    while (code == 0 && !nf_late_queue_is_full(self->queue) &&
+           !nf_datagram_has_kept(&self->kept_in)) {
         net_message message = {.data = self->letter, .capacity = NF_CHAOS_LETTER};
         int n = nf_backend_of(lower)->recv_messages(lower, &message, 1, deadline);
 
@@ -171,10 +173,10 @@ bool nf_chaos_datagram_pull(struct nf_chaos *self)
     int code = pull(self, NET_NOW);
     bool is_over = (code < 0 && code != NET_TIMEOUT) || nf_datagram_has_kept(&self->kept_in);
 
-    return self->queue->count > 0 ? nf_queue_next(self->queue) <= nf_now() : is_over;
+    return self->queue->count > 0 ? nf_late_queue_next(self->queue) <= nf_now() : is_over;
 }
 
-static void hand_out(struct nf_chaos *self, struct nf_queued *queued, net_message *message)
+static void hand_out(struct nf_chaos *self, struct nf_late_packet *queued, net_message *message)
 {
     size_t size = queued->capacity < message->capacity ? queued->capacity : message->capacity;
 
@@ -209,12 +211,12 @@ static int check_in(struct nf_chaos *self, int code, net_deadline deadline)
 static int take_queued(struct nf_chaos *self, net_message *message, net_deadline deadline)
 {
     bool late = nf_chaos_fault(self, NF_DELAY) != 0;
-    struct nf_queued *queued = late ? NULL : nf_queue_take(self->queue, nf_now());
+    struct nf_late_packet *queued = late ? NULL : nf_late_queue_take(self->queue, nf_now());
     int code = queued == NULL ? pull(self, NET_NOW) : 0;
 
     for (;;) {
         if (queued == NULL) {
-            queued = nf_queue_take(self->queue, nf_now());
+            queued = nf_late_queue_take(self->queue, nf_now());
         }
         if (queued != NULL) {
             hand_out(self, queued, message);
@@ -225,7 +227,7 @@ static int take_queued(struct nf_chaos *self, net_message *message, net_deadline
         if (why < 0) {
             return why;
         }
-        net_deadline until = nf_earlier(deadline, nf_queue_next(self->queue));
+        net_deadline until = nf_earlier(deadline, nf_late_queue_next(self->queue));
 
         code = code == NET_TIMEOUT ? pull(self, until) : nf_chaos_sleep(self, until);
     }

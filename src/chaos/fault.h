@@ -31,7 +31,7 @@ struct nf_chaos {
     int64_t cut_in; /* bytes left to the next cut of the stream; 0: to be rolled */
     int64_t cut_out;
     struct nf_delay *delay;          /* of a stream with delay, else NULL */
-    struct nf_queue *queue;          /* of datagrams that are not received plainly, else NULL */
+    struct nf_late_queue *queue;     /* of datagrams that are not received plainly, else NULL */
     void *letter;                    /* where they are received: NF_CHAOS_LETTER bytes */
     struct nf_datagram_kept kept_in; /* failures of the socket below, told once */
     struct nf_datagram_kept kept_out;

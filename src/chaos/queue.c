@@ -6,19 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-int nf_queue_put(struct nf_queue *queue, const net_message *message, net_deadline due, bool is_held)
+int nf_late_queue_put(struct nf_late_queue *queue, const net_message *message, net_deadline due,
+                      bool is_held)
 {
     size_t kept = message->size < message->capacity ? message->size : message->capacity;
-    struct nf_queued *queued = malloc(sizeof *queued + kept);
+    struct nf_late_packet *queued = malloc(sizeof *queued + kept);
 
     if (queued == NULL) {
         return nf_fail_because(NET_LIMIT, "no memory");
     }
-    *queued = (struct nf_queued){.due = due,
-                                 .is_held = is_held,
-                                 .endpoint = message->endpoint,
-                                 .size = message->size,
-                                 .capacity = kept};
+    *queued = (struct nf_late_packet){.due = due,
+                                      .is_held = is_held,
+                                      .endpoint = message->endpoint,
+                                      .size = message->size,
+                                      .capacity = kept};
     if (kept > 0) {
         memcpy(queued->bytes, message->data, kept);
     }
@@ -33,13 +34,14 @@ int nf_queue_put(struct nf_queue *queue, const net_message *message, net_deadlin
     return 0;
 }
 
-static net_deadline moment_of(const struct nf_queued *queued)
+static net_deadline moment_of(const struct nf_late_packet *queued)
 {
-    return queued->is_held ? nf_deadline_after(queued->due, NF_QUEUE_PATIENCE) : queued->due;
+    return queued->is_held ? nf_deadline_after(queued->due, NF_LATE_QUEUE_PATIENCE) : queued->due;
 }
 
 /* With it gone, the one before it, which may have been held back for it, goes free. */
-static void take_out(struct nf_queue *queue, struct nf_queued *before, struct nf_queued *queued)
+static void take_out(struct nf_late_queue *queue, struct nf_late_packet *before,
+                     struct nf_late_packet *queued)
 {
     if (before != NULL) {
         before->next = queued->next;
@@ -54,10 +56,10 @@ static void take_out(struct nf_queue *queue, struct nf_queued *before, struct nf
     queue->count--;
 }
 
-struct nf_queued *nf_queue_take(struct nf_queue *queue, net_deadline now)
+struct nf_late_packet *nf_late_queue_take(struct nf_late_queue *queue, net_deadline now)
 {
-    struct nf_queued *before = NULL;
-    struct nf_queued *queued = queue->first;
+    struct nf_late_packet *before = NULL;
+    struct nf_late_packet *queued = queue->first;
 
     while (queued != NULL && moment_of(queued) > now) {
         before = queued;
@@ -69,20 +71,20 @@ struct nf_queued *nf_queue_take(struct nf_queue *queue, net_deadline now)
     return queued;
 }
 
-net_deadline nf_queue_next(const struct nf_queue *queue)
+net_deadline nf_late_queue_next(const struct nf_late_queue *queue)
 {
     net_deadline next = NET_FOREVER;
 
-    for (const struct nf_queued *each = queue->first; each != NULL; each = each->next) {
+    for (const struct nf_late_packet *each = queue->first; each != NULL; each = each->next) {
         next = nf_earlier(next, moment_of(each));
     }
     return next;
 }
 
-void nf_queue_clear(struct nf_queue *queue)
+void nf_late_queue_clear(struct nf_late_queue *queue)
 {
     while (queue->first != NULL) {
-        struct nf_queued *queued = queue->first;
+        struct nf_late_packet *queued = queue->first;
 
         queue->first = queued->next;
         free(queued);

@@ -8,13 +8,13 @@
 #include <stdbool.h>
 
 enum {
-    NF_QUEUE_BYTES = 256 * 1024,
-    NF_QUEUE_COUNT = 1024,
-    NF_QUEUE_PATIENCE = 20 /* ms that one is held back where none comes after it */
+    NF_LATE_QUEUE_BYTES = 256 * 1024,
+    NF_LATE_QUEUE_COUNT = 1024,
+    NF_LATE_QUEUE_PATIENCE = 20 /* ms that one is held back where none comes after it */
 };
 
-struct nf_queued {
-    struct nf_queued *next;
+struct nf_late_packet {
+    struct nf_late_packet *next;
     net_deadline due;
     bool is_held;
     net_endpoint endpoint;
@@ -23,29 +23,29 @@ struct nf_queued {
     char bytes[];
 };
 
-struct nf_queue {
-    struct nf_queued *first;
-    struct nf_queued *last;
+struct nf_late_queue {
+    struct nf_late_packet *first;
+    struct nf_late_packet *last;
     size_t bytes;
     int count;
 };
 
 /* Whether no more should be put. */
-static inline bool nf_queue_is_full(const struct nf_queue *queue)
+static inline bool nf_late_queue_is_full(const struct nf_late_queue *queue)
 {
-    return queue->bytes >= NF_QUEUE_BYTES || queue->count >= NF_QUEUE_COUNT;
+    return queue->bytes >= NF_LATE_QUEUE_BYTES || queue->count >= NF_LATE_QUEUE_COUNT;
 }
 
 /* Append a copy of a datagram that was received. 0 or NET_LIMIT. */
-int nf_queue_put(struct nf_queue *queue, const net_message *message, net_deadline due,
-                 bool is_held);
+int nf_late_queue_put(struct nf_late_queue *queue, const net_message *message, net_deadline due,
+                      bool is_held);
 
 /* Take out the first that may be handed out at `now`; the caller frees it. NULL: none may. */
-struct nf_queued *nf_queue_take(struct nf_queue *queue, net_deadline now);
+struct nf_late_packet *nf_late_queue_take(struct nf_late_queue *queue, net_deadline now);
 
 /* When that will be the next time, if nothing else comes; NET_FOREVER: the queue is empty. */
-net_deadline nf_queue_next(const struct nf_queue *queue);
+net_deadline nf_late_queue_next(const struct nf_late_queue *queue);
 
-void nf_queue_clear(struct nf_queue *queue);
+void nf_late_queue_clear(struct nf_late_queue *queue);
 
 #endif

@@ -1,83 +1,27 @@
 /* The listener of a hub: how it begins, and what it can do. */
 #include "hub/listener.h"
-#include "open/adopt.h"
 #include "datagram/datagram.h"
 #include "name/endpoint.h"
 #include "os/clock.h"
-#include "os/process.h"
-#include "os/sockopt.h"
 #include "wait/deadline.h"
 
 #include <limits.h>
-#include <stdlib.h>
-#include <string.h>
 
 enum { LIMIT_PATIENCE = 100 }; /* ms that an accept waits for a place to become free */
 
-static int open_hub(struct nf_hub *hub, const struct nf_target *target)
-{
-    atomic_store(&hub->process, nf_process());
-    hub->common = (struct nf_common){.fd = hub->fd, .pump = nf_hub_pump};
-    hub->v6 = hub->fd >= 0 && nf_socket_is_v6(hub->fd);
-    memcpy(hub->bound, target->options.value, sizeof hub->bound);
-    hub->group_source = target->options.group_source;
-    hub->wildcard = nf_addr_is_wildcard(&hub->name) || nf_addr_is_group(&hub->name);
-    int code = hub->wildcard ? nf_sockopt_set(hub->fd, NF_SO_PKTINFO, 1) : 0;
-
-    if (code == 0 && hub->fd >= 0) {
-        code = nf_wake_open(&hub->wake);
-    }
-    if (code == 0) {
-        code = nf_table_open(&hub->table);
-    }
-    if (code == 0 && target->adopted < 0 &&
-        hub->fd >= 0) { /* another reader would take a train for a datagram */
-        nf_sockopt_set(hub->fd, NF_SO_GRO, 1); /* a system without trains sends none */
-    }
-    return code;
-}
-
-int nf_hub_open(net_socket *socket, const struct nf_target *target, int fd,
-                const struct nf_addr *name, const struct nf_backend *peers)
-{
-    struct nf_hub *hub = calloc(1, sizeof *hub);
-    struct nf_addr own = *name;
-
-    if (hub == NULL) {
-        nf_addr_drop(&own);
-        return nf_adopt_settle(target, fd, nf_fail_because(NET_LIMIT, "no memory"));
-    }
-    nf_mutex_init(&hub->lock);
-    hub->fd = fd;
-    hub->name = own;
-    hub->peers = peers;
-    int code = nf_adopt_settle(target, fd, open_hub(hub, target));
-
-    if (code < 0) {
-        hub->fd = -1;
-        nf_hub_free(hub);
-        return code;
-    }
-    hub->listener = (struct nf_member *)socket;
-    atomic_store(&hub->members, 1);
-    ((struct nf_member *)socket)->hub = hub;
-    socket->name = hub->name;
-    return 0;
-}
-
 static bool has_strangers(const struct nf_member *member)
 {
-    return member->hub->strangers.first != NULL;
+    return member->hub->strangers.packets.first != NULL;
 }
 
 static ssize_t take_stranger(struct nf_member *member, void *buffer, size_t size,
-                             struct nf_sender *from, struct nf_addr *local)
+                             struct nf_source *from, struct nf_addr *local)
 {
     return (ssize_t)nf_hub_take_stranger(member->hub, buffer, size, from, local);
 }
 
-static const struct nf_reader reader = {
-    .is_done = has_strangers, .take = take_stranger, .has_sink = true};
+static const struct nf_receiver receiver = {
+    .is_met = has_strangers, .take = take_stranger, .is_direct = true};
 
 static bool has_callers(const struct nf_member *member)
 {
@@ -111,7 +55,7 @@ static int wait_for_place(struct nf_member *listener, net_deadline deadline)
 /* The lock held, a stranger waiting and a place for him. */
 static net_socket *accept_first(struct nf_hub *hub)
 {
-    net_socket *call = nf_socket_new(hub->peers);
+    net_socket *call = nf_socket_new(hub->peer_table);
 
     if (call != NULL) {
         nf_hub_accept(hub, (struct nf_peer *)call, nf_now());
@@ -146,7 +90,8 @@ int nf_listener_recv_messages(net_socket *socket, net_message *messages, int cou
                               net_deadline deadline)
 {
     nf_hub_of(socket)->is_full = false; /* to who receives their datagrams, strangers are news */
-    return nf_member_recv_messages((struct nf_member *)socket, &reader, messages, count, deadline);
+    return nf_member_recv_messages((struct nf_member *)socket, &receiver, messages, count,
+                                   deadline);
 }
 
 /* Whether an address is of another kind than those that can write to us. */
@@ -185,7 +130,8 @@ static int aim(net_socket *socket, const net_endpoint *endpoint, struct nf_route
 int nf_listener_send_messages(net_socket *socket, const net_message *messages, int count,
                               net_deadline deadline)
 {
-    return nf_member_send_messages((struct nf_member *)socket, aim, messages, count, deadline);
+    return nf_hub_of(socket)->ground->send_messages((struct nf_member *)socket, aim, messages,
+                                                    count, deadline);
 }
 
 static void remove_listener(net_socket *socket)
@@ -205,12 +151,12 @@ int nf_listener_close(net_socket *socket, net_deadline deadline)
 static void wake_all(struct nf_hub *hub)
 {
     nf_mutex_lock(&hub->lock);
-    for (struct nf_sleeper *each = hub->asleep; each != NULL; each = each->next) {
-        nf_hub_ring(each->member, INT_MAX);
+    for (struct nf_link *each = hub->asleep.first; each != NULL; each = each->next) {
+        nf_hub_wake(NF_HOLDER(each, struct nf_sleeper, link)->member, INT_MAX);
     }
     nf_socket_ring(&hub->listener->head);
-    for (struct nf_peer *each = hub->oldest; each != NULL; each = each->newer) {
-        nf_socket_ring(&each->member.head);
+    for (struct nf_link *each = hub->heard.first; each != NULL; each = each->next) {
+        nf_socket_ring(&NF_HOLDER(each, struct nf_peer, heard)->member.head);
     }
     nf_mutex_unlock(&hub->lock);
     nf_wake_post(&hub->wake);
@@ -260,7 +206,7 @@ int nf_listener_property(net_socket *socket, enum nf_word word, struct nf_value 
     case NF_DROPPED_QUEUE:
     case NF_DROPPED_STRANGERS:
         nf_mutex_lock(&hub->lock);
-        value->number = word == NF_DROPPED_QUEUE ? hub->dropped_queue : hub->dropped_strangers;
+        value->number = word == NF_DROPPED_QUEUE ? hub->peers.dropped : hub->strangers.dropped;
         nf_mutex_unlock(&hub->lock);
         return 0;
     default:

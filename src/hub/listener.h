@@ -4,11 +4,6 @@
 
 #include "hub/member.h"
 
-/* What it takes to have a hub: a bound descriptor, its name, which the hub keeps, and the table of
- * those it accepts. 0 or a code, and then the descriptor is closed and the name dropped. */
-int nf_hub_open(net_socket *socket, const struct nf_target *target, int fd,
-                const struct nf_addr *name, const struct nf_backend *peers);
-
 /* Slots, whatever the addresses. */
 net_socket *nf_listener_accept(net_socket *socket, net_deadline deadline);
 int nf_listener_send_messages(net_socket *socket, const net_message *messages, int count,

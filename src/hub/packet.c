@@ -1,4 +1,4 @@
-/* Letters and boxes: lists and sums. */
+/* Packets, queues and pools: lists and sums. */
 #include "hub/packet.h"
 #include "os/batch.h"
 
@@ -10,143 +10,181 @@
  * more. */
 enum { BYTES_A_DATAGRAM = 64, DATAGRAMS_MORE = 1024 };
 
-struct nf_letter *nf_letter_new(const void *data, size_t size, size_t segment,
+struct nf_packet *nf_packet_new(const void *data, size_t size, size_t segment,
                                 const struct nf_addr *local)
 {
-    struct nf_letter *letter = malloc(sizeof *letter + size);
+    struct nf_packet *packet = malloc(sizeof *packet + size);
 
-    if (letter != NULL) {
-        *letter = (struct nf_letter){.local = *local,
-                                     .data = (unsigned char *)(letter + 1),
+    if (packet != NULL) {
+        *packet = (struct nf_packet){.local = *local,
+                                     .data = (unsigned char *)(packet + 1),
                                      .size = size,
                                      .segment = segment};
         if (size > 0 && data != NULL) {
-            memcpy(letter->data, data, size);
+            memcpy(packet->data, data, size);
         }
     }
-    return letter;
+    return packet;
 }
 
-struct nf_letter *nf_letter_copy(const struct nf_letter *letter, int64_t count)
+void nf_packet_free(struct nf_packet *packet)
 {
-    size_t size = count < nf_letter_count(letter) ? (size_t)count * letter->segment : letter->size;
-    struct nf_letter *copy = nf_letter_new(letter->data, size, letter->segment, &letter->local);
-
-    if (copy != NULL) {
-        copy->is_strangers = letter->is_strangers;
-    }
-    return copy;
-}
-
-void nf_letter_free(struct nf_letter *letter)
-{
-    if (letter->is_lodger) {
-        letter->box = NULL;
+    if (packet->is_borrowed) {
+        packet->queue = NULL;
     } else {
-        free(letter);
+        free(packet);
     }
 }
 
-int64_t nf_letter_count(const struct nf_letter *letter)
-{
-    return letter->size <= letter->segment
-               ? 1
-               : (int64_t)((letter->size + letter->segment - 1) / letter->segment);
-}
-
-int64_t nf_letter_fit(const struct nf_letter *letter, const struct nf_load *load, int64_t bound)
+int64_t nf_packet_fit(const struct nf_packet *packet, const struct nf_load *load, int64_t bound)
 {
     int64_t room = bound - load->bytes;
     int64_t places = bound / BYTES_A_DATAGRAM + DATAGRAMS_MORE - load->datagrams;
-    int64_t fit = nf_letter_count(letter);
+    int64_t fit = nf_packet_count(packet);
 
-    if (room < (int64_t)letter->size) {
-        fit = room > 0 ? room / (int64_t)letter->segment : 0;
+    if (room < (int64_t)packet->size) {
+        fit = room > 0 ? room / (int64_t)packet->segment : 0;
     }
     fit = fit < places ? fit : places;
     return fit > 0 ? fit : 0;
 }
 
-void nf_letter_cut(struct nf_letter *letter, int64_t count)
-{
-    if (count < nf_letter_count(letter)) {
-        letter->size = (size_t)count * letter->segment;
-    }
-}
-
-static void weigh(struct nf_load *load, int64_t bytes, int64_t datagrams)
-{
-    load->bytes += bytes;
-    load->datagrams += datagrams;
-}
-
-void nf_mail_weigh(struct nf_load *whole, const struct nf_letter *letter, int sign)
-{
-    int64_t bytes = sign * (int64_t)letter->size;
-    int64_t count = sign * nf_letter_count(letter);
-
-    weigh(&letter->box->load, bytes, count);
-    weigh(whole, bytes, count);
-}
-
-void nf_mail_append(struct nf_mailbox *box, struct nf_load *whole, struct nf_letter *letter)
-{
-    letter->box = box;
-    letter->next = NULL;
-    letter->previous = box->last;
-    *(box->last != NULL ? &box->last->next : &box->first) = letter;
-    box->last = letter;
-    nf_mail_weigh(whole, letter, 1);
-}
-
-static void unlink_letter(struct nf_letter *letter)
-{
-    struct nf_mailbox *box = letter->box;
-
-    *(letter->previous != NULL ? &letter->previous->next : &box->first) = letter->next;
-    *(letter->next != NULL ? &letter->next->previous : &box->last) = letter->previous;
-    letter->box = NULL;
-}
-
-void nf_mail_remove(struct nf_load *whole, struct nf_letter *letter)
-{
-    nf_mail_weigh(whole, letter, -1);
-    unlink_letter(letter);
-}
-
-void nf_mail_replace(struct nf_load *whole, struct nf_letter *letter, struct nf_letter *other)
-{
-    struct nf_mailbox *box = letter->box;
-
-    nf_mail_weigh(whole, letter, -1);
-    other->box = box;
-    other->previous = letter->previous;
-    other->next = letter->next;
-    *(other->previous != NULL ? &other->previous->next : &box->first) = other;
-    *(other->next != NULL ? &other->next->previous : &box->last) = other;
-    letter->box = NULL;
-    nf_mail_weigh(whole, other, 1);
-}
-
-size_t nf_letter_read(struct nf_letter *letter, void *buffer, size_t size)
+size_t nf_packet_read(struct nf_packet *packet, void *buffer, size_t size)
 {
     struct nf_arrival rest = {
-        .data = letter->data, .size = letter->size, .segment = letter->segment};
+        .data = packet->data, .size = packet->size, .segment = packet->segment};
     size_t length = nf_arrival_read(&rest, buffer, size);
 
-    letter->data = rest.data;
-    letter->size = rest.size;
+    packet->data = rest.data;
+    packet->size = rest.size;
     return length;
 }
 
-size_t nf_mail_read(struct nf_load *whole, struct nf_letter *letter, void *buffer, size_t size)
+int64_t nf_pool_fit(const struct nf_pool *pool, const struct nf_queue *queue,
+                    const struct nf_packet *packet)
 {
-    size_t length = nf_letter_read(letter, buffer, size);
+    int64_t fit = nf_packet_fit(packet, &pool->load, *pool->bound);
 
-    weigh(&letter->box->load, -(int64_t)length, -1);
-    weigh(whole, -(int64_t)length, -1);
-    if (letter->size == 0) {
-        unlink_letter(letter);
+    if (queue != NULL && pool->queue_bound != NULL) {
+        int64_t alone = nf_packet_fit(packet, &queue->load, *pool->queue_bound);
+
+        fit = alone < fit ? alone : fit;
+    }
+    return fit;
+}
+
+static void weigh(struct nf_queue *queue, int64_t bytes, int64_t datagrams)
+{
+    queue->load.bytes += bytes;
+    queue->load.datagrams += datagrams;
+    queue->pool->load.bytes += bytes;
+    queue->pool->load.datagrams += datagrams;
+}
+
+static void drop(struct nf_queue *queue, int64_t count)
+{
+    queue->dropped += count;
+    queue->pool->dropped += count;
+}
+
+/* Keep the first `count` datagrams, at least 1. */
+static void cut(struct nf_packet *packet, int64_t count)
+{
+    if (count < nf_packet_count(packet)) {
+        packet->size = (size_t)count * packet->segment;
+    }
+}
+
+void nf_queue_put(struct nf_queue *queue, struct nf_packet *packet, int64_t count)
+{
+    drop(queue, nf_packet_count(packet) - count);
+    if (count == 0) {
+        nf_packet_free(packet);
+        return;
+    }
+    cut(packet, count);
+    packet->queue = queue;
+    nf_list_append(&queue->packets, &packet->in_queue);
+    if (queue->pool->is_ordered) {
+        nf_list_append(&queue->pool->packets, &packet->in_pool);
+    }
+    weigh(queue, (int64_t)packet->size, nf_packet_count(packet));
+}
+
+static void unlink_packet(struct nf_packet *packet)
+{
+    struct nf_queue *queue = packet->queue;
+
+    nf_list_remove(&queue->packets, &packet->in_queue);
+    if (queue->pool->is_ordered) {
+        nf_list_remove(&queue->pool->packets, &packet->in_pool);
+    }
+    packet->queue = NULL;
+}
+
+void nf_queue_remove(struct nf_packet *packet)
+{
+    weigh(packet->queue, -(int64_t)packet->size, -nf_packet_count(packet));
+    unlink_packet(packet);
+}
+
+size_t nf_queue_take(struct nf_queue *queue, void *buffer, size_t size, struct nf_addr *local)
+{
+    struct nf_packet *packet = nf_queue_first(queue);
+
+    *local = packet->local;
+    size_t length = nf_packet_read(packet, buffer, size);
+
+    weigh(queue, -(int64_t)length, -1);
+    if (packet->size == 0) {
+        unlink_packet(packet);
+        nf_packet_free(packet);
     }
     return length;
+}
+
+void nf_queue_clear(struct nf_queue *queue)
+{
+    for (struct nf_packet *packet = nf_queue_first(queue); packet != NULL;
+         packet = nf_queue_first(queue)) {
+        nf_queue_remove(packet);
+        nf_packet_free(packet);
+    }
+}
+
+void nf_packet_let_off(const struct nf_packet *packet)
+{
+    if (packet->queue != NULL && packet->is_over_bound) {
+        weigh(packet->queue, -(int64_t)packet->size, -nf_packet_count(packet));
+    }
+}
+
+bool nf_packet_spill(struct nf_packet *packet)
+{
+    struct nf_queue *queue = packet->queue;
+    int64_t count = nf_packet_count(packet);
+    int64_t fit = packet->is_over_bound ? nf_pool_fit(queue->pool, queue, packet) : count;
+    size_t size = fit < count ? (size_t)fit * packet->segment : packet->size;
+    struct nf_packet *copy =
+        fit > 0 ? nf_packet_new(packet->data, size, packet->segment, &packet->local) : NULL;
+
+    if (packet->is_over_bound) {
+        weigh(queue, (int64_t)packet->size, count);
+    }
+    if (copy == NULL && fit > 0) {
+        return false;
+    }
+    if (copy == NULL) {
+        nf_queue_remove(packet);
+    } else {
+        copy->queue = queue;
+        nf_list_replace(&queue->packets, &packet->in_queue, &copy->in_queue);
+        if (queue->pool->is_ordered) {
+            nf_list_replace(&queue->pool->packets, &packet->in_pool, &copy->in_pool);
+        }
+        packet->queue = NULL;
+        weigh(queue, (int64_t)(copy->size - packet->size), fit - count);
+    }
+    drop(queue, count - fit);
+    return true;
 }

@@ -3,26 +3,26 @@
 #include "socket/kernel.h"
 #include "datagram/datagram.h"
 
-static bool has_mail_or_ended(const struct nf_member *member)
+static bool has_packets_or_ended(const struct nf_member *member)
 {
     const struct nf_peer *peer = (const struct nf_peer *)member;
 
-    return peer->mail.first != NULL || !peer->entry.accepted;
+    return peer->remote.queue.packets.first != NULL || !peer->remote.entry.accepted;
 }
 
-static ssize_t take_mail(struct nf_member *member, void *buffer, size_t size,
-                         struct nf_sender *from, struct nf_addr *local)
+static ssize_t take_packet(struct nf_member *member, void *buffer, size_t size,
+                           struct nf_source *from, struct nf_addr *local)
 {
     struct nf_peer *peer = (struct nf_peer *)member;
 
-    if (peer->mail.first == NULL) {
+    if (peer->remote.queue.packets.first == NULL) {
         return nf_fail_because(NET_EOF, "the peer was silent too long");
     }
     from->addr = member->head.name;
-    return (ssize_t)nf_hub_take_from(peer, buffer, size, local);
+    return (ssize_t)nf_queue_take(&peer->remote.queue, buffer, size, local);
 }
 
-static const struct nf_reader reader = {.is_done = has_mail_or_ended, .take = take_mail};
+static const struct nf_receiver receiver = {.is_met = has_packets_or_ended, .take = take_packet};
 
 ssize_t nf_peer_recv(net_socket *socket, void *buffer, size_t size, int until,
                      net_deadline deadline)
@@ -31,13 +31,14 @@ ssize_t nf_peer_recv(net_socket *socket, void *buffer, size_t size, int until,
         return nf_datagram_refuse_until();
     }
     return nf_datagram_received(
-        nf_member_recv((struct nf_member *)socket, &reader, buffer, size, deadline), size);
+        nf_member_recv((struct nf_member *)socket, &receiver, buffer, size, deadline), size);
 }
 
 int nf_peer_recv_messages(net_socket *socket, net_message *messages, int count,
                           net_deadline deadline)
 {
-    return nf_member_recv_messages((struct nf_member *)socket, &reader, messages, count, deadline);
+    return nf_member_recv_messages((struct nf_member *)socket, &receiver, messages, count,
+                                   deadline);
 }
 
 /* Answers leave from where the peer's last datagram was sent to; where that can be only one
@@ -71,7 +72,8 @@ static ssize_t give(net_socket *socket, const net_slice *slices, int count, net_
     int code = aim(socket, NULL, &route);
 
     return code < 0 ? code
-                    : nf_member_send((struct nf_member *)socket, slices, count, &route, deadline);
+                    : nf_hub_of(socket)->ground->send((struct nf_member *)socket, slices, count,
+                                                      &route, deadline);
 }
 
 ssize_t nf_peer_send(net_socket *socket, const net_slice *slices, int count, net_deadline deadline)
@@ -82,7 +84,8 @@ ssize_t nf_peer_send(net_socket *socket, const net_slice *slices, int count, net
 int nf_peer_send_messages(net_socket *socket, const net_message *messages, int count,
                           net_deadline deadline)
 {
-    return nf_member_send_messages((struct nf_member *)socket, aim, messages, count, deadline);
+    return nf_hub_of(socket)->ground->send_messages((struct nf_member *)socket, aim, messages,
+                                                    count, deadline);
 }
 
 static void remove_peer(net_socket *socket)
@@ -124,7 +127,7 @@ int nf_peer_property(net_socket *socket, enum nf_word word, struct nf_value *val
         return nf_kernel_mtu(&socket->name, hub->bound[NF_DEVICE], &value->number);
     case NF_DROPPED_QUEUE:
         nf_mutex_lock(&hub->lock);
-        value->number = self->dropped;
+        value->number = self->remote.queue.dropped;
         nf_mutex_unlock(&hub->lock);
         return 0;
     default:
@@ -134,5 +137,5 @@ int nf_peer_property(net_socket *socket, enum nf_word word, struct nf_value *val
 
 void nf_peer_ready(net_socket *socket, unsigned interest, struct nf_readiness *out)
 {
-    nf_member_ready(socket, interest, out, has_mail_or_ended);
+    nf_member_ready(socket, interest, out, has_packets_or_ended);
 }

@@ -1,6 +1,6 @@
 /* Reading a shared descriptor, one thread for all, and sleeping while another does. */
-#include "hub/hub.h"
-#include "os/futex.h"
+#include "hub/reader.h"
+#include "os/batch.h"
 #include "os/transfer.h"
 #include "wait/wait.h"
 
@@ -8,18 +8,18 @@
 
 enum {
     ROUND_AT_MOST = 4096, /* arrivals read past a deadline in search of one that came before it */
-    LINE = 64,            /* bytes that a cache fetches at once */
-    BEFORE_ENTRY = offsetof(struct nf_peer, entry),
+    CACHE_LINE = 64,
+    BEFORE_ENTRY = offsetof(struct nf_peer, remote),
     AFTER_ENTRY = sizeof(struct nf_peer) - BEFORE_ENTRY - 1
 };
 
 /* The lock held: room for a batch. 0 or NET_LIMIT. */
 static int make_room(struct nf_hub *hub)
 {
-    if (hub->tray == NULL) {
-        hub->tray = calloc(NF_BATCH_MAX, sizeof *hub->tray);
+    if (hub->borrowed == NULL) {
+        hub->borrowed = calloc(NF_BATCH_MAX, sizeof *hub->borrowed);
     }
-    int code = hub->tray != NULL ? nf_hub_clear_tray(hub) : nf_fail_because(NET_LIMIT, "no memory");
+    int code = hub->borrowed != NULL ? nf_hub_spill(hub) : nf_fail_because(NET_LIMIT, "no memory");
 
     if (code == 0) {
         bool named = nf_addr_is_named(&hub->name);
@@ -29,27 +29,28 @@ static int make_room(struct nf_hub *hub)
     return hub->batch != NULL ? code : NET_LIMIT;
 }
 
-/* Who sent each letter of the batch. With many peers all that is known of them is far from the
- * processor: it is fetched for the whole batch at once, in two steps, as the table leads to it. */
+/* Who sent each packet of the batch. */
 struct senders {
     struct nf_addr addr[NF_BATCH_MAX];
     uint32_t hash[NF_BATCH_MAX];
     bool is_cut[NF_BATCH_MAX];
 };
 
-static void look_up(struct nf_hub *hub, int arrivals, struct senders *senders)
+/* Borrow the packets of a batch. With many peers all that is known of them is far from the
+ * processor: it is fetched for the whole batch at once, in two steps, as the table leads to it. */
+static void borrow(struct nf_hub *hub, int arrivals, struct senders *senders)
 {
     for (int i = 0; i < arrivals; i++) {
-        struct nf_letter *letter = &hub->tray[i];
+        struct nf_packet *packet = &hub->borrowed[i];
         struct nf_arrival arrival;
 
         nf_batch_arrival(hub->batch, i, &arrival);
-        *letter = (struct nf_letter){.data = arrival.data,
+        *packet = (struct nf_packet){.data = arrival.data,
                                      .size = arrival.size,
                                      .segment = arrival.segment,
-                                     .is_lodger = true};
+                                     .is_borrowed = true};
         senders->is_cut[i] = arrival.is_cut;
-        nf_batch_addresses(hub->batch, i, &senders->addr[i], &letter->local);
+        nf_batch_addresses(hub->batch, i, &senders->addr[i], &packet->local);
         if (i > 0 && nf_addr_equal(&senders->addr[i], &senders->addr[i - 1])) {
             senders->hash[i] = senders->hash[i - 1];
             continue;
@@ -60,39 +61,39 @@ static void look_up(struct nf_hub *hub, int arrivals, struct senders *senders)
     for (int i = 0; i < arrivals; i++) {
         const char *entry = (const char *)*nf_table_chain(&hub->table, senders->hash[i]);
 
-        for (int line = -BEFORE_ENTRY; entry != NULL && line <= AFTER_ENTRY; line += LINE) {
-            __builtin_prefetch(entry + line, 1);
+        for (int at = -BEFORE_ENTRY; entry != NULL && at <= AFTER_ENTRY; at += CACHE_LINE) {
+            __builtin_prefetch(entry + at, 1);
         }
     }
 }
 
-/* The lock held: hand out what arrived. `reader` is NULL where nobody reads for himself. */
-static void sort_batch(struct nf_hub *hub, const struct nf_member *reader, int arrivals,
-                       struct nf_sink *sink, net_deadline now)
+/* The lock held: hand out what arrived for the call that read, or for nobody in particular. */
+static void sort(struct nf_hub *hub, const struct nf_pending *call, int arrivals, net_deadline now)
 {
     struct senders senders;
 
-    look_up(hub, arrivals, &senders);
-    hub->in_tray = arrivals;
-    hub->reader = reader;
-    hub->sink = sink;
+    borrow(hub, arrivals, &senders);
+    hub->borrowings = arrivals;
+    hub->reader = call != NULL ? call->member : NULL;
+    hub->direct = call != NULL ? call->direct : NULL;
     for (int i = 0; i < arrivals; i++) {
         if (senders.is_cut[i]) {
             hub->too_long++;
         } else {
-            nf_hub_deliver(hub, &senders.addr[i], senders.hash[i], &hub->tray[i], now);
+            nf_hub_deliver(hub, &senders.addr[i], senders.hash[i], &hub->borrowed[i], now);
         }
     }
     hub->reader = NULL;
-    hub->sink = NULL;
+    hub->direct = NULL;
 }
 
-/* Read a batch, the chair being ours; the lock is released meanwhile. How many arrived, or why none
- * did. With nothing there, wait for it until `until` or the next end of a silent peer.
- * Silence is sure only now: a datagram may have waited in the kernel for somebody to read. */
-static int read_batch(struct nf_hub *hub, const struct nf_member *reader, struct nf_sink *sink,
-                      net_deadline until)
+/* Read a batch, which nobody else does now; the lock is released meanwhile. How many arrived, or
+ * why none did. With nothing there, wait for it until the deadline of the call (NULL: do not), or
+ * the next end of a silent peer. Silence is sure only now: a datagram may have waited in the kernel
+ * for somebody to read. */
+static int read_batch(struct nf_hub *hub, const struct nf_pending *call)
 {
+    net_deadline until = call != NULL ? call->deadline : NET_NOW;
     net_deadline asked = nf_now();
     net_deadline end = nf_hub_next_end(hub);
     int code = make_room(hub);
@@ -100,7 +101,7 @@ static int read_batch(struct nf_hub *hub, const struct nf_member *reader, struct
     if (code < 0) {
         return code;
     }
-    hub->postman = true;
+    hub->reading = true;
     nf_mutex_unlock(&hub->lock);
     int n = nf_batch_recv(hub->batch, hub->fd, NULL, 0, NF_DONTWAIT);
 
@@ -114,10 +115,10 @@ static int read_batch(struct nf_hub *hub, const struct nf_member *reader, struct
     net_deadline now = n >= 0 ? nf_now() : asked;
 
     nf_mutex_lock(&hub->lock);
-    hub->postman = false;
+    hub->reading = false;
     hub->drained = n < 0 || !nf_batch_was_full(hub->batch);
     if (n > 0) {
-        sort_batch(hub, reader, n, sink, now);
+        sort(hub, call, n, now);
         hub->overdue = asked < end ? 0 : hub->overdue + n;
     }
     if (n == NF_WOULD_BLOCK || hub->overdue >= ROUND_AT_MOST) {
@@ -127,115 +128,48 @@ static int read_batch(struct nf_hub *hub, const struct nf_member *reader, struct
     return n;
 }
 
-static void sleep_for(struct nf_member *member, net_deadline until)
+/* Read, or sleep while another reads. */
+int nf_reader_step(struct nf_pending *call)
 {
-    struct nf_hub *hub = member->hub;
-    struct nf_sleeper self = {.member = member, .next = hub->asleep};
-    uint32_t seen = atomic_load(&member->bell);
+    struct nf_hub *hub = call->member->hub;
+    bool passed = nf_deadline_passed(call->deadline);
 
-    if (self.next != NULL) {
-        self.next->previous = &self;
-    }
-    hub->asleep = &self;
-    member->sleepers++;
-    /* A cancel that rang before the bell was read left its flag. */
-    bool may_sleep = !nf_is_canceled(&member->head);
-
-    nf_mutex_unlock(&hub->lock);
-    if (may_sleep) {
-        nf_futex_wait(&member->bell, seen, until);
-    }
-    nf_mutex_lock(&hub->lock);
-    member->sleepers--;
-    *(self.previous != NULL ? &self.previous->next : &hub->asleep) = self.next;
-    if (self.next != NULL) {
-        self.next->previous = self.previous;
-    }
-}
-
-/* The chair must not stay empty while somebody sleeps. */
-static void hand_over(struct nf_hub *hub)
-{
-    if (!hub->postman && hub->asleep != NULL && hub->fd >= 0) {
-        nf_hub_ring(hub->asleep->member, 1);
-    }
-}
-
-/* Without a descriptor others deliver: one step is to sleep until they have, or somebody was silent
- * too long. */
-static int rest(struct nf_member *member, nf_errand *is_done, net_deadline deadline)
-{
-    nf_hub_expire(member->hub, nf_now());
-    if (is_done(member)) {
-        return 0;
-    }
-    if (nf_deadline_passed(deadline)) {
-        return nf_fail(NET_TIMEOUT);
-    }
-    sleep_for(member, nf_earlier(deadline, nf_hub_next_end(member->hub)));
-    return 0;
-}
-
-/* One step towards the errand: read, or sleep while another reads. 0 to look again, or why not. */
-static int take_step(struct nf_member *member, nf_errand *is_done, struct nf_sink *sink, int *reads,
-                     net_deadline deadline)
-{
-    struct nf_hub *hub = member->hub;
-    bool passed = nf_deadline_passed(deadline);
-
-    if (hub->fd < 0) {
-        return rest(member, is_done, deadline);
-    }
-    if (hub->postman) {
+    if (hub->reading) {
         if (passed) {
             return nf_fail(NET_TIMEOUT);
         }
-        sleep_for(member, deadline);
+        nf_hub_sleep(call->member, call->deadline);
         return 0;
     }
-    int n = read_batch(hub, member, sink, deadline);
+    int n = read_batch(hub, call);
     bool nothing = n == NF_WOULD_BLOCK || n == NF_CONGESTED;
 
     if (n < 0 && !nothing) {
         return n;
     }
-    *reads += nothing ? 0 : n;
-    if (passed && (nothing || *reads >= ROUND_AT_MOST) && !is_done(member) &&
-        (sink == NULL || sink->filled == 0)) {
-        return nf_fail(NET_TIMEOUT);
-    }
-    return 0;
+    call->arrivals += nothing ? 0 : n;
+    return passed && (nothing || call->arrivals >= ROUND_AT_MOST) && !nf_pending_is_done(call)
+               ? nf_fail(NET_TIMEOUT)
+               : 0;
 }
 
-int nf_hub_wait(struct nf_member *member, nf_errand *is_done, struct nf_sink *sink,
-                net_deadline deadline)
+/* Somebody must read while anybody sleeps. */
+void nf_reader_leave(struct nf_hub *hub)
 {
-    int reads = 0;
-    int code = 0;
-
-    nf_hub_own(member->hub);
-    while (code == 0) {
-        if (nf_is_canceled(&member->head)) {
-            code = nf_fail(NET_CANCELED);
-        } else if (is_done(member) || (sink != NULL && sink->filled > 0)) {
-            break;
-        } else {
-            code = take_step(member, is_done, sink, &reads, deadline);
-        }
+    if (!hub->reading && hub->asleep.last != NULL) {
+        nf_hub_wake(NF_HOLDER(hub->asleep.last, struct nf_sleeper, link)->member, 1);
     }
-    hand_over(member->hub);
-    return code;
 }
 
-net_deadline nf_hub_pump(struct nf_common *common)
+net_deadline nf_reader_pump(struct nf_common *common)
 {
     struct nf_hub *hub = (struct nf_hub *)common;
 
     nf_mutex_lock(&hub->lock);
     nf_hub_own(hub);
-    int code = hub->postman ? 0 : read_batch(hub, NULL, NULL, NET_NOW);
+    int code = hub->reading ? 0 : read_batch(hub, NULL);
 
-    hand_over(hub);
+    nf_reader_leave(hub);
     net_deadline next = nf_hub_next_end(hub);
 
     nf_mutex_unlock(&hub->lock);

@@ -1,6 +1,6 @@
-/* memgram:// - datagrams inside the process: the hubs of udp without a descriptor. Who sends
- * delivers, straight into the hub of him who has the name, so that nobody need be a postman. A
- * dialed socket is an accepted peer, too: of a hub of its own, that nobody listens on.
+/* memgram:// - datagrams inside the process: hubs on memory. Whoever sends delivers, straight into
+ * the hub that has the name, so nobody need read for others. A dialed socket is an accepted peer,
+ * too: of a hub of its own, that nobody listens on.
  *
  * Lock order: that of the names, then that of one hub. A hub is found and locked with the names
  * locked, and taken out of them before it is freed. */
@@ -8,7 +8,7 @@
 #include "hub/peer.h"
 #include "memory/names.h"
 #include "os/process.h"
-#include "os/clock.h"
+#include "wait/deadline.h"
 #include "wires/wires.h"
 
 #include <stdlib.h>
@@ -35,7 +35,7 @@ static const struct nf_backend memgram_peer;
 
 /* ---- Sending ---- */
 
-static struct nf_letter *write_letter(const net_slice *slices, int count)
+static struct nf_packet *write_packet(const net_slice *slices, int count)
 {
     static const struct nf_addr unknown = {0};
     size_t size = 0;
@@ -47,13 +47,13 @@ static struct nf_letter *write_letter(const net_slice *slices, int count)
         nf_fail_because(NET_TOOBIG, "%zu bytes; the most is %d", size, MOST);
         return NULL;
     }
-    struct nf_letter *letter = nf_letter_new(NULL, size, size, &unknown);
+    struct nf_packet *packet = nf_packet_new(NULL, size, size, &unknown);
 
-    if (letter == NULL) {
+    if (packet == NULL) {
         nf_fail_because(NET_LIMIT, "no memory");
         return NULL;
     }
-    unsigned char *at = letter->data;
+    unsigned char *at = packet->data;
 
     for (int i = 0; i < count; i++) {
         if (slices[i].size > 0) {
@@ -61,7 +61,7 @@ static struct nf_letter *write_letter(const net_slice *slices, int count)
             at += slices[i].size;
         }
     }
-    return letter;
+    return packet;
 }
 
 /* The hub that has a name, locked; or NULL. */
@@ -81,27 +81,92 @@ static struct nf_hub *lock_hub_of(const struct nf_addr *name)
 static ssize_t deliver(struct nf_hub *from, const struct nf_addr *to, const net_slice *slices,
                        int count)
 {
-    struct nf_letter *letter = write_letter(slices, count);
+    struct nf_packet *packet = write_packet(slices, count);
 
-    if (letter == NULL) {
+    if (packet == NULL) {
         return nf_cause_pending()->code;
     }
-    ssize_t size = (ssize_t)letter->size;
+    ssize_t size = (ssize_t)packet->size;
     struct nf_hub *hub = lock_hub_of(to);
 
     if (hub == NULL) {
-        nf_letter_free(letter);
+        nf_packet_free(packet);
         return nf_fail_because(NET_REFUSED, "nobody has that name");
     }
-    nf_hub_deliver(hub, &from->name, nf_table_hash(&hub->table, &from->name), letter, nf_now());
+    nf_hub_deliver(hub, &from->name, nf_table_hash(&hub->table, &from->name), packet, nf_now());
     nf_mutex_unlock(&hub->lock);
     return size;
 }
 
-/* ---- Hubs ---- */
+/* It is there at once, or dropped. */
+static ssize_t send_one(struct nf_member *member, const net_slice *slices, int count,
+                        const struct nf_route *route, net_deadline deadline)
+{
+    ssize_t n = nf_is_canceled(&member->head) ? nf_fail(NET_CANCELED)
+                                              : deliver(member->hub, &route->to, slices, count);
+
+    (void)deadline;
+    if (n >= 0) {
+        nf_add(&member->bytes_out, n);
+        nf_add(&member->messages_out, 1);
+    }
+    return n;
+}
+
+static int send_messages(struct nf_member *member, nf_datagram_aim *aim,
+                         const net_message *messages, int count, net_deadline deadline)
+{
+    for (int i = 0; i < count; i++) {
+        net_slice slice = {messages[i].data, messages[i].size};
+        struct nf_route route = {0};
+        ssize_t n = aim(&member->head, &messages[i].endpoint, &route);
+
+        if (n == 0) {
+            n = send_one(member, &slice, 1, &route, deadline);
+        }
+        if (n < 0) {
+            return nf_datagram_stop(i, (int)n, NULL);
+        }
+    }
+    return count;
+}
+
+/* ---- The ground of these hubs ---- */
+
+/* Others deliver: one step is to sleep until they have, or somebody was silent too long. */
+static int step(struct nf_pending *call)
+{
+    struct nf_hub *hub = call->member->hub;
+
+    nf_hub_expire(hub, nf_now());
+    if (nf_pending_is_done(call)) {
+        return 0;
+    }
+    if (nf_deadline_passed(call->deadline)) {
+        return nf_fail(NET_TIMEOUT);
+    }
+    nf_hub_sleep(call->member, nf_earlier(call->deadline, nf_hub_next_end(hub)));
+    return 0;
+}
+
+/* Nobody reads for others. */
+static void leave(struct nf_hub *hub)
+{
+    (void)hub;
+}
+
+/* There is always room to send. */
+static void ready(struct nf_hub *hub, unsigned interest, struct nf_readiness *out)
+{
+    nf_mutex_lock(&hub->lock);
+    nf_hub_expire(hub, nf_now());
+    out->again = nf_hub_next_end(hub);
+    nf_mutex_unlock(&hub->lock);
+    out->ready = interest & NF_OUT;
+}
 
 /* In a forked child the names are others. Whoever found the hub before holds its lock still. */
-static void leave(struct nf_hub *hub)
+static void close_ground(struct nf_hub *hub)
 {
     struct place *place = hub->place;
 
@@ -115,15 +180,24 @@ static void leave(struct nf_hub *hub)
     free(place);
 }
 
-static const struct nf_hub_post post = {.send = deliver, .close = leave};
+static const struct nf_ground ground = {
+    .send = send_one,
+    .send_messages = send_messages,
+    .step = step,
+    .leave = leave,
+    .ready = ready,
+    .close = close_ground,
+};
 
-/* A name, and a hub that has it and that nobody finds yet. */
-static int open_hub(net_socket *socket, const struct nf_target *target, struct nf_addr *name)
+/* ---- Coming to be ---- */
+
+static struct place *new_place(const struct nf_addr *name)
 {
     struct place *place = calloc(1, sizeof *place);
 
     if (place == NULL) {
-        return nf_fail_because(NET_LIMIT, "no memory");
+        nf_fail_because(NET_LIMIT, "no memory");
+        return NULL;
     }
     if (name->size > 0) {
         memcpy(place->name, name->name, name->size);
@@ -131,28 +205,45 @@ static int open_hub(net_socket *socket, const struct nf_target *target, struct n
     place->process = nf_process();
     place->entry.addr = *name;
     place->entry.addr.name = place->name;
+    return place;
+}
+
+/* The hub of a place whose name is taken. */
+static struct nf_hub *new_hub(net_socket *socket, const struct nf_target *target,
+                              struct place *place)
+{
+    struct nf_addr own = place->entry.addr;
+    struct nf_hub *hub =
+        nf_addr_keep(&own) == 0 ? nf_hub_new(socket, target, &own, &ground, &memgram_peer) : NULL;
+
+    if (hub != NULL) {
+        hub->place = place;
+    }
+    return hub;
+}
+
+/* A name, and a hub that has it and that nobody finds yet. */
+static int open_hub(net_socket *socket, const struct nf_target *target, const struct nf_addr *name)
+{
+    struct place *place = new_place(name);
+
+    if (place == NULL) {
+        return NET_LIMIT;
+    }
     nf_mem_names_lock(&names);
     int code = nf_mem_names_add(&names, &place->entry, place->name);
 
     nf_mem_names_unlock(&names);
-    if (code == 0) {
-        struct nf_addr own = place->entry.addr;
-
-        code = nf_addr_keep(&own);
-        code = code == 0 ? nf_hub_open(socket, target, -1, &own, &memgram_peer) : code;
-        if (code < 0) {
-            nf_mem_names_lock(&names);
-            nf_mem_names_remove(&names, &place->entry);
-            nf_mem_names_unlock(&names);
-        }
+    if (code == 0 && new_hub(socket, target, place) == NULL) {
+        code = nf_cause_pending()->code;
+        nf_mem_names_lock(&names);
+        nf_mem_names_remove(&names, &place->entry);
+        nf_mem_names_unlock(&names);
     }
     if (code < 0) {
         free(place);
-        return code;
     }
-    nf_hub_of(socket)->post = &post;
-    nf_hub_of(socket)->place = place;
-    return 0;
+    return code;
 }
 
 /* From now on others deliver to it. */
@@ -199,6 +290,7 @@ static int memgram_connect(net_socket *socket, const struct nf_target *target,
 
     code = nf_hub_admit(hub, &to);
     if (code < 0) {
+        close_ground(hub);
         nf_hub_free(hub);
         return code;
     }

@@ -1,5 +1,6 @@
 /* udp:// - dialed sockets, and hubs of a listener and the peers it accepted. RFC 768 */
 #include "datagram/connection.h"
+#include "hub/descriptor.h"
 #include "hub/listener.h"
 #include "hub/peer.h"
 #include "open/inet.h"

@@ -1,6 +1,7 @@
 /* unixgram:// - datagrams between processes of one machine: the hubs and lines of udp, with names
  * for addresses. unix(7) */
 #include "datagram/connection.h"
+#include "hub/descriptor.h"
 #include "hub/listener.h"
 #include "hub/peer.h"
 #include "wires/unix.h"

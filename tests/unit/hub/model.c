@@ -1,8 +1,8 @@
 /* UPD-18: the hub against a model of it, a few counters for each sender: 10,000 senders, ten
  * datagrams each, in random order and in trains, with admits, accepts, receives and closes between.
- * What comes lies in the tray, whose bytes are gone when the next batch comes. */
-#include "hub/listener.h"
+ * What comes lies in the batch, whose bytes are gone when the next batch comes. */
 #include "hub/hub.h"
+#include "os/batch.h"
 #include "wait/deadline.h"
 
 #include <setjmp.h>
@@ -32,16 +32,18 @@ struct datagram {
 struct sender {
     struct nf_peer *peer; /* NULL: a stranger */
     int sent;
-    struct datagram mail[EACH]; /* the oldest first */
+    struct datagram waits[EACH]; /* the oldest first */
     int waiting;
     struct account queue;
     bool is_admitted;
 };
 
+static const struct nf_backend peer_table = {.scheme = "udp", .size = sizeof(struct nf_peer)};
+
 struct model {
     struct nf_hub hub;
     struct nf_member listener;
-    struct nf_letter tray[NF_BATCH_MAX];
+    struct nf_packet batch[NF_BATCH_MAX];
     unsigned char room[NF_BATCH_MAX][TRAIN * SIZE];
     struct sender sender[SENDERS];
     struct account total;
@@ -103,11 +105,15 @@ static struct model *open_model(uint32_t seed, int64_t queue, int64_t total, int
     assert_int_equal(nf_table_open(&model->hub.table), 0);
     model->hub.fd = -1;
     model->hub.listener = &model->listener;
-    model->hub.tray = model->tray;
+    model->hub.borrowed = model->batch;
     model->hub.bound[NF_PEERS] = SENDERS;
     model->hub.bound[NF_QUEUE] = queue;
     model->hub.bound[NF_TOTAL] = total;
     model->hub.bound[NF_STRANGERS] = strangers;
+    model->hub.peers = (struct nf_pool){.bound = &model->hub.bound[NF_TOTAL],
+                                        .queue_bound = &model->hub.bound[NF_QUEUE]};
+    model->hub.strangers =
+        (struct nf_pool){.bound = &model->hub.bound[NF_STRANGERS], .is_ordered = true};
     for (int i = 0; i < SENDERS; i++) {
         model->sender[i].queue.bound = queue;
     }
@@ -156,14 +162,14 @@ static void expect_letter(struct model *model, struct sender *sender,
         in = in && (fits_sender(model, sender, datagram[i].size) || (i == 0 && is_let_in));
         if (in) {
             weigh_sender(model, sender, datagram[i].size, 1);
-            sender->mail[sender->waiting++] = datagram[i];
+            sender->waits[sender->waiting++] = datagram[i];
         } else {
             *(sender->peer != NULL ? &model->dropped_queue : &model->dropped_strangers) += 1;
         }
     }
 }
 
-/* A train of so many, the last perhaps shorter, arrives at a place of the tray. */
+/* A train of so many, the last perhaps shorter, arrives at a place of the batch. */
 static void send_train(struct model *model, int place, int number)
 {
     struct sender *sender = &model->sender[number];
@@ -171,7 +177,7 @@ static void send_train(struct model *model, int place, int number)
     int count = 1 + (int)dice(model, (uint32_t)(left < TRAIN ? left : TRAIN));
     int last = SIZE - (int)dice(model, SIZE - SHORTEST + 1);
     struct nf_addr from = address(number);
-    struct nf_letter *letter = &model->tray[place];
+    struct nf_packet *letter = &model->batch[place];
     struct datagram datagram[TRAIN];
 
     for (int i = 0; i < count; i++) {
@@ -182,21 +188,21 @@ static void send_train(struct model *model, int place, int number)
                                         .size = i < count - 1 ? SIZE : last,
                                         .letter = model->letters};
     }
-    *letter = (struct nf_letter){.data = model->room[place],
+    *letter = (struct nf_packet){.data = model->room[place],
                                  .size = (size_t)((count - 1) * SIZE + last),
                                  .segment = (size_t)(count > 1 ? SIZE : last),
-                                 .is_lodger = true};
+                                 .is_borrowed = true};
     model->letters++;
-    model->hub.in_tray = NF_BATCH_MAX;
+    model->hub.borrowings = NF_BATCH_MAX;
     nf_hub_deliver(&model->hub, &from, nf_table_hash(&model->hub.table, &from), letter, NF_EPOCH);
     expect_letter(model, sender, datagram, count, false);
 }
 
-static void clear_tray(struct model *model)
+static void spill(struct model *model)
 {
-    assert_int_equal(nf_hub_clear_tray(&model->hub), 0);
+    assert_int_equal(nf_hub_spill(&model->hub), 0);
     for (int i = 0; i < NF_BATCH_MAX; i++) {
-        assert_null(model->tray[i].box);
+        assert_null(model->batch[i].queue);
     }
     memset(model->room, 0xff, sizeof model->room);
 }
@@ -207,12 +213,12 @@ static void check_datagram(struct model *model, int number, const int *data, siz
     struct sender *sender = &model->sender[number];
 
     assert_true(sender->waiting > 0);
-    assert_int_equal(length, sender->mail[0].size);
+    assert_int_equal(length, sender->waits[0].size);
     assert_int_equal(data[0], number);
-    assert_int_equal(data[1], sender->mail[0].number);
-    weigh_sender(model, sender, -sender->mail[0].size, -1);
+    assert_int_equal(data[1], sender->waits[0].number);
+    weigh_sender(model, sender, -sender->waits[0].size, -1);
     sender->waiting--;
-    memmove(sender->mail, sender->mail + 1, (size_t)sender->waiting * sizeof *sender->mail);
+    memmove(sender->waits, sender->waits + 1, (size_t)sender->waiting * sizeof *sender->waits);
     model->handed_out++;
 }
 
@@ -220,8 +226,8 @@ static void check_datagram(struct model *model, int number, const int *data, siz
  * they say. */
 static void accept_one(struct model *model)
 {
-    struct nf_peer *peer = (struct nf_peer *)nf_socket_new(&nf_udp_peer);
-    struct datagram mail[EACH];
+    struct nf_peer *peer = (struct nf_peer *)nf_socket_new(&peer_table);
+    struct datagram waits[EACH];
 
     assert_non_null(peer);
     nf_hub_accept(&model->hub, peer, NF_EPOCH);
@@ -235,27 +241,27 @@ static void accept_one(struct model *model)
         sender->is_admitted = false;
     }
     assert_false(sender->is_admitted);
-    memcpy(mail, sender->mail, sizeof mail);
+    memcpy(waits, sender->waits, sizeof waits);
     for (int i = 0; i < waiting; i++) {
-        weigh_sender(model, sender, -mail[i].size, -1);
+        weigh_sender(model, sender, -waits[i].size, -1);
     }
     sender->peer = peer;
     sender->waiting = 0;
     for (int i = 0, count = 0; i < waiting; i += count) {
         count = 1;
-        while (i + count < waiting && mail[i + count].letter == mail[i].letter) {
+        while (i + count < waiting && waits[i + count].letter == waits[i].letter) {
             count++;
         }
-        expect_letter(model, sender, mail + i, count, i == 0);
+        expect_letter(model, sender, waits + i, count, i == 0);
     }
-    assert_int_equal(peer->mail.load.datagrams, sender->waiting);
-    assert_int_equal(peer->mail.load.bytes, sender->queue.bytes);
+    assert_int_equal(peer->remote.queue.load.datagrams, sender->waiting);
+    assert_int_equal(peer->remote.queue.load.bytes, sender->queue.bytes);
 }
 
 static void receive_from_strangers(struct model *model)
 {
     int data[SIZE / sizeof(int)] = {0};
-    struct nf_sender from;
+    struct nf_source from;
     struct nf_addr local;
     size_t length = nf_hub_take_stranger(&model->hub, data, sizeof data, &from, &local);
 
@@ -270,10 +276,11 @@ static void receive(struct model *model, int number)
     struct nf_addr local;
 
     if (model->sender[number].waiting == 0) {
-        assert_null(peer->mail.first);
+        assert_null(peer->remote.queue.packets.first);
     } else {
-        assert_non_null(peer->mail.first);
-        check_datagram(model, number, data, nf_hub_take_from(peer, data, sizeof data, &local));
+        assert_non_null(peer->remote.queue.packets.first);
+        check_datagram(model, number, data,
+                       nf_queue_take(&peer->remote.queue, data, sizeof data, &local));
     }
 }
 
@@ -306,17 +313,17 @@ static void admit(struct model *model, int number)
 
 static int first_stranger(const struct model *model)
 {
-    const char *box = (const char *)model->hub.strangers.first->box;
+    const char *queue = (const char *)nf_pool_first(&model->hub.strangers)->queue;
     const struct nf_stranger *stranger =
-        (const struct nf_stranger *)(const void *)(box - offsetof(struct nf_stranger, mail));
+        (const struct nf_stranger *)(const void *)(queue - offsetof(struct nf_remote, queue));
 
-    return number_of(&stranger->remote);
+    return number_of(&stranger->addr);
 }
 
 static void do_something(struct model *model)
 {
     int number = (int)dice(model, SENDERS);
-    bool strangers = model->hub.strangers.first != NULL;
+    bool strangers = model->hub.strangers.packets.first != NULL;
 
     switch (dice(model, 8)) {
     case 0:
@@ -337,7 +344,7 @@ static void do_something(struct model *model)
         break;
     case 4:
         if (dice(model, 4) == 0) {
-            clear_tray(model);
+            spill(model);
         }
         break;
     case 5:
@@ -357,7 +364,7 @@ static void do_something(struct model *model)
 
 static void finish(struct model *model)
 {
-    while (model->hub.strangers.first != NULL) {
+    while (model->hub.strangers.packets.first != NULL) {
         receive_from_strangers(model);
     }
     for (int i = 0; i < SENDERS; i++) {
@@ -369,7 +376,7 @@ static void finish(struct model *model)
             close_peer(model, i);
         }
     }
-    clear_tray(model);
+    spill(model);
     assert_int_equal(model->hub.admitted, model->last_admitted - model->first_admitted);
     nf_hub_remove_strangers(&model->hub);
     assert_int_equal(model->hub.admitted, 0);
@@ -377,8 +384,8 @@ static void finish(struct model *model)
                      DATAGRAMS);
     assert_int_equal(model->hub.table.count, 0);
     assert_int_equal(model->hub.accepted, 0);
-    assert_int_equal(model->hub.queued.bytes, 0);
-    assert_int_equal(model->hub.queued.datagrams, 0);
+    assert_int_equal(model->hub.peers.load.bytes, 0);
+    assert_int_equal(model->hub.peers.load.datagrams, 0);
     assert_int_equal(model->hub.strangers.load.datagrams, 0);
     nf_table_close(&model->hub.table);
     nf_mutex_destroy(&model->hub.lock);
@@ -387,10 +394,10 @@ static void finish(struct model *model)
 
 static void check_accounts(const struct model *model)
 {
-    assert_int_equal(model->hub.dropped_queue, model->dropped_queue);
-    assert_int_equal(model->hub.dropped_strangers, model->dropped_strangers);
-    assert_int_equal(model->hub.queued.bytes, model->total.bytes);
-    assert_int_equal(model->hub.queued.datagrams, model->total.datagrams);
+    assert_int_equal(model->hub.peers.dropped, model->dropped_queue);
+    assert_int_equal(model->hub.strangers.dropped, model->dropped_strangers);
+    assert_int_equal(model->hub.peers.load.bytes, model->total.bytes);
+    assert_int_equal(model->hub.peers.load.datagrams, model->total.datagrams);
     assert_int_equal(model->hub.strangers.load.bytes, model->strangers.bytes);
     assert_int_equal(model->hub.strangers.load.datagrams, model->strangers.datagrams);
 }
@@ -403,7 +410,7 @@ static void run(uint32_t seed, int64_t queue, int64_t total, int64_t strangers)
     while (next < DATAGRAMS) {
         int batch = 1 + (int)dice(model, NF_BATCH_MAX);
 
-        clear_tray(model);
+        spill(model);
         for (int place = 0; next < DATAGRAMS && place < batch; next++) {
             if (model->sender[model->schedule[next]].sent < EACH) {
                 send_train(model, place++, model->schedule[next]);

@@ -1,5 +1,4 @@
 /* Who gets a datagram and what may wait, without a socket and in made-up time. */
-#include "hub/listener.h"
 #include "hub/hub.h"
 #include "wait/deadline.h"
 
@@ -13,6 +12,8 @@
 #define AT(ms) (NF_EPOCH + (ms)*NF_MILLISECOND)
 
 enum { ROOM = 4096 };
+
+static const struct nf_backend peer_table = {.scheme = "udp", .size = sizeof(struct nf_peer)};
 
 struct bench {
     struct nf_hub hub;
@@ -33,6 +34,10 @@ static int open_bench(void **state)
     bench->hub.bound[NF_TOTAL] = 4 * ROOM;
     bench->hub.bound[NF_STRANGERS] = ROOM;
     bench->hub.bound[NF_IDLE] = 1000;
+    bench->hub.peers = (struct nf_pool){.bound = &bench->hub.bound[NF_TOTAL],
+                                        .queue_bound = &bench->hub.bound[NF_QUEUE]};
+    bench->hub.strangers =
+        (struct nf_pool){.bound = &bench->hub.bound[NF_STRANGERS], .is_ordered = true};
     bench->listener.hub = &bench->hub;
     *state = bench;
     return 0;
@@ -47,11 +52,11 @@ static int close_bench(void **state)
     nf_hub_remove_strangers(hub);
     assert_int_equal(hub->strangers.load.bytes, 0);
     assert_int_equal(hub->strangers.load.datagrams, 0);
-    assert_int_equal(hub->queued.bytes, 0);
-    assert_int_equal(hub->queued.datagrams, 0);
+    assert_int_equal(hub->peers.load.bytes, 0);
+    assert_int_equal(hub->peers.load.datagrams, 0);
     assert_int_equal(hub->accepted, 0);
     assert_int_equal(hub->table.count, 0);
-    assert_true(hub->oldest == NULL && hub->newest == NULL);
+    assert_true(hub->heard.first == NULL && hub->heard.last == NULL);
     nf_table_close(&hub->table);
     nf_mutex_destroy(&hub->lock);
     free(bench);
@@ -74,7 +79,7 @@ static void post(struct nf_hub *hub, int from, const void *data, size_t size,
                  const struct nf_addr *to, int64_t ms)
 {
     struct nf_addr addr = who(from);
-    struct nf_letter *letter = nf_letter_new(data, size, size, to);
+    struct nf_packet *letter = nf_packet_new(data, size, size, to);
 
     assert_non_null(letter);
     nf_hub_deliver(hub, &addr, nf_table_hash(&hub->table, &addr), letter, AT(ms));
@@ -91,10 +96,10 @@ static void deliver(struct nf_hub *hub, int from, int mark, size_t size, int64_t
 
 static struct nf_peer *accept_first(struct nf_hub *hub, int64_t ms)
 {
-    struct nf_peer *peer = (struct nf_peer *)nf_socket_new(&nf_udp_peer);
+    struct nf_peer *peer = (struct nf_peer *)nf_socket_new(&peer_table);
 
     assert_non_null(peer);
-    assert_non_null(hub->strangers.first);
+    assert_non_null(hub->strangers.packets.first);
     nf_hub_accept(hub, peer, AT(ms));
     return peer;
 }
@@ -111,10 +116,10 @@ static int take(struct nf_peer *peer)
     struct nf_addr to;
     int mark = 0;
 
-    if (peer->mail.first == NULL) {
+    if (peer->remote.queue.packets.first == NULL) {
         return -1;
     }
-    nf_hub_take_from(peer, &mark, sizeof mark, &to);
+    nf_queue_take(&peer->remote.queue, &mark, sizeof mark, &to);
     assert_true(nf_addr_equal(&to, &local));
     return mark;
 }
@@ -122,11 +127,11 @@ static int take(struct nf_peer *peer)
 static int take_stranger(struct nf_hub *hub, int from)
 {
     struct nf_addr expected = who(from);
-    struct nf_sender sender;
+    struct nf_source sender;
     struct nf_addr to;
     int mark = 0;
 
-    if (hub->strangers.first == NULL) {
+    if (hub->strangers.packets.first == NULL) {
         return -1;
     }
     nf_hub_take_stranger(hub, &mark, sizeof mark, &sender, &to);
@@ -212,7 +217,7 @@ static void the_oldest_stranger_is_first_in_line(void **state)
         assert_true(nf_addr_equal(&peer->member.head.name, &expected));
         drop(peer);
     }
-    assert_null(hub->strangers.first);
+    assert_null(hub->strangers.packets.first);
 }
 
 /* UPD-05, P6 */
@@ -222,19 +227,19 @@ static void strangers_are_bounded_to_the_byte(void **state)
 
     deliver(hub, 1, 1, ROOM - 1, 0);
     deliver(hub, 2, 2, 2, 0);
-    assert_int_equal(hub->dropped_strangers, 1);
+    assert_int_equal(hub->strangers.dropped, 1);
     deliver(hub, 3, 3, 1, 0);
-    assert_int_equal(hub->dropped_strangers, 1);
+    assert_int_equal(hub->strangers.dropped, 1);
     assert_int_equal(hub->strangers.load.bytes, ROOM);
     deliver(hub, 1, 4, 1, 0);
-    assert_int_equal(hub->dropped_strangers, 2);
+    assert_int_equal(hub->strangers.dropped, 2);
     deliver(hub, 4, 5, 0, 0);
-    assert_int_equal(hub->dropped_strangers, 2);
+    assert_int_equal(hub->strangers.dropped, 2);
     assert_int_equal(hub->table.count, 3);
     assert_int_equal(take_stranger(hub, 1), 1);
     deliver(hub, 2, 6, ROOM - 1, 0);
     assert_int_equal(take_stranger(hub, 3), 3);
-    assert_int_equal(hub->dropped_queue, 0);
+    assert_int_equal(hub->peers.dropped, 0);
 }
 
 /* P6: what stands around a tiny datagram is bounded too. */
@@ -246,7 +251,7 @@ static void tiny_datagrams_are_bounded_in_number(void **state)
         deliver(hub, i, i, 0, 0);
     }
     assert_true(hub->strangers.load.datagrams < ROOM);
-    assert_int_equal(hub->strangers.load.datagrams + hub->dropped_strangers, 100000);
+    assert_int_equal(hub->strangers.load.datagrams + hub->strangers.dropped, 100000);
     assert_int_equal(hub->table.count, hub->strangers.load.datagrams);
 }
 
@@ -259,18 +264,18 @@ static void a_queue_is_bounded_to_the_byte_and_drops_the_newest(void **state)
     struct nf_peer *peer = accept_first(hub, 0);
 
     deliver(hub, 1, 2, 9, 0);
-    assert_int_equal(peer->dropped, 1);
-    assert_int_equal(hub->dropped_queue, 1);
+    assert_int_equal(peer->remote.queue.dropped, 1);
+    assert_int_equal(hub->peers.dropped, 1);
     deliver(hub, 1, 3, 8, 0);
-    assert_int_equal(peer->dropped, 1);
+    assert_int_equal(peer->remote.queue.dropped, 1);
     deliver(hub, 1, 4, 1, 0);
     deliver(hub, 1, 5, 4, 0);
-    assert_int_equal(peer->dropped, 3);
-    assert_int_equal(hub->dropped_queue, 3);
-    assert_int_equal(hub->dropped_strangers, 0);
+    assert_int_equal(peer->remote.queue.dropped, 3);
+    assert_int_equal(hub->peers.dropped, 3);
+    assert_int_equal(hub->strangers.dropped, 0);
     assert_int_equal(take(peer), 1);
     deliver(hub, 1, 6, ROOM - 8, 0);
-    assert_int_equal(peer->dropped, 3);
+    assert_int_equal(peer->remote.queue.dropped, 3);
     assert_int_equal(take(peer), 3);
     assert_int_equal(take(peer), 6);
     assert_int_equal(take(peer), -1);
@@ -288,17 +293,17 @@ static void the_queues_together_are_bounded_to_the_byte(void **state)
     }
     for (int i = 0; i < 4; i++) {
         deliver(hub, i, 10 + i, i == 3 ? ROOM - 4 : ROOM, 0);
-        assert_int_equal(peer[i]->dropped, 0);
+        assert_int_equal(peer[i]->remote.queue.dropped, 0);
     }
     deliver(hub, 4, 14, 5, 0);
-    assert_int_equal(peer[4]->dropped, 1);
+    assert_int_equal(peer[4]->remote.queue.dropped, 1);
     deliver(hub, 4, 15, 4, 0);
-    assert_int_equal(peer[4]->dropped, 1);
-    assert_int_equal(hub->queued.bytes, 4 * ROOM);
+    assert_int_equal(peer[4]->remote.queue.dropped, 1);
+    assert_int_equal(hub->peers.load.bytes, 4 * ROOM);
     drop(peer[0]);
-    assert_int_equal(hub->queued.bytes, 3 * ROOM);
+    assert_int_equal(hub->peers.load.bytes, 3 * ROOM);
     deliver(hub, 4, 16, 8, 0);
-    assert_int_equal(peer[4]->dropped, 1);
+    assert_int_equal(peer[4]->remote.queue.dropped, 1);
     for (int i = 1; i < 5; i++) {
         drop(peer[i]);
     }
@@ -315,8 +320,8 @@ static void an_accept_lets_the_first_letter_in_whatever_its_size(void **state)
     deliver(hub, 1, 3, 8, 0);
     struct nf_peer *peer = accept_first(hub, 0);
 
-    assert_int_equal(peer->dropped, 2);
-    assert_int_equal(hub->dropped_queue, 2);
+    assert_int_equal(peer->remote.queue.dropped, 2);
+    assert_int_equal(hub->peers.dropped, 2);
     assert_int_equal(take(peer), 1);
     assert_int_equal(take(peer), -1);
     deliver(hub, 1, 4, 10, 0);
@@ -335,11 +340,11 @@ static void the_bounds_of_strangers_and_peers_are_apart(void **state)
     for (int i = 0; i < 100; i++) {
         deliver(hub, 100 + i, i, ROOM / 2, 0);
     }
-    assert_int_equal(hub->dropped_strangers, 98);
+    assert_int_equal(hub->strangers.dropped, 98);
     deliver(hub, 1, 2, ROOM - 4, 0);
-    assert_int_equal(peer->dropped, 0);
+    assert_int_equal(peer->remote.queue.dropped, 0);
     deliver(hub, 1, 3, ROOM, 0);
-    assert_int_equal(peer->dropped, 1);
+    assert_int_equal(peer->remote.queue.dropped, 1);
     drop(peer);
 }
 
@@ -355,15 +360,15 @@ static void a_silent_peer_ends_on_the_moment(void **state)
 
     deliver(hub, 2, 3, 4, 900);
     nf_hub_expire(hub, AT(1000) - 1);
-    assert_true(silent->entry.accepted);
+    assert_true(silent->remote.entry.accepted);
     nf_hub_expire(hub, AT(1000));
-    assert_false(silent->entry.accepted);
-    assert_true(active->entry.accepted);
+    assert_false(silent->remote.entry.accepted);
+    assert_true(active->remote.entry.accepted);
     assert_int_equal(hub->accepted, 1);
     nf_hub_expire(hub, AT(1900) - 1);
-    assert_true(active->entry.accepted);
+    assert_true(active->remote.entry.accepted);
     nf_hub_expire(hub, AT(1900));
-    assert_false(active->entry.accepted);
+    assert_false(active->remote.entry.accepted);
     assert_int_equal(take(silent), 1);
     assert_int_equal(take(silent), -1);
     assert_int_equal(take(active), 2);
@@ -382,7 +387,7 @@ static void a_datagram_that_is_read_late_keeps_its_peer(void **state)
 
     deliver(hub, 1, 2, 4, 5000);
     nf_hub_expire(hub, AT(5000));
-    assert_false(!peer->entry.accepted);
+    assert_false(!peer->remote.entry.accepted);
     assert_int_equal(take(peer), 1);
     assert_int_equal(take(peer), 2);
     drop(peer);
@@ -397,12 +402,12 @@ static void a_dropped_datagram_renews_its_peer(void **state)
     struct nf_peer *peer = accept_first(hub, 0);
 
     deliver(hub, 1, 2, 1, 999);
-    assert_int_equal(peer->dropped, 1);
+    assert_int_equal(peer->remote.queue.dropped, 1);
     nf_hub_expire(hub, AT(1998));
-    assert_false(!peer->entry.accepted);
+    assert_false(!peer->remote.entry.accepted);
     hub->bound[NF_IDLE] = 0; /* off */
     nf_hub_expire(hub, NET_FOREVER - 1);
-    assert_false(!peer->entry.accepted);
+    assert_false(!peer->remote.entry.accepted);
     drop(peer);
 }
 
@@ -414,7 +419,7 @@ static void an_ended_peer_that_writes_again_is_a_stranger(void **state)
     struct nf_peer *ended = accept_first(hub, 0);
 
     nf_hub_expire(hub, AT(1000));
-    assert_false(ended->entry.accepted);
+    assert_false(ended->remote.entry.accepted);
     deliver(hub, 1, 2, 4, 1000);
     assert_int_equal(take(ended), 1);
     assert_int_equal(take(ended), -1);
@@ -451,7 +456,7 @@ static void without_a_listener_strangers_are_not_heard(void **state)
     hub->listener = NULL;
     deliver(hub, 2, 2, 4, 1);
     deliver(hub, 1, 3, 4, 1);
-    assert_null(hub->strangers.first);
+    assert_null(hub->strangers.packets.first);
     assert_int_equal(hub->table.count, 1);
     assert_int_equal(take(peer), 1);
     assert_int_equal(take(peer), 3);

@@ -1,0 +1,166 @@
+/* Who gets a datagram, what may wait, and what is dropped: all of it with the hub's lock held, none
+ * of it with a system call but the waking of sleepers. */
+#include "hub/hub.h"
+#include "name/endpoint.h"
+#include "os/batch.h"
+#include "socket/counter.h"
+
+#include <limits.h>
+#include <string.h>
+
+static struct nf_peer *peer_of(struct nf_remote *remote)
+{
+    return (struct nf_peer *)(void *)((char *)remote - offsetof(struct nf_peer, remote));
+}
+
+static struct nf_stranger *stranger_of(struct nf_queue *queue)
+{
+    return (struct nf_stranger *)(void *)((char *)queue - offsetof(struct nf_remote, queue));
+}
+
+/* ---- Direct receive ---- */
+
+/* Where a datagram was sent to: as the kernel told, or else the one address that the hub has. */
+void nf_hub_fill(struct nf_member *member, net_message *message, size_t length,
+                 const struct nf_addr *from, const struct nf_addr *local)
+{
+    struct nf_addr own = member->hub->wildcard ? *local : member->hub->name;
+
+    own.port = 0;
+    nf_endpoint_make(&message->endpoint, from, &own);
+    message->size = length;
+    nf_member_count(member, length, message->capacity);
+}
+
+/* Whether a stranger's packet may go straight to whoever reads: none that came before it waits, and
+ * nobody that waited longer sleeps. */
+static bool goes_direct(const struct nf_hub *hub)
+{
+    const struct nf_direct *direct = hub->direct;
+
+    return direct != NULL && direct->filled < direct->count &&
+           hub->strangers.packets.first == NULL && hub->listener->sleepers == 0;
+}
+
+/* As many of a packet's datagrams as there are messages for. */
+static void receive_direct(struct nf_direct *direct, const struct nf_addr *from,
+                           struct nf_packet *packet)
+{
+    do {
+        net_message *message = &direct->messages[direct->filled++];
+        size_t length = nf_packet_read(packet, message->data, message->capacity);
+
+        nf_hub_fill(direct->listener, message, length, from, &packet->local);
+    } while (packet->size > 0 && direct->filled < direct->count);
+}
+
+/* ---- Delivering ---- */
+
+static void deliver_to_peer(struct nf_peer *peer, struct nf_packet *packet, net_deadline now)
+{
+    struct nf_hub *hub = peer->member.hub;
+    struct nf_queue *queue = &peer->remote.queue;
+
+    peer->heard_at = now;
+    peer->local = packet->local;
+    nf_list_remove(&hub->heard, &peer->heard);
+    nf_list_append(&hub->heard, &peer->heard);
+    packet->is_over_bound = hub->reader == &peer->member;
+    int64_t count =
+        packet->is_over_bound ? nf_packet_count(packet) : nf_pool_fit(&hub->peers, queue, packet);
+
+    nf_queue_put(queue, packet, count);
+    if (count > 0) {
+        nf_hub_wake(&peer->member, count < INT_MAX ? (int)count : INT_MAX);
+    }
+}
+
+static void deliver_to_listener(struct nf_hub *hub, struct nf_stranger *stranger,
+                                const struct nf_addr *from, struct nf_packet *packet)
+{
+    if (hub->listener == NULL) {
+        nf_packet_free(packet); /* nobody is there to hear of strangers any more */
+        return;
+    }
+    if (stranger == NULL && goes_direct(hub)) {
+        receive_direct(hub->direct, from, packet);
+        if (packet->size == 0) {
+            nf_packet_free(packet);
+            return;
+        }
+    }
+    packet->is_over_bound = hub->reader == hub->listener;
+    int64_t count = packet->is_over_bound ? nf_packet_count(packet)
+                                          : nf_pool_fit(&hub->strangers, NULL, packet);
+
+    if (count > 0 && stranger == NULL) {
+        stranger = nf_hub_meet(hub, from);
+    }
+    if (count == 0 || stranger == NULL) {
+        hub->strangers.dropped += nf_packet_count(packet);
+        nf_packet_free(packet);
+        return;
+    }
+    nf_queue_put(&stranger->remote.queue, packet, count);
+    /* Without a place to have, one who waits for a place might take the wake. */
+    nf_hub_wake(hub->listener, hub->accepted < hub->bound[NF_PEERS] ? 1 : INT_MAX);
+}
+
+void nf_hub_deliver(struct nf_hub *hub, const struct nf_addr *from, uint32_t hash,
+                    struct nf_packet *packet, net_deadline now)
+{
+    struct nf_remote *remote = (struct nf_remote *)nf_table_find(&hub->table, from, hash);
+
+    if (remote != NULL && remote->entry.accepted) {
+        deliver_to_peer(peer_of(remote), packet, now);
+    } else {
+        deliver_to_listener(hub, (struct nf_stranger *)remote, from, packet);
+    }
+}
+
+size_t nf_hub_take_stranger(struct nf_hub *hub, void *buffer, size_t size, struct nf_source *from,
+                            struct nf_addr *local)
+{
+    struct nf_stranger *stranger = stranger_of(nf_pool_first(&hub->strangers)->queue);
+
+    from->addr = stranger->addr;
+    if (nf_addr_is_named(&from->addr) && from->addr.size > 0) {
+        from->addr.name = memcpy(from->room, stranger->addr.name, from->addr.size);
+    }
+    size_t length = nf_queue_take(&stranger->remote.queue, buffer, size, local);
+
+    nf_hub_forget(hub, stranger);
+    return length;
+}
+
+/* ---- Out of the batch ---- */
+
+/* Whether nothing of a packet is in the batch any more; without memory it stays. */
+static bool spill(struct nf_hub *hub, struct nf_packet *packet)
+{
+    struct nf_queue *queue = packet->queue;
+
+    if (queue == NULL) {
+        return true;
+    }
+    bool is_out = nf_packet_spill(packet);
+
+    if (is_out && queue->pool == &hub->strangers) {
+        nf_hub_forget(hub, stranger_of(queue));
+    }
+    return is_out;
+}
+
+int nf_hub_spill(struct nf_hub *hub)
+{
+    int left = 0;
+
+    for (int i = 0; i < hub->borrowings; i++) {
+        nf_packet_let_off(&hub->borrowed[i]);
+    }
+    for (int i = 0; i < hub->borrowings; i++) {
+        left += spill(hub, &hub->borrowed[i]) ? 0 : 1;
+    }
+    hub->borrowings = left > 0 ? hub->borrowings : 0;
+    return left == 0 ? 0 : nf_fail_because(NET_LIMIT, "no memory");
+}

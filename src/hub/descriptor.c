@@ -1,0 +1,123 @@
+/* A hub on a descriptor: how it begins and ends, sending, readiness. */
+#include "hub/descriptor.h"
+#include "hub/reader.h"
+#include "open/adopt.h"
+#include "os/poll.h"
+#include "os/socket.h"
+#include "os/sockopt.h"
+#include "wait/deadline.h"
+
+#include <stdlib.h>
+
+enum { NO_ROOM_PAUSE = 2 }; /* ms between looks of a poller for room to send */
+
+static _Atomic net_deadline *full_until(struct nf_hub *hub)
+{
+    return nf_addr_is_named(&hub->name) ? &hub->full_until : NULL;
+}
+
+static ssize_t send_one(struct nf_member *member, const net_slice *slices, int count,
+                        const struct nf_route *route, net_deadline deadline)
+{
+    struct nf_hub *hub = member->hub;
+    bool denied = false;
+
+    for (;;) {
+        if (nf_is_canceled(&member->head)) {
+            return nf_fail(NET_CANCELED);
+        }
+        ssize_t n = nf_transfer_send_to(hub->fd, hub->v6, slices, count, &route->to,
+                                        route->says_from ? &route->from : NULL);
+
+        if (n >= 0) {
+            nf_add(&member->bytes_out, n);
+            nf_add(&member->messages_out, 1);
+            return n;
+        }
+        int code = nf_datagram_retry(&member->head, hub->fd, n, &denied, full_until(hub), deadline);
+
+        if (code < 0) {
+            return code;
+        }
+    }
+}
+
+static int send_messages(struct nf_member *member, nf_datagram_aim *aim,
+                         const net_message *messages, int count, net_deadline deadline)
+{
+    struct nf_hub *hub = member->hub;
+    struct nf_datagram_sender sender = {.socket = &member->head,
+                                        .fd = hub->fd,
+                                        .v6 = hub->v6,
+                                        .has_trains = !nf_addr_is_named(&hub->name),
+                                        .crowded = full_until(hub),
+                                        .aim = aim,
+                                        .bytes = &member->bytes_out,
+                                        .messages = &member->messages_out,
+                                        .refusal = &hub->refusal};
+
+    return nf_datagram_send_messages(&sender, messages, count, deadline);
+}
+
+/* A shared descriptor has room to send nearly always, and when it has none, soon. */
+static void ready(struct nf_hub *hub, unsigned interest, struct nf_readiness *out)
+{
+    struct nf_poll poll = {.fd = hub->fd, .want = NF_OUT};
+    bool wants_out = (interest & NF_OUT) != 0;
+    bool is_full = atomic_load(&hub->full_until) != NET_NOW &&
+                   !nf_deadline_passed(atomic_load(&hub->full_until));
+    bool has_room = wants_out && !is_full && nf_poll(&poll, 1, NET_NOW) > 0;
+
+    out->ready = has_room ? NF_OUT : 0;
+    out->again = wants_out && !has_room ? nf_deadline_after(nf_now(), NO_ROOM_PAUSE) : NET_FOREVER;
+    out->common = (interest & NF_IN) != 0 ? &hub->common : NULL;
+}
+
+static void close_ground(struct nf_hub *hub)
+{
+    nf_wake_close(&hub->wake);
+    nf_socket_close(hub->fd);
+}
+
+static const struct nf_ground descriptor = {
+    .send = send_one,
+    .send_messages = send_messages,
+    .step = nf_reader_step,
+    .leave = nf_reader_leave,
+    .ready = ready,
+    .close = close_ground,
+};
+
+static int open_ground(struct nf_hub *hub, const struct nf_target *target)
+{
+    hub->common = (struct nf_common){.fd = hub->fd, .pump = nf_reader_pump};
+    hub->v6 = nf_socket_is_v6(hub->fd);
+    hub->wildcard = nf_addr_is_wildcard(&hub->name) || nf_addr_is_group(&hub->name);
+    int code = hub->wildcard ? nf_sockopt_set(hub->fd, NF_SO_PKTINFO, 1) : 0;
+
+    if (code == 0) {
+        code = nf_wake_open(&hub->wake);
+    }
+    if (code == 0 && target->adopted < 0) { /* another reader would take a train for a datagram */
+        nf_sockopt_set(hub->fd, NF_SO_GRO, 1); /* a system without trains sends none */
+    }
+    return code;
+}
+
+int nf_hub_open(net_socket *listener, const struct nf_target *target, int fd,
+                const struct nf_addr *name, const struct nf_backend *peer_table)
+{
+    struct nf_hub *hub = nf_hub_new(listener, target, name, &descriptor, peer_table);
+    int code = hub != NULL ? 0 : nf_cause_pending()->code;
+
+    if (code == 0) {
+        hub->fd = fd;
+        code = open_ground(hub, target);
+    }
+    code = nf_adopt_settle(target, fd, code);
+    if (code < 0 && hub != NULL) {
+        nf_wake_close(&hub->wake);
+        nf_hub_free(hub);
+    }
+    return code;
+}
