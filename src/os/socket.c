@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -220,6 +221,16 @@ void nf_socket_abort(int fd)
     if (connect(fd, &nowhere, sizeof nowhere) != 0) {
         nf_socket_break(fd);
     }
+}
+
+/* tcp(7) has a state of its own for it; of others the system says nothing that an end does not say,
+ * too. */
+bool nf_socket_is_gone(int fd)
+{
+    struct tcp_info info;
+    socklen_t size = sizeof info;
+
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && info.tcpi_state == TCP_CLOSE;
 }
 
 bool nf_socket_has_unread(int fd)

@@ -59,6 +59,9 @@ void nf_socket_abort(int fd);
 /* Whether bytes wait to be received. */
 bool nf_socket_has_unread(int fd);
 
+/* Whether a connection is gone, both its directions, without an end of the peer. */
+bool nf_socket_is_gone(int fd);
+
 /* Give the descriptor back; -1 is allowed. Keeps errno. */
 void nf_socket_close(int fd);
 

@@ -144,10 +144,9 @@ static int get_source(struct nf_line *line, struct nf_value *value)
     return line->has_source ? nf_socket_local(line->fd, &value->addr, NULL) : 0;
 }
 
-/* The kernel of a unix socket has no such option: see nf_stream_close. */
 static int set_reset(struct nf_line *line, bool resets)
 {
-    int code = line->is_local ? 0 : nf_sockopt_set(line->fd, NF_SO_RESET, resets);
+    int code = nf_sockopt_set(line->fd, NF_SO_RESET, resets);
 
     if (code == 0) {
         nf_line_set_mark(line, NF_RESETS, resets ? nf_line_process() : 0);

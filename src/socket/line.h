@@ -55,7 +55,6 @@ struct nf_line {
     bool is_spent;         /* and a poller has since been told to watch something else */
     bool has_source : 1;   /* the address asked for a local address */
     bool has_source_port : 1;
-    bool is_local : 1;      /* a unix socket: poll calls any end of it a hang-up */
     bool is_adopted : 1;    /* other processes may have the descriptor, too */
     bool was_inherited : 1; /* an adopted descriptor stayed open at an exec */
     uint8_t family : 3;     /* of tcp: as the listener or the address had it */
@@ -110,6 +109,12 @@ static inline bool nf_lane_is_clear(struct nf_line *line, struct nf_lane *lane)
 static inline uint8_t nf_line_process(void)
 {
     return (uint8_t)(nf_process() % NF_LINE_PROCESSES + 1);
+}
+
+/* Whether its close is to be a reset, and it is for this process to make it one. */
+static inline bool nf_line_resets(struct nf_line *line)
+{
+    return nf_line_mark(line, NF_RESETS) == nf_line_process();
 }
 
 /* The long way: 0 and the turn is ours, or NET_CANCELED, what the lane remembers, NET_TIMEOUT. */

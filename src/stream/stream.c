@@ -150,14 +150,11 @@ ssize_t nf_stream_send(net_socket *socket, const net_slice *slices, int count,
  * once, and a send in another thread may have got it. Our own half-close would look the same. */
 static bool is_gone(struct nf_line *line)
 {
-    struct nf_poll poll = {.fd = line->fd, .want = NF_IN};
     int sending = atomic_load(&line->out.end);
+    bool is_gone = sending == 0 && nf_socket_is_gone(line->fd);
 
-    if (sending == 0 && !line->is_local) {
-        nf_poll(&poll, 1, NET_NOW);
-        sending = atomic_load(&line->out.end);
-    }
-    return sending != NET_MISUSE && (sending != 0 || (poll.got & NF_GONE) != 0);
+    sending = atomic_load(&line->out.end); /* it may be ours since */
+    return sending != NET_MISUSE && (sending != 0 || is_gone);
 }
 
 /* The peer has finished, or so it looks. */
@@ -196,28 +193,11 @@ static ssize_t take_on(struct nf_line *line, void *buffer, size_t size, int how,
     return n;
 }
 
-/* A unix socket that waits for the whole swallows the reset that it meets on the way. And where an
- * urgent byte is not one like others, poll tells there of one that no peek sees. */
-static int how_of_local(struct nf_line *line, int how)
-{
-    int64_t is_inline = 0;
-
-    if ((how & NF_PEEK) != 0 && nf_line_mark(line, NF_INLINE) == 0 &&
-        nf_sockopt_get(line->fd, NF_SO_URGENT, &is_inline) == 0 &&
-        (is_inline != 0 || nf_sockopt_set(line->fd, NF_SO_URGENT, 1) == 0)) {
-        nf_line_set_mark(line, 0, NF_INLINE | (is_inline != 0 ? (unsigned)NF_WAS_INLINE : 0));
-    }
-    return how & ~(int)NF_WHOLE;
-}
-
-/* What comes next, the turn being ours. */
-static ssize_t take(net_socket *socket, void *buffer, size_t size, int how, net_deadline deadline)
+ssize_t nf_stream_take(net_socket *socket, void *buffer, size_t size, int how,
+                       net_deadline deadline)
 {
     struct nf_line *line = (struct nf_line *)socket;
 
-    if (line->is_local) {
-        how = how_of_local(line, how);
-    }
     how |= nf_lane_patience(line->fd, &line->in, NF_SO_RCVTIMEO, deadline);
     ssize_t n = nf_transfer_recv(line->fd, buffer, size, how);
 
@@ -247,7 +227,7 @@ ssize_t nf_stream_receive(struct nf_line *line, nf_take *taking, void *buffer, s
 static __attribute__((noinline)) ssize_t receive(struct nf_line *line, void *buffer, size_t size,
                                                  int until, net_deadline deadline)
 {
-    return nf_stream_receive(line, take, buffer, size, until, deadline);
+    return nf_stream_receive(line, nf_stream_take, buffer, size, until, deadline);
 }
 
 /* Nothing came in time, or no more will; the turn is ours until the end of this. */
@@ -342,29 +322,14 @@ static int drain(struct nf_line *line, net_deadline deadline)
     }
 }
 
-/* At once, though a child of ours may have the descriptor, too. Between unix sockets the system
- * makes an end a reset where something was not read, and knows no other way. */
-static int break_off(const struct nf_line *line)
-{
-    if (!line->is_local) {
-        nf_socket_abort(line->fd);
-        return 0;
-    }
-    return nf_socket_has_unread(line->fd)
-               ? 0
-               : nf_fail_because(NET_UNSUPPORTED,
-                                 "the peer sees an end: the system resets a unix stream only "
-                                 "while something of the peer's is unread");
-}
-
+/* A reset comes at once, though a child of ours may have the descriptor, too. */
 int nf_stream_close(net_socket *socket, net_deadline deadline)
 {
     struct nf_line *line = (struct nf_line *)socket;
-    unsigned resets = nf_line_mark(line, NF_RESETS);
     int code = 0;
 
-    if (resets != 0 && resets == nf_line_process()) {
-        code = break_off(line);
+    if (nf_line_resets(line)) {
+        nf_socket_abort(line->fd);
     } else if (deadline != NET_NOW && !nf_is_canceled(socket)) {
         code = drain(line, deadline);
     }

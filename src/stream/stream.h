@@ -12,6 +12,10 @@ ssize_t nf_stream_recv(net_socket *socket, void *buffer, size_t size, int until,
 int nf_stream_shutdown(net_socket *socket);
 int nf_stream_close(net_socket *socket, net_deadline deadline);
 
+/* What comes next, the turn being ours: as nf_take. */
+ssize_t nf_stream_take(net_socket *socket, void *buffer, size_t size, int how,
+                       net_deadline deadline);
+
 /* The recv slot of any line whose bytes `taking` takes: with its turn, and counted. */
 ssize_t nf_stream_receive(struct nf_line *line, nf_take *taking, void *buffer, size_t size,
                           int until, net_deadline deadline);

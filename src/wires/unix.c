@@ -177,7 +177,6 @@ static net_socket *unix_accept(net_socket *socket, net_deadline deadline)
         (struct connection *)nf_stream_accept(&self->stream, &nf_unix, deadline);
 
     if (call != NULL) {
-        call->line.is_local = true;
         call->line.head.name.family = NF_UNIX; /* also of a caller without a name */
         call->line.backlog = self->stream.backlog;
         call->mode = (uint16_t)self->file.mode;
@@ -261,11 +260,51 @@ static int unix_connect(net_socket *socket, const struct nf_target *target, net_
     struct nf_addr to;
     int code = target->adopted < 0 ? nf_unix_target(target, false, &to, room) : 0;
 
-    self->line.is_local = true;
     self->line.backlog = (int)target->options.value[NF_BACKLOG];
     self->mode = (uint16_t)target->options.value[NF_MODE];
     self->unlink = target->options.value[NF_UNLINK] != 0;
     return code < 0 ? code : nf_dialing_connect(&self->line, target, NF_STREAM, &to, deadline);
+}
+
+/* The system swallows the reset that it meets on the way when it waits for the whole. And where an
+ * urgent byte is not one like others, poll tells there of one that no peek sees. */
+static ssize_t take(net_socket *socket, void *buffer, size_t size, int how, net_deadline deadline)
+{
+    struct nf_line *line = (struct nf_line *)socket;
+    int64_t is_inline = 0;
+
+    if ((how & NF_PEEK) != 0 && nf_line_mark(line, NF_INLINE) == 0 &&
+        nf_sockopt_get(line->fd, NF_SO_URGENT, &is_inline) == 0 &&
+        (is_inline != 0 || nf_sockopt_set(line->fd, NF_SO_URGENT, 1) == 0)) {
+        nf_line_set_mark(line, 0, NF_INLINE | (is_inline != 0 ? (unsigned)NF_WAS_INLINE : 0));
+    }
+    return nf_stream_take(socket, buffer, size, how & ~(int)NF_WHOLE, deadline);
+}
+
+static ssize_t unix_recv(net_socket *socket, void *buffer, size_t size, int until,
+                         net_deadline deadline)
+{
+    return until == NF_SOME
+               ? nf_stream_recv(socket, buffer, size, until, deadline)
+               : nf_stream_receive((struct nf_line *)socket, take, buffer, size, until, deadline);
+}
+
+/* The system makes an end a reset where something was not read, and knows no other way. */
+static int unix_close(net_socket *socket, net_deadline deadline)
+{
+    struct nf_line *line = (struct nf_line *)socket;
+
+    if (!nf_line_resets(line)) {
+        return nf_stream_close(socket, deadline);
+    }
+    int code = nf_socket_has_unread(line->fd)
+                   ? 0
+                   : nf_fail_because(NET_UNSUPPORTED,
+                                     "the peer sees an end: the system resets a unix stream only "
+                                     "while something of the peer's is unread");
+
+    nf_line_close(line);
+    return code;
 }
 
 static int get_peer(const struct connection *self, enum nf_word word, struct nf_value *value)
@@ -311,12 +350,12 @@ const struct nf_backend nf_unix = {
     .resolve = nf_unix_resolve,
     .accept = nf_refuse_accept,
     .send = nf_stream_send,
-    .recv = nf_stream_recv,
+    .recv = unix_recv,
     .send_messages = nf_refuse_send_messages,
     .recv_messages = nf_refuse_recv_messages,
     .shutdown = nf_stream_shutdown,
     .cancel = nf_line_cancel,
-    .close = nf_stream_close,
+    .close = unix_close,
     .property = unix_property,
     .ready = nf_line_ready,
 };
