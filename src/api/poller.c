@@ -28,18 +28,18 @@ static void free_poller(struct net_poller *poller)
     if (poller->ready != NULL) {
         poller->body->close(poller->ready);
     }
-    nf_chime_close(&poller->chime);
+    nf_ready_list_close(&poller->ready_list);
     free(poller);
 }
 
 static int open_bell(struct net_poller *poller)
 {
-    int code = nf_chime_open(&poller->chime);
+    int code = nf_ready_list_open(&poller->ready_list);
 
     if (code < 0) {
         return code;
     }
-    return poller->body->set(poller->ready, nf_wake_fd(&poller->chime.bell), 0, NF_IN, NULL);
+    return poller->body->set(poller->ready, nf_wake_fd(&poller->ready_list.wake), 0, NF_IN, NULL);
 }
 
 net_poller *nf_poller_open(const struct nf_ready_body *body)
@@ -86,7 +86,7 @@ void net_poller_close(net_poller *poller)
 static bool has_something(struct net_poller *poller)
 {
     return poller->pending.first != NULL || poller->hot.first != NULL ||
-           nf_chime_has_rung(&poller->chime) || atomic_load(&poller->is_woken);
+           nf_ready_list_has_any(&poller->ready_list) || atomic_load(&poller->is_woken);
 }
 
 /* The lock held: something has changed that a sleeper, or a foreign loop, has to know. */
@@ -99,7 +99,7 @@ static void tell(struct net_poller *poller)
 
     if (has_something(poller) || (poller->is_waiting && next < poller->until) ||
         (poller->is_waiting && poller->body->is_deaf)) {
-        nf_chime_wake(&poller->chime);
+        nf_ready_list_wake(&poller->ready_list);
     }
     if (poller->is_nested) {
         poller->body->alarm(poller->ready, next);
@@ -113,7 +113,7 @@ void net_poller_wake(net_poller *poller)
     }
     atomic_fetch_add(&poller->wakers, 1);
     if (!atomic_exchange(&poller->is_woken, true)) {
-        nf_chime_wake(&poller->chime);
+        nf_ready_list_wake(&poller->ready_list);
     }
     atomic_fetch_sub(&poller->wakers, 1);
 }
@@ -127,7 +127,7 @@ static struct nf_watch *watch_of(net_socket *socket)
 
 static struct net_poller *poller_of(const struct nf_watch *watch)
 {
-    return (struct net_poller *)watch->notice.chime;
+    return (struct net_poller *)watch->notice.ready_list;
 }
 
 /* Where the descriptor is watched already for what is wanted, only a moment and a word change. */
@@ -240,7 +240,7 @@ void nf_poller_forget_watched(net_socket *socket)
 /* It may have been the alarm for the foreign loop, which would go on ringing in this wait. */
 static void hear_bell(struct net_poller *poller)
 {
-    nf_wake_drain(&poller->chime.bell);
+    nf_wake_drain(&poller->ready_list.wake);
     if (poller->is_nested) {
         poller->body->alarm(poller->ready, NET_FOREVER);
     }
@@ -334,7 +334,7 @@ static void look_at_hot(struct net_poller *poller)
 
 static void look_at_rung(struct net_poller *poller)
 {
-    struct nf_watches rung = {.first = (struct nf_watch *)nf_chime_take(&poller->chime)};
+    struct nf_watches rung = {.first = (struct nf_watch *)nf_ready_list_take(&poller->ready_list)};
 
     look_at_all(poller, rung);
 }
@@ -344,7 +344,7 @@ static void look_at_rung(struct net_poller *poller)
 static int sleep_until(struct net_poller *poller, struct nf_readied *answers, net_deadline until)
 {
     if (until != NET_NOW) {
-        nf_chime_arm(&poller->chime);
+        nf_ready_list_arm(&poller->ready_list);
         poller->until = has_something(poller) ? NET_NOW : until;
     } else {
         poller->until = NET_NOW;
@@ -355,7 +355,7 @@ static int sleep_until(struct net_poller *poller, struct nf_readied *answers, ne
 
     nf_turn_take(&poller->lock, NET_FOREVER);
     poller->is_waiting = false;
-    nf_chime_disarm(&poller->chime);
+    nf_ready_list_disarm(&poller->ready_list);
     return n;
 }
 
@@ -365,7 +365,7 @@ static int collect(struct net_poller *poller, net_event *events, int count, net_
 {
     struct nf_readied answers[NF_READY_MAX];
 
-    if (nf_chime_has_rung(&poller->chime)) {
+    if (nf_ready_list_has_any(&poller->ready_list)) {
         look_at_rung(poller); /* some rang to say that their descriptor is not to be asked now */
     }
     int n = sleep_until(poller, answers, nf_earlier(deadline, nf_timers_next(&poller->timers)));
@@ -378,7 +378,7 @@ static int collect(struct net_poller *poller, net_event *events, int count, net_
     if (poller->hot.first != NULL) {
         look_at_hot(poller);
     }
-    if (nf_chime_has_rung(&poller->chime)) {
+    if (nf_ready_list_has_any(&poller->ready_list)) {
         look_at_rung(poller);
     }
     return filled;
@@ -449,7 +449,7 @@ static int wait_locked(struct net_poller *poller, net_event *events, int count,
 static void leave_to_foreign_loop(struct net_poller *poller)
 {
     if (poller->is_nested) {
-        nf_chime_arm(&poller->chime);
+        nf_ready_list_arm(&poller->ready_list);
         tell(poller);
     }
 }

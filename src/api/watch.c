@@ -83,7 +83,8 @@ static bool add_slab(struct net_poller *poller)
     slab->next = poller->slabs;
     poller->slabs = slab;
     for (int i = IN_A_SLAB - 1; i >= 0; i--) {
-        slab->watch[i].notice.chime = &poller->chime; /* for good: other threads look at it */
+        slab->watch[i].notice.ready_list =
+            &poller->ready_list; /* for good: other threads look at it */
         push(&poller->free, &slab->watch[i]);
     }
     return true;
@@ -128,7 +129,7 @@ void nf_watch_free(struct net_poller *poller, struct nf_watch *watch)
 {
     push(poller->is_waiting ? &poller->buried : &poller->free, watch);
     if (poller->is_waiting && ++poller->graves >= IN_A_SLAB) {
-        nf_chime_wake(&poller->chime);
+        nf_ready_list_wake(&poller->ready_list);
     }
 }
 

@@ -50,8 +50,8 @@ struct nf_tap_slot {
 };
 
 struct net_poller {
-    struct nf_chime chime; /* of the notices of all watches */
-    struct nf_turn turn;   /* of those who wait */
+    struct nf_ready_list ready_list; /* of the notices of all watches */
+    struct nf_turn turn;             /* of those who wait */
     struct nf_turn lock;
     int process;           /* whose it is */
     _Atomic int wakers;    /* threads inside net_poller_wake */

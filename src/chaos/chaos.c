@@ -32,8 +32,8 @@ static int make_room(struct nf_chaos *self, bool stream)
         return 0;
     }
     self->queue = calloc(1, sizeof *self->queue);
-    self->letter = malloc(NF_CHAOS_LETTER);
-    return self->queue != NULL && self->letter != NULL ? 0
+    self->packet = malloc(NF_CHAOS_PACKET_MAX);
+    return self->queue != NULL && self->packet != NULL ? 0
                                                        : nf_fail_because(NET_LIMIT, "no memory");
 }
 
@@ -44,7 +44,7 @@ static void free_room(struct nf_chaos *self)
         nf_late_queue_clear(self->queue);
     }
     free(self->queue);
-    free(self->letter);
+    free(self->packet);
 }
 
 static void roll_in(struct nf_chaos *self, uint64_t call)
@@ -129,7 +129,7 @@ static net_socket *pick_up(struct nf_chaos *self, net_deadline deadline)
         return NULL;
     }
     if (picked_up != NULL) {
-        nf_layer_stand_on(call, picked_up);
+        nf_layer_wrap(call, picked_up);
         roll_in((struct nf_chaos *)call, atomic_fetch_add(&self->picked_up, 1) + 1);
     }
     return call;
@@ -188,8 +188,8 @@ void nf_chaos_cancel(net_socket *socket)
     struct nf_chaos *self = (struct nf_chaos *)socket;
 
     nf_socket_cancel(self->layer.lower);
-    atomic_fetch_add(&self->bell, 1);
-    nf_futex_wake(&self->bell, INT_MAX);
+    atomic_fetch_add(&self->futex, 1);
+    nf_futex_wake(&self->futex, INT_MAX);
 }
 
 int nf_chaos_close(net_socket *socket, net_deadline deadline)
@@ -314,10 +314,10 @@ void nf_chaos_ready(net_socket *socket, unsigned interest, struct nf_readiness *
     } else {
         nf_layer_ready(socket, interest, out);
     }
-    if (nf_datagram_has_kept(&self->kept_in) && !is_late) {
+    if (nf_deferred_waits(&self->deferred_in) && !is_late) {
         out->ready |= interest & NF_IN;
     }
-    if (nf_datagram_has_kept(&self->kept_out)) {
+    if (nf_deferred_waits(&self->deferred_out)) {
         out->ready |= interest & NF_OUT;
     }
     if (atomic_load(&self->waiting) != NULL) {

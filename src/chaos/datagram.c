@@ -36,7 +36,7 @@ static int check_out(struct nf_chaos *self, net_deadline deadline)
         return nf_fail(NET_CANCELED);
     }
     return nf_chaos_room(self) == 0 ? nf_chaos_beyond(self, deadline)
-                                    : nf_datagram_kept(&self->kept_out);
+                                    : nf_deferred_take(&self->deferred_out);
 }
 
 static void lose(struct nf_chaos *self, int64_t size)
@@ -125,7 +125,7 @@ int nf_chaos_send_messages(net_socket *socket, const net_message *messages, int 
         n = send_message(self, &messages[i], deadline);
         i += n > 0 ? 1 : 0;
     }
-    return n < 0 ? nf_datagram_stop(i, n, &self->kept_out) : i;
+    return n < 0 ? nf_datagram_stop(i, n, &self->deferred_out) : i;
 }
 
 /* ---- Receiving through the queue ---- */
@@ -155,15 +155,15 @@ static int pull(struct nf_chaos *self, net_deadline deadline)
     int code = 0;
 
     while (code == 0 && !nf_late_queue_is_full(self->queue) &&
-           !nf_datagram_has_kept(&self->kept_in)) {
-        net_message message = {.data = self->letter, .capacity = NF_CHAOS_LETTER};
+           !nf_deferred_waits(&self->deferred_in)) {
+        net_message message = {.data = self->packet, .capacity = NF_CHAOS_PACKET_MAX};
         int n = nf_backend_of(lower)->recv_messages(lower, &message, 1, deadline);
 
         code = n < 0 ? n : sort(self, &message);
         deadline = NET_NOW;
     }
     if (code < 0) {
-        nf_datagram_stop(1, code, &self->kept_in);
+        nf_datagram_stop(1, code, &self->deferred_in);
     }
     return code;
 }
@@ -171,7 +171,7 @@ static int pull(struct nf_chaos *self, net_deadline deadline)
 bool nf_chaos_datagram_pull(struct nf_chaos *self)
 {
     int code = pull(self, NET_NOW);
-    bool is_over = (code < 0 && code != NET_TIMEOUT) || nf_datagram_has_kept(&self->kept_in);
+    bool is_over = (code < 0 && code != NET_TIMEOUT) || nf_deferred_waits(&self->deferred_in);
 
     return self->queue->count > 0 ? nf_late_queue_next(self->queue) <= nf_now() : is_over;
 }
@@ -198,7 +198,7 @@ static int check_in(struct nf_chaos *self, int code, net_deadline deadline)
         return nf_fail(NET_CANCELED);
     }
     if (self->queue->count == 0) {
-        int kept = nf_datagram_kept(&self->kept_in);
+        int kept = nf_deferred_take(&self->deferred_in);
 
         if (kept < 0 || (code < 0 && code != NET_TIMEOUT)) {
             return kept < 0 ? kept : code;
@@ -238,7 +238,7 @@ static int take_queued(struct nf_chaos *self, net_message *message, net_deadline
 static int take_from_below(struct nf_chaos *self, net_message *message, net_deadline deadline)
 {
     net_socket *lower = self->layer.lower;
-    int n = nf_datagram_kept(&self->kept_in);
+    int n = nf_deferred_take(&self->deferred_in);
     bool lost = n == 0;
 
     while (lost) {
@@ -277,12 +277,12 @@ static int receive_messages(struct nf_chaos *self, net_message *messages, int co
         i += n > 0 ? 1 : 0;
     }
     if (n < 0) {
-        i = nf_datagram_stop(i, n, &self->kept_in);
+        i = nf_datagram_stop(i, n, &self->deferred_in);
     }
     bool has_more = self->queue != NULL && self->queue->count > 0;
 
     nf_turn_leave(&self->in);
-    if (has_more || nf_datagram_has_kept(&self->kept_in)) { /* which no descriptor tells of */
+    if (has_more || nf_deferred_waits(&self->deferred_in)) { /* which no descriptor tells of */
         nf_socket_ring(&self->layer.head);
     }
     return i;

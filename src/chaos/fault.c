@@ -4,7 +4,7 @@
 int nf_chaos_sleep(struct nf_chaos *self, net_deadline moment)
 {
     for (;;) {
-        uint32_t seen = atomic_load(&self->bell);
+        uint32_t seen = atomic_load(&self->futex);
 
         if (nf_is_canceled(&self->layer.head)) {
             return nf_fail(NET_CANCELED);
@@ -12,7 +12,7 @@ int nf_chaos_sleep(struct nf_chaos *self, net_deadline moment)
         if (nf_deadline_passed(moment)) {
             return nf_fail(NET_TIMEOUT);
         }
-        nf_futex_wait(&self->bell, seen, moment);
+        nf_futex_wait(&self->futex, seen, moment);
     }
 }
 

@@ -22,7 +22,7 @@ struct nf_chaos {
     const struct nf_backend *calls; /* of a listener: the table of what it picks up */
     _Atomic(net_socket *) waiting;  /* and one it has picked up that nobody was given yet */
     _Atomic uint64_t picked_up;     /* and how many */
-    _Atomic uint32_t bell;          /* rung by a cancel for those who sleep on it */
+    _Atomic uint32_t futex;          /* rung by a cancel for those who sleep on it */
     struct nf_turn in;              /* the fields of a direction are its user's */
     struct nf_turn out;
     struct nf_dice dice_in;
@@ -30,11 +30,11 @@ struct nf_chaos {
     struct nf_dice dice_accept;
     int64_t cut_in; /* bytes left to the next cut of the stream; 0: to be rolled */
     int64_t cut_out;
-    struct nf_delay *delay;          /* of a stream with delay, else NULL */
-    struct nf_late_queue *queue;     /* of datagrams that are not received plainly, else NULL */
-    void *letter;                    /* where they are received: NF_CHAOS_LETTER bytes */
-    struct nf_datagram_kept kept_in; /* failures of the socket below, told once */
-    struct nf_datagram_kept kept_out;
+    struct nf_delay *delay;         /* of a stream with delay, else NULL */
+    struct nf_late_queue *queue;    /* of datagrams that are not received plainly, else NULL */
+    void *packet;                   /* where they are received: NF_CHAOS_PACKET_MAX bytes */
+    struct nf_deferred deferred_in; /* failures of the socket below, told once */
+    struct nf_deferred deferred_out;
     _Atomic int64_t bytes_in; /* handed out, of what is not received plainly */
     _Atomic int64_t messages_in;
     _Atomic int64_t truncated;
@@ -43,7 +43,7 @@ struct nf_chaos {
 };
 
 /* No datagram of IP is larger than a quarter of it, and what unix sockets send by default fits. */
-enum { NF_CHAOS_LETTER = 256 * 1024 };
+enum { NF_CHAOS_PACKET_MAX = 256 * 1024 };
 
 static inline int64_t nf_chaos_fault(const struct nf_chaos *self, enum nf_word word)
 {

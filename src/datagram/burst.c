@@ -5,7 +5,7 @@
 #include <string.h>
 
 enum {
-    LONGEST_REST =
+    MOST_PLAIN =
         64,   /* or somewhat more plain receives between two looks for more, when there never is */
     LOOK = 2, /* arrivals in a batch that only looks */
     MANY = 8  /* arrivals at once that make trains worth asking for */
@@ -106,11 +106,11 @@ static void learn(struct nf_burst *burst, int fd, int64_t arrivals)
         burst->has_trains = nf_sockopt_set(fd, NF_SO_GRO, 1) == 0;
         burst->head = NF_HEAD_MAX;
     }
-    burst->rested = 0;
+    burst->plain_since = 0;
     if (burst->is_busy) {
-        burst->rest = 0;
-    } else if (burst->rest < LONGEST_REST) {
-        burst->rest = (uint8_t)(burst->rest * 2 + 1);
+        burst->plain_between = 0;
+    } else if (burst->plain_between < MOST_PLAIN) {
+        burst->plain_between = (uint8_t)(burst->plain_between * 2 + 1);
     }
 }
 

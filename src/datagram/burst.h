@@ -24,8 +24,8 @@ struct nf_burst {
     bool is_busy;         /* the last batch was more than one */
     bool looks;           /* of the batch: made to look only */
     bool drained;         /* the last receive took all that the kernel had */
-    uint8_t rest;         /* datagrams by plain receives between two looks */
-    uint8_t rested;       /* of these had */
+    uint8_t plain_between;         /* datagrams by plain receives between two looks */
+    uint8_t plain_since;       /* of these had */
     size_t head;          /* bytes of a first datagram that go straight to the caller */
 };
 
@@ -48,13 +48,13 @@ ssize_t nf_burst_recv_ahead(struct nf_burst *burst, int fd, void *buffer, size_t
 static inline ssize_t nf_burst_recv(struct nf_burst *burst, int fd, void *buffer, size_t size,
                                     int how, bool many)
 {
-    if (many || burst->rested > burst->rest || burst->is_busy || burst->has_trains) {
+    if (many || burst->plain_since > burst->plain_between || burst->is_busy || burst->has_trains) {
         return nf_burst_recv_ahead(burst, fd, buffer, size, how);
     }
     ssize_t n = nf_transfer_recv(fd, buffer, size, how);
 
     burst->drained = false;
-    burst->rested = (uint8_t)(burst->rested + (n >= 0 ? 1 : 0));
+    burst->plain_since = (uint8_t)(burst->plain_since + (n >= 0 ? 1 : 0));
     return n;
 }
 

@@ -10,13 +10,13 @@
 /* About our sends, that a receive at its deadline passes over in search of a datagram. */
 enum { COMPLAINTS_AT_MOST = 16 };
 
-int nf_udp_connect(net_socket *socket, const struct nf_target *target, const struct nf_addr *to,
-                   net_deadline deadline)
+int nf_connected_open(net_socket *socket, const struct nf_target *target, const struct nf_addr *to,
+                      net_deadline deadline)
 {
-    struct nf_udp_line *self = (struct nf_udp_line *)socket;
+    struct nf_datagram_connection *self = (struct nf_datagram_connection *)socket;
 
     memcpy(self->option, target->options.value, sizeof self->option);
-    int code = nf_dialing_connect(&self->line, target, NF_DATAGRAM, to, deadline);
+    int code = nf_dialing_connect(&self->connection, target, NF_DATAGRAM, to, deadline);
 
     if (code == 0 && target->adopted >= 0) {
         nf_burst_share(&self->burst, target->adopted);
@@ -25,32 +25,32 @@ int nf_udp_connect(net_socket *socket, const struct nf_target *target, const str
 }
 
 /* To dial anew would change the peer for all who have the descriptor. */
-static bool is_named_adopted(const struct nf_line *line)
+static bool is_named_adopted(const struct nf_connection *connection)
 {
-    return line->is_adopted && nf_addr_is_named(&line->head.name);
+    return connection->is_adopted && nf_addr_is_named(&connection->head.name);
 }
 
 /* Datagrams are sent whole, so senders need no turns. */
-static ssize_t send_slices(struct nf_udp_line *self, const net_slice *slices, int count,
+static ssize_t send_slices(struct nf_datagram_connection *self, const net_slice *slices, int count,
                            net_deadline deadline)
 {
-    struct nf_line *line = &self->line;
+    struct nf_connection *connection = &self->connection;
     bool denied = false;
 
     for (;;) {
-        if (nf_is_canceled(&line->head)) {
+        if (nf_is_canceled(&connection->head)) {
             return nf_fail(NET_CANCELED);
         }
-        ssize_t n = count == 1 ? nf_transfer_send(line->fd, slices->data, slices->size, NF_DONTWAIT)
-                               : nf_transfer_send_slices(line->fd, slices, count, 0, NF_DONTWAIT);
+        ssize_t n = count == 1 ? nf_transfer_send(connection->fd, slices->data, slices->size, NF_DONTWAIT)
+                               : nf_transfer_send_slices(connection->fd, slices, count, 0, NF_DONTWAIT);
 
         if (n >= 0) {
-            nf_add(&line->bytes_out, n);
+            nf_add(&connection->bytes_out, n);
             nf_add(&self->messages_out, 1);
             return n;
         }
-        denied = denied || is_named_adopted(line);
-        int code = nf_datagram_retry(&line->head, line->fd, n, &denied, NULL, deadline);
+        denied = denied || is_named_adopted(connection);
+        int code = nf_datagram_retry(&connection->head, connection->fd, n, &denied, NULL, deadline);
 
         if (code < 0) {
             return code;
@@ -60,13 +60,13 @@ static ssize_t send_slices(struct nf_udp_line *self, const net_slice *slices, in
 
 static ssize_t give(net_socket *socket, const net_slice *slices, int count, net_deadline deadline)
 {
-    struct nf_udp_line *self = (struct nf_udp_line *)socket;
-    int code = nf_is_canceled(socket) ? 0 : nf_datagram_kept(&self->kept_out);
+    struct nf_datagram_connection *self = (struct nf_datagram_connection *)socket;
+    int code = nf_is_canceled(socket) ? 0 : nf_deferred_take(&self->deferred_out);
 
     return code < 0 ? code : send_slices(self, slices, count, deadline);
 }
 
-static int aim(net_socket *socket, const net_endpoint *endpoint, struct nf_route *route)
+static int find_route(net_socket *socket, const net_endpoint *endpoint, struct nf_route *route)
 {
     route->to = socket->name;
     route->is_open = false;
@@ -76,23 +76,23 @@ static int aim(net_socket *socket, const net_endpoint *endpoint, struct nf_route
 
 /* The turn being ours. A refusal is passed on and not remembered: the peer may be there the next
  * time. */
-static ssize_t receive(struct nf_udp_line *self, void *buffer, size_t size, net_deadline deadline,
-                       bool many)
+static ssize_t receive(struct nf_datagram_connection *self, void *buffer, size_t size,
+                       net_deadline deadline, bool many)
 {
-    struct nf_line *line = &self->line;
+    struct nf_connection *connection = &self->connection;
     int complaints = 0;
     int how = NF_LENGTH;
 
-    if (!nf_lane_has_patience(&line->in, deadline)) {
-        how |= nf_lane_patience(line->fd, &line->in, NF_SO_RCVTIMEO, deadline);
+    if (!nf_lane_has_patience(&connection->in, deadline)) {
+        how |= nf_lane_patience(connection->fd, &connection->in, NF_SO_RCVTIMEO, deadline);
     }
     for (;;) {
-        ssize_t n = nf_burst_recv(&self->burst, line->fd, buffer, size, how, many);
+        ssize_t n = nf_burst_recv(&self->burst, connection->fd, buffer, size, how, many);
 
         if (n > 0) {
             return n;
         }
-        if (nf_is_canceled(&line->head)) {
+        if (nf_is_canceled(&connection->head)) {
             return nf_fail(NET_CANCELED);
         }
         if (n == NF_CONGESTED) {
@@ -109,7 +109,7 @@ static ssize_t receive(struct nf_udp_line *self, void *buffer, size_t size, net_
         }
         bool goes_on =
             of_a_send && (++complaints < COMPLAINTS_AT_MOST || !nf_deadline_passed(deadline));
-        int code = goes_on ? 0 : nf_lane_wait(line, NF_IN, deadline);
+        int code = goes_on ? 0 : nf_lane_wait(connection, NF_IN, deadline);
 
         if (code < 0) {
             return code;
@@ -119,10 +119,10 @@ static ssize_t receive(struct nf_udp_line *self, void *buffer, size_t size, net_
 }
 
 /* The turn being ours. */
-static ssize_t take_one(struct nf_udp_line *self, void *buffer, size_t size, net_deadline deadline,
-                        bool many)
+static ssize_t take_one(struct nf_datagram_connection *self, void *buffer, size_t size,
+                        net_deadline deadline, bool many)
 {
-    int code = nf_datagram_kept(&self->kept_in);
+    int code = nf_deferred_take(&self->deferred_in);
 
     if (code < 0) {
         return code;
@@ -131,7 +131,7 @@ static ssize_t take_one(struct nf_udp_line *self, void *buffer, size_t size, net
                                                   : receive(self, buffer, size, deadline, many);
 
     if (n >= 0) {
-        nf_count(&self->line.bytes_in, n);
+        nf_count(&self->connection.bytes_in, n);
         nf_count(&self->messages_in, 1);
         if ((size_t)n > size) {
             nf_count(&self->truncated, 1);
@@ -140,35 +140,37 @@ static ssize_t take_one(struct nf_udp_line *self, void *buffer, size_t size, net
     return n;
 }
 
-ssize_t nf_udp_send(net_socket *socket, const net_slice *slices, int count, net_deadline deadline)
+ssize_t nf_connected_send(net_socket *socket, const net_slice *slices, int count,
+                          net_deadline deadline)
 {
     return nf_datagram_send(socket, slices, count, deadline, give);
 }
 
 /* What the descriptor does not tell of any more: datagrams, or a failure that is told once. */
-static bool has_news(struct nf_udp_line *self)
+static bool has_news(struct nf_datagram_connection *self)
 {
-    return nf_burst_is_waiting(&self->burst) || nf_datagram_has_kept(&self->kept_in);
+    return nf_burst_is_waiting(&self->burst) || nf_deferred_waits(&self->deferred_in);
 }
 
 /* A poller has to hear of it from us. */
-static void ring_if_waiting(struct nf_udp_line *self)
+static void ring_if_waiting(struct nf_datagram_connection *self)
 {
     if (has_news(self)) {
-        nf_socket_ring(&self->line.head);
+        nf_socket_ring(&self->connection.head);
     }
 }
 
-ssize_t nf_udp_recv(net_socket *socket, void *buffer, size_t size, int until, net_deadline deadline)
+ssize_t nf_connected_recv(net_socket *socket, void *buffer, size_t size, int until,
+                          net_deadline deadline)
 {
-    struct nf_udp_line *self = (struct nf_udp_line *)socket;
-    struct nf_lane *lane = &self->line.in;
+    struct nf_datagram_connection *self = (struct nf_datagram_connection *)socket;
+    struct nf_lane *lane = &self->connection.in;
 
     if (until != NF_SOME) {
         return nf_datagram_refuse_until();
     }
-    if (!nf_lane_is_clear(&self->line, lane)) {
-        int code = nf_lane_enter(&self->line, lane, deadline);
+    if (!nf_lane_is_clear(&self->connection, lane)) {
+        int code = nf_lane_enter(&self->connection, lane, deadline);
 
         if (code < 0) {
             return code;
@@ -181,72 +183,72 @@ ssize_t nf_udp_recv(net_socket *socket, void *buffer, size_t size, int until, ne
     return nf_datagram_received(n, size);
 }
 
-int nf_udp_send_messages(net_socket *socket, const net_message *messages, int count,
-                         net_deadline deadline)
+int nf_connected_send_messages(net_socket *socket, const net_message *messages, int count,
+                               net_deadline deadline)
 {
-    struct nf_udp_line *self = (struct nf_udp_line *)socket;
+    struct nf_datagram_connection *self = (struct nf_datagram_connection *)socket;
     struct nf_datagram_sender sender = {.socket = socket,
-                                        .fd = self->line.fd,
-                                        .is_adopted = is_named_adopted(&self->line),
+                                        .fd = self->connection.fd,
+                                        .is_adopted = is_named_adopted(&self->connection),
                                         .has_trains = !nf_addr_is_named(&socket->name),
-                                        .aim = aim,
-                                        .bytes = &self->line.bytes_out,
+                                        .find_route = find_route,
+                                        .bytes = &self->connection.bytes_out,
                                         .messages = &self->messages_out,
-                                        .kept = &self->kept_out,
+                                        .kept = &self->deferred_out,
                                         .refusal = &self->refusal};
 
     int n = nf_datagram_send_messages(&sender, messages, count, deadline);
 
-    if (nf_datagram_has_kept(&self->kept_out)) {
+    if (nf_deferred_waits(&self->deferred_out)) {
         nf_socket_ring(socket);
     }
     return n;
 }
 
 /* The turn being ours. The kernel is not asked again once it had no more. */
-static int take_many(struct nf_udp_line *self, net_message *messages, int count,
+static int take_many(struct nf_datagram_connection *self, net_message *messages, int count,
                      net_deadline deadline)
 {
     ssize_t n = 0;
     int i = 0;
 
     if (self->local.family == NF_NOWHERE) {
-        nf_socket_local(self->line.fd, &self->local, NULL);
+        nf_socket_local(self->connection.fd, &self->local, NULL);
         self->local.port = 0;
     }
     self->burst.drained = false; /* who knows what came since */
     while (i < count && (i == 0 || nf_burst_has_more(&self->burst))) {
         n = take_one(self, messages[i].data, messages[i].capacity, i == 0 ? deadline : NET_NOW,
-                     !nf_addr_is_named(&self->line.head.name));
+                     !nf_addr_is_named(&self->connection.head.name));
         if (n < 0) {
             break;
         }
-        nf_endpoint_make(&messages[i].endpoint, &self->line.head.name, &self->local);
+        nf_endpoint_make(&messages[i].endpoint, &self->connection.head.name, &self->local);
         messages[i++].size = (size_t)n;
     }
-    return n < 0 ? nf_datagram_stop(i, (int)n, &self->kept_in) : i;
+    return n < 0 ? nf_datagram_stop(i, (int)n, &self->deferred_in) : i;
 }
 
-int nf_udp_recv_messages(net_socket *socket, net_message *messages, int count,
-                         net_deadline deadline)
+int nf_connected_recv_messages(net_socket *socket, net_message *messages, int count,
+                               net_deadline deadline)
 {
-    struct nf_udp_line *self = (struct nf_udp_line *)socket;
-    int code = nf_lane_enter(&self->line, &self->line.in, deadline);
+    struct nf_datagram_connection *self = (struct nf_datagram_connection *)socket;
+    int code = nf_lane_enter(&self->connection, &self->connection.in, deadline);
 
     if (code == 0) {
         code = take_many(self, messages, count, deadline);
-        nf_lane_leave(&self->line.in);
+        nf_lane_leave(&self->connection.in);
         ring_if_waiting(self);
     }
     return code;
 }
 
 /* There is nothing to finish: what was sent is on its way. */
-int nf_udp_close(net_socket *socket, net_deadline deadline)
+int nf_connected_close(net_socket *socket, net_deadline deadline)
 {
     (void)deadline;
-    nf_burst_free(&((struct nf_udp_line *)socket)->burst);
-    nf_line_close((struct nf_line *)socket);
+    nf_burst_free(&((struct nf_datagram_connection *)socket)->burst);
+    nf_connection_close((struct nf_connection *)socket);
     return 0;
 }
 
@@ -256,32 +258,32 @@ static int refuse_release(void)
 }
 
 /* What waits already stays a train, which a plain receive takes for one datagram. */
-static int ask_for_no_trains(struct nf_udp_line *self)
+static int ask_for_no_trains(struct nf_datagram_connection *self)
 {
-    nf_sockopt_set(self->line.fd, NF_SO_GRO, 0);
-    if (!nf_socket_has_unread(self->line.fd)) {
+    nf_sockopt_set(self->connection.fd, NF_SO_GRO, 0);
+    if (!nf_socket_has_unread(self->connection.fd)) {
         self->burst.has_trains = false;
         return 0;
     }
-    nf_sockopt_set(self->line.fd, NF_SO_GRO, 1);
+    nf_sockopt_set(self->connection.fd, NF_SO_GRO, 1);
     return refuse_release();
 }
 
 /* What was received ahead would be lost, and so would a failure that is told once. */
-static int release(struct nf_udp_line *self, struct nf_value *value, bool write)
+static int release(struct nf_datagram_connection *self, struct nf_value *value, bool write)
 {
-    if (has_news(self) || nf_datagram_has_kept(&self->kept_out)) {
+    if (has_news(self) || nf_deferred_waits(&self->deferred_out)) {
         return refuse_release();
     }
     int code =
         !write && self->burst.has_trains && !self->burst.is_shared ? ask_for_no_trains(self) : 0;
 
-    return code < 0 ? code : nf_line_property(&self->line.head, NF_RELEASE, value, write);
+    return code < 0 ? code : nf_connection_property(&self->connection.head, NF_RELEASE, value, write);
 }
 
-int nf_udp_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write)
+int nf_connected_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write)
 {
-    struct nf_udp_line *self = (struct nf_udp_line *)socket;
+    struct nf_datagram_connection *self = (struct nf_datagram_connection *)socket;
 
     switch (word) {
     case NF_MESSAGES_SENT:
@@ -315,25 +317,25 @@ int nf_udp_property(net_socket *socket, enum nf_word word, struct nf_value *valu
         return 0;
     case NF_TTL:
         if (!write && nf_addr_is_group(&socket->name)) {
-            return nf_sockopt_get(self->line.fd, NF_SO_GROUP_TTL, &value->number);
+            return nf_sockopt_get(self->connection.fd, NF_SO_GROUP_TTL, &value->number);
         }
-        return nf_line_property(socket, word, value, write);
+        return nf_connection_property(socket, word, value, write);
     default:
-        return nf_line_property(socket, word, value, write);
+        return nf_connection_property(socket, word, value, write);
     }
 }
 
 /* What was received ahead is ready, and so is a failure that waits to be told, whatever the
  * descriptor says. */
-void nf_udp_ready(net_socket *socket, unsigned interest, struct nf_readiness *out)
+void nf_connected_ready(net_socket *socket, unsigned interest, struct nf_readiness *out)
 {
-    struct nf_udp_line *self = (struct nf_udp_line *)socket;
+    struct nf_datagram_connection *self = (struct nf_datagram_connection *)socket;
 
-    nf_line_ready(socket, interest, out);
+    nf_connection_ready(socket, interest, out);
     if (has_news(self)) {
         out->ready |= interest & NF_IN;
     }
-    if (nf_datagram_has_kept(&self->kept_out)) {
+    if (nf_deferred_waits(&self->deferred_out)) {
         out->ready |= interest & NF_OUT;
     }
 }

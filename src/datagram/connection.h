@@ -4,33 +4,35 @@
 
 #include "datagram/burst.h"
 #include "datagram/datagram.h"
-#include "socket/line.h"
+#include "socket/connection.h"
 
-struct nf_udp_line {
-    struct nf_line line;
+struct nf_datagram_connection {
+    struct nf_connection connection;
     _Atomic int64_t messages_in;
     _Atomic int64_t messages_out;
     _Atomic int64_t truncated;
     struct nf_addr local; /* without its port; asked for once, by who receives messages */
-    struct nf_datagram_kept kept_in;
-    struct nf_datagram_kept kept_out;
+    struct nf_deferred deferred_in;
+    struct nf_deferred deferred_out;
     struct nf_burst burst;
     _Atomic uint64_t refusal;  /* see nf_datagram_sender */
     int64_t option[NF_BOUNDS]; /* as the address had them */
 };
 
 /* Its slots, and net_connect to the host of the target or to `to`. */
-int nf_udp_connect(net_socket *socket, const struct nf_target *target, const struct nf_addr *to,
-                   net_deadline deadline);
-ssize_t nf_udp_send(net_socket *socket, const net_slice *slices, int count, net_deadline deadline);
-ssize_t nf_udp_recv(net_socket *socket, void *buffer, size_t size, int until,
-                    net_deadline deadline);
-int nf_udp_send_messages(net_socket *socket, const net_message *messages, int count,
-                         net_deadline deadline);
-int nf_udp_recv_messages(net_socket *socket, net_message *messages, int count,
-                         net_deadline deadline);
-int nf_udp_close(net_socket *socket, net_deadline deadline);
-int nf_udp_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write);
-void nf_udp_ready(net_socket *socket, unsigned interest, struct nf_readiness *out);
+int nf_connected_open(net_socket *socket, const struct nf_target *target, const struct nf_addr *to,
+                      net_deadline deadline);
+ssize_t nf_connected_send(net_socket *socket, const net_slice *slices, int count,
+                          net_deadline deadline);
+ssize_t nf_connected_recv(net_socket *socket, void *buffer, size_t size, int until,
+                          net_deadline deadline);
+int nf_connected_send_messages(net_socket *socket, const net_message *messages, int count,
+                               net_deadline deadline);
+int nf_connected_recv_messages(net_socket *socket, net_message *messages, int count,
+                               net_deadline deadline);
+int nf_connected_close(net_socket *socket, net_deadline deadline);
+int nf_connected_property(net_socket *socket, enum nf_word word, struct nf_value *value,
+                          bool write);
+void nf_connected_ready(net_socket *socket, unsigned interest, struct nf_readiness *out);
 
 #endif

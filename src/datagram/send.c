@@ -13,7 +13,7 @@
 enum {
     CANCEL_SLICE = 50,    /* ms: half of what a cancel may take */
     CONGESTION_PAUSE = 1, /* ms before the kernel is asked for buffers again */
-    CROWDED_PAUSE = 1,    /* ms before a peer's full queue is tried again */
+    FULL_PAUSE = 1,       /* ms before a peer's full queue is tried again */
     KEPT_SHIFT = 32,      /* of the code in nf_datagram_kept, above the system error */
     SEGMENT_BITS = 16     /* of a refusal; no datagram has more bytes than they can say */
 };
@@ -44,7 +44,7 @@ static void *join(const net_slice *slices, int count, net_slice *joined)
 }
 
 ssize_t nf_datagram_send_joined(net_socket *socket, const net_slice *slices, int count,
-                                net_deadline deadline, nf_datagram_give *give)
+                                net_deadline deadline, nf_datagram_send_one *give)
 {
     net_slice joined;
     void *bytes = join(slices, count, &joined);
@@ -69,7 +69,7 @@ int nf_datagram_refuse_large(ssize_t length, size_t size)
                            length, size);
 }
 
-int nf_datagram_kept_failure(struct nf_datagram_kept *kept)
+int nf_deferred_take_failure(struct nf_deferred *kept)
 {
     uint64_t failure = atomic_exchange(&kept->failure, 0);
 
@@ -83,7 +83,7 @@ static bool is_told_once(int code)
            code == NET_SYSTEM || (code == NET_DENIED && !nf_cause_is_whim());
 }
 
-int nf_datagram_stop(int i, int code, struct nf_datagram_kept *kept)
+int nf_datagram_stop(int i, int code, struct nf_deferred *kept)
 {
     if (i == 0) {
         return code;
@@ -118,14 +118,14 @@ static int dial_again(int fd, const struct nf_addr *peer)
  * has complained of since. From a dialed unix socket Linux takes a peer who has closed: another may
  * be there by his name. */
 int nf_datagram_retry(net_socket *socket, int fd, ssize_t code, bool *denied,
-                      _Atomic net_deadline *crowded, net_deadline deadline)
+                      _Atomic net_deadline *full_until, net_deadline deadline)
 {
     if (nf_is_canceled(socket)) {
         return nf_fail(NET_CANCELED);
     }
-    if (code == NF_WOULD_BLOCK && crowded != NULL) {
-        atomic_store(crowded, nf_deadline_after(nf_now(), CROWDED_PAUSE));
-        return nf_pause(NULL, CROWDED_PAUSE, deadline);
+    if (code == NF_WOULD_BLOCK && full_until != NULL) {
+        atomic_store(full_until, nf_deadline_after(nf_now(), FULL_PAUSE));
+        return nf_pause(NULL, FULL_PAUSE, deadline);
     }
     if (code == NF_WOULD_BLOCK) {
         net_deadline slice = nf_deadline_after(nf_now(), CANCEL_SLICE);
@@ -140,7 +140,8 @@ int nf_datagram_retry(net_socket *socket, int fd, ssize_t code, bool *denied,
         *denied = true;
         return 0;
     }
-    if (nf_addr_is_named(&socket->name) && socket->name.size > 0 && crowded == NULL && !*denied) {
+    if (nf_addr_is_named(&socket->name) && socket->name.size > 0 && full_until == NULL &&
+        !*denied) {
         *denied = true;
         return dial_again(fd, &socket->name);
     }
@@ -190,7 +191,7 @@ static int open_train(const struct nf_datagram_sender *sender, const net_message
                       struct plan *plan)
 {
     struct nf_route *route = &plan->route[plan->trains];
-    int code = sender->aim(sender->socket, &message->endpoint, route);
+    int code = sender->find_route(sender->socket, &message->endpoint, route);
 
     if (code == 0) {
         plan->bytes[plan->trains] = 0;
@@ -256,7 +257,7 @@ int nf_datagram_send_messages(const struct nf_datagram_sender *sender, const net
     bool denied = sender->is_adopted;
     int done = 0;
     int code = sender->kept != NULL && !nf_is_canceled(sender->socket)
-                   ? nf_datagram_kept(sender->kept)
+                   ? nf_deferred_take(sender->kept)
                    : 0;
 
     while (code == 0 && done < count) {
@@ -280,7 +281,7 @@ int nf_datagram_send_messages(const struct nf_datagram_sender *sender, const net
             refusal = refusal_of(&plan.route[0].to, messages[done].size);
             atomic_store_explicit(sender->refusal, refusal, memory_order_relaxed);
         } else {
-            code = nf_datagram_retry(sender->socket, sender->fd, sent, &denied, sender->crowded,
+            code = nf_datagram_retry(sender->socket, sender->fd, sent, &denied, sender->full_until,
                                      deadline);
         }
     }

@@ -42,7 +42,7 @@ static ssize_t send_one(struct nf_member *member, const net_slice *slices, int c
     }
 }
 
-static int send_messages(struct nf_member *member, nf_datagram_aim *aim,
+static int send_messages(struct nf_member *member, nf_datagram_find_route *find_route,
                          const net_message *messages, int count, net_deadline deadline)
 {
     struct nf_hub *hub = member->hub;
@@ -50,8 +50,8 @@ static int send_messages(struct nf_member *member, nf_datagram_aim *aim,
                                         .fd = hub->fd,
                                         .v6 = hub->v6,
                                         .has_trains = !nf_addr_is_named(&hub->name),
-                                        .crowded = full_until(hub),
-                                        .aim = aim,
+                                        .full_until = full_until(hub),
+                                        .find_route = find_route,
                                         .bytes = &member->bytes_out,
                                         .messages = &member->messages_out,
                                         .refusal = &hub->refusal};

@@ -121,7 +121,7 @@ struct nf_ground {
     /* Send one datagram, or many, from a member. Its length, or how many; or a code. */
     ssize_t (*send)(struct nf_member *member, const net_slice *slices, int count,
                     const struct nf_route *route, net_deadline deadline);
-    int (*send_messages)(struct nf_member *member, nf_datagram_aim *aim,
+    int (*send_messages)(struct nf_member *member, nf_datagram_find_route *find_route,
                          const net_message *messages, int count, net_deadline deadline);
 
     /* The lock held: one step towards what a call waits for. 0 to look again, or why not. */

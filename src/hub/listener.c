@@ -102,7 +102,7 @@ static bool is_foreign(const struct nf_hub *hub, const struct nf_addr *addr)
     return named && addr->family != hub->name.family;
 }
 
-static int aim(net_socket *socket, const net_endpoint *endpoint, struct nf_route *route)
+static int find_route(net_socket *socket, const net_endpoint *endpoint, struct nf_route *route)
 {
     struct nf_hub *hub = nf_hub_of(socket);
 
@@ -130,8 +130,8 @@ static int aim(net_socket *socket, const net_endpoint *endpoint, struct nf_route
 int nf_listener_send_messages(net_socket *socket, const net_message *messages, int count,
                               net_deadline deadline)
 {
-    return nf_hub_of(socket)->ground->send_messages((struct nf_member *)socket, aim, messages,
-                                                    count, deadline);
+    return nf_hub_of(socket)->ground->send_messages((struct nf_member *)socket, find_route,
+                                                    messages, count, deadline);
 }
 
 static void remove_listener(net_socket *socket)

@@ -43,7 +43,7 @@ int nf_peer_recv_messages(net_socket *socket, net_message *messages, int count,
 
 /* Answers leave from where the peer's last datagram was sent to; where that can be only one
  * address, nothing is asked. */
-static int aim(net_socket *socket, const net_endpoint *endpoint, struct nf_route *route)
+static int find_route(net_socket *socket, const net_endpoint *endpoint, struct nf_route *route)
 {
     struct nf_hub *hub = nf_hub_of(socket);
     int code = nf_datagram_check_peer(socket, endpoint);
@@ -69,7 +69,7 @@ static int aim(net_socket *socket, const net_endpoint *endpoint, struct nf_route
 static ssize_t give(net_socket *socket, const net_slice *slices, int count, net_deadline deadline)
 {
     struct nf_route route;
-    int code = aim(socket, NULL, &route);
+    int code = find_route(socket, NULL, &route);
 
     return code < 0 ? code
                     : nf_hub_of(socket)->ground->send((struct nf_member *)socket, slices, count,
@@ -84,8 +84,8 @@ ssize_t nf_peer_send(net_socket *socket, const net_slice *slices, int count, net
 int nf_peer_send_messages(net_socket *socket, const net_message *messages, int count,
                           net_deadline deadline)
 {
-    return nf_hub_of(socket)->ground->send_messages((struct nf_member *)socket, aim, messages,
-                                                    count, deadline);
+    return nf_hub_of(socket)->ground->send_messages((struct nf_member *)socket, find_route,
+                                                    messages, count, deadline);
 }
 
 static void remove_peer(net_socket *socket)

@@ -55,7 +55,7 @@ int nf_mem_connect(net_socket *socket, const struct nf_target *target, net_deadl
     if (code < 0 && self->pipe != NULL) {
         hang_up(self); /* it may have been decided at the last moment */
         detach(&self->pipe->end[NF_MEM_CLIENT]);
-        nf_mem_leave_line(self->pipe);
+        nf_mem_leave_queue(self->pipe);
         nf_mem_let_go(self->pipe);
     }
     return code;
@@ -133,7 +133,7 @@ int nf_mem_close(net_socket *socket, net_deadline deadline)
         }
         hang_up(self);
         detach(&pipe->end[self->which]);
-        nf_mem_leave_line(pipe);
+        nf_mem_leave_queue(pipe);
     } else {
         atomic_store(&pipe->end[self->which].socket, NULL); /* the child may go on with the other */
     }

@@ -43,7 +43,7 @@ static void admit(struct nf_mem_listener *listener)
     }
 }
 
-static void stand_in_line(struct nf_mem_listener *listener, struct nf_mem_pipe *pipe)
+static void join_queue(struct nf_mem_listener *listener, struct nf_mem_pipe *pipe)
 {
     pipe->listener = listener;
     *(listener->last != NULL ? &listener->last->next : &listener->first) = pipe;
@@ -53,8 +53,8 @@ static void stand_in_line(struct nf_mem_listener *listener, struct nf_mem_pipe *
     }
     admit(listener);
     if (listener->sleepers > 0) {
-        atomic_fetch_add(&listener->bell, 1);
-        nf_futex_wake(&listener->bell, 1);
+        atomic_fetch_add(&listener->futex, 1);
+        nf_futex_wake(&listener->futex, 1);
     }
     nf_socket_ring(&listener->head);
 }
@@ -76,7 +76,7 @@ struct nf_mem_pipe *nf_mem_take_first(struct nf_mem_listener *listener)
 }
 
 /* Those who are connected keep their place: the call comes, and is over. */
-void nf_mem_leave_line(struct nf_mem_pipe *pipe)
+void nf_mem_leave_queue(struct nf_mem_pipe *pipe)
 {
     if ((atomic_load(&pipe->dial) & (NF_MEM_DIALED | NF_MEM_REFUSED)) != 0) {
         return;
@@ -169,7 +169,7 @@ int nf_mem_dial(struct nf_mem_socket *self, const struct nf_target *target)
     }
     if (pipe != NULL) {
         nf_mem_attach(self, pipe, NF_MEM_CLIENT, &name);
-        stand_in_line(listener, pipe);
+        join_queue(listener, pipe);
     } else {
         code = listener == NULL ? nf_fail_because(NET_REFUSED, "nobody listens") : NET_LIMIT;
     }

@@ -17,7 +17,7 @@ struct nf_mem_listener {
     int process;
     uint32_t sndbuf;
     uint32_t rcvbuf;
-    _Atomic uint32_t bell;
+    _Atomic uint32_t futex;
     char name[NF_ADDR_NAME_MAX];
 };
 
@@ -41,6 +41,6 @@ int nf_mem_dial(struct nf_mem_socket *self, const struct nf_target *target);
 int nf_mem_decide(struct nf_mem_socket *self, net_deadline deadline);
 
 /* A dial is given up: leave the line, if that is where it is. */
-void nf_mem_leave_line(struct nf_mem_pipe *pipe);
+void nf_mem_leave_queue(struct nf_mem_pipe *pipe);
 
 #endif

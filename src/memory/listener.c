@@ -33,7 +33,7 @@ int nf_mem_listen(net_socket *socket, const struct nf_target *target, net_deadli
 static int await_caller(struct nf_mem_listener *self, net_deadline deadline)
 {
     while (self->first == NULL && !nf_is_canceled(&self->head)) {
-        uint32_t seen = atomic_load(&self->bell);
+        uint32_t seen = atomic_load(&self->futex);
 
         if (nf_deadline_passed(deadline)) {
             return nf_fail(NET_TIMEOUT);
@@ -41,7 +41,7 @@ static int await_caller(struct nf_mem_listener *self, net_deadline deadline)
         self->sleepers++;
         nf_mem_unlock();
         if (!nf_is_canceled(&self->head)) {
-            nf_futex_wait(&self->bell, seen, deadline);
+            nf_futex_wait(&self->futex, seen, deadline);
         }
         nf_mem_lock();
         self->sleepers--;
@@ -76,8 +76,8 @@ void nf_mem_listener_cancel(net_socket *socket)
 {
     struct nf_mem_listener *self = (struct nf_mem_listener *)socket;
 
-    atomic_fetch_add(&self->bell, 1);
-    nf_futex_wake(&self->bell, INT_MAX);
+    atomic_fetch_add(&self->futex, 1);
+    nf_futex_wake(&self->futex, INT_MAX);
 }
 
 /* In a forked child it is in no list that this process will ever look at. */

@@ -7,7 +7,7 @@
 
 static size_t ring_size(uint32_t sndbuf, uint32_t rcvbuf)
 {
-    size_t size = NF_MEM_LINE;
+    size_t size = NF_CACHE_LINE;
 
     while (size < (size_t)sndbuf + rcvbuf) {
         size *= 2;
@@ -28,7 +28,7 @@ static void lay_out(struct nf_mem_pipe *pipe, int writer, char *ring, size_t siz
     flow->reader.end = &pipe->end[1 - writer];
 }
 
-enum { HEAD = (sizeof(struct nf_mem_pipe) + NF_MEM_LINE - 1) / NF_MEM_LINE * NF_MEM_LINE };
+enum { HEAD = (sizeof(struct nf_mem_pipe) + NF_CACHE_LINE - 1) / NF_CACHE_LINE * NF_CACHE_LINE };
 
 /* One piece of memory, of which the rings are not touched before they are written. */
 struct nf_mem_pipe *nf_mem_make_pipe(uint32_t sndbuf, uint32_t rcvbuf, uint32_t sndbuf_back,
@@ -36,7 +36,7 @@ struct nf_mem_pipe *nf_mem_make_pipe(uint32_t sndbuf, uint32_t rcvbuf, uint32_t 
 {
     size_t there = ring_size(sndbuf, rcvbuf);
     size_t back = ring_size(sndbuf_back, rcvbuf_back);
-    struct nf_mem_pipe *pipe = aligned_alloc(NF_MEM_LINE, HEAD + there + back);
+    struct nf_mem_pipe *pipe = aligned_alloc(NF_CACHE_LINE, HEAD + there + back);
 
     if (pipe == NULL) {
         nf_fail_because(NET_LIMIT, "no memory");

@@ -24,8 +24,8 @@ void nf_mem_tell_listener(struct nf_mem_side *side)
     uint32_t state = atomic_fetch_and(&side->state, ~listens);
 
     if ((state & NF_MEM_SLEEPS) != 0) {
-        atomic_fetch_add(&side->bell, 1);
-        nf_futex_wake(&side->bell, 1);
+        atomic_fetch_add(&side->futex, 1);
+        nf_futex_wake(&side->futex, 1);
     }
     if ((state & NF_MEM_WATCHES) != 0) {
         nf_mem_ring(side->end);

@@ -17,7 +17,7 @@ enum {
     NF_MEM_BROKEN = 8   /* of a writer: and that is no end, but a reset */
 };
 
-enum { NF_MEM_LINE = 64 }; /* bytes that processors pass to each other at once */
+enum { NF_CACHE_LINE = 64 }; /* bytes that processors pass to each other at once */
 
 /* A socket that others ring. They count themselves in and out, and its close waits for them. */
 struct nf_mem_end {
@@ -27,12 +27,12 @@ struct nf_mem_end {
 
 struct nf_mem_side {
     _Atomic uint64_t count; /* bytes written, or read, so far */
-    _Atomic uint32_t bell;  /* its sleeper sleeps on this */
+    _Atomic uint32_t futex;  /* its sleeper sleeps on this */
     _Atomic uint32_t state; /* NF_MEM_... */
     struct nf_mem_end *end; /* whose side it is */
     uint16_t vain;          /* how many waits it falls asleep at once, by what looking on brought */
     uint16_t waits;         /* how many it has */
-    char apart[NF_MEM_LINE - sizeof(uint64_t) - 3 * sizeof(uint32_t) - sizeof(void *)];
+    char apart[NF_CACHE_LINE - sizeof(uint64_t) - 3 * sizeof(uint32_t) - sizeof(void *)];
 };
 
 struct nf_mem_flow {
@@ -42,7 +42,7 @@ struct nf_mem_flow {
     size_t mask;             /* one less than its size, a power of two */
     _Atomic uint32_t sndbuf; /* together the most bytes that may wait */
     _Atomic uint32_t rcvbuf;
-    char apart[NF_MEM_LINE - sizeof(void *) - sizeof(size_t) - 2 * sizeof(uint32_t)];
+    char apart[NF_CACHE_LINE - sizeof(void *) - sizeof(size_t) - 2 * sizeof(uint32_t)];
 };
 
 /* The slow half of nf_mem_tell. */

@@ -57,7 +57,7 @@ int nf_mem_await(struct nf_mem_socket *self, struct nf_mem_side *side, nf_mem_du
         return nf_is_canceled(&self->head) ? nf_fail(NET_CANCELED) : 0;
     }
     for (;;) {
-        uint32_t seen = atomic_load(&side->bell);
+        uint32_t seen = atomic_load(&side->futex);
 
         nf_mem_mark(side, NF_MEM_SLEEPS);
         if (nf_is_canceled(&self->head)) {
@@ -71,7 +71,7 @@ int nf_mem_await(struct nf_mem_socket *self, struct nf_mem_side *side, nf_mem_du
             code = nf_fail(NET_TIMEOUT);
             break;
         }
-        nf_futex_wait(&side->bell, seen, deadline);
+        nf_futex_wait(&side->futex, seen, deadline);
     }
     atomic_fetch_and(&side->state, ~(uint32_t)NF_MEM_SLEEPS);
     return code;

@@ -310,7 +310,7 @@ int nf_adopt_bound(const struct nf_target *target, struct nf_addr *name)
     return code == 0 ? fd : code;
 }
 
-static int check_line(int fd, const struct nf_descriptor *what)
+static int check_connected(int fd, const struct nf_descriptor *what)
 {
     if (what->is_listening) {
         return misuse(fd, "listens: net_listen adopts such");
@@ -318,46 +318,46 @@ static int check_line(int fd, const struct nf_descriptor *what)
     return what->is_connected ? 0 : misuse(fd, "is not connected, or not any more");
 }
 
-int nf_adopt_bell(struct nf_line *line)
+int nf_adopt_wake(struct nf_connection *connection)
 {
-    line->bell = calloc(1, sizeof *line->bell);
-    if (line->bell == NULL) {
+    connection->wake = calloc(1, sizeof *connection->wake);
+    if (connection->wake == NULL) {
         return nf_fail_because(NET_LIMIT, "no memory");
     }
-    return nf_wake_open(line->bell);
+    return nf_wake_open(connection->wake);
 }
 
-int nf_adopt_line(struct nf_line *line, const struct nf_target *target)
+int nf_adopt_connection(struct nf_connection *connection, const struct nf_target *target)
 {
     char room[NF_ADDR_NAME_MAX];
     struct nf_descriptor what;
     int code = nf_descriptor_ask(target->adopted, &what);
 
-    line->fd = target->adopted;
-    line->is_adopted = true;
-    line->was_inherited = what.is_inherited;
-    line->in.how = NF_DONTWAIT;
-    line->out.how = NF_DONTWAIT;
+    connection->fd = target->adopted;
+    connection->is_adopted = true;
+    connection->was_inherited = what.is_inherited;
+    connection->in.how = NF_DONTWAIT;
+    connection->out.how = NF_DONTWAIT;
     if (code == 0) {
-        code = check_line(line->fd, &what);
-        nf_line_set_mark(line, 0, nf_adopt_is_delayed(target) ? NF_WAS_DELAYED : 0);
+        code = check_connected(connection->fd, &what);
+        nf_connection_set_mark(connection, 0, nf_adopt_is_delayed(target) ? NF_WAS_DELAYED : 0);
     }
     if (code == 0) {
         code = set_options(target);
     }
     if (code == 0) {
-        code = nf_socket_peer(line->fd, &line->head.name, room);
+        code = nf_socket_peer(connection->fd, &connection->head.name, room);
     }
     if (code == 0) {
-        code = nf_addr_keep(&line->head.name);
-        line->head.owns_name = true;
+        code = nf_addr_keep(&connection->head.name);
+        connection->head.owns_name = true;
     }
     if (code == 0) {
-        code = nf_adopt_bell(line);
+        code = nf_adopt_wake(connection);
     }
-    code = nf_adopt_settle(target, line->fd, code);
+    code = nf_adopt_settle(target, connection->fd, code);
     if (code < 0) {
-        nf_line_free_bell(line);
+        nf_connection_free_wake(connection);
     }
     return code;
 }

@@ -4,7 +4,7 @@
 #ifndef NF_OPEN_ADOPT_H
 #define NF_OPEN_ADOPT_H
 
-#include "socket/line.h"
+#include "socket/connection.h"
 #include "os/descriptor.h"
 
 /* The schemes, by number from 0 on; NULL after the last. */
@@ -28,9 +28,9 @@ int nf_adopt_bound(const struct nf_target *target, struct nf_addr *name);
 int nf_adopt_settle(const struct nf_target *target, int fd, int code);
 
 /* What an adopted line has beside what others have: the bell of its cancel. 0 or a code. */
-int nf_adopt_bell(struct nf_line *line);
+int nf_adopt_wake(struct nf_connection *connection);
 
 /* Where a line would be dialed: have the adopted descriptor, if it is connected. 0 or a code. */
-int nf_adopt_line(struct nf_line *line, const struct nf_target *target);
+int nf_adopt_connection(struct nf_connection *connection, const struct nf_target *target);
 
 #endif

@@ -198,15 +198,15 @@ static bool may_block(const struct nf_dial *dial, net_deadline deadline)
            (deadline == NET_FOREVER || deadline - nf_now() >= nf_patience_of(0) + 2 * NF_TICK);
 }
 
-static int open_attempt(struct nf_dial *dial, struct nf_line *line, const struct nf_addr *addr,
-                        net_deadline deadline)
+static int open_attempt(struct nf_dial *dial, struct nf_connection *connection,
+                        const struct nf_addr *addr, net_deadline deadline)
 {
     dial->blocking = may_block(dial, deadline);
-    line->out.patience = 0;
+    connection->out.patience = 0;
     int fd = nf_socket_open((enum nf_family)addr->family, dial->transport, dial->blocking);
 
     if (fd >= 0 && dial->blocking &&
-        nf_lane_patience(fd, &line->out, NF_SO_SNDTIMEO, deadline) != 0) {
+        nf_lane_patience(fd, &connection->out, NF_SO_SNDTIMEO, deadline) != 0) {
         nf_socket_close(fd);
         return nf_fail_because(NET_TIMEOUT, "no time left");
     }
@@ -241,7 +241,8 @@ static void put_off(struct nf_race *race, int which)
     nf_race_put_off(race, which, now + pause);
 }
 
-static void start(struct nf_dial *dial, struct nf_line *line, int which, net_deadline deadline)
+static void start(struct nf_dial *dial, struct nf_connection *connection, int which,
+                  net_deadline deadline)
 {
     struct nf_race *race = &dial->race;
     const struct nf_addr *addr = &race->attempt[which].addr;
@@ -251,7 +252,7 @@ static void start(struct nf_dial *dial, struct nf_line *line, int which, net_dea
 
     for (int i = 0; i < TRIES && code == NET_LIMIT; i++) {
         nf_socket_close(fd);
-        fd = open_attempt(dial, line, addr, deadline);
+        fd = open_attempt(dial, connection, addr, deadline);
         code = fd >= 0 ? connect_attempt(dial, fd, addr) : fd;
     }
     if (code == NF_CONGESTED) {
@@ -287,7 +288,7 @@ static void finish(struct nf_race *race, int which)
 
 /* ---- The whole ---- */
 
-int nf_dial_advance(struct nf_dial *dial, struct nf_line *line, net_deadline deadline)
+int nf_dial_advance(struct nf_dial *dial, struct nf_connection *connection, net_deadline deadline)
 {
     int what;
 
@@ -295,7 +296,7 @@ int nf_dial_advance(struct nf_dial *dial, struct nf_line *line, net_deadline dea
     do {
         what = nf_race_step(&dial->race, nf_now());
         if (what >= 0) {
-            start(dial, line, what, deadline);
+            start(dial, connection, what, deadline);
         }
     } while (what >= 0);
     return what;
@@ -340,7 +341,7 @@ static int await(struct nf_dial *dial, struct nf_wake *wake, net_deadline deadli
 }
 
 /* Give the winner to the line. The losers are left to nf_dial_end. */
-static int hand_over(struct nf_dial *dial, struct nf_line *line)
+static int hand_over(struct nf_dial *dial, struct nf_connection *connection)
 {
     struct nf_attempt *winner = dial->race.attempt;
 
@@ -350,27 +351,27 @@ static int hand_over(struct nf_dial *dial, struct nf_line *line)
     int code = dial->blocking ? 0 : nf_socket_block(winner->fd);
 
     if (code == 0) {
-        line->fd = winner->fd;
-        line->head.name = winner->addr;
-        line->has_source = dial->target.options.source.family != NF_NOWHERE;
-        line->has_source_port = dial->target.options.source_has_port;
+        connection->fd = winner->fd;
+        connection->head.name = winner->addr;
+        connection->has_source = dial->target.options.source.family != NF_NOWHERE;
+        connection->has_source_port = dial->target.options.source_has_port;
         winner->fd = -1;
-        line->head.owns_name = true;
+        connection->head.owns_name = true;
         winner->addr = (struct nf_addr){0}; /* a name is the line's now */
     }
     return code;
 }
 
-int nf_dial_drive(struct nf_dial *dial, struct nf_line *line, struct nf_wake *wake,
+int nf_dial_drive(struct nf_dial *dial, struct nf_connection *connection, struct nf_wake *wake,
                   net_deadline deadline)
 {
     bool passed = false;
 
     for (;;) {
-        int what = nf_dial_advance(dial, line, deadline);
+        int what = nf_dial_advance(dial, connection, deadline);
 
         if (what == NF_RACE_DECIDED) {
-            return hand_over(dial, line);
+            return hand_over(dial, connection);
         }
         if (what == NF_RACE_LOST) {
             dial->lost = true;
@@ -453,8 +454,8 @@ void nf_dial_end(struct nf_dial *dial)
     }
 }
 
-int nf_dial_now(struct nf_line *line, const struct nf_target *target, enum nf_transport transport,
-                const struct nf_addr *to, net_deadline deadline)
+int nf_dial_now(struct nf_connection *connection, const struct nf_target *target,
+                enum nf_transport transport, const struct nf_addr *to, net_deadline deadline)
 {
     struct nf_dial dial;
     char words[NF_DETAIL_MAX];
@@ -464,7 +465,7 @@ int nf_dial_now(struct nf_line *line, const struct nf_target *target, enum nf_tr
         return code;
     }
     dial.alone = true;
-    code = nf_dial_drive(&dial, line, NULL, deadline);
+    code = nf_dial_drive(&dial, connection, NULL, deadline);
     if (code < 0) {
         nf_dial_report(&dial, code, words, sizeof words);
         nf_fail_because(code, "%s", words);

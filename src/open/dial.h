@@ -3,7 +3,7 @@
 #ifndef NF_OPEN_DIAL_H
 #define NF_OPEN_DIAL_H
 
-#include "socket/line.h"
+#include "socket/connection.h"
 #include "open/race.h"
 #include "os/socket.h"
 
@@ -28,7 +28,7 @@ int nf_dial_begin(struct nf_dial *dial, const struct nf_target *target, enum nf_
                   const struct nf_addr *to);
 
 /* Do what can be done without waiting: NF_RACE_WAIT, NF_RACE_DECIDED or NF_RACE_LOST. */
-int nf_dial_advance(struct nf_dial *dial, struct nf_line *line, net_deadline deadline);
+int nf_dial_advance(struct nf_dial *dial, struct nf_connection *connection, net_deadline deadline);
 
 /* What there is to wait for: `polls` (room for NF_POLL_MAX) is filled; returns how many. */
 int nf_dial_polls(struct nf_dial *dial, struct nf_poll *polls);
@@ -36,7 +36,7 @@ int nf_dial_polls(struct nf_dial *dial, struct nf_poll *polls);
 /* Drive until it is decided or `deadline`: 0, and the line has its descriptor and its peer;
  * NET_TIMEOUT, and it may be driven on; NET_CANCELED when `wake` (may be NULL) rang; or the code of
  * the dial's failure. */
-int nf_dial_drive(struct nf_dial *dial, struct nf_line *line, struct nf_wake *wake,
+int nf_dial_drive(struct nf_dial *dial, struct nf_connection *connection, struct nf_wake *wake,
                   net_deadline deadline);
 
 /* Wait until all that can be known of the name is in the race, or `deadline`. 0 or NET_TIMEOUT. */
@@ -49,7 +49,7 @@ int nf_dial_report(const struct nf_dial *dial, int code, char *buffer, size_t si
 void nf_dial_end(struct nf_dial *dial);
 
 /* The whole dial, the caller waiting. */
-int nf_dial_now(struct nf_line *line, const struct nf_target *target, enum nf_transport transport,
-                const struct nf_addr *to, net_deadline deadline);
+int nf_dial_now(struct nf_connection *connection, const struct nf_target *target,
+                enum nf_transport transport, const struct nf_addr *to, net_deadline deadline);
 
 #endif

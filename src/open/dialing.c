@@ -4,7 +4,7 @@
  *
  * One thread drives at a time: whoever has the turn `driver` of the line. What hangs on
  * line->dialing is touched with that turn only, but for the bell, which a cancel rings:
- * nf_socket_become waits for it. */
+ * nf_socket_set_backend waits for it. */
 #include "open/dialing.h"
 #include "open/adopt.h"
 #include "open/inet.h"
@@ -37,15 +37,15 @@ static void close_set(struct nf_ready **set)
     }
 }
 
-static void let_go(struct nf_line *line)
+static void let_go(struct nf_connection *connection)
 {
-    struct nf_dialing *dialing = line->dialing;
+    struct nf_dialing *dialing = connection->dialing;
 
     nf_dial_end(&dialing->dial);
     nf_wake_close(&dialing->wake);
     close_set(&dialing->watch);
     close_set(&dialing->outdated);
-    line->dialing = NULL;
+    connection->dialing = NULL;
     free(dialing);
 }
 
@@ -62,24 +62,24 @@ static void fail(struct nf_dialing *dialing, int code)
 }
 
 /* The turn being ours: 0 when the dial is won, and the socket has become what it was to be. */
-static int settle(struct nf_line *line, net_deadline deadline)
+static int settle(struct nf_connection *connection, net_deadline deadline)
 {
-    struct nf_dialing *dialing = line->dialing;
+    struct nf_dialing *dialing = connection->dialing;
 
     if (dialing->code == 0) {
-        int code = nf_dial_drive(&dialing->dial, line, &dialing->wake, deadline);
+        int code = nf_dial_drive(&dialing->dial, connection, &dialing->wake, deadline);
 
         if (code == 0) {
             struct nf_ready *spent = dialing->watch;
 
             dialing->watch = NULL;
-            nf_socket_become(&line->head, dialing->dial.target.backend);
-            let_go(line);
-            line->spent = spent; /* where the dial was until no cancel could look at it */
-            atomic_store(&line->has_spent, spent != NULL);
-            nf_socket_ring(&line->head);
-            if (nf_is_canceled(&line->head)) {
-                nf_line_cancel(&line->head);
+            nf_socket_set_backend(&connection->head, dialing->dial.target.backend);
+            let_go(connection);
+            connection->spent = spent; /* where the dial was until no cancel could look at it */
+            atomic_store(&connection->has_spent, spent != NULL);
+            nf_socket_ring(&connection->head);
+            if (nf_is_canceled(&connection->head)) {
+                nf_connection_cancel(&connection->head);
             }
             return 0;
         }
@@ -91,41 +91,41 @@ static int settle(struct nf_line *line, net_deadline deadline)
             return nf_fail_because(code, "still dialing %s", dialing->address);
         }
         fail(dialing, code);
-        nf_socket_ring(&line->head); /* what a poller watches has nothing more to tell */
+        nf_socket_ring(&connection->head); /* what a poller watches has nothing more to tell */
     }
     return nf_fail_sentence(dialing->code, "%s", dialing->sentence);
 }
 
 /* A call on a cancelled dial. Attempts may have reached the peer: let it see the end. */
-static int give_up(struct nf_line *line)
+static int give_up(struct nf_connection *connection)
 {
-    if (nf_turn_try(&line->driver)) {
-        if (line->dialing != NULL) {
-            nf_dial_end(&line->dialing->dial);
+    if (nf_turn_try(&connection->driver)) {
+        if (connection->dialing != NULL) {
+            nf_dial_end(&connection->dialing->dial);
         }
-        nf_turn_leave(&line->driver);
+        nf_turn_leave(&connection->driver);
     }
     return nf_fail(NET_CANCELED);
 }
 
 static int decide(net_socket *socket, net_deadline deadline)
 {
-    struct nf_line *line = (struct nf_line *)socket;
+    struct nf_connection *connection = (struct nf_connection *)socket;
     int code = 0;
 
     if (nf_is_canceled(socket)) {
-        return give_up(line);
+        return give_up(connection);
     }
-    if (!nf_turn_take(&line->driver, deadline)) {
+    if (!nf_turn_take(&connection->driver, deadline)) {
         return nf_is_canceled(socket) ? nf_fail(NET_CANCELED)
                                       : nf_fail_because(NET_TIMEOUT, "still dialing");
     }
     if (nf_is_canceled(socket)) {
         code = nf_fail(NET_CANCELED);
     } else if (nf_backend_of(socket) == &dialing_table) {
-        code = settle(line, deadline);
+        code = settle(connection, deadline);
     }
-    nf_turn_leave(&line->driver);
+    nf_turn_leave(&connection->driver);
     return code;
 }
 
@@ -173,30 +173,30 @@ static int dialing_shutdown(net_socket *socket)
 /* Safe in a signal handler: the bell is there for as long as a cancel may see this table. */
 static void dialing_cancel(net_socket *socket)
 {
-    struct nf_line *line = (struct nf_line *)socket;
+    struct nf_connection *connection = (struct nf_connection *)socket;
 
-    nf_wake_post(&line->dialing->wake);
+    nf_wake_post(&connection->dialing->wake);
 }
 
 static int dialing_close(net_socket *socket, net_deadline deadline)
 {
     (void)deadline;
-    let_go((struct nf_line *)socket);
+    let_go((struct nf_connection *)socket);
     return 0;
 }
 
-static int read_option(struct nf_line *line, enum nf_word word, struct nf_value *value)
+static int read_option(struct nf_connection *connection, enum nf_word word, struct nf_value *value)
 {
-    if (!nf_turn_take(&line->driver, NET_NOW)) {
+    if (!nf_turn_take(&connection->driver, NET_NOW)) {
         return nf_fail_because(NET_TIMEOUT, "still dialing");
     }
-    bool dialing = line->dialing != NULL;
+    bool dialing = connection->dialing != NULL;
 
     if (dialing) {
-        nf_options_value(&line->dialing->dial.target.options, word, value);
+        nf_options_value(&connection->dialing->dial.target.options, word, value);
     }
-    nf_turn_leave(&line->driver);
-    return dialing ? 0 : nf_backend_of(&line->head)->property(&line->head, word, value, false);
+    nf_turn_leave(&connection->driver);
+    return dialing ? 0 : nf_backend_of(&connection->head)->property(&connection->head, word, value, false);
 }
 
 /* Until there is a descriptor, an option is what the address asked for, and nothing has been
@@ -222,7 +222,7 @@ static int dialing_property(net_socket *socket, enum nf_word word, struct nf_val
         return code;
     }
     if (nf_word_is_option(word)) {
-        return read_option((struct nf_line *)socket, word, value);
+        return read_option((struct nf_connection *)socket, word, value);
     }
     value->number = word == NF_FD ? -1 : 0;
     return 0;
@@ -283,7 +283,7 @@ static int watch_all(struct nf_dialing *dialing)
 /* Decided, or failed, or cancelled: whatever is called next returns at once. */
 static void dialing_ready(net_socket *socket, unsigned interest, struct nf_readiness *out)
 {
-    struct nf_line *line = (struct nf_line *)socket;
+    struct nf_connection *connection = (struct nf_connection *)socket;
     int code = decide(socket, NET_NOW);
 
     if (code == 0) {
@@ -295,24 +295,24 @@ static void dialing_ready(net_socket *socket, unsigned interest, struct nf_readi
         out->ready = interest;
         return;
     }
-    if (!nf_turn_take(&line->driver, NET_NOW)) {
+    if (!nf_turn_take(&connection->driver, NET_NOW)) {
         out->again = nf_deadline_after(nf_now(), LOOK_AGAIN); /* a call of somebody drives it */
         return;
     }
-    if (line->dialing != NULL) {
-        out->fd = watch_all(line->dialing);
-        out->again = nf_race_next(&line->dialing->dial.race, nf_now());
+    if (connection->dialing != NULL) {
+        out->fd = watch_all(connection->dialing);
+        out->again = nf_race_next(&connection->dialing->dial.race, nf_now());
     }
     if (out->fd < 0) {
         out->again = nf_earlier(out->again, nf_deadline_after(nf_now(), LOOK_AGAIN));
     }
-    nf_turn_leave(&line->driver);
+    nf_turn_leave(&connection->driver);
 }
 
 /* A socket of this table is never asked to dial or to listen: it was made by connect. */
 static const struct nf_backend dialing_table = {
     .scheme = "dialing",
-    .size = sizeof(struct nf_line),
+    .size = sizeof(struct nf_connection),
     .words = 0,
     .listener = NULL,
     .open = nf_refuse_open,
@@ -330,7 +330,7 @@ static const struct nf_backend dialing_table = {
 };
 
 /* A dial that has failed at once still comes as a socket; an address that is none does not. */
-static int dial_on(struct nf_line *line, const struct nf_target *target,
+static int dial_on(struct nf_connection *connection, const struct nf_target *target,
                    enum nf_transport transport, const struct nf_addr *to)
 {
     struct nf_dialing *dialing = calloc(1, sizeof *dialing);
@@ -339,15 +339,15 @@ static int dial_on(struct nf_line *line, const struct nf_target *target,
         return nf_fail_because(NET_LIMIT, "no memory");
     }
     nf_text_quote(dialing->address, target->address);
-    line->dialing = dialing;
-    line->fd = -1;
+    connection->dialing = dialing;
+    connection->fd = -1;
     int code = nf_wake_open(&dialing->wake);
 
     if (code == 0) {
         code = nf_dial_begin(&dialing->dial, target, transport, to);
     }
     if (code < 0 && code != NET_NAME) {
-        let_go(line);
+        let_go(connection);
         return code;
     }
     dialing->dial.target = *target;
@@ -356,18 +356,18 @@ static int dial_on(struct nf_line *line, const struct nf_target *target,
                      nf_cause_pending()->detail);
         fail(dialing, code);
     } else {
-        nf_dial_advance(&dialing->dial, line, NET_NOW);
+        nf_dial_advance(&dialing->dial, connection, NET_NOW);
     }
-    atomic_store(&line->head.backend, &dialing_table);
+    atomic_store(&connection->head.backend, &dialing_table);
     return 0;
 }
 
-int nf_dialing_connect(struct nf_line *line, const struct nf_target *target,
+int nf_dialing_connect(struct nf_connection *connection, const struct nf_target *target,
                        enum nf_transport transport, const struct nf_addr *to, net_deadline deadline)
 {
     if (target->adopted >= 0) {
-        return nf_adopt_line(line, target);
+        return nf_adopt_connection(connection, target);
     }
-    return deadline == NET_NOW ? dial_on(line, target, transport, to)
-                               : nf_dial_now(line, target, transport, to, deadline);
+    return deadline == NET_NOW ? dial_on(connection, target, transport, to)
+                               : nf_dial_now(connection, target, transport, to, deadline);
 }

@@ -43,7 +43,8 @@ const struct nf_cause *nf_cause_pending(void);
  * of a first datagram. */
 bool nf_cause_is_whim(void);
 
-/* The call fails with `code`: the pending cause, if it is of that code, becomes the last failure. */
+/* The call fails with `code`: the pending cause, if it is of that code, becomes the last failure.
+ */
 void nf_cause_tell(int code);
 
 /* The cause of this thread's last failure; code 0 if there was none. */

@@ -50,8 +50,8 @@ int nf_sockopt_get(int fd, enum nf_sockopt option, int64_t *value);
 int nf_group_join(int fd, const struct nf_addr *group, int64_t interface,
                   const struct nf_addr *source);
 
-/* How a stream shares a crowded path, by its name, NUL and all. 0; NET_ADDRESS: the system has none
- * of that name; another code. */
+/* How a stream shares a full_until path, by its name, NUL and all. 0; NET_ADDRESS: the system has
+ * none of that name; another code. */
 enum { NF_CONGESTION_MAX = 16 };
 int nf_congestion_set(int fd, const char *name);
 int nf_congestion_get(int fd, char name[NF_CONGESTION_MAX]);

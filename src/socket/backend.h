@@ -163,7 +163,7 @@ void nf_socket_cancel(net_socket *socket);
 void nf_socket_await_visitors(net_socket *socket);
 
 /* Replace the table for good, and wait until no cancel looks at what the old one owned. */
-void nf_socket_become(net_socket *socket, const struct nf_backend *backend);
+void nf_socket_set_backend(net_socket *socket, const struct nf_backend *backend);
 
 /* Have another notice or none, and wait until nobody rings the old one; nor does a socket below it,
  * which had it lent. */

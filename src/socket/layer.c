@@ -19,7 +19,7 @@ int nf_layer_resolve(const struct nf_target *target, net_endpoint *endpoints, in
 }
 
 /* The name of a layer is that of the socket below, whose memory it is. */
-void nf_layer_stand_on(net_socket *socket, net_socket *lower)
+void nf_layer_wrap(net_socket *socket, net_socket *lower)
 {
     ((struct nf_layer *)socket)->lower = lower;
     socket->name = lower->name;
@@ -36,7 +36,7 @@ static int open_below(net_socket *socket, const struct nf_backend *kind,
         nf_socket_free(lower);
         return code;
     }
-    nf_layer_stand_on(socket, lower);
+    nf_layer_wrap(socket, lower);
     return 0;
 }
 
@@ -83,7 +83,7 @@ static void settle(net_socket *socket)
     if (won && nf_turn_try(&self->settling)) {
         if (nf_backend_of(socket) != socket->kind) {
             socket->name = self->lower->name;
-            nf_socket_become(socket, socket->kind);
+            nf_socket_set_backend(socket, socket->kind);
         }
         nf_turn_leave(&self->settling);
     }

@@ -13,7 +13,7 @@ int nf_layer_dial(net_socket *socket, const struct nf_target *target, net_deadli
 int nf_layer_listen(net_socket *socket, const struct nf_target *target);
 
 /* Stand on a connection that was picked up below, or is there already. */
-void nf_layer_stand_on(net_socket *socket, net_socket *lower);
+void nf_layer_wrap(net_socket *socket, net_socket *lower);
 
 /* Slots, for a layer that has nothing to add. */
 int nf_layer_resolve(const struct nf_target *target, net_endpoint *endpoints, int count,

@@ -70,7 +70,7 @@ void nf_socket_await_visitors(net_socket *socket)
     }
 }
 
-void nf_socket_become(net_socket *socket, const struct nf_backend *backend)
+void nf_socket_set_backend(net_socket *socket, const struct nf_backend *backend)
 {
     atomic_store(&socket->backend, backend);
     nf_socket_await_visitors(socket);

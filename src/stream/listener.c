@@ -3,7 +3,7 @@
 #include "stream/listener.h"
 #include "socket/kernel.h"
 #include "open/adopt.h"
-#include "socket/line.h"
+#include "socket/connection.h"
 #include "os/socket.h"
 
 enum {
@@ -97,25 +97,25 @@ static int pick_up(struct nf_stream_listener *self, struct nf_addr *peer, char *
 /* A caller waits, but there is nothing to give him: a poller would tell of him without end. */
 static void rest(struct nf_stream_listener *self)
 {
-    atomic_store(&self->rests, nf_deadline_after(nf_now(), LIMIT_REST));
+    atomic_store(&self->limited_until, nf_deadline_after(nf_now(), LIMIT_REST));
     nf_socket_ring(&self->head);
 }
 
 static void rest_no_more(struct nf_stream_listener *self)
 {
-    atomic_store(&self->rests, NET_NOW);
+    atomic_store(&self->limited_until, NET_NOW);
     nf_socket_ring(&self->head);
 }
 
 static bool is_resting(struct nf_stream_listener *self)
 {
-    net_deadline rests = atomic_load(&self->rests);
+    net_deadline limited_until = atomic_load(&self->limited_until);
 
-    if (rests != NET_NOW && nf_deadline_passed(rests)) {
-        rests = nf_socket_has_room() ? NET_NOW : nf_deadline_after(nf_now(), LIMIT_REST);
-        atomic_store(&self->rests, rests);
+    if (limited_until != NET_NOW && nf_deadline_passed(limited_until)) {
+        limited_until = nf_socket_has_room() ? NET_NOW : nf_deadline_after(nf_now(), LIMIT_REST);
+        atomic_store(&self->limited_until, limited_until);
     }
-    return rests != NET_NOW;
+    return limited_until != NET_NOW;
 }
 
 /* The object is made first: a call picked up with no memory for it would be lost. */
@@ -133,12 +133,12 @@ net_socket *nf_stream_accept(struct nf_stream_listener *self, const struct nf_ba
         nf_socket_free(call);
         return NULL;
     }
-    if (atomic_load_explicit(&self->rests, memory_order_relaxed) != NET_NOW) {
+    if (atomic_load_explicit(&self->limited_until, memory_order_relaxed) != NET_NOW) {
         rest_no_more(self);
     }
     call->owns_name = true;
     nf_addr_keep(&call->name); /* without memory for his name the caller has none */
-    ((struct nf_line *)call)->fd = fd;
+    ((struct nf_connection *)call)->fd = fd;
     return call;
 }
 
@@ -218,5 +218,5 @@ void nf_stream_listener_ready(net_socket *socket, unsigned interest, struct nf_r
     *out = (struct nf_readiness){.ready = nf_is_canceled(socket) ? interest : 0,
                                  .fd = self->fd,
                                  .want = resting ? 0 : interest & NF_IN,
-                                 .again = resting ? atomic_load(&self->rests) : NET_FOREVER};
+                                 .again = resting ? atomic_load(&self->limited_until) : NET_FOREVER};
 }

@@ -14,7 +14,7 @@ struct nf_stream_listener {
     bool was_inherited;
     _Atomic bool was_delayed;   /* it came without the nodelay that is our default */
     struct nf_wake wake;        /* a cancel */
-    _Atomic net_deadline rests; /* until when a poller need not look after NET_LIMIT, or 0 */
+    _Atomic net_deadline limited_until; /* until when a poller need not look after NET_LIMIT, or 0 */
 };
 
 /* Its descriptor, which is bound, begins to listen, if it does not: 0, or a code and it is

@@ -1,10 +1,10 @@
-/* Talking over a stream. The socket is a struct nf_line.
+/* Talking over a stream. The socket is a struct nf_connection.
  *
  * What is remembered: a failure of sending stays with sending. Receiving hands out what had arrived
  * first; where the kernel would then report a plain end, because the send took the error, a broken
  * send makes it NET_RESET. */
 #include "stream/stream.h"
-#include "socket/line.h"
+#include "socket/connection.h"
 #include "os/socket.h"
 
 enum {
@@ -17,11 +17,11 @@ static const size_t most_at_once = (size_t)1 << 30; /* some systems refuse more 
 
 /* Such a failure stays. What stayed before comes first: a send that our own shutdown cut off was
  * not cut off by the peer. */
-static ssize_t broken(struct nf_line *line, struct nf_lane *lane, ssize_t code)
+static ssize_t broken(struct nf_connection *connection, struct nf_lane *lane, ssize_t code)
 {
     int8_t end = 0;
 
-    if (nf_is_canceled(&line->head)) {
+    if (nf_is_canceled(&connection->head)) {
         return nf_fail(NET_CANCELED);
     }
     if (!atomic_compare_exchange_strong(&lane->end, &end, (int8_t)code)) {
@@ -31,30 +31,30 @@ static ssize_t broken(struct nf_line *line, struct nf_lane *lane, ssize_t code)
 }
 
 /* A system call found no room: 0 to try again with NF_DONTWAIT, or why not. */
-static int wait_to_send(struct nf_line *line, ssize_t code, net_deadline deadline)
+static int wait_to_send(struct nf_connection *connection, ssize_t code, net_deadline deadline)
 {
-    if (code == NF_CONGESTED && !nf_is_canceled(&line->head)) {
-        return nf_pause(nf_line_bell(line), CONGESTION_PAUSE, deadline);
+    if (code == NF_CONGESTED && !nf_is_canceled(&connection->head)) {
+        return nf_pause(nf_connection_wake(connection), CONGESTION_PAUSE, deadline);
     }
-    return nf_lane_wait(line, NF_OUT, deadline);
+    return nf_lane_wait(connection, NF_OUT, deadline);
 }
 
-static ssize_t send_some(struct nf_line *line, const net_slice *slices, int count, size_t skip,
-                         int how)
+static ssize_t send_some(struct nf_connection *connection, const net_slice *slices, int count,
+                         size_t skip, int how)
 {
     if (count == 1) {
         size_t left = slices->size - skip;
 
-        return nf_transfer_send(line->fd, (const char *)slices->data + skip,
+        return nf_transfer_send(connection->fd, (const char *)slices->data + skip,
                                 left < most_at_once ? left : most_at_once, how);
     }
-    return nf_transfer_send_slices(line->fd, slices, count < NF_SLICES_MAX ? count : NF_SLICES_MAX,
+    return nf_transfer_send_slices(connection->fd, slices, count < NF_SLICES_MAX ? count : NF_SLICES_MAX,
                                    skip, how);
 }
 
 /* Send on, the turn being ours, after a first call returned `n`: the bytes taken in all, or why
  * there were none. */
-static ssize_t send_on(struct nf_line *line, const net_slice *slices, int count, ssize_t n,
+static ssize_t send_on(struct nf_connection *connection, const net_slice *slices, int count, ssize_t n,
                        net_deadline deadline)
 {
     size_t sent = 0;
@@ -64,12 +64,12 @@ static ssize_t send_on(struct nf_line *line, const net_slice *slices, int count,
         if (n < 0) {
             bool may_wait = n == NF_WOULD_BLOCK || n == NF_CONGESTED;
 
-            n = may_wait ? wait_to_send(line, n, deadline) : broken(line, &line->out, n);
+            n = may_wait ? wait_to_send(connection, n, deadline) : broken(connection, &connection->out, n);
             if (n < 0) {
                 return sent > 0 ? (ssize_t)sent : n;
             }
         }
-        nf_count(&line->bytes_out, n);
+        nf_count(&connection->bytes_out, n);
         sent += (size_t)n;
         skip += (size_t)n;
         while (count > 0 && skip >= slices->size) {
@@ -80,47 +80,47 @@ static ssize_t send_on(struct nf_line *line, const net_slice *slices, int count,
         if (count == 0) {
             return (ssize_t)sent;
         }
-        n = send_some(line, slices, count, skip, NF_DONTWAIT); /* its patience is used up */
+        n = send_some(connection, slices, count, skip, NF_DONTWAIT); /* its patience is used up */
     }
 }
 
 /* The general case: nothing, much, or many pieces; or the way is not clear. */
-static __attribute__((noinline)) ssize_t send_slices(struct nf_line *line, const net_slice *slices,
-                                                     int count, net_deadline deadline)
+static __attribute__((noinline)) ssize_t
+send_slices(struct nf_connection *connection, const net_slice *slices, int count, net_deadline deadline)
 {
     while (count > 0 && slices->size == 0) {
         slices++;
         count--;
     }
     if (count == 0) {
-        return nf_is_canceled(&line->head) ? nf_fail(NET_CANCELED) : 0;
+        return nf_is_canceled(&connection->head) ? nf_fail(NET_CANCELED) : 0;
     }
-    ssize_t n = nf_lane_enter(line, &line->out, deadline);
+    ssize_t n = nf_lane_enter(connection, &connection->out, deadline);
 
     if (n == 0) {
-        int how = nf_lane_patience(line->fd, &line->out, NF_SO_SNDTIMEO, deadline);
+        int how = nf_lane_patience(connection->fd, &connection->out, NF_SO_SNDTIMEO, deadline);
 
-        n = send_on(line, slices, count, send_some(line, slices, count, 0, how), deadline);
-        nf_lane_leave(&line->out);
+        n = send_on(connection, slices, count, send_some(connection, slices, count, 0, how), deadline);
+        nf_lane_leave(&connection->out);
     }
     return n;
 }
 
 /* A small piece that did not go at once; the turn is ours until the end of this. */
-static __attribute__((noinline)) ssize_t send_small(struct nf_line *line, const net_slice *slice,
-                                                    ssize_t n, net_deadline deadline)
+static __attribute__((noinline)) ssize_t
+send_small(struct nf_connection *connection, const net_slice *slice, ssize_t n, net_deadline deadline)
 {
-    n = send_on(line, slice, 1, n, deadline);
-    nf_lane_leave(&line->out);
+    n = send_on(connection, slice, 1, n, deadline);
+    nf_lane_leave(&connection->out);
     return n;
 }
 
 /* The turn was taken in vain. */
-static __attribute__((noinline)) ssize_t send_anew(struct nf_line *line, const net_slice *slice,
-                                                   net_deadline deadline)
+static __attribute__((noinline)) ssize_t send_anew(struct nf_connection *connection,
+                                                   const net_slice *slice, net_deadline deadline)
 {
-    nf_lane_leave(&line->out);
-    return send_slices(line, slice, 1, deadline);
+    nf_lane_leave(&connection->out);
+    return send_slices(connection, slice, 1, deadline);
 }
 
 /* A small piece nearly always finds room at once: the short way, without a look at the clock. What
@@ -128,67 +128,67 @@ static __attribute__((noinline)) ssize_t send_anew(struct nf_line *line, const n
 ssize_t nf_stream_send(net_socket *socket, const net_slice *slices, int count,
                        net_deadline deadline)
 {
-    struct nf_line *line = (struct nf_line *)socket;
+    struct nf_connection *connection = (struct nf_connection *)socket;
     bool small = count == 1 && slices->size - 1 < SMALL;
 
-    if (!small || !nf_turn_try(&line->out.turn)) {
-        return send_slices(line, slices, count, deadline);
+    if (!small || !nf_turn_try(&connection->out.turn)) {
+        return send_slices(connection, slices, count, deadline);
     }
-    if (nf_lane_is_shut(line, &line->out)) {
-        return send_anew(line, slices, deadline);
+    if (nf_lane_is_shut(connection, &connection->out)) {
+        return send_anew(connection, slices, deadline);
     }
-    ssize_t n = nf_transfer_send(line->fd, slices->data, slices->size, NF_DONTWAIT);
+    ssize_t n = nf_transfer_send(connection->fd, slices->data, slices->size, NF_DONTWAIT);
 
     if (n != (ssize_t)slices->size) {
-        return send_small(line, slices, n, deadline);
+        return send_small(connection, slices, n, deadline);
     }
-    nf_count(&line->bytes_out, n);
-    return nf_turn_leave_with(&line->out.turn, n);
+    nf_count(&connection->bytes_out, n);
+    return nf_turn_leave_with(&connection->out.turn, n);
 }
 
 /* Whether the connection is gone, and not only the peer's half of it: the error of a reset is told
  * once, and a send in another thread may have got it. Our own half-close would look the same. */
-static bool is_gone(struct nf_line *line)
+static bool is_gone(struct nf_connection *connection)
 {
-    int sending = atomic_load(&line->out.end);
-    bool is_gone = sending == 0 && nf_socket_is_gone(line->fd);
+    int sending = atomic_load(&connection->out.end);
+    bool is_gone = sending == 0 && nf_socket_is_gone(connection->fd);
 
-    sending = atomic_load(&line->out.end); /* it may be ours since */
+    sending = atomic_load(&connection->out.end); /* it may be ours since */
     return sending != NET_MISUSE && (sending != 0 || is_gone);
 }
 
 /* The peer has finished, or so it looks. */
-static int ended(struct nf_line *line)
+static int ended(struct nf_connection *connection)
 {
-    int code = is_gone(line) ? NET_RESET : NET_EOF;
+    int code = is_gone(connection) ? NET_RESET : NET_EOF;
 
-    atomic_store_explicit(&line->in.end, (int8_t)code, memory_order_relaxed);
+    atomic_store_explicit(&connection->in.end, (int8_t)code, memory_order_relaxed);
     return nf_fail(code);
 }
 
 /* A receive brought nothing, and `n` says why: 0 when it may be tried again with NF_DONTWAIT, or a
  * code. */
-static ssize_t wait_to_receive(struct nf_line *line, ssize_t n, net_deadline deadline)
+static ssize_t wait_to_receive(struct nf_connection *connection, ssize_t n, net_deadline deadline)
 {
     if (n == NF_WOULD_BLOCK) {
-        return nf_lane_wait(line, NF_IN, deadline);
+        return nf_lane_wait(connection, NF_IN, deadline);
     }
     if (n == 0) {
-        return nf_is_canceled(&line->head) ? nf_fail(NET_CANCELED) : ended(line);
+        return nf_is_canceled(&connection->head) ? nf_fail(NET_CANCELED) : ended(connection);
     }
-    return n == NF_CONGESTED ? nf_fail(NET_LIMIT) : broken(line, &line->in, n);
+    return n == NF_CONGESTED ? nf_fail(NET_LIMIT) : broken(connection, &connection->in, n);
 }
 
 /* Receive on after a receive that returned `n`. */
-static ssize_t take_on(struct nf_line *line, void *buffer, size_t size, int how, ssize_t n,
+static ssize_t take_on(struct nf_connection *connection, void *buffer, size_t size, int how, ssize_t n,
                        net_deadline deadline)
 {
     while (n <= 0) {
-        n = wait_to_receive(line, n, deadline);
+        n = wait_to_receive(connection, n, deadline);
         if (n < 0) {
             return n;
         }
-        n = nf_transfer_recv(line->fd, buffer, size, how | NF_DONTWAIT);
+        n = nf_transfer_recv(connection->fd, buffer, size, how | NF_DONTWAIT);
     }
     return n;
 }
@@ -196,119 +196,119 @@ static ssize_t take_on(struct nf_line *line, void *buffer, size_t size, int how,
 ssize_t nf_stream_take(net_socket *socket, void *buffer, size_t size, int how,
                        net_deadline deadline)
 {
-    struct nf_line *line = (struct nf_line *)socket;
+    struct nf_connection *connection = (struct nf_connection *)socket;
 
-    how |= nf_lane_patience(line->fd, &line->in, NF_SO_RCVTIMEO, deadline);
-    ssize_t n = nf_transfer_recv(line->fd, buffer, size, how);
+    how |= nf_lane_patience(connection->fd, &connection->in, NF_SO_RCVTIMEO, deadline);
+    ssize_t n = nf_transfer_recv(connection->fd, buffer, size, how);
 
-    return n > 0 ? n : take_on(line, buffer, size, how, n, deadline);
+    return n > 0 ? n : take_on(connection, buffer, size, how, n, deadline);
 }
 
-ssize_t nf_stream_receive(struct nf_line *line, nf_take *taking, void *buffer, size_t size,
+ssize_t nf_stream_receive(struct nf_connection *connection, nf_take *taking, void *buffer, size_t size,
                           int until, net_deadline deadline)
 {
     if (size == 0 && until < 0) {
-        return nf_is_canceled(&line->head) ? nf_fail(NET_CANCELED) : 0;
+        return nf_is_canceled(&connection->head) ? nf_fail(NET_CANCELED) : 0;
     }
-    ssize_t n = nf_lane_enter(line, &line->in, deadline);
+    ssize_t n = nf_lane_enter(connection, &connection->in, deadline);
 
     if (n < 0) {
         return n;
     }
-    n = nf_receive(&line->head, taking, buffer, size, until, deadline);
+    n = nf_receive(&connection->head, taking, buffer, size, until, deadline);
     if (n > 0 && until != NF_LOOK) {
-        nf_count(&line->bytes_in, n);
+        nf_count(&connection->bytes_in, n);
     }
-    nf_lane_leave(&line->in);
+    nf_lane_leave(&connection->in);
     return n;
 }
 
 /* The general case: more than some bytes, or the way is not clear. */
-static __attribute__((noinline)) ssize_t receive(struct nf_line *line, void *buffer, size_t size,
-                                                 int until, net_deadline deadline)
+static __attribute__((noinline)) ssize_t receive(struct nf_connection *connection, void *buffer,
+                                                 size_t size, int until, net_deadline deadline)
 {
-    return nf_stream_receive(line, nf_stream_take, buffer, size, until, deadline);
+    return nf_stream_receive(connection, nf_stream_take, buffer, size, until, deadline);
 }
 
 /* Nothing came in time, or no more will; the turn is ours until the end of this. */
-static __attribute__((noinline)) ssize_t receive_late(struct nf_line *line, void *buffer,
+static __attribute__((noinline)) ssize_t receive_late(struct nf_connection *connection, void *buffer,
                                                       size_t size, ssize_t n, net_deadline deadline)
 {
-    n = take_on(line, buffer, size, 0, n, deadline);
+    n = take_on(connection, buffer, size, 0, n, deadline);
     if (n > 0) {
-        nf_count(&line->bytes_in, n);
+        nf_count(&connection->bytes_in, n);
     }
-    nf_lane_leave(&line->in);
+    nf_lane_leave(&connection->in);
     return n;
 }
 
 /* The turn was taken in vain. */
-static __attribute__((noinline)) ssize_t receive_anew(struct nf_line *line, void *buffer,
+static __attribute__((noinline)) ssize_t receive_anew(struct nf_connection *connection, void *buffer,
                                                       size_t size, net_deadline deadline)
 {
-    nf_lane_leave(&line->in);
-    return receive(line, buffer, size, NF_SOME, deadline);
+    nf_lane_leave(&connection->in);
+    return receive(connection, buffer, size, NF_SOME, deadline);
 }
 
 /* The short way: some bytes, without waiting or with the timeout that is in force. */
 ssize_t nf_stream_recv(net_socket *socket, void *buffer, size_t size, int until,
                        net_deadline deadline)
 {
-    struct nf_line *line = (struct nf_line *)socket;
+    struct nf_connection *connection = (struct nf_connection *)socket;
     bool some = until == NF_SOME && size - 1 < RECEIVE_MOST;
     int how = NF_DONTWAIT;
 
-    if (!some || !nf_turn_try(&line->in.turn)) {
-        return receive(line, buffer, size, until, deadline);
+    if (!some || !nf_turn_try(&connection->in.turn)) {
+        return receive(connection, buffer, size, until, deadline);
     }
-    if (nf_lane_is_shut(line, &line->in) || socket->kept != NULL) {
-        return receive_anew(line, buffer, size, deadline);
+    if (nf_lane_is_shut(connection, &connection->in) || socket->kept != NULL) {
+        return receive_anew(connection, buffer, size, deadline);
     }
     if (deadline != NET_NOW) {
-        if (!nf_lane_has_patience(&line->in, deadline) && deadline != NET_FOREVER) {
-            return receive_anew(line, buffer, size, deadline);
+        if (!nf_lane_has_patience(&connection->in, deadline) && deadline != NET_FOREVER) {
+            return receive_anew(connection, buffer, size, deadline);
         }
-        how = line->in.how;
+        how = connection->in.how;
     }
-    ssize_t n = nf_transfer_recv(line->fd, buffer, size, how);
+    ssize_t n = nf_transfer_recv(connection->fd, buffer, size, how);
 
     if (n <= 0) {
-        return receive_late(line, buffer, size, n, deadline);
+        return receive_late(connection, buffer, size, n, deadline);
     }
-    nf_count(&line->bytes_in, n);
-    return nf_turn_leave_with(&line->in.turn, n);
+    nf_count(&connection->bytes_in, n);
+    return nf_turn_leave_with(&connection->in.turn, n);
 }
 
 int nf_stream_shutdown(net_socket *socket)
 {
-    struct nf_line *line = (struct nf_line *)socket;
+    struct nf_connection *connection = (struct nf_connection *)socket;
     int8_t none = 0;
 
     if (nf_is_canceled(socket)) {
         return nf_fail(NET_CANCELED);
     }
-    if (!atomic_compare_exchange_strong(&line->out.end, &none, NET_MISUSE)) {
+    if (!atomic_compare_exchange_strong(&connection->out.end, &none, NET_MISUSE)) {
         return none == NET_MISUSE ? 0 : nf_fail(none);
     }
-    int code = nf_socket_finish(line->fd);
+    int code = nf_socket_finish(connection->fd);
 
     if (code < 0) {
-        atomic_store(&line->out.end, (int8_t)code);
+        atomic_store(&connection->out.end, (int8_t)code);
     }
     return code;
 }
 
 /* Read and forget until the peer has closed too: unread bytes would make our close a reset, and a
  * reset destroys what we sent last on its way (RFC 1122, 4.2.2.13). */
-static int drain(struct nf_line *line, net_deadline deadline)
+static int drain(struct nf_connection *connection, net_deadline deadline)
 {
     char scrap[4096];
 
-    if (nf_socket_finish(line->fd) < 0) {
+    if (nf_socket_finish(connection->fd) < 0) {
         return 0;
     }
     for (;;) {
-        ssize_t n = nf_transfer_recv(line->fd, scrap, sizeof scrap, NF_DONTWAIT);
+        ssize_t n = nf_transfer_recv(connection->fd, scrap, sizeof scrap, NF_DONTWAIT);
 
         if (n == 0 || (n < 0 && n != NF_WOULD_BLOCK)) {
             return 0;
@@ -316,7 +316,7 @@ static int drain(struct nf_line *line, net_deadline deadline)
         if (n > 0 && nf_deadline_passed(deadline)) {
             return nf_fail(NET_TIMEOUT);
         }
-        if (n < 0 && nf_lane_wait(line, NF_IN, deadline) < 0) {
+        if (n < 0 && nf_lane_wait(connection, NF_IN, deadline) < 0) {
             return nf_cause_pending()->code == NET_TIMEOUT ? NET_TIMEOUT : 0;
         }
     }
@@ -325,14 +325,14 @@ static int drain(struct nf_line *line, net_deadline deadline)
 /* A reset comes at once, though a child of ours may have the descriptor, too. */
 int nf_stream_close(net_socket *socket, net_deadline deadline)
 {
-    struct nf_line *line = (struct nf_line *)socket;
+    struct nf_connection *connection = (struct nf_connection *)socket;
     int code = 0;
 
-    if (nf_line_resets(line)) {
-        nf_socket_abort(line->fd);
+    if (nf_connection_resets(connection)) {
+        nf_socket_abort(connection->fd);
     } else if (deadline != NET_NOW && !nf_is_canceled(socket)) {
-        code = drain(line, deadline);
+        code = drain(connection, deadline);
     }
-    nf_line_close(line);
+    nf_connection_close(connection);
     return code;
 }

@@ -2,7 +2,7 @@
 #ifndef NF_STREAM_STREAM_H
 #define NF_STREAM_STREAM_H
 
-#include "socket/line.h"
+#include "socket/connection.h"
 #include "socket/until.h"
 
 ssize_t nf_stream_send(net_socket *socket, const net_slice *slices, int count,
@@ -17,7 +17,7 @@ ssize_t nf_stream_take(net_socket *socket, void *buffer, size_t size, int how,
                        net_deadline deadline);
 
 /* The recv slot of any line whose bytes `taking` takes: with its turn, and counted. */
-ssize_t nf_stream_receive(struct nf_line *line, nf_take *taking, void *buffer, size_t size,
+ssize_t nf_stream_receive(struct nf_connection *connection, nf_take *taking, void *buffer, size_t size,
                           int until, net_deadline deadline);
 
 #endif

@@ -1,43 +1,43 @@
 /* A stack that is pushed to by anybody and taken whole by one. */
 #include "wait/notice.h"
 
-int nf_chime_open(struct nf_chime *chime)
+int nf_ready_list_open(struct nf_ready_list *ready_list)
 {
-    atomic_init(&chime->rung, NULL);
-    atomic_init(&chime->awake, true);
-    return nf_wake_open(&chime->bell);
+    atomic_init(&ready_list->rung, NULL);
+    atomic_init(&ready_list->awake, true);
+    return nf_wake_open(&ready_list->wake);
 }
 
-void nf_chime_close(struct nf_chime *chime)
+void nf_ready_list_close(struct nf_ready_list *ready_list)
 {
-    nf_wake_close(&chime->bell);
+    nf_wake_close(&ready_list->wake);
 }
 
-void nf_chime_wake(struct nf_chime *chime)
+void nf_ready_list_wake(struct nf_ready_list *ready_list)
 {
-    if (!atomic_exchange(&chime->awake, true)) {
-        nf_wake_post(&chime->bell);
+    if (!atomic_exchange(&ready_list->awake, true)) {
+        nf_wake_post(&ready_list->wake);
     }
 }
 
 void nf_notice_ring(struct nf_notice *notice)
 {
-    struct nf_chime *chime = notice->chime;
+    struct nf_ready_list *ready_list = notice->ready_list;
 
     if ((atomic_fetch_or(&notice->state, NF_LISTED | NF_RUNG) & NF_LISTED) != 0) {
         return; /* it will be looked at, and is known to have rung */
     }
-    struct nf_notice *newest = atomic_load(&chime->rung);
+    struct nf_notice *newest = atomic_load(&ready_list->rung);
 
     do {
         notice->next = newest;
-    } while (!atomic_compare_exchange_weak(&chime->rung, &newest, notice));
-    nf_chime_wake(chime);
+    } while (!atomic_compare_exchange_weak(&ready_list->rung, &newest, notice));
+    nf_ready_list_wake(ready_list);
 }
 
-struct nf_notice *nf_chime_take(struct nf_chime *chime)
+struct nf_notice *nf_ready_list_take(struct nf_ready_list *ready_list)
 {
-    struct nf_notice *left = atomic_exchange(&chime->rung, NULL);
+    struct nf_notice *left = atomic_exchange(&ready_list->rung, NULL);
     struct nf_notice *oldest = NULL;
 
     while (left != NULL) {

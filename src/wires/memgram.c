@@ -113,13 +113,13 @@ static ssize_t send_one(struct nf_member *member, const net_slice *slices, int c
     return n;
 }
 
-static int send_messages(struct nf_member *member, nf_datagram_aim *aim,
+static int send_messages(struct nf_member *member, nf_datagram_find_route *find_route,
                          const net_message *messages, int count, net_deadline deadline)
 {
     for (int i = 0; i < count; i++) {
         net_slice slice = {messages[i].data, messages[i].size};
         struct nf_route route = {0};
-        ssize_t n = aim(&member->head, &messages[i].endpoint, &route);
+        ssize_t n = find_route(&member->head, &messages[i].endpoint, &route);
 
         if (n == 0) {
             n = send_one(member, &slice, 1, &route, deadline);

@@ -3,13 +3,13 @@
  * shared with other processes: it stays as it is, blocking or not. */
 #include "wires/wires.h"
 #include "open/adopt.h"
-#include "socket/line.h"
+#include "socket/connection.h"
 #include "stream/stream.h"
 
 #include <stdio.h>
 
 struct pipe_end {
-    struct nf_line line;
+    struct nf_connection connection;
     bool never_waits; /* a file or a device: a read returns at once, and no poll can wait for it */
     _Atomic bool has_ahead;
     char ahead; /* a byte that was looked at: nothing here can be looked at and left */
@@ -28,20 +28,20 @@ static int pipe_connect(net_socket *socket, const struct nf_target *target, net_
     int code = nf_descriptor_ask(target->adopted, &what);
 
     (void)deadline;
-    self->line.fd = target->adopted;
-    self->line.is_adopted = true;
-    self->line.was_inherited = what.is_inherited;
+    self->connection.fd = target->adopted;
+    self->connection.is_adopted = true;
+    self->connection.was_inherited = what.is_inherited;
     self->never_waits = what.never_waits;
     if (code == 0) {
         int size = snprintf(self->name, sizeof self->name, "%d", target->adopted);
 
         socket->name = (struct nf_addr){.family = NF_MEM, .size = (uint16_t)size};
         socket->name.name = self->name;
-        code = nf_adopt_bell(&self->line);
+        code = nf_adopt_wake(&self->connection);
     }
-    code = nf_adopt_settle(target, self->line.fd, code);
+    code = nf_adopt_settle(target, self->connection.fd, code);
     if (code < 0) {
-        nf_line_free_bell(&self->line);
+        nf_connection_free_wake(&self->connection);
     }
     return code;
 }
@@ -49,13 +49,13 @@ static int pipe_connect(net_socket *socket, const struct nf_target *target, net_
 /* One read, which does not wait: bytes, 0 at the end, NF_WOULD_BLOCK, or a code. */
 static ssize_t read_some(struct pipe_end *self, void *buffer, size_t size)
 {
-    return self->never_waits ? nf_transfer_read(self->line.fd, buffer, size)
-                             : nf_transfer_read_now(self->line.fd, buffer, size);
+    return self->never_waits ? nf_transfer_read(self->connection.fd, buffer, size)
+                             : nf_transfer_read_now(self->connection.fd, buffer, size);
 }
 
 static int ended(struct pipe_end *self)
 {
-    atomic_store(&self->line.in.end, NET_EOF);
+    atomic_store(&self->connection.in.end, NET_EOF);
     return nf_fail(NET_EOF);
 }
 
@@ -70,7 +70,7 @@ static ssize_t read_on(struct pipe_end *self, void *buffer, size_t size, net_dea
         if (n != NF_WOULD_BLOCK) {
             return n != NF_CONGESTED ? n : nf_fail(NET_LIMIT);
         }
-        int code = nf_lane_wait(&self->line, NF_IN, deadline);
+        int code = nf_lane_wait(&self->connection, NF_IN, deadline);
 
         if (code < 0) {
             return code;
@@ -104,7 +104,7 @@ static ssize_t take(net_socket *socket, void *buffer, size_t size, int how, net_
  * which it says once, and which may have ended a last line first. */
 static bool has_news(const struct pipe_end *self)
 {
-    return self->has_ahead || atomic_load(&self->line.in.end) != 0;
+    return self->has_ahead || atomic_load(&self->connection.in.end) != 0;
 }
 
 static ssize_t pipe_recv(net_socket *socket, void *buffer, size_t size, int until,
@@ -112,7 +112,7 @@ static ssize_t pipe_recv(net_socket *socket, void *buffer, size_t size, int unti
 {
     struct pipe_end *self = (struct pipe_end *)socket;
 
-    ssize_t n = nf_stream_receive(&self->line, take, buffer, size, until, deadline);
+    ssize_t n = nf_stream_receive(&self->connection, take, buffer, size, until, deadline);
 
     if (has_news(self)) {
         nf_socket_ring(socket);
@@ -133,7 +133,7 @@ static ssize_t pipe_send(net_socket *socket, const net_slice *slices, int count,
 static int pipe_close(net_socket *socket, net_deadline deadline)
 {
     (void)deadline;
-    nf_line_close((struct nf_line *)socket);
+    nf_connection_close((struct nf_connection *)socket);
     return 0;
 }
 
@@ -144,14 +144,14 @@ static int pipe_property(net_socket *socket, enum nf_word word, struct nf_value 
     if (word == NF_RELEASE && self->has_ahead) {
         return refuse("a byte waits in the socket: receive it first");
     }
-    return nf_line_property(socket, word, value, write);
+    return nf_connection_property(socket, word, value, write);
 }
 
 static void pipe_ready(net_socket *socket, unsigned interest, struct nf_readiness *out)
 {
     struct pipe_end *self = (struct pipe_end *)socket;
 
-    nf_line_ready(socket, interest, out);
+    nf_connection_ready(socket, interest, out);
     out->want &= NF_IN;
     if (self->never_waits || has_news(self)) {
         out->ready |= interest & NF_IN;
@@ -184,7 +184,7 @@ static int pipe_resolve(const struct nf_target *target, net_endpoint *endpoints,
     .words = NF_WORD(NF_SCHEME) | NF_WORD(NF_BYTES_RECEIVED), .resolve = pipe_resolve,             \
     .accept = nf_refuse_accept, .send = pipe_send, .recv = pipe_recv,                              \
     .send_messages = nf_refuse_send_messages, .recv_messages = nf_refuse_recv_messages,            \
-    .shutdown = nf_refuse_shutdown, .cancel = nf_line_cancel, .close = pipe_close,                 \
+    .shutdown = nf_refuse_shutdown, .cancel = nf_connection_cancel, .close = pipe_close,           \
     .property = pipe_property, .ready = pipe_ready
 
 /* Never opened: who wants to listen is told so. */

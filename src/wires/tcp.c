@@ -3,7 +3,7 @@
 #include "open/adopt.h"
 #include "open/dialing.h"
 #include "open/inet.h"
-#include "socket/line.h"
+#include "socket/connection.h"
 #include "stream/stream.h"
 #include "stream/listener.h"
 #include "os/socket.h"
@@ -16,22 +16,22 @@ enum { FAMILY_BITS = 7 };
 
 static int tcp_connect(net_socket *socket, const struct nf_target *target, net_deadline deadline)
 {
-    struct nf_line *line = (struct nf_line *)socket;
+    struct nf_connection *connection = (struct nf_connection *)socket;
 
-    line->backlog = (int)target->options.value[NF_BACKLOG];
-    line->family = (uint8_t)(target->options.value[NF_FAMILY] & FAMILY_BITS);
-    return nf_dialing_connect(line, target, NF_STREAM, NULL, deadline);
+    connection->backlog = (int)target->options.value[NF_BACKLOG];
+    connection->family = (uint8_t)(target->options.value[NF_FAMILY] & FAMILY_BITS);
+    return nf_dialing_connect(connection, target, NF_STREAM, NULL, deadline);
 }
 
 static int tcp_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write)
 {
-    const struct nf_line *line = (struct nf_line *)socket;
+    const struct nf_connection *connection = (struct nf_connection *)socket;
 
     if (word == NF_BACKLOG || word == NF_FAMILY) {
-        value->number = word == NF_BACKLOG ? line->backlog : line->family;
+        value->number = word == NF_BACKLOG ? connection->backlog : connection->family;
         return 0;
     }
-    return nf_line_property(socket, word, value, write);
+    return nf_connection_property(socket, word, value, write);
 }
 
 static int tcp_listen(net_socket *socket, const struct nf_target *target, net_deadline deadline)
@@ -51,8 +51,8 @@ static net_socket *tcp_accept(net_socket *socket, net_deadline deadline)
     net_socket *call = nf_stream_accept(self, &nf_tcp, deadline);
 
     if (call != NULL) {
-        ((struct nf_line *)call)->backlog = self->backlog;
-        ((struct nf_line *)call)->family = (uint8_t)(self->family & FAMILY_BITS);
+        ((struct nf_connection *)call)->backlog = self->backlog;
+        ((struct nf_connection *)call)->family = (uint8_t)(self->family & FAMILY_BITS);
     }
     return call;
 }
@@ -78,7 +78,7 @@ static const struct nf_backend tcp_listener = {
 
 const struct nf_backend nf_tcp = {
     .scheme = "tcp",
-    .size = sizeof(struct nf_line),
+    .size = sizeof(struct nf_connection),
     .words = words,
     .listener = &tcp_listener,
     .open = tcp_connect,
@@ -89,8 +89,8 @@ const struct nf_backend nf_tcp = {
     .send_messages = nf_refuse_send_messages,
     .recv_messages = nf_refuse_recv_messages,
     .shutdown = nf_stream_shutdown,
-    .cancel = nf_line_cancel,
+    .cancel = nf_connection_cancel,
     .close = nf_stream_close,
     .property = tcp_property,
-    .ready = nf_line_ready,
+    .ready = nf_connection_ready,
 };

@@ -15,7 +15,7 @@ static const struct nf_backend udp_peer;
 
 static int udp_connect(net_socket *socket, const struct nf_target *target, net_deadline deadline)
 {
-    return nf_udp_connect(socket, target, NULL, deadline);
+    return nf_connected_open(socket, target, NULL, deadline);
 }
 
 static int udp_listen(net_socket *socket, const struct nf_target *target, net_deadline deadline)
@@ -67,19 +67,19 @@ static const struct nf_backend udp_peer = {
 
 const struct nf_backend nf_udp = {
     .scheme = "udp",
-    .size = sizeof(struct nf_udp_line),
+    .size = sizeof(struct nf_datagram_connection),
     .words = words,
     .listener = &udp_listener,
     .open = udp_connect,
     .resolve = nf_inet_resolve,
     .accept = nf_refuse_accept,
-    .send = nf_udp_send,
-    .recv = nf_udp_recv,
-    .send_messages = nf_udp_send_messages,
-    .recv_messages = nf_udp_recv_messages,
+    .send = nf_connected_send,
+    .recv = nf_connected_recv,
+    .send_messages = nf_connected_send_messages,
+    .recv_messages = nf_connected_recv_messages,
     .shutdown = nf_refuse_shutdown,
-    .cancel = nf_line_cancel,
-    .close = nf_udp_close,
-    .property = nf_udp_property,
-    .ready = nf_udp_ready,
+    .cancel = nf_connection_cancel,
+    .close = nf_connected_close,
+    .property = nf_connected_property,
+    .ready = nf_connected_ready,
 };

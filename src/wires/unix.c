@@ -4,7 +4,7 @@
 #include "wires/wires.h"
 #include "open/adopt.h"
 #include "open/dialing.h"
-#include "socket/line.h"
+#include "socket/connection.h"
 #include "stream/stream.h"
 #include "stream/listener.h"
 #include "name/endpoint.h"
@@ -20,7 +20,7 @@ static const nf_words words = NF_UNIX_WORDS | NF_WORD(NF_BACKLOG) | NF_WORD(NF_P
 #define BUFFER_WORDS (NF_WORD(NF_SNDBUF) | NF_WORD(NF_RCVBUF))
 
 struct connection {
-    struct nf_line line;
+    struct nf_connection connection;
     uint16_t mode; /* as its listener or its address had them */
     bool unlink;
 };
@@ -177,12 +177,12 @@ static net_socket *unix_accept(net_socket *socket, net_deadline deadline)
         (struct connection *)nf_stream_accept(&self->stream, &nf_unix, deadline);
 
     if (call != NULL) {
-        call->line.head.name.family = NF_UNIX; /* also of a caller without a name */
-        call->line.backlog = self->stream.backlog;
+        call->connection.head.name.family = NF_UNIX; /* also of a caller without a name */
+        call->connection.backlog = self->stream.backlog;
         call->mode = (uint16_t)self->file.mode;
         call->unlink = self->file.unlink;
         if (atomic_load_explicit(&self->has_buffers, memory_order_relaxed)) {
-            pass_on_buffers(self, call->line.fd);
+            pass_on_buffers(self, call->connection.fd);
         }
     }
     return (net_socket *)call;
@@ -260,23 +260,23 @@ static int unix_connect(net_socket *socket, const struct nf_target *target, net_
     struct nf_addr to;
     int code = target->adopted < 0 ? nf_unix_target(target, false, &to, room) : 0;
 
-    self->line.backlog = (int)target->options.value[NF_BACKLOG];
+    self->connection.backlog = (int)target->options.value[NF_BACKLOG];
     self->mode = (uint16_t)target->options.value[NF_MODE];
     self->unlink = target->options.value[NF_UNLINK] != 0;
-    return code < 0 ? code : nf_dialing_connect(&self->line, target, NF_STREAM, &to, deadline);
+    return code < 0 ? code : nf_dialing_connect(&self->connection, target, NF_STREAM, &to, deadline);
 }
 
 /* The system swallows the reset that it meets on the way when it waits for the whole. And where an
  * urgent byte is not one like others, poll tells there of one that no peek sees. */
 static ssize_t take(net_socket *socket, void *buffer, size_t size, int how, net_deadline deadline)
 {
-    struct nf_line *line = (struct nf_line *)socket;
+    struct nf_connection *connection = (struct nf_connection *)socket;
     int64_t is_inline = 0;
 
-    if ((how & NF_PEEK) != 0 && nf_line_mark(line, NF_INLINE) == 0 &&
-        nf_sockopt_get(line->fd, NF_SO_URGENT, &is_inline) == 0 &&
-        (is_inline != 0 || nf_sockopt_set(line->fd, NF_SO_URGENT, 1) == 0)) {
-        nf_line_set_mark(line, 0, NF_INLINE | (is_inline != 0 ? (unsigned)NF_WAS_INLINE : 0));
+    if ((how & NF_PEEK) != 0 && nf_connection_mark(connection, NF_INLINE) == 0 &&
+        nf_sockopt_get(connection->fd, NF_SO_URGENT, &is_inline) == 0 &&
+        (is_inline != 0 || nf_sockopt_set(connection->fd, NF_SO_URGENT, 1) == 0)) {
+        nf_connection_set_mark(connection, 0, NF_INLINE | (is_inline != 0 ? (unsigned)NF_WAS_INLINE : 0));
     }
     return nf_stream_take(socket, buffer, size, how & ~(int)NF_WHOLE, deadline);
 }
@@ -284,33 +284,33 @@ static ssize_t take(net_socket *socket, void *buffer, size_t size, int how, net_
 static ssize_t unix_recv(net_socket *socket, void *buffer, size_t size, int until,
                          net_deadline deadline)
 {
-    return until == NF_SOME
-               ? nf_stream_recv(socket, buffer, size, until, deadline)
-               : nf_stream_receive((struct nf_line *)socket, take, buffer, size, until, deadline);
+    return until == NF_SOME ? nf_stream_recv(socket, buffer, size, until, deadline)
+                            : nf_stream_receive((struct nf_connection *)socket, take, buffer, size,
+                                                until, deadline);
 }
 
 /* The system makes an end a reset where something was not read, and knows no other way. */
 static int unix_close(net_socket *socket, net_deadline deadline)
 {
-    struct nf_line *line = (struct nf_line *)socket;
+    struct nf_connection *connection = (struct nf_connection *)socket;
 
-    if (!nf_line_resets(line)) {
+    if (!nf_connection_resets(connection)) {
         return nf_stream_close(socket, deadline);
     }
-    int code = nf_socket_has_unread(line->fd)
+    int code = nf_socket_has_unread(connection->fd)
                    ? 0
                    : nf_fail_because(NET_UNSUPPORTED,
                                      "the peer sees an end: the system resets a unix stream only "
                                      "while something of the peer's is unread");
 
-    nf_line_close(line);
+    nf_connection_close(connection);
     return code;
 }
 
 static int get_peer(const struct connection *self, enum nf_word word, struct nf_value *value)
 {
     struct nf_credentials peer = {0};
-    int code = nf_localfile_peer(self->line.fd, &peer);
+    int code = nf_localfile_peer(self->connection.fd, &peer);
 
     value->number = word == NF_PEER_PID   ? peer.process
                     : word == NF_PEER_UID ? peer.user
@@ -324,7 +324,7 @@ static int unix_property(net_socket *socket, enum nf_word word, struct nf_value 
 
     switch (word) {
     case NF_BACKLOG:
-        value->number = self->line.backlog;
+        value->number = self->connection.backlog;
         return 0;
     case NF_MODE:
         value->number = self->mode;
@@ -337,7 +337,7 @@ static int unix_property(net_socket *socket, enum nf_word word, struct nf_value 
     case NF_PEER_GID:
         return get_peer(self, word, value);
     default:
-        return nf_line_property(socket, word, value, write);
+        return nf_connection_property(socket, word, value, write);
     }
 }
 
@@ -354,8 +354,8 @@ const struct nf_backend nf_unix = {
     .send_messages = nf_refuse_send_messages,
     .recv_messages = nf_refuse_recv_messages,
     .shutdown = nf_stream_shutdown,
-    .cancel = nf_line_cancel,
+    .cancel = nf_connection_cancel,
     .close = unix_close,
     .property = unix_property,
-    .ready = nf_line_ready,
+    .ready = nf_connection_ready,
 };

@@ -23,7 +23,7 @@ struct peer {
 };
 
 struct connection {
-    struct nf_udp_line udp;
+    struct nf_datagram_connection udp;
     uint16_t mode;
     bool unlink;
 };
@@ -73,7 +73,7 @@ static ssize_t unixgram_send(net_socket *socket, const net_slice *slices, int co
 {
     ssize_t code = check(slices, count);
 
-    return code < 0 ? code : nf_udp_send(socket, slices, count, deadline);
+    return code < 0 ? code : nf_connected_send(socket, slices, count, deadline);
 }
 
 static ssize_t unixgram_peer_send(net_socket *socket, const net_slice *slices, int count,
@@ -90,7 +90,7 @@ static int unixgram_send_messages(net_socket *socket, const net_message *message
     int good = check_messages(messages, count);
 
     return good < 0 ? good
-                    : stopped(nf_udp_send_messages(socket, messages, good, deadline), good,
+                    : stopped(nf_connected_send_messages(socket, messages, good, deadline), good,
                               messages, count);
 }
 
@@ -229,9 +229,9 @@ static int unixgram_connect(net_socket *socket, const struct nf_target *target,
 
     self->mode = (uint16_t)target->options.value[NF_MODE];
     self->unlink = target->options.value[NF_UNLINK] != 0;
-    self->udp.burst.rest = UINT8_MAX; /* a batch has less room than a datagram may need */
+    self->udp.burst.plain_between = UINT8_MAX; /* a batch has less room than a datagram may need */
     named.options.source = (struct nf_addr){.family = NF_UNIX}; /* any name */
-    return code < 0 ? code : nf_udp_connect(socket, &named, &to, deadline);
+    return code < 0 ? code : nf_connected_open(socket, &named, &to, deadline);
 }
 
 static int unixgram_property(net_socket *socket, enum nf_word word, struct nf_value *value,
@@ -243,7 +243,7 @@ static int unixgram_property(net_socket *socket, enum nf_word word, struct nf_va
         value->number = word == NF_MODE ? self->mode : self->unlink;
         return 0;
     }
-    return nf_udp_property(socket, word, value, write);
+    return nf_connected_property(socket, word, value, write);
 }
 
 const struct nf_backend nf_unixgram = {
@@ -255,12 +255,12 @@ const struct nf_backend nf_unixgram = {
     .resolve = nf_unix_resolve,
     .accept = nf_refuse_accept,
     .send = unixgram_send,
-    .recv = nf_udp_recv,
+    .recv = nf_connected_recv,
     .send_messages = unixgram_send_messages,
-    .recv_messages = nf_udp_recv_messages,
+    .recv_messages = nf_connected_recv_messages,
     .shutdown = nf_refuse_shutdown,
-    .cancel = nf_line_cancel,
-    .close = nf_udp_close,
+    .cancel = nf_connection_cancel,
+    .close = nf_connected_close,
     .property = unixgram_property,
-    .ready = nf_udp_ready,
+    .ready = nf_connected_ready,
 };

@@ -6,24 +6,24 @@
 
 #include <string.h>
 
-/* A notice, and the chime that hears it. */
+/* A notice, and the ready_list that hears it. */
 struct bell {
     struct nf_notice notice;
-    struct nf_chime chime;
+    struct nf_ready_list ready_list;
 };
 
 static void hang(struct bell *bell, net_socket *socket)
 {
     *bell = (struct bell){0};
-    assert_ok(nf_chime_open(&bell->chime));
-    bell->notice.chime = &bell->chime;
+    assert_ok(nf_ready_list_open(&bell->ready_list));
+    bell->notice.ready_list = &bell->ready_list;
     nf_socket_notify(socket, &bell->notice);
 }
 
 /* Whether it rang since this was asked last. */
 static bool has_rung(struct bell *bell)
 {
-    struct nf_notice *rung = nf_chime_take(&bell->chime);
+    struct nf_notice *rung = nf_ready_list_take(&bell->ready_list);
 
     return rung != NULL && nf_notice_unlist(rung);
 }
@@ -31,7 +31,7 @@ static bool has_rung(struct bell *bell)
 static void take_down(struct bell *bell, net_socket *socket)
 {
     nf_socket_notify(socket, NULL);
-    nf_chime_close(&bell->chime);
+    nf_ready_list_close(&bell->ready_list);
 }
 
 static struct nf_readiness ask(net_socket *socket, unsigned interest)

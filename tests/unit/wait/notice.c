@@ -15,9 +15,9 @@ ssize_t __wrap_write(int fd, const void *data, size_t size);
 
 enum { NOTICES = 64, THREADS = 4, RINGS = 400000 };
 
-/* What hangs on the chime, with a count of what happened to each: more than a bit, so that a look
- * that came too early is told from one that saw the last ring. */
-static struct nf_chime chime;
+/* What hangs on the ready_list, with a count of what happened to each: more than a bit, so that a
+ * look that came too early is told from one that saw the last ring. */
+static struct nf_ready_list ready_list;
 static struct nf_notice notice[NOTICES];
 static atomic_int happened[NOTICES];
 static int seen[NOTICES];
@@ -25,7 +25,7 @@ static atomic_int writes; /* to the bell */
 
 ssize_t __wrap_write(int fd, const void *data, size_t size)
 {
-    if (fd == (int)(uint32_t)atomic_load(&chime.bell.owner)) {
+    if (fd == (int)(uint32_t)atomic_load(&ready_list.bell.owner)) {
         atomic_fetch_add(&writes, 1);
     }
     return __real_write(fd, data, size);
@@ -33,11 +33,11 @@ ssize_t __wrap_write(int fd, const void *data, size_t size)
 
 static void begin(void)
 {
-    assert_int_equal(nf_chime_open(&chime), 0);
+    assert_int_equal(nf_ready_list_open(&ready_list), 0);
     writes = 0;
     for (int i = 0; i < NOTICES; i++) {
         notice[i].next = NULL;
-        notice[i].chime = &chime;
+        notice[i].ready_list = &ready_list;
         atomic_store(&notice[i].state, 0);
         atomic_store(&happened[i], 0);
         seen[i] = 0;
@@ -54,7 +54,7 @@ static void happen(int which)
 static int look(void)
 {
     bool listed[NOTICES] = {false};
-    struct nf_notice *rung = nf_chime_take(&chime);
+    struct nf_notice *rung = nf_ready_list_take(&ready_list);
     int looked = 0;
 
     while (rung != NULL) {
@@ -81,7 +81,7 @@ static void assert_all_seen(void)
 
 static bool bell_is_rung(void)
 {
-    struct nf_poll poll = {.fd = nf_wake_fd(&chime.bell), .want = NF_IN};
+    struct nf_poll poll = {.fd = nf_wake_fd(&ready_list.bell), .want = NF_IN};
 
     return nf_poll(&poll, 1, NET_NOW) == 1;
 }
@@ -90,27 +90,27 @@ static void notices_are_listed_once_in_the_order_of_their_first_ring(void **stat
 {
     (void)state;
     begin();
-    assert_false(nf_chime_has_rung(&chime));
-    assert_null(nf_chime_take(&chime));
+    assert_false(nf_ready_list_has_any(&ready_list));
+    assert_null(nf_ready_list_take(&ready_list));
     happen(3);
     happen(1);
     happen(3);
     happen(2);
     happen(1);
-    assert_true(nf_chime_has_rung(&chime));
-    struct nf_notice *first = nf_chime_take(&chime);
+    assert_true(nf_ready_list_has_any(&ready_list));
+    struct nf_notice *first = nf_ready_list_take(&ready_list);
 
     assert_ptr_equal(first, &notice[3]);
     assert_ptr_equal(first->next, &notice[1]);
     assert_ptr_equal(first->next->next, &notice[2]);
     assert_null(first->next->next->next);
-    assert_false(nf_chime_has_rung(&chime));
+    assert_false(nf_ready_list_has_any(&ready_list));
     happen(3); /* still in the listener's hands */
-    assert_false(nf_chime_has_rung(&chime));
+    assert_false(nf_ready_list_has_any(&ready_list));
     assert_true(nf_notice_unlist(first));
     happen(3);
-    assert_ptr_equal(nf_chime_take(&chime), &notice[3]);
-    nf_chime_close(&chime);
+    assert_ptr_equal(nf_ready_list_take(&ready_list), &notice[3]);
+    nf_ready_list_close(&ready_list);
 }
 
 /* What the listener has in a list of his own is not put into another, and tells that it rang. */
@@ -123,12 +123,12 @@ static void a_notice_in_a_list_of_the_listeners_remembers_rings(void **state)
     assert_false(nf_notice_unlist(&notice[0]));
     assert_true(nf_notice_list(&notice[0]));
     happen(0);
-    assert_false(nf_chime_has_rung(&chime));
+    assert_false(nf_ready_list_has_any(&ready_list));
     assert_true(nf_notice_unlist(&notice[0]));
     happen(0);
     assert_false(nf_notice_list(&notice[0]));
     assert_int_equal(look(), 1);
-    nf_chime_close(&chime);
+    nf_ready_list_close(&ready_list);
 }
 
 static void the_bell_is_written_to_only_when_armed_and_once(void **state)
@@ -136,32 +136,32 @@ static void the_bell_is_written_to_only_when_armed_and_once(void **state)
     (void)state;
     begin();
     happen(0);
-    nf_chime_wake(&chime);
+    nf_ready_list_wake(&ready_list);
     assert_int_equal(writes, 0);
     assert_int_equal(look(), 1);
     for (int round = 1; round <= 3; round++) {
-        nf_chime_arm(&chime);
+        nf_ready_list_arm(&ready_list);
         assert_false(bell_is_rung());
         for (int i = 0; i < NOTICES; i++) {
             happen(i);
             happen(i);
-            nf_chime_wake(&chime);
+            nf_ready_list_wake(&ready_list);
         }
         assert_int_equal(writes, round);
         assert_true(bell_is_rung());
-        nf_chime_disarm(&chime);
-        nf_wake_drain(&chime.bell);
+        nf_ready_list_disarm(&ready_list);
+        nf_wake_drain(&ready_list.bell);
         assert_int_equal(look(), NOTICES);
         happen(0);
-        nf_chime_wake(&chime);
+        nf_ready_list_wake(&ready_list);
         assert_int_equal(writes, round);
         assert_int_equal(look(), 1);
     }
-    nf_chime_arm(&chime);
-    nf_chime_wake(&chime); /* without any notice */
+    nf_ready_list_arm(&ready_list);
+    nf_ready_list_wake(&ready_list); /* without any notice */
     assert_true(bell_is_rung());
     assert_int_equal(look(), 0);
-    nf_chime_close(&chime);
+    nf_ready_list_close(&ready_list);
 }
 
 struct ringer {
@@ -205,7 +205,7 @@ static void no_ring_of_many_threads_is_lost(void **state)
     }
     assert_int_equal(left, 0);
     assert_all_seen();
-    nf_chime_close(&chime);
+    nf_ready_list_close(&ready_list);
 }
 
 /* ---- A listener that sleeps ---- */
@@ -213,19 +213,19 @@ static void no_ring_of_many_threads_is_lost(void **state)
 /* Sleep until the bell rings, as whoever listens does; false: nobody rang. */
 static bool sleep_and_look(void)
 {
-    struct nf_poll poll = {.fd = nf_wake_fd(&chime.bell), .want = NF_IN};
+    struct nf_poll poll = {.fd = nf_wake_fd(&ready_list.bell), .want = NF_IN};
     bool rung = true;
 
-    nf_chime_arm(&chime);
-    if (!nf_chime_has_rung(&chime)) {
+    nf_ready_list_arm(&ready_list);
+    if (!nf_ready_list_has_any(&ready_list)) {
         net_deadline limit = soon();
 
         while (nf_poll(&poll, 1, limit) == 0 && rung) {
             rung = net_after(0) < limit; /* else it was a signal */
         }
     }
-    nf_chime_disarm(&chime);
-    nf_wake_drain(&chime.bell);
+    nf_ready_list_disarm(&ready_list);
+    nf_wake_drain(&ready_list.bell);
     look();
     return rung;
 }
@@ -266,7 +266,7 @@ static void a_ring_wakes_who_is_about_to_sleep(void **state)
     pthread_join(ringer.thread, NULL);
     assert_int_equal(rounds, ringer.rings);
     assert_true(writes <= ringer.rings);
-    nf_chime_close(&chime);
+    nf_ready_list_close(&ready_list);
 }
 
 /* ---- Signal handlers ---- */
@@ -328,20 +328,20 @@ static void no_ring_of_a_signal_handler_is_lost(void **state)
     assert_true(rung);
     assert_int_equal(sum, sender.count);
     assert_all_seen();
-    nf_chime_close(&chime);
+    nf_ready_list_close(&ready_list);
 }
 
 static void a_ring_keeps_errno(void **state)
 {
     (void)state;
     begin();
-    nf_chime_arm(&chime);
+    nf_ready_list_arm(&ready_list);
     errno = 4321;
     happen(0);
-    nf_chime_wake(&chime);
+    nf_ready_list_wake(&ready_list);
     assert_int_equal(errno, 4321);
     assert_int_equal(writes, 1);
-    nf_chime_close(&chime);
+    nf_ready_list_close(&ready_list);
 }
 
 int main(void)

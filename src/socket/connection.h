@@ -9,8 +9,8 @@
  * The descriptor of an adopted line may be shared with other processes: no call waits in the
  * system, nor is it told a timeout, and a cancel rings a bell instead of breaking the
  * connection. */
-#ifndef NF_SOCKET_LINE_H
-#define NF_SOCKET_LINE_H
+#ifndef NF_SOCKET_CONNECTION_H
+#define NF_SOCKET_CONNECTION_H
 
 #include "socket/backend.h"
 #include "socket/counter.h"
@@ -37,7 +37,7 @@ static inline int64_t nf_patience_of(int doublings)
     return (NF_PATIENCE / 8 * 9 << doublings) + NF_TICK;
 }
 
-struct nf_line {
+struct nf_connection {
     net_socket head;
     int fd;
     struct nf_turn driver; /* of the dial: nobody keeps it afterwards */
@@ -48,7 +48,7 @@ struct nf_line {
     union {
         struct nf_dialing *dialing; /* until the dial is won */
         struct nf_ready *spent;     /* has_spent: what a poller watched until then; perhaps still */
-        struct nf_wake *bell;       /* of an adopted one: a cancel */
+        struct nf_wake *wake;       /* of an adopted one: a cancel */
     };
     _Atomic bool has_spent;
     _Atomic uint8_t marks; /* of those below: what changes while others read the rest */
@@ -62,43 +62,43 @@ struct nf_line {
 };
 
 enum {
-    NF_RESETS = 0x1f,     /* whose close is to be a reset, as nf_line_process; 0: nobody's */
+    NF_RESETS = 0x1f,     /* whose close is to be a reset, as nf_connection_process; 0: nobody's */
     NF_INLINE = 0x20,     /* urgent bytes of a unix socket stay in their place, */
     NF_WAS_INLINE = 0x40, /* as they did before we asked for it */
     NF_WAS_DELAYED = 0x80 /* an adopted tcp socket came without the nodelay that is our default */
 };
 
-enum { NF_LINE_PROCESSES = 31 }; /* that a line tells apart: as many as five bits can */
+enum { NF_CONNECTION_PROCESSES = 31 }; /* that a line tells apart: as many as five bits can */
 
-_Static_assert(sizeof(struct nf_line) <= 120, "a line and what malloc adds are 128 bytes");
+_Static_assert(sizeof(struct nf_connection) <= 120, "a line and what malloc adds are 128 bytes");
 
-static inline unsigned nf_line_mark(struct nf_line *line, unsigned mark)
+static inline unsigned nf_connection_mark(struct nf_connection *connection, unsigned mark)
 {
-    return atomic_load_explicit(&line->marks, memory_order_relaxed) & mark;
+    return atomic_load_explicit(&connection->marks, memory_order_relaxed) & mark;
 }
 
 /* Instead of the marks `old`, these. */
-static inline void nf_line_set_mark(struct nf_line *line, unsigned old, unsigned mark)
+static inline void nf_connection_set_mark(struct nf_connection *connection, unsigned old, unsigned mark)
 {
-    atomic_fetch_and(&line->marks, (uint8_t)~old);
-    atomic_fetch_or(&line->marks, (uint8_t)mark);
+    atomic_fetch_and(&connection->marks, (uint8_t)~old);
+    atomic_fetch_or(&connection->marks, (uint8_t)mark);
 }
 
 /* Whether something keeps a call from going on: the long way says what. */
-static inline bool nf_lane_is_shut(struct nf_line *line, struct nf_lane *lane)
+static inline bool nf_lane_is_shut(struct nf_connection *connection, struct nf_lane *lane)
 {
-    return nf_is_canceled(&line->head) ||
+    return nf_is_canceled(&connection->head) ||
            atomic_load_explicit(&lane->end, memory_order_relaxed) != 0;
 }
 
 /* Whether the turn was free, and is ours now, and nothing keeps a call from going on: the short
  * way. */
-static inline bool nf_lane_is_clear(struct nf_line *line, struct nf_lane *lane)
+static inline bool nf_lane_is_clear(struct nf_connection *connection, struct nf_lane *lane)
 {
     if (!nf_turn_try(&lane->turn)) {
         return false;
     }
-    if (nf_lane_is_shut(line, lane)) {
+    if (nf_lane_is_shut(connection, lane)) {
         nf_turn_leave(&lane->turn);
         return false;
     }
@@ -106,19 +106,19 @@ static inline bool nf_lane_is_clear(struct nf_line *line, struct nf_lane *lane)
 }
 
 /* This process as one of 31, and never 0. */
-static inline uint8_t nf_line_process(void)
+static inline uint8_t nf_connection_process(void)
 {
-    return (uint8_t)(nf_process() % NF_LINE_PROCESSES + 1);
+    return (uint8_t)(nf_process() % NF_CONNECTION_PROCESSES + 1);
 }
 
 /* Whether its close is to be a reset, and it is for this process to make it one. */
-static inline bool nf_line_resets(struct nf_line *line)
+static inline bool nf_connection_resets(struct nf_connection *connection)
 {
-    return nf_line_mark(line, NF_RESETS) == nf_line_process();
+    return nf_connection_mark(connection, NF_RESETS) == nf_connection_process();
 }
 
 /* The long way: 0 and the turn is ours, or NET_CANCELED, what the lane remembers, NET_TIMEOUT. */
-int nf_lane_enter(struct nf_line *line, struct nf_lane *lane, net_deadline deadline);
+int nf_lane_enter(struct nf_connection *connection, struct nf_lane *lane, net_deadline deadline);
 
 static inline void nf_lane_leave(struct nf_lane *lane)
 {
@@ -134,22 +134,23 @@ int nf_lane_patience(int fd, struct nf_lane *lane, enum nf_sockopt option, net_d
 bool nf_lane_has_patience(const struct nf_lane *lane, net_deadline deadline);
 
 /* What wakes the calls of a line that must not be broken; NULL: it may. */
-static inline struct nf_wake *nf_line_bell(const struct nf_line *line)
+static inline struct nf_wake *nf_connection_wake(const struct nf_connection *connection)
 {
-    return line->is_adopted ? line->bell : NULL;
+    return connection->is_adopted ? connection->wake : NULL;
 }
 
 /* A call found nothing: why? 0 once it may be tried again with NF_DONTWAIT; NET_CANCELED;
  * NET_TIMEOUT. */
-int nf_lane_wait(struct nf_line *line, unsigned want, net_deadline deadline);
+int nf_lane_wait(struct nf_connection *connection, unsigned want, net_deadline deadline);
 
 /* Slots that all lines share; of a close the last step. */
-void nf_line_cancel(net_socket *socket);
-void nf_line_close(struct nf_line *line);
-void nf_line_free_bell(struct nf_line *line);
-void nf_line_ready(net_socket *socket, unsigned interest, struct nf_readiness *out);
+void nf_connection_cancel(net_socket *socket);
+void nf_connection_close(struct nf_connection *connection);
+void nf_connection_free_wake(struct nf_connection *connection);
+void nf_connection_ready(net_socket *socket, unsigned interest, struct nf_readiness *out);
 
 /* The properties that a descriptor answers: kernel options, addresses, port, bytes; of others 0. */
-int nf_line_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write);
+int nf_connection_property(net_socket *socket, enum nf_word word, struct nf_value *value,
+                           bool write);
 
 #endif

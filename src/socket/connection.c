@@ -1,0 +1,236 @@
+/* Lanes, and what every line does alike. Moves no bytes: see stream.c and udp.c. */
+#include "socket/connection.h"
+#include "socket/kernel.h"
+#include "os/descriptor.h"
+#include "os/ready.h"
+#include "os/socket.h"
+
+#include <stdlib.h>
+
+enum { MOST_PATIENCE = 25 }; /* doublings: more than three days */
+
+int nf_lane_enter(struct nf_connection *connection, struct nf_lane *lane, net_deadline deadline)
+{
+    if (nf_is_canceled(&connection->head)) {
+        return nf_fail(NET_CANCELED);
+    }
+    if (!nf_turn_take(&lane->turn, deadline)) {
+        return nf_fail(nf_is_canceled(&connection->head) ? NET_CANCELED : NET_TIMEOUT);
+    }
+    int end = atomic_load_explicit(&lane->end, memory_order_relaxed);
+
+    if (nf_is_canceled(&connection->head)) {
+        end = NET_CANCELED;
+    }
+    if (end == 0) {
+        return 0;
+    }
+    nf_turn_leave(&lane->turn);
+    return end == NET_MISUSE ? nf_fail_because(end, "nothing can be sent after net_shutdown")
+                             : nf_fail(end);
+}
+
+/* Powers of two: the same timeout serves all deadlines between it and its double. */
+static int set_patience(int fd, struct nf_lane *lane, enum nf_sockopt option, int64_t left)
+{
+    uint8_t patience = 1;
+
+    if (lane->how != 0) {
+        return lane->how;
+    }
+    while (nf_patience_of(patience) <= left && patience < MOST_PATIENCE) {
+        patience++;
+    }
+    if (nf_sockopt_set(fd, option, NF_PATIENCE << (patience - 1)) < 0) {
+        return NF_DONTWAIT;
+    }
+    lane->patience = patience;
+    return 0;
+}
+
+bool nf_lane_has_patience(const struct nf_lane *lane, net_deadline deadline)
+{
+    return lane->patience != 0 &&
+           nf_patience_of(lane->patience - 1) <= deadline - nf_now_roughly() - NF_TICK;
+}
+
+/* Apart, so that who waits forever pays nothing for it. */
+static __attribute__((noinline)) int be_patient(int fd, struct nf_lane *lane,
+                                                enum nf_sockopt option, net_deadline deadline)
+{
+    if (deadline == NET_NOW) {
+        return NF_DONTWAIT;
+    }
+    if (nf_lane_has_patience(lane, deadline)) {
+        return 0;
+    }
+    int64_t left = deadline - nf_now_roughly() - NF_TICK;
+
+    return left < nf_patience_of(0) ? NF_DONTWAIT : set_patience(fd, lane, option, left);
+}
+
+int nf_lane_patience(int fd, struct nf_lane *lane, enum nf_sockopt option, net_deadline deadline)
+{
+    return deadline == NET_FOREVER ? lane->how : be_patient(fd, lane, option, deadline);
+}
+
+int nf_lane_wait(struct nf_connection *connection, unsigned want, net_deadline deadline)
+{
+    if (nf_is_canceled(&connection->head)) {
+        return nf_fail(NET_CANCELED);
+    }
+    int got = nf_wait(connection->fd, want, nf_connection_wake(connection), deadline);
+
+    return got < 0 ? got : 0;
+}
+
+/* Breaking a line that was made by connect or accept disturbs no other process. */
+void nf_connection_cancel(net_socket *socket)
+{
+    struct nf_connection *connection = (struct nf_connection *)socket;
+
+    if (connection->is_adopted) {
+        nf_wake_post(connection->wake);
+    } else {
+        nf_socket_break(connection->fd);
+    }
+}
+
+void nf_connection_free_wake(struct nf_connection *connection)
+{
+    if (connection->is_adopted && connection->wake != NULL) {
+        nf_wake_close(connection->wake);
+        free(connection->wake);
+        connection->wake = NULL;
+    }
+}
+
+static void close_spent(struct nf_connection *connection)
+{
+    if (atomic_load(&connection->has_spent)) {
+        nf_ready_best->close(connection->spent);
+        atomic_store(&connection->has_spent, false);
+    }
+}
+
+void nf_connection_close(struct nf_connection *connection)
+{
+    close_spent(connection);
+    nf_connection_free_wake(connection);
+    nf_socket_close(connection->fd);
+}
+
+/* All the readiness of a line is the kernel's. What was watched while it was dialing stays open
+ * until the poller has been told of the descriptor that takes its place. */
+void nf_connection_ready(net_socket *socket, unsigned interest, struct nf_readiness *out)
+{
+    struct nf_connection *connection = (struct nf_connection *)socket;
+
+    if (connection->is_spent) {
+        close_spent(connection);
+    }
+    connection->is_spent = atomic_load(&connection->has_spent);
+    *out = (struct nf_readiness){
+        .ready = nf_is_canceled(socket) ? interest : 0,
+        .fd = connection->fd,
+        .want = interest,
+        .again = NET_FOREVER,
+    };
+}
+
+static int get_source(struct nf_connection *connection, struct nf_value *value)
+{
+    value->has_port = connection->has_source_port;
+    return connection->has_source ? nf_socket_local(connection->fd, &value->addr, NULL) : 0;
+}
+
+static int set_reset(struct nf_connection *connection, bool resets)
+{
+    int code = nf_sockopt_set(connection->fd, NF_SO_RESET, resets);
+
+    if (code == 0) {
+        nf_connection_set_mark(connection, NF_RESETS, resets ? nf_connection_process() : 0);
+    }
+    return code;
+}
+
+/* What the caller has chosen stays, also when the descriptor is released. */
+static int nodelay(struct nf_connection *connection, struct nf_value *value, bool write)
+{
+    if (write) {
+        nf_connection_set_mark(connection, NF_WAS_DELAYED, 0);
+    }
+    return nf_kernel_property(connection->fd, NF_NODELAY, value, write);
+}
+
+/* Undo what we asked of the descriptor for ourselves. An adopted one was told no timeouts. */
+static int release(struct nf_connection *connection, struct nf_value *value)
+{
+    int code = 0;
+
+    if (connection->in.patience != 0) {
+        code = nf_sockopt_set(connection->fd, NF_SO_RCVTIMEO, 0);
+        connection->in.patience = 0;
+    }
+    if (connection->out.patience != 0 && code == 0) {
+        code = nf_sockopt_set(connection->fd, NF_SO_SNDTIMEO, 0);
+        connection->out.patience = 0;
+    }
+    if (nf_connection_mark(connection, NF_INLINE | NF_WAS_INLINE) == NF_INLINE && code == 0) {
+        code = nf_sockopt_set(connection->fd, NF_SO_URGENT, 0);
+        nf_connection_set_mark(connection, NF_INLINE, 0);
+    }
+    if (nf_connection_mark(connection, NF_WAS_DELAYED) != 0 && code == 0) {
+        code = nf_sockopt_set(connection->fd, NF_SO_NODELAY, 0);
+        nf_connection_set_mark(connection, NF_WAS_DELAYED, 0);
+    }
+    if (nf_connection_mark(connection, NF_RESETS) != 0 && code == 0) {
+        code = set_reset(connection, false);
+    }
+    if (connection->is_adopted && code == 0) {
+        code = nf_descriptor_give_back(connection->fd, false, connection->was_inherited);
+    }
+    if (code == 0) {
+        value->number = connection->fd;
+        connection->fd = -1;
+    }
+    return code;
+}
+
+int nf_connection_property(net_socket *socket, enum nf_word word, struct nf_value *value,
+                           bool write)
+{
+    struct nf_connection *connection = (struct nf_connection *)socket;
+
+    switch (word) {
+    case NF_FD:
+        value->number = connection->fd;
+        return 0;
+    case NF_ABORT:
+        nf_socket_abort(connection->fd);
+        return 0;
+    case NF_RELEASE:
+        return write ? release(connection, value) : 0;
+    case NF_RESET:
+        if (write) {
+            return set_reset(connection, value->number != 0);
+        }
+        value->number = nf_connection_mark(connection, NF_RESETS) != 0;
+        return 0;
+    case NF_NODELAY:
+        return nodelay(connection, value, write);
+    case NF_SOURCE:
+        return get_source(connection, value);
+    case NF_PEER:
+        value->addr = socket->name;
+        return 0;
+    case NF_BYTES_SENT:
+        value->number = atomic_load_explicit(&connection->bytes_out, memory_order_relaxed);
+        return 0;
+    case NF_BYTES_RECEIVED:
+        value->number = atomic_load_explicit(&connection->bytes_in, memory_order_relaxed);
+        return 0;
+    default:
+        return nf_kernel_property(connection->fd, word, value, write);
+    }
+}
