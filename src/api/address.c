@@ -35,7 +35,7 @@ static int compose(char address[NF_COMPOSED_MAX], const char *scheme, const char
     if (backend == NULL) {
         return nf_cause_pending()->code;
     }
-    bool has_port = (nf_words_of(backend) & NF_WORD(NF_PORT)) != 0;
+    bool has_port = (nf_properties_of(backend).others & NF_PROPERTY(NF_PORT)) != 0;
 
     if (has_port != (port != NULL)) {
         return nf_fail_because(NET_ADDRESS, has_port ? "the port is missing" : "%s:// has no ports",

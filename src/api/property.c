@@ -8,37 +8,38 @@
 /* The word called so, which may be read; or a code. */
 static int find_readable(net_socket *socket, const char *name)
 {
-    int word = nf_word_find(nf_words_of(socket->kind), name, strlen(name));
+    const struct nf_properties set = nf_properties_of(socket->kind);
+    int property = nf_property_find(&set, name, strlen(name));
 
-    if (word >= 0 && !nf_word_is_readable((enum nf_word)word)) {
+    if (property >= 0 && !nf_property_is_readable((enum nf_property)property)) {
         return nf_fail_because(NET_MISUSE, "%s can only be set", name);
     }
-    return word;
+    return property;
 }
 
 /* A word may be a part of another one, which is what the backend is asked for. */
-static enum nf_word whole_of(enum nf_word word)
+static enum nf_property whole_of(enum nf_property property)
 {
-    switch (word) {
+    switch (property) {
     case NF_PEER_HOST:
     case NF_PEER_PORT:
         return NF_PEER;
     case NF_LOCAL_HOST:
         return NF_LOCAL;
     default:
-        return word;
+        return property;
     }
 }
 
-static int read(net_socket *socket, enum nf_word word, struct nf_value *value)
+static int read(net_socket *socket, enum nf_property property, struct nf_value *value)
 {
-    if (word == NF_SCHEME) {
+    if (property == NF_SCHEME) {
         value->scheme = socket->kind->scheme;
         return 0;
     }
-    int code = nf_backend_of(socket)->property(socket, whole_of(word), value, false);
+    int code = nf_backend_of(socket)->property(socket, whole_of(property), value, false);
 
-    if (word == NF_PEER_PORT) {
+    if (property == NF_PEER_PORT) {
         value->number = value->addr.port;
     }
     return code;
@@ -49,17 +50,17 @@ static int read(net_socket *socket, enum nf_word word, struct nf_value *value)
 static int get(net_socket *socket, const char *name, struct nf_text *text)
 {
     struct nf_value value = {0};
-    int word = find_readable(socket, name);
-    int code = word < 0 ? word : read(socket, (enum nf_word)word, &value);
+    int property = find_readable(socket, name);
+    int code = property < 0 ? property : read(socket, (enum nf_property)property, &value);
 
     if (code < 0) {
         return code;
     }
-    if (word == NF_LOCAL || word == NF_PEER) {
+    if (property == NF_LOCAL || property == NF_PEER) {
         value.scheme = socket->kind->scheme;
         value.has_port = true;
     }
-    nf_value_print(text, (enum nf_word)word, &value);
+    nf_value_print(text, (enum nf_property)property, &value);
     return (int)text->length;
 }
 
@@ -79,20 +80,20 @@ int net_get(net_socket *socket, const char *name, char *buffer, size_t size)
 static int get_number(net_socket *socket, const char *name, int64_t *number)
 {
     struct nf_value value = {0};
-    int word = find_readable(socket, name);
+    int property = find_readable(socket, name);
 
-    if (word < 0) {
-        return word;
+    if (property < 0) {
+        return property;
     }
-    if (!nf_word_is_number((enum nf_word)word)) {
+    if (!nf_property_is_number((enum nf_property)property)) {
         return nf_fail_because(NET_ADDRESS, "%s is a text and no number: net_get reads it", name);
     }
-    int code = read(socket, (enum nf_word)word, &value);
+    int code = read(socket, (enum nf_property)property, &value);
 
     if (code < 0) {
         return code;
     }
-    *number = nf_value_number((enum nf_word)word, &value);
+    *number = nf_value_number((enum nf_property)property, &value);
     return 0;
 }
 
@@ -109,20 +110,22 @@ int net_get_number(net_socket *socket, const char *name, int64_t *value)
 static int set(net_socket *socket, const char *name, const char *text)
 {
     struct nf_value value;
-    int word = nf_word_find(nf_words_of(socket->kind), name, strlen(name));
+    const struct nf_properties set = nf_properties_of(socket->kind);
+    int property = nf_property_find(&set, name, strlen(name));
 
-    if (word < 0) {
-        return word;
+    if (property < 0) {
+        return property;
     }
-    if (!nf_word_is_settable((enum nf_word)word)) {
-        return nf_fail_because(NET_MISUSE, "%s can only be %s", name,
-                               nf_word_is_option((enum nf_word)word) ? "given in the address"
-                                                                     : "read");
+    if (!nf_property_is_settable((enum nf_property)property)) {
+        return nf_fail_because(
+            NET_MISUSE, "%s can only be %s", name,
+            nf_property_is_option((enum nf_property)property) ? "given in the address" : "read");
     }
-    int code = nf_value_parse((enum nf_word)word, text, strlen(text), &value);
+    int code = nf_value_parse((enum nf_property)property, text, strlen(text), &value);
 
-    return code < 0 ? code
-                    : nf_backend_of(socket)->property(socket, (enum nf_word)word, &value, true);
+    return code < 0
+               ? code
+               : nf_backend_of(socket)->property(socket, (enum nf_property)property, &value, true);
 }
 
 int net_set(net_socket *socket, const char *name, const char *value)

@@ -101,6 +101,6 @@ int nf_registry_find(const char *address, struct nf_target *target)
     if (target->backend == NULL) {
         return nf_cause_pending()->code;
     }
-    return nf_options_parse(nf_words_of(target->backend), target->url.query,
+    return nf_options_parse(nf_properties_of(target->backend).options, target->url.query,
                             target->url.query_length, &target->options);
 }

@@ -14,7 +14,7 @@ enum { LOOK_AGAIN = 20 }; /* ms, where a call of somebody has the turn */
 
 static bool is_stream(const struct nf_backend *kind)
 {
-    return (kind->words & NF_WORD(NF_CHUNK)) != 0;
+    return (kind->properties.options & NF_OPTION(NF_CHUNK)) != 0;
 }
 
 /* Where bytes and datagrams wait, if they have to. 0 or NET_LIMIT. */
@@ -207,12 +207,12 @@ int nf_chaos_close(net_socket *socket, net_deadline deadline)
 }
 
 /* Counters: what the layer has kept back is not the caller's yet, and what it has lost was sent. */
-static void correct(struct nf_chaos *self, enum nf_word word, struct nf_value *value)
+static void correct(struct nf_chaos *self, enum nf_property property, struct nf_value *value)
 {
     bool is_kept_back =
         self->queue != NULL || (is_stream(self->layer.head.kind) && !self->receives_plainly);
 
-    switch (word) {
+    switch (property) {
     case NF_FD:
         if (nf_chaos_fault(self, NF_DELAY) != 0 || nf_chaos_fault(self, NF_REORDER) != 0) {
             value->number = -1;
@@ -238,22 +238,23 @@ static void correct(struct nf_chaos *self, enum nf_word word, struct nf_value *v
     }
 }
 
-int nf_chaos_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write)
+int nf_chaos_property(net_socket *socket, enum nf_property property, struct nf_value *value,
+                      bool write)
 {
     struct nf_chaos *self = (struct nf_chaos *)socket;
     net_socket *lower = self->layer.lower;
 
-    if (word >= NF_SEED && word <= NF_ACCEPT_FAIL) {
-        value->number = nf_chaos_fault(self, word);
+    if (property >= NF_SEED && property <= NF_ACCEPT_FAIL) {
+        value->number = nf_chaos_fault(self, property);
         return 0;
     }
-    if (word == NF_RELEASE) {
+    if (property == NF_RELEASE) {
         return nf_refuse_release();
     }
-    int code = nf_backend_of(lower)->property(lower, word, value, write);
+    int code = nf_backend_of(lower)->property(lower, property, value, write);
 
     if (code == 0 && !write) {
-        correct(self, word, value);
+        correct(self, property, value);
     }
     return code;
 }

@@ -21,7 +21,8 @@ net_socket *nf_chaos_accept(net_socket *socket, net_deadline deadline);
 int nf_chaos_shutdown(net_socket *socket);
 void nf_chaos_cancel(net_socket *socket);
 int nf_chaos_close(net_socket *socket, net_deadline deadline);
-int nf_chaos_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write);
+int nf_chaos_property(net_socket *socket, enum nf_property property, struct nf_value *value,
+                      bool write);
 void nf_chaos_ready(net_socket *socket, unsigned interest, struct nf_readiness *out);
 
 #endif

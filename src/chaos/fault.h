@@ -22,7 +22,7 @@ struct nf_chaos {
     const struct nf_backend *calls; /* of a listener: the table of what it picks up */
     _Atomic(net_socket *) waiting;  /* and one it has picked up that nobody was given yet */
     _Atomic uint64_t picked_up;     /* and how many */
-    _Atomic uint32_t futex;          /* rung by a cancel for those who sleep on it */
+    _Atomic uint32_t futex;         /* rung by a cancel for those who sleep on it */
     struct nf_turn in;              /* the fields of a direction are its user's */
     struct nf_turn out;
     struct nf_dice dice_in;
@@ -45,9 +45,9 @@ struct nf_chaos {
 /* No datagram of IP is larger than a quarter of it, and what unix sockets send by default fits. */
 enum { NF_CHAOS_PACKET_MAX = 256 * 1024 };
 
-static inline int64_t nf_chaos_fault(const struct nf_chaos *self, enum nf_word word)
+static inline int64_t nf_chaos_fault(const struct nf_chaos *self, enum nf_property property)
 {
-    return self->fault[word - NF_SEED];
+    return self->fault[property - NF_SEED];
 }
 
 /* How many bytes may still go through; 0: the connection is broken, or stalled. */

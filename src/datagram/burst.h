@@ -18,15 +18,15 @@ struct nf_burst {
     struct nf_arrival arrival; /* the rest of the one handed out at present */
     int next;                  /* arrival after it */
     int arrivals;
-    _Atomic bool waiting; /* datagrams are here, so the descriptor's readiness does not tell */
-    bool has_trains;      /* asked the kernel for them */
-    bool is_shared;       /* so do not: there may be other readers, who take one for a datagram */
-    bool is_busy;         /* the last batch was more than one */
-    bool looks;           /* of the batch: made to look only */
-    bool drained;         /* the last receive took all that the kernel had */
-    uint8_t plain_between;         /* datagrams by plain receives between two looks */
-    uint8_t plain_since;       /* of these had */
-    size_t head;          /* bytes of a first datagram that go straight to the caller */
+    _Atomic bool waiting;  /* datagrams are here, so the descriptor's readiness does not tell */
+    bool has_trains;       /* asked the kernel for them */
+    bool is_shared;        /* so do not: there may be other readers, who take one for a datagram */
+    bool is_busy;          /* the last batch was more than one */
+    bool looks;            /* of the batch: made to look only */
+    bool drained;          /* the last receive took all that the kernel had */
+    uint8_t plain_between; /* datagrams by plain receives between two looks */
+    uint8_t plain_since;   /* of these had */
+    size_t head;           /* bytes of a first datagram that go straight to the caller */
 };
 
 /* Whether datagrams are here already; take the first: its real length. */

@@ -41,8 +41,9 @@ static ssize_t send_slices(struct nf_datagram_connection *self, const net_slice 
         if (nf_is_canceled(&connection->head)) {
             return nf_fail(NET_CANCELED);
         }
-        ssize_t n = count == 1 ? nf_transfer_send(connection->fd, slices->data, slices->size, NF_DONTWAIT)
-                               : nf_transfer_send_slices(connection->fd, slices, count, 0, NF_DONTWAIT);
+        ssize_t n = count == 1
+                        ? nf_transfer_send(connection->fd, slices->data, slices->size, NF_DONTWAIT)
+                        : nf_transfer_send_slices(connection->fd, slices, count, 0, NF_DONTWAIT);
 
         if (n >= 0) {
             nf_add(&connection->bytes_out, n);
@@ -278,14 +279,16 @@ static int release(struct nf_datagram_connection *self, struct nf_value *value, 
     int code =
         !write && self->burst.has_trains && !self->burst.is_shared ? ask_for_no_trains(self) : 0;
 
-    return code < 0 ? code : nf_connection_property(&self->connection.head, NF_RELEASE, value, write);
+    return code < 0 ? code
+                    : nf_connection_property(&self->connection.head, NF_RELEASE, value, write);
 }
 
-int nf_connected_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write)
+int nf_connected_property(net_socket *socket, enum nf_property property, struct nf_value *value,
+                          bool write)
 {
     struct nf_datagram_connection *self = (struct nf_datagram_connection *)socket;
 
-    switch (word) {
+    switch (property) {
     case NF_MESSAGES_SENT:
         value->number = atomic_load_explicit(&self->messages_out, memory_order_relaxed);
         return 0;
@@ -307,10 +310,10 @@ int nf_connected_property(net_socket *socket, enum nf_word word, struct nf_value
         if (write) {
             return nf_fail_because(NET_MISUSE, "only a listener has peers to bound");
         }
-        value->number = self->option[word];
+        value->number = self->option[property];
         return 0;
     case NF_FAMILY:
-        value->number = self->option[word];
+        value->number = self->option[property];
         return 0;
     case NF_INTERFACE:
         value->number = nf_kernel_interface(self->option, &socket->name);
@@ -319,9 +322,9 @@ int nf_connected_property(net_socket *socket, enum nf_word word, struct nf_value
         if (!write && nf_addr_is_group(&socket->name)) {
             return nf_sockopt_get(self->connection.fd, NF_SO_GROUP_TTL, &value->number);
         }
-        return nf_connection_property(socket, word, value, write);
+        return nf_connection_property(socket, property, value, write);
     default:
-        return nf_connection_property(socket, word, value, write);
+        return nf_connection_property(socket, property, value, write);
     }
 }
 

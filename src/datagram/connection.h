@@ -31,7 +31,7 @@ int nf_connected_send_messages(net_socket *socket, const net_message *messages, 
 int nf_connected_recv_messages(net_socket *socket, net_message *messages, int count,
                                net_deadline deadline);
 int nf_connected_close(net_socket *socket, net_deadline deadline);
-int nf_connected_property(net_socket *socket, enum nf_word word, struct nf_value *value,
+int nf_connected_property(net_socket *socket, enum nf_property property, struct nf_value *value,
                           bool write);
 void nf_connected_ready(net_socket *socket, unsigned interest, struct nf_readiness *out);
 

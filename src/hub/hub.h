@@ -34,12 +34,14 @@
 #include "os/wake.h"
 #include "socket/counter.h"
 
-/* The words of a hub's sockets, whatever their addresses. */
-#define NF_HUB_WORDS                                                                               \
-    (NF_WORD(NF_PEERS) | NF_WORD(NF_QUEUE) | NF_WORD(NF_TOTAL) | NF_WORD(NF_STRANGERS) |           \
-     NF_WORD(NF_IDLE) | NF_WORD(NF_ADMIT) | NF_WORD(NF_MESSAGES_SENT) |                            \
-     NF_WORD(NF_MESSAGES_RECEIVED) | NF_WORD(NF_DROPPED_QUEUE) | NF_WORD(NF_DROPPED_STRANGERS) |   \
-     NF_WORD(NF_TRUNCATED))
+/* Of all sockets of hubs. */
+#define NF_HUB_OPTIONS                                                                             \
+    (NF_OPTION(NF_PEERS) | NF_OPTION(NF_QUEUE) | NF_OPTION(NF_TOTAL) | NF_OPTION(NF_STRANGERS) |   \
+     NF_OPTION(NF_IDLE))
+#define NF_HUB_PROPERTIES                                                                          \
+    (NF_PROPERTY(NF_ADMIT) | NF_PROPERTY(NF_MESSAGES_SENT) | NF_PROPERTY(NF_MESSAGES_RECEIVED) |   \
+     NF_PROPERTY(NF_DROPPED_QUEUE) | NF_PROPERTY(NF_DROPPED_STRANGERS) |                           \
+     NF_PROPERTY(NF_TRUNCATED))
 
 /* Whoever writes to us, as the table knows it: a stranger or an accepted peer. */
 struct nf_remote {

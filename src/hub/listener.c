@@ -184,12 +184,13 @@ static int admit(struct nf_hub *hub, const struct nf_value *value)
     return code;
 }
 
-int nf_listener_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write)
+int nf_listener_property(net_socket *socket, enum nf_property property, struct nf_value *value,
+                         bool write)
 {
     struct nf_hub *hub = nf_hub_of(socket);
     int code = 0;
 
-    switch (word) {
+    switch (property) {
     case NF_FD:
         value->number = hub->fd;
         return 0;
@@ -206,12 +207,12 @@ int nf_listener_property(net_socket *socket, enum nf_word word, struct nf_value 
     case NF_DROPPED_QUEUE:
     case NF_DROPPED_STRANGERS:
         nf_mutex_lock(&hub->lock);
-        value->number = word == NF_DROPPED_QUEUE ? hub->peers.dropped : hub->strangers.dropped;
+        value->number = property == NF_DROPPED_QUEUE ? hub->peers.dropped : hub->strangers.dropped;
         nf_mutex_unlock(&hub->lock);
         return 0;
     default:
-        code = nf_member_property(socket, word, value, write);
-        if (write && (word == NF_IDLE || word == NF_PEERS)) {
+        code = nf_member_property(socket, property, value, write);
+        if (write && (property == NF_IDLE || property == NF_PEERS)) {
             wake_all(hub);
         }
         return code;

@@ -11,7 +11,8 @@ int nf_listener_send_messages(net_socket *socket, const net_message *messages, i
 int nf_listener_recv_messages(net_socket *socket, net_message *messages, int count,
                               net_deadline deadline);
 int nf_listener_close(net_socket *socket, net_deadline deadline);
-int nf_listener_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write);
+int nf_listener_property(net_socket *socket, enum nf_property property, struct nf_value *value,
+                         bool write);
 void nf_listener_ready(net_socket *socket, unsigned interest, struct nf_readiness *out);
 
 #endif

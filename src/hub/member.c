@@ -97,19 +97,20 @@ static int read_counter(_Atomic int64_t *counter, struct nf_value *value)
     return 0;
 }
 
-int nf_member_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write)
+int nf_member_property(net_socket *socket, enum nf_property property, struct nf_value *value,
+                       bool write)
 {
     struct nf_member *member = (struct nf_member *)socket;
     struct nf_hub *hub = member->hub;
 
-    switch (word) {
+    switch (property) {
     case NF_PORT:
         value->number = hub->name.port;
         return 0;
     case NF_SOURCE:
         return 0;
     case NF_FAMILY:
-        value->number = hub->bound[word];
+        value->number = hub->bound[property];
         return 0;
     case NF_INTERFACE:
         value->number = nf_kernel_interface(hub->bound, &hub->name);
@@ -136,13 +137,13 @@ int nf_member_property(net_socket *socket, enum nf_word word, struct nf_value *v
     case NF_IDLE:
         nf_mutex_lock(&hub->lock);
         if (write) {
-            hub->bound[word] = value->number;
+            hub->bound[property] = value->number;
         }
-        value->number = hub->bound[word];
+        value->number = hub->bound[property];
         nf_mutex_unlock(&hub->lock);
         return 0;
     default:
-        return nf_kernel_property(hub->fd, word, value, write);
+        return nf_kernel_property(hub->fd, property, value, write);
     }
 }
 

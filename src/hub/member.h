@@ -26,7 +26,8 @@ int nf_member_close(net_socket *socket, void (*remove)(net_socket *socket));
 
 /* Slots, or most of them. */
 void nf_member_cancel(net_socket *socket);
-int nf_member_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write);
+int nf_member_property(net_socket *socket, enum nf_property property, struct nf_value *value,
+                       bool write);
 void nf_member_ready(net_socket *socket, unsigned interest, struct nf_readiness *out,
                      nf_condition *is_met);
 

@@ -99,18 +99,19 @@ int nf_peer_close(net_socket *socket, net_deadline deadline)
     return nf_member_close(socket, remove_peer);
 }
 
-int nf_peer_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write)
+int nf_peer_property(net_socket *socket, enum nf_property property, struct nf_value *value,
+                     bool write)
 {
     struct nf_peer *self = (struct nf_peer *)socket;
     struct nf_hub *hub = nf_hub_of(socket);
 
-    if (word == NF_RELEASE) {
+    if (property == NF_RELEASE) {
         return nf_refuse_release();
     }
     if (write) {
         return nf_fail_because(NET_MISUSE, "an accepted peer has its listener's: change it there");
     }
-    switch (word) {
+    switch (property) {
     case NF_FD:
         value->number = -1;
         return 0;
@@ -131,7 +132,7 @@ int nf_peer_property(net_socket *socket, enum nf_word word, struct nf_value *val
         nf_mutex_unlock(&hub->lock);
         return 0;
     default:
-        return nf_member_property(socket, word, value, write);
+        return nf_member_property(socket, property, value, write);
     }
 }
 

@@ -13,7 +13,8 @@ int nf_peer_send_messages(net_socket *socket, const net_message *messages, int c
 int nf_peer_recv_messages(net_socket *socket, net_message *messages, int count,
                           net_deadline deadline);
 int nf_peer_close(net_socket *socket, net_deadline deadline);
-int nf_peer_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write);
+int nf_peer_property(net_socket *socket, enum nf_property property, struct nf_value *value,
+                     bool write);
 void nf_peer_ready(net_socket *socket, unsigned interest, struct nf_readiness *out);
 
 #endif

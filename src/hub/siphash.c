@@ -35,19 +35,19 @@ static inline uint64_t whole_word(const unsigned char *b)
 
 static uint64_t rest_of_word(const unsigned char *bytes, size_t count)
 {
-    uint64_t word = 0;
+    uint64_t property = 0;
 
     for (size_t i = 0; i < count; i++) {
-        word |= (uint64_t)bytes[i] << (8 * i);
+        property |= (uint64_t)bytes[i] << (8 * i);
     }
-    return word;
+    return property;
 }
 
-static void absorb(struct state *s, uint64_t word)
+static void absorb(struct state *s, uint64_t property)
 {
-    s->v3 ^= word;
+    s->v3 ^= property;
     sip_round(s);
-    s->v0 ^= word;
+    s->v0 ^= property;
 }
 
 uint64_t nf_siphash(const struct nf_siphash_key *key, const void *data, size_t size)

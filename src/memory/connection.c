@@ -162,17 +162,17 @@ static int need_peer(struct nf_mem_socket *self)
                : nf_mem_decide(self, NET_NOW);
 }
 
-static void write_property(struct nf_mem_socket *self, enum nf_word word, int64_t number)
+static void write_property(struct nf_mem_socket *self, enum nf_property property, int64_t number)
 {
     struct nf_mem_flow *from = self->from;
     struct nf_mem_flow *to = self->to;
 
-    if (word == NF_ABORT) {
+    if (property == NF_ABORT) {
         nf_mem_break(self->pipe, NF_MEM_CLIENT);
         nf_mem_break(self->pipe, NF_MEM_SERVER);
-    } else if (word == NF_RESET) {
+    } else if (property == NF_RESET) {
         self->resets = number != 0;
-    } else if (word == NF_SNDBUF) {
+    } else if (property == NF_SNDBUF) {
         set_buffer(to, &to->sndbuf, &to->rcvbuf, number);
     } else {
         set_buffer(from, &from->rcvbuf, &from->sndbuf, number);
@@ -180,11 +180,11 @@ static void write_property(struct nf_mem_socket *self, enum nf_word word, int64_
 }
 
 /* Of a dial that was refused at once there is what it asked for, and nothing was counted. */
-static int64_t read_number(struct nf_mem_socket *self, enum nf_word word)
+static int64_t read_number(struct nf_mem_socket *self, enum nf_property property)
 {
     bool has_pipe = self->pipe != NULL;
 
-    switch (word) {
+    switch (property) {
     case NF_FD:
         return -1;
     case NF_BACKLOG:
@@ -202,12 +202,13 @@ static int64_t read_number(struct nf_mem_socket *self, enum nf_word word)
     }
 }
 
-int nf_mem_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write)
+int nf_mem_property(net_socket *socket, enum nf_property property, struct nf_value *value,
+                    bool write)
 {
     struct nf_mem_socket *self = (struct nf_mem_socket *)socket;
-    bool is_address = word == NF_LOCAL || word == NF_PEER;
+    bool is_address = property == NF_LOCAL || property == NF_PEER;
 
-    if (word == NF_RELEASE) {
+    if (property == NF_RELEASE) {
         return nf_refuse_release();
     }
     int code = is_address || write ? need_peer(self) : 0;
@@ -216,13 +217,13 @@ int nf_mem_property(net_socket *socket, enum nf_word word, struct nf_value *valu
         return code;
     }
     if (write) {
-        write_property(self, word, value->number);
+        write_property(self, property, value->number);
     } else if (is_address) {
-        bool listens = (word == NF_LOCAL) == (self->which == NF_MEM_SERVER);
+        bool listens = (property == NF_LOCAL) == (self->which == NF_MEM_SERVER);
 
         value->addr = listens ? self->listener : (struct nf_addr){.family = NF_MEM};
     } else {
-        value->number = read_number(self, word);
+        value->number = read_number(self, property);
     }
     return 0;
 }

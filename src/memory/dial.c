@@ -140,11 +140,11 @@ void nf_mem_remove_listener(struct nf_mem_listener *self)
 
 /* ---- Dialing ---- */
 
-uint32_t nf_mem_half(const struct nf_target *target, enum nf_word word)
+uint32_t nf_mem_half(const struct nf_target *target, enum nf_property property)
 {
-    bool given = (target->options.given & NF_WORD(word)) != 0;
+    bool given = (target->options.given & NF_OPTION(property)) != 0;
 
-    return given ? (uint32_t)target->options.value[word] : NF_MEM_BUFFER;
+    return given ? (uint32_t)target->options.value[property] : NF_MEM_BUFFER;
 }
 
 int nf_mem_dial(struct nf_mem_socket *self, const struct nf_target *target)

@@ -26,7 +26,7 @@ void nf_mem_lock(void);
 void nf_mem_unlock(void);
 
 /* The bytes that may wait in a direction, as the options ask: half of it. */
-uint32_t nf_mem_half(const struct nf_target *target, enum nf_word word);
+uint32_t nf_mem_half(const struct nf_target *target, enum nf_property property);
 
 /* With the lock held: have a name, give it up; take the first caller, turn all of them away. */
 int nf_mem_add_listener(struct nf_mem_listener *self);

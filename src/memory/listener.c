@@ -95,12 +95,12 @@ int nf_mem_listener_close(net_socket *socket, net_deadline deadline)
     return 0;
 }
 
-int nf_mem_listener_property(net_socket *socket, enum nf_word word, struct nf_value *value,
+int nf_mem_listener_property(net_socket *socket, enum nf_property property, struct nf_value *value,
                              bool write)
 {
     struct nf_mem_listener *self = (struct nf_mem_listener *)socket;
 
-    switch (word) {
+    switch (property) {
     case NF_FD:
         value->number = -1;
         return 0;
@@ -121,7 +121,7 @@ int nf_mem_listener_property(net_socket *socket, enum nf_word word, struct nf_va
     default:
         return 0; /* a listener has sent and received nothing */
     }
-    uint32_t *buffer = word == NF_SNDBUF ? &self->sndbuf : &self->rcvbuf;
+    uint32_t *buffer = property == NF_SNDBUF ? &self->sndbuf : &self->rcvbuf;
 
     nf_mem_lock();
     if (write) {

@@ -11,7 +11,7 @@ net_socket *nf_mem_accept(net_socket *socket, const struct nf_backend *connectio
                           net_deadline deadline);
 void nf_mem_listener_cancel(net_socket *socket);
 int nf_mem_listener_close(net_socket *socket, net_deadline deadline);
-int nf_mem_listener_property(net_socket *socket, enum nf_word word, struct nf_value *value,
+int nf_mem_listener_property(net_socket *socket, enum nf_property property, struct nf_value *value,
                              bool write);
 void nf_mem_listener_ready(net_socket *socket, unsigned interest, struct nf_readiness *out);
 

@@ -27,7 +27,7 @@ struct nf_mem_end {
 
 struct nf_mem_side {
     _Atomic uint64_t count; /* bytes written, or read, so far */
-    _Atomic uint32_t futex;  /* its sleeper sleeps on this */
+    _Atomic uint32_t futex; /* its sleeper sleeps on this */
     _Atomic uint32_t state; /* NF_MEM_... */
     struct nf_mem_end *end; /* whose side it is */
     uint16_t vain;          /* how many waits it falls asleep at once, by what looking on brought */

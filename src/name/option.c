@@ -4,34 +4,36 @@
 
 #include <string.h>
 
-void nf_options_value(const struct nf_options *options, enum nf_word word, struct nf_value *value)
+void nf_options_value(const struct nf_options *options, enum nf_property property,
+                      struct nf_value *value)
 {
-    bool group = word == NF_GROUP_SOURCE;
+    bool group = property == NF_GROUP_SOURCE;
 
-    value->number = options->value[word];
+    value->number = options->value[property];
     value->addr = group ? options->group_source : options->source;
     value->has_port = group ? options->group_source.port != 0 : options->source_has_port;
     memcpy(value->text, options->congestion, sizeof value->text);
     value->list = options->sockopt;
 }
 
-static void keep(struct nf_options *options, enum nf_word word, const struct nf_value *value)
+static void keep(struct nf_options *options, enum nf_property property,
+                 const struct nf_value *value)
 {
-    options->given |= NF_WORD(word);
-    options->value[word] = value->number;
-    if (word == NF_SOURCE) {
+    options->given |= NF_OPTION(property);
+    options->value[property] = value->number;
+    if (property == NF_SOURCE) {
         options->source = value->addr;
         options->source_has_port = value->has_port;
-    } else if (word == NF_GROUP_SOURCE) {
+    } else if (property == NF_GROUP_SOURCE) {
         options->group_source = value->addr;
-    } else if (word == NF_CONGESTION) {
+    } else if (property == NF_CONGESTION) {
         memcpy(options->congestion, value->text, sizeof options->congestion);
-    } else if (word == NF_SOCKOPT) {
+    } else if (property == NF_SOCKOPT) {
         options->sockopt = value->list;
     }
 }
 
-static int parse_one(nf_words words, const char *text, size_t length, struct nf_options *options)
+static int parse_one(uint64_t allowed, const char *text, size_t length, struct nf_options *options)
 {
     const char *sign = memchr(text, '=', length);
     size_t name = sign != NULL ? (size_t)(sign - text) : length;
@@ -41,23 +43,24 @@ static int parse_one(nf_words words, const char *text, size_t length, struct nf_
         return nf_fail_because(NET_ADDRESS, "an option is name=value, not '%.*s'",
                                length > 64 ? 64 : (int)length, text);
     }
-    int word = nf_word_find(words & (NF_WORD(NF_OPTIONS) - 1), text, name);
+    const struct nf_properties set = {.options = allowed};
+    int property = nf_property_find(&set, text, name);
 
-    if (word < 0) {
-        return word;
+    if (property < 0) {
+        return property;
     }
-    if ((options->given & NF_WORD(word)) != 0) {
-        return nf_fail_because(NET_ADDRESS, "%s is given twice", nf_rules[word].name);
+    if ((options->given & NF_OPTION(property)) != 0) {
+        return nf_fail_because(NET_ADDRESS, "%s is given twice", nf_rules[property].name);
     }
-    int code = nf_value_parse((enum nf_word)word, sign + 1, length - name - 1, &value);
+    int code = nf_value_parse((enum nf_property)property, sign + 1, length - name - 1, &value);
 
     if (code == 0) {
-        keep(options, (enum nf_word)word, &value);
+        keep(options, (enum nf_property)property, &value);
     }
     return code;
 }
 
-int nf_options_parse(nf_words words, const char *query, size_t length, struct nf_options *options)
+int nf_options_parse(uint64_t allowed, const char *query, size_t length, struct nf_options *options)
 {
     int code = 0;
     size_t at = 0;
@@ -70,7 +73,7 @@ int nf_options_parse(nf_words words, const char *query, size_t length, struct nf
         const char *end = memchr(query + at, '&', length - at);
         size_t piece = end != NULL ? (size_t)(end - query) - at : length - at;
 
-        code = parse_one(words, query + at, piece, options);
+        code = parse_one(allowed, query + at, piece, options);
         at += piece + 1;
     }
     return code;

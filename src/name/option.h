@@ -6,7 +6,7 @@
 
 /* What an address asked for. */
 struct nf_options {
-    nf_words given; /* which of these stood in the address; the others have their defaults */
+    uint64_t given; /* which of these stood in the address; the others have their defaults */
     int64_t value[NF_OPTIONS]; /* in the units of nf_value */
     struct nf_addr source;     /* NF_NOWHERE: as the system likes */
     bool source_has_port;
@@ -15,11 +15,13 @@ struct nf_options {
     struct nf_rawopts sockopt;
 };
 
-/* A query, `name=value&name=value`, whose names are in `words`; defaults for the rest. 0 or
+/* A query, `name=value&name=value`, whose names are options of a set; defaults for the rest. 0 or
  * NET_ADDRESS. */
-int nf_options_parse(nf_words words, const char *query, size_t length, struct nf_options *options);
+int nf_options_parse(uint64_t allowed, const char *query, size_t length,
+                     struct nf_options *options);
 
 /* What the options say of a word. */
-void nf_options_value(const struct nf_options *options, enum nf_word word, struct nf_value *value);
+void nf_options_value(const struct nf_options *options, enum nf_property property,
+                      struct nf_value *value);
 
 #endif

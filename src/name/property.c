@@ -5,7 +5,7 @@
 #include <limits.h>
 #include <string.h>
 
-const struct nf_rule nf_rules[NF_WORDS] = {
+const struct nf_rule nf_rules[NF_PROPERTIES] = {
     [NF_NODELAY] = {"nodelay", NF_KIND_SWITCH, true, 1, 1, 0, 1},
     [NF_KEEPALIVE] = {"keepalive", NF_KIND_DURATION, true, NF_SECOND_IN_MS, 0, NF_SECOND_IN_MS,
                       32767 * NF_SECOND_IN_MS},
@@ -66,31 +66,29 @@ const struct nf_rule nf_rules[NF_WORDS] = {
     [NF_PEER_UID] = {"peer-uid", NF_KIND_COUNT, false, 0, 0, 0, 0},
     [NF_PEER_GID] = {"peer-gid", NF_KIND_COUNT, false, 0, 0, 0, 0},
     [NF_RESET] = {"reset", NF_KIND_SWITCH, true, 1, 0, 0, 1},
-    [NF_FD] = {"", NF_KIND_COUNT, false, 0, 0, 0, 0},
-    [NF_ABORT] = {"", NF_KIND_COUNT, true, 0, 0, 0, 0},
-    [NF_RELEASE] = {"", NF_KIND_COUNT, true, 0, 0, 0, 0},
 };
 
-_Static_assert(NF_WORDS <= 8 * sizeof(nf_words), "a set holds every word");
+_Static_assert(NF_OPTIONS <= 64, "a set holds every option");
+_Static_assert(NF_PROPERTIES - NF_OPTIONS <= 64, "and every other property");
 
-bool nf_word_is_settable(enum nf_word word)
+bool nf_property_is_settable(enum nf_property property)
 {
-    return nf_rules[word].settable;
+    return nf_rules[property].settable;
 }
 
-bool nf_word_is_readable(enum nf_word word)
+bool nf_property_is_readable(enum nf_property property)
 {
-    return word != NF_ADMIT && word != NF_SOCKOPT;
+    return property != NF_ADMIT && property != NF_SOCKOPT;
 }
 
-bool nf_word_is_option(enum nf_word word)
+bool nf_property_is_option(enum nf_property property)
 {
-    return word < NF_OPTIONS;
+    return property < NF_OPTIONS;
 }
 
-bool nf_word_is_number(enum nf_word word)
+bool nf_property_is_number(enum nf_property property)
 {
-    switch (nf_rules[word].kind) {
+    switch (nf_rules[property].kind) {
     case NF_KIND_SWITCH:
     case NF_KIND_DURATION:
     case NF_KIND_SIZE:
@@ -104,24 +102,22 @@ bool nf_word_is_number(enum nf_word word)
     }
 }
 
-/* The names of a set, one by one; empty for a word that is not in it. */
-static const char *name_in(int i, const void *words)
+/* The names of a set, one by one; empty for a property that is not in it. */
+static const char *name_in(int i, const void *set)
 {
-    if (i == NF_WORDS) {
+    if (i == NF_PROPERTIES) {
         return NULL;
     }
-    return (*(const nf_words *)words & NF_WORD(i)) != 0 ? nf_rules[i].name : "";
+    return nf_properties_have(set, (enum nf_property)i) ? nf_rules[i].name : "";
 }
 
-int nf_word_find(nf_words words, const char *name, size_t length)
+int nf_property_find(const struct nf_properties *set, const char *name, size_t length)
 {
-    for (int i = 0; i < NF_WORDS; i++) {
-        bool known = (words & NF_WORD(i)) != 0;
-
-        if (known && strlen(nf_rules[i].name) == length &&
+    for (int i = 0; i < NF_PROPERTIES; i++) {
+        if (nf_properties_have(set, (enum nf_property)i) && strlen(nf_rules[i].name) == length &&
             memcmp(nf_rules[i].name, name, length) == 0) {
             return i;
         }
     }
-    return nf_unknown("option or property of this scheme", name, length, name_in, &words);
+    return nf_unknown("option or property of this scheme", name, length, name_in, set);
 }

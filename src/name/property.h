@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum nf_word {
+enum nf_property {
     /* options that the kernel keeps */
     NF_NODELAY,
     NF_KEEPALIVE,
@@ -73,36 +73,53 @@ enum nf_word {
     NF_PEER_PID,
     NF_PEER_UID,
     NF_PEER_GID,
-    NF_RESET,   /* as NF_ADMIT, of a stream: its close is to be a reset */
-    NF_FD,      /* has no name and is in no set: net_fd asks for it */
-    NF_ABORT,   /* nor has this: written, it breaks a stream as a reset does */
-    NF_RELEASE, /* nor this: read, it says whether the socket can give its descriptor away; written,
-                   the socket has none any more, and `value` has it */
-    NF_WORDS
+    NF_RESET,      /* as NF_ADMIT, of a stream: its close is to be a reset */
+    NF_PROPERTIES, /* how many there are, options and others */
+    /* what is asked like a property, but has no name and is in no set */
+    NF_FD = NF_PROPERTIES, /* net_fd asks for it */
+    NF_ABORT,              /* written, it breaks a stream as a reset does */
+    NF_RELEASE /* read, it says whether the socket can give its descriptor away; written, the socket
+                  has none any more, and `value` has it */
 };
 
-/* A set of words. */
-typedef uint64_t nf_words;
-#define NF_WORD(word) ((nf_words)1 << (word))
-#define NF_WORDS_COMMON                                                                            \
-    (NF_WORD(NF_REUSEPORT) | NF_WORD(NF_V6ONLY) | NF_WORD(NF_SNDBUF) | NF_WORD(NF_RCVBUF) |        \
-     NF_WORD(NF_SOURCE) | NF_WORD(NF_FAMILY) | NF_WORD(NF_SOCKOPT) | NF_WORD(NF_SCHEME) |          \
-     NF_WORD(NF_LOCAL) | NF_WORD(NF_PEER) | NF_WORD(NF_LOCAL_HOST) | NF_WORD(NF_PEER_HOST) |       \
-     NF_WORD(NF_PEER_PORT) | NF_WORD(NF_PORT) | NF_WORD(NF_BYTES_SENT) |                           \
-     NF_WORD(NF_BYTES_RECEIVED) | NF_WORD(NF_MESSAGES_SENT) | NF_WORD(NF_MESSAGES_RECEIVED) |      \
-     NF_WORD(NF_DROPPED_QUEUE) | NF_WORD(NF_DROPPED_STRANGERS) | NF_WORD(NF_TRUNCATED) |           \
-     NF_WORD(NF_DEVICE) | NF_WORD(NF_DSCP) | NF_WORD(NF_MTU))
+/* A set of options, and of properties that are no options. */
+struct nf_properties {
+    uint64_t options;
+    uint64_t others;
+};
 
-/* The word called so, of those in `words`; or NET_ADDRESS, which names the nearest. */
-int nf_word_find(nf_words words, const char *name, size_t length);
+#define NF_OPTION(option)     ((uint64_t)1 << (option))
+#define NF_PROPERTY(property) ((uint64_t)1 << ((property)-NF_OPTIONS))
+
+static inline bool nf_properties_have(const struct nf_properties *set, enum nf_property property)
+{
+    return property < NF_OPTIONS ? (set->options & NF_OPTION(property)) != 0
+                                 : (set->others & NF_PROPERTY(property)) != 0;
+}
+
+/* Of all sockets of IP. */
+#define NF_IP_OPTIONS                                                                              \
+    (NF_OPTION(NF_REUSEPORT) | NF_OPTION(NF_V6ONLY) | NF_OPTION(NF_SNDBUF) |                       \
+     NF_OPTION(NF_RCVBUF) | NF_OPTION(NF_SOURCE) | NF_OPTION(NF_FAMILY) | NF_OPTION(NF_SOCKOPT) |  \
+     NF_OPTION(NF_DEVICE) | NF_OPTION(NF_DSCP))
+#define NF_IP_PROPERTIES                                                                           \
+    (NF_PROPERTY(NF_SCHEME) | NF_PROPERTY(NF_LOCAL) | NF_PROPERTY(NF_PEER) |                       \
+     NF_PROPERTY(NF_LOCAL_HOST) | NF_PROPERTY(NF_PEER_HOST) | NF_PROPERTY(NF_PEER_PORT) |          \
+     NF_PROPERTY(NF_PORT) | NF_PROPERTY(NF_BYTES_SENT) | NF_PROPERTY(NF_BYTES_RECEIVED) |          \
+     NF_PROPERTY(NF_MESSAGES_SENT) | NF_PROPERTY(NF_MESSAGES_RECEIVED) |                           \
+     NF_PROPERTY(NF_DROPPED_QUEUE) | NF_PROPERTY(NF_DROPPED_STRANGERS) |                           \
+     NF_PROPERTY(NF_TRUNCATED) | NF_PROPERTY(NF_MTU))
+
+/* The property called so, of those in a set; or NET_ADDRESS, which names the nearest. */
+int nf_property_find(const struct nf_properties *set, const char *name, size_t length);
 
 /* Whether net_set may change it, and net_get read it. */
-bool nf_word_is_settable(enum nf_word word);
-bool nf_word_is_readable(enum nf_word word);
-bool nf_word_is_option(enum nf_word word);
+bool nf_property_is_settable(enum nf_property property);
+bool nf_property_is_readable(enum nf_property property);
+bool nf_property_is_option(enum nf_property property);
 
 /* Whether it is a number. */
-bool nf_word_is_number(enum nf_word word);
+bool nf_property_is_number(enum nf_property property);
 
 /* ---- What is known of each, for those who read and print values ---- */
 
@@ -136,7 +153,7 @@ struct nf_rule {
     int64_t most;
 };
 
-extern const struct nf_rule nf_rules[NF_WORDS];
+extern const struct nf_rule nf_rules[NF_PROPERTIES];
 
 #define NF_SECOND_IN_MS ((int64_t)1000)
 #define NF_KIB          ((int64_t)1024)

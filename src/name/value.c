@@ -92,9 +92,9 @@ static void print_address(struct nf_text *text, const struct nf_value *value)
     }
 }
 
-void nf_value_print(struct nf_text *text, enum nf_word word, const struct nf_value *value)
+void nf_value_print(struct nf_text *text, enum nf_property property, const struct nf_value *value)
 {
-    int kind = nf_rules[word].kind;
+    int kind = nf_rules[property].kind;
     bool off = value->number == 0 &&
                (kind == NF_KIND_SWITCH || kind == NF_KIND_DURATION || kind == NF_KIND_INTERFACE ||
                 kind == NF_KIND_LIMIT || kind == NF_KIND_CODE);
@@ -157,9 +157,9 @@ static int64_t scale(int64_t number, int64_t factor)
     return number > INT64_MAX / factor ? INT64_MAX : number * factor;
 }
 
-int64_t nf_value_number(enum nf_word word, const struct nf_value *value)
+int64_t nf_value_number(enum nf_property property, const struct nf_value *value)
 {
-    switch (nf_rules[word].kind) {
+    switch (nf_rules[property].kind) {
     case NF_KIND_DURATION:
         return scale(value->number, NS_PER_MS);
     case NF_KIND_MICROSECONDS:
@@ -170,25 +170,25 @@ int64_t nf_value_number(enum nf_word word, const struct nf_value *value)
 }
 
 /* Quote the value refused, and say what would do. */
-static int refuse(enum nf_word word, const char *text, size_t length, const char *advice)
+static int refuse(enum nf_property property, const char *text, size_t length, const char *advice)
 {
-    return nf_fail_because(NET_ADDRESS, "%s takes %s, not '%.*s'", nf_rules[word].name, advice,
+    return nf_fail_because(NET_ADDRESS, "%s takes %s, not '%.*s'", nf_rules[property].name, advice,
                            length > 64 ? 64 : (int)length, text);
 }
 
-static int refuse_range(enum nf_word word, const char *text, size_t length, int64_t nearest)
+static int refuse_range(enum nf_property property, const char *text, size_t length, int64_t nearest)
 {
     char printed[64];
     struct nf_text fit;
     struct nf_value value = {.number = nearest};
 
     nf_text_begin(&fit, printed, sizeof printed);
-    nf_value_print(&fit, word, &value);
+    nf_value_print(&fit, property, &value);
     return nf_fail_because(NET_ADDRESS, "%s cannot be '%.*s': the nearest that fits is %s",
-                           nf_rules[word].name, length > 64 ? 64 : (int)length, text, printed);
+                           nf_rules[property].name, length > 64 ? 64 : (int)length, text, printed);
 }
 
-static int parse_switch(enum nf_word word, const char *text, size_t length, int64_t *number)
+static int parse_switch(enum nf_property property, const char *text, size_t length, int64_t *number)
 {
     if (length == 2 && memcmp(text, "on", 2) == 0) {
         *number = 1;
@@ -198,7 +198,7 @@ static int parse_switch(enum nf_word word, const char *text, size_t length, int6
         *number = 0;
         return 0;
     }
-    return refuse(word, text, length, "on or off");
+    return refuse(property, text, length, "on or off");
 }
 
 /* The factor of what stands after the digits; 0 when it is no unit of this kind. */
@@ -218,9 +218,9 @@ static int64_t factor_of(int kind, const char *text, size_t length)
     return 0;
 }
 
-static int parse_number(enum nf_word word, const char *text, size_t length, int64_t *number)
+static int parse_number(enum nf_property property, const char *text, size_t length, int64_t *number)
 {
-    const struct nf_rule *rule = &nf_rules[word];
+    const struct nf_rule *rule = &nf_rules[property];
     static const char *const advice[] = {
         [NF_KIND_DURATION] = "a number with a unit, as in 500ms or 30s",
         [NF_KIND_SIZE] = "a number of bytes, perhaps with a unit, as in 64KiB",
@@ -238,24 +238,24 @@ static int parse_number(enum nf_word word, const char *text, size_t length, int6
     int64_t factor = factor_of(rule->kind, text + digits, length - digits);
 
     if (digits == 0 || factor == 0) {
-        return refuse(word, text, length, advice[rule->kind]);
+        return refuse(property, text, length, advice[rule->kind]);
     }
     if (value > rule->most / factor) {
-        return refuse_range(word, text, length, rule->most);
+        return refuse_range(property, text, length, rule->most);
     }
     value *= factor;
     if (value < rule->least) {
-        return refuse_range(word, text, length, rule->least);
+        return refuse_range(property, text, length, rule->least);
     }
     if (value % rule->step != 0) {
-        return refuse_range(word, text, length, value - value % rule->step);
+        return refuse_range(property, text, length, value - value % rule->step);
     }
     *number = value;
     return 0;
 }
 
 /* Octal, as chmod(1) takes them. */
-static int parse_mode(enum nf_word word, const char *text, size_t length, int64_t *number)
+static int parse_mode(enum nf_property property, const char *text, size_t length, int64_t *number)
 {
     int64_t value = 0;
     bool good = length > 0 && length <= 4;
@@ -264,15 +264,15 @@ static int parse_mode(enum nf_word word, const char *text, size_t length, int64_
         good = text[i] >= '0' && text[i] <= '7';
         value = value * 8 + (text[i] - '0');
     }
-    if (!good || value > nf_rules[word].most) {
-        return refuse(word, text, length, "permissions in octal, as in 0660");
+    if (!good || value > nf_rules[property].most) {
+        return refuse(property, text, length, "permissions in octal, as in 0660");
     }
     *number = value;
     return 0;
 }
 
 /* 0, 1, or 0. and up to six digits. */
-static int parse_share(enum nf_word word, const char *text, size_t length, int64_t *number)
+static int parse_share(enum nf_property property, const char *text, size_t length, int64_t *number)
 {
     int64_t unit = NF_MILLIONTHS;
     int64_t value = 0;
@@ -283,13 +283,13 @@ static int parse_share(enum nf_word word, const char *text, size_t length, int64
         value += (text[i] - '0') * unit;
     }
     if (!good || value > NF_MILLIONTHS) {
-        return refuse(word, text, length, "a share from 0 to 1, as in 0.05");
+        return refuse(property, text, length, "a share from 0 to 1, as in 0.05");
     }
     *number = value;
     return 0;
 }
 
-static int parse_code(enum nf_word word, const char *text, size_t length, int64_t *number)
+static int parse_code(enum nf_property property, const char *text, size_t length, int64_t *number)
 {
     for (int i = 0; i < FAILURES; i++) {
         if (strlen(failures[i].name) == length && memcmp(failures[i].name, text, length) == 0) {
@@ -297,15 +297,15 @@ static int parse_code(enum nf_word word, const char *text, size_t length, int64_
             return 0;
         }
     }
-    return refuse(word, text, length, "off, NET_LIMIT, NET_SYSTEM, NET_DENIED or NET_RESET");
+    return refuse(property, text, length, "off, NET_LIMIT, NET_SYSTEM, NET_DENIED or NET_RESET");
 }
 
-static int parse_family(enum nf_word word, const char *text, size_t length, int64_t *number)
+static int parse_family(enum nf_property property, const char *text, size_t length, int64_t *number)
 {
     bool any = length == 3 && memcmp(text, "any", 3) == 0;
 
     if (!any && (length != 1 || (*text != '4' && *text != '6'))) {
-        return refuse(word, text, length, "any, 4 or 6");
+        return refuse(property, text, length, "any, 4 or 6");
     }
     *number = any ? 0 : *text - '0';
     return 0;
@@ -348,56 +348,58 @@ static int parse_path(const char *text, size_t length, struct nf_value *value)
 
 /* A name; whether the system knows it is asked of an interface now, and of others when it is used.
  */
-static int parse_name(enum nf_word word, const char *text, size_t length, struct nf_value *value)
+static int parse_name(enum nf_property property, const char *text, size_t length,
+                      struct nf_value *value)
 {
     bool good = length > 0 && length < sizeof value->text;
 
     if (good) {
         memcpy(value->text, text, length);
     }
-    if (good && nf_rules[word].kind == NF_KIND_INTERFACE) {
+    if (good && nf_rules[property].kind == NF_KIND_INTERFACE) {
         value->number = nf_zone_index(value->text);
         good = value->number != 0;
     }
-    return good ? 0 : refuse(word, text, length, "a name that this system knows");
+    return good ? 0 : refuse(property, text, length, "a name that this system knows");
 }
 
-int nf_value_parse(enum nf_word word, const char *text, size_t length, struct nf_value *value)
+int nf_value_parse(enum nf_property property, const char *text, size_t length,
+                   struct nf_value *value)
 {
     bool off = length == 3 && memcmp(text, "off", 3) == 0;
 
     memset(value, 0, sizeof *value);
-    switch (nf_rules[word].kind) {
+    switch (nf_rules[property].kind) {
     case NF_KIND_SWITCH:
-        return parse_switch(word, text, length, &value->number);
+        return parse_switch(property, text, length, &value->number);
     case NF_KIND_DURATION:
     case NF_KIND_LIMIT:
-        return off ? 0 : parse_number(word, text, length, &value->number);
+        return off ? 0 : parse_number(property, text, length, &value->number);
     case NF_KIND_MODE:
-        return parse_mode(word, text, length, &value->number);
+        return parse_mode(property, text, length, &value->number);
     case NF_KIND_SHARE:
-        return parse_share(word, text, length, &value->number);
+        return parse_share(property, text, length, &value->number);
     case NF_KIND_CODE:
-        return off ? 0 : parse_code(word, text, length, &value->number);
+        return off ? 0 : parse_code(property, text, length, &value->number);
     case NF_KIND_ADDRESS:
-        if (word == NF_ADMIT && length > 0 && (*text == '/' || *text == '@')) {
+        if (property == NF_ADMIT && length > 0 && (*text == '/' || *text == '@')) {
             return parse_path(text, length, value);
         }
         if (off || parse_source(text, length, value) == 0) {
             return 0;
         }
-        return word == NF_ADMIT
-                   ? refuse(word, text, length, "the address of a peer, NF_KIND_HOST:PORT")
+        return property == NF_ADMIT
+                   ? refuse(property, text, length, "the address of a peer, NF_KIND_HOST:PORT")
                    : NET_ADDRESS;
     case NF_KIND_FAMILY:
-        return parse_family(word, text, length, &value->number);
+        return parse_family(property, text, length, &value->number);
     case NF_KIND_SOCKOPT:
         return nf_sockopt_parse(text, length, &value->list);
     case NF_KIND_INTERFACE:
-        return off ? 0 : parse_name(word, text, length, value);
+        return off ? 0 : parse_name(property, text, length, value);
     case NF_KIND_TEXT:
-        return parse_name(word, text, length, value);
+        return parse_name(property, text, length, value);
     default:
-        return parse_number(word, text, length, &value->number);
+        return parse_number(property, text, length, &value->number);
     }
 }

@@ -23,12 +23,13 @@ struct nf_value {
 };
 
 /* A number as callers have it: nanoseconds, bytes, a count, 0 or 1. */
-int64_t nf_value_number(enum nf_word word, const struct nf_value *value);
+int64_t nf_value_number(enum nf_property property, const struct nf_value *value);
 
 /* 0, or NET_ADDRESS with what is wrong and what would be right. */
-int nf_value_parse(enum nf_word word, const char *text, size_t length, struct nf_value *value);
+int nf_value_parse(enum nf_property property, const char *text, size_t length,
+                   struct nf_value *value);
 
 /* Print it so that it parses to the same again. */
-void nf_value_print(struct nf_text *text, enum nf_word word, const struct nf_value *value);
+void nf_value_print(struct nf_text *text, enum nf_property property, const struct nf_value *value);
 
 #endif

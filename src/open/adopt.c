@@ -233,19 +233,19 @@ int nf_adopt_settle(const struct nf_target *target, int fd, int code)
 
 bool nf_adopt_is_delayed(const struct nf_target *target)
 {
-    nf_words left = target->backend->words & ~target->options.given;
+    uint64_t left = target->backend->properties.options & ~target->options.given;
     int64_t nodelay = 1;
 
-    return target->adopted >= 0 && (left & NF_WORD(NF_NODELAY)) != 0 &&
+    return target->adopted >= 0 && (left & NF_OPTION(NF_NODELAY)) != 0 &&
            nf_sockopt_get(target->adopted, NF_SO_NODELAY, &nodelay) == 0 && nodelay == 0;
 }
 
 /* The options that the kernel takes of a socket at any time. */
 static int set_options(const struct nf_target *target)
 {
-    const nf_words settled = NF_WORD(NF_SOURCE) | NF_WORD(NF_GROUP_SOURCE) | NF_WORD(NF_REUSEPORT) |
-                             NF_WORD(NF_FAMILY) | NF_WORD(NF_V6ONLY) | NF_WORD(NF_MODE) |
-                             NF_WORD(NF_UNLINK);
+    const uint64_t settled = NF_OPTION(NF_SOURCE) | NF_OPTION(NF_GROUP_SOURCE) |
+                             NF_OPTION(NF_REUSEPORT) | NF_OPTION(NF_FAMILY) | NF_OPTION(NF_V6ONLY) |
+                             NF_OPTION(NF_MODE) | NF_OPTION(NF_UNLINK);
 
     if ((target->options.given & settled) != 0) {
         return nf_fail_because(NET_ADDRESS, "the socket is bound already, and that settled source, "

@@ -185,7 +185,8 @@ static int dialing_close(net_socket *socket, net_deadline deadline)
     return 0;
 }
 
-static int read_option(struct nf_connection *connection, enum nf_word word, struct nf_value *value)
+static int read_option(struct nf_connection *connection, enum nf_property property,
+                       struct nf_value *value)
 {
     if (!nf_turn_take(&connection->driver, NET_NOW)) {
         return nf_fail_because(NET_TIMEOUT, "still dialing");
@@ -193,38 +194,43 @@ static int read_option(struct nf_connection *connection, enum nf_word word, stru
     bool dialing = connection->dialing != NULL;
 
     if (dialing) {
-        nf_options_value(&connection->dialing->dial.target.options, word, value);
+        nf_options_value(&connection->dialing->dial.target.options, property, value);
     }
     nf_turn_leave(&connection->driver);
-    return dialing ? 0 : nf_backend_of(&connection->head)->property(&connection->head, word, value, false);
+    return dialing ? 0
+                   : nf_backend_of(&connection->head)
+                         ->property(&connection->head, property, value, false);
 }
 
 /* Until there is a descriptor, an option is what the address asked for, and nothing has been
  * counted. */
-static int dialing_property(net_socket *socket, enum nf_word word, struct nf_value *value,
+static int dialing_property(net_socket *socket, enum nf_property property, struct nf_value *value,
                             bool write)
 {
-    const nf_words of_descriptors = NF_WORD(NF_LOCAL) | NF_WORD(NF_PEER) | NF_WORD(NF_PORT) |
-                                    NF_WORD(NF_RTT) | NF_WORD(NF_RETRANSMITS) | NF_WORD(NF_MTU) |
-                                    NF_WORD(NF_CONGESTION);
-    bool needs_descriptor = write || word == NF_RELEASE || (of_descriptors & NF_WORD(word)) != 0;
+    static const struct nf_properties of_descriptors = {
+        .options = NF_OPTION(NF_CONGESTION),
+        .others = NF_PROPERTY(NF_LOCAL) | NF_PROPERTY(NF_PEER) | NF_PROPERTY(NF_PORT) |
+                  NF_PROPERTY(NF_RTT) | NF_PROPERTY(NF_RETRANSMITS) | NF_PROPERTY(NF_MTU)};
+    bool needs_descriptor =
+        write || property == NF_RELEASE ||
+        (property < NF_PROPERTIES && nf_properties_have(&of_descriptors, property));
     int code = nf_is_canceled(socket)
                    ? nf_fail_because(NET_TIMEOUT, "cancelled while it was still dialing")
                    : decide(socket, NET_NOW);
 
     if (code == 0) {
-        return nf_backend_of(socket)->property(socket, word, value, write);
+        return nf_backend_of(socket)->property(socket, property, value, write);
     }
-    if (word == NF_RELEASE && code == NET_TIMEOUT) {
+    if (property == NF_RELEASE && code == NET_TIMEOUT) {
         return nf_refuse_release();
     }
     if (needs_descriptor) {
         return code;
     }
-    if (nf_word_is_option(word)) {
-        return read_option((struct nf_connection *)socket, word, value);
+    if (nf_property_is_option(property)) {
+        return read_option((struct nf_connection *)socket, property, value);
     }
-    value->number = word == NF_FD ? -1 : 0;
+    value->number = property == NF_FD ? -1 : 0;
     return 0;
 }
 
@@ -313,7 +319,6 @@ static void dialing_ready(net_socket *socket, unsigned interest, struct nf_readi
 static const struct nf_backend dialing_table = {
     .scheme = "dialing",
     .size = sizeof(struct nf_connection),
-    .words = 0,
     .listener = NULL,
     .open = nf_refuse_open,
     .resolve = nf_inet_resolve,

@@ -30,7 +30,7 @@ static const char *family_complaint(const struct nf_options *options, const stru
     bool is_other = family != 0 && host->kind == NF_HOST_LITERAL && host->addr.family != family;
     bool wildcard = host->kind == NF_HOST_WILDCARD;
 
-    if (!listening && (options->given & NF_WORD(NF_V6ONLY)) != 0) {
+    if (!listening && (options->given & NF_OPTION(NF_V6ONLY)) != 0) {
         return "v6only is for listeners: family=6 dials IPv6 alone";
     }
     if (is_other) {
@@ -44,7 +44,7 @@ static const char *family_complaint(const struct nf_options *options, const stru
     if (wildcard && family == NF_IPV4 && v6only) {
         return "family=4 and v6only=on leave no family";
     }
-    if (wildcard && family == NF_IPV6 && !v6only && (options->given & NF_WORD(NF_V6ONLY)) != 0) {
+    if (wildcard && family == NF_IPV6 && !v6only && (options->given & NF_OPTION(NF_V6ONLY)) != 0) {
         return "family=6 is IPv6 alone, and v6only=off both: say one of them";
     }
     return NULL;
@@ -57,9 +57,9 @@ static const char *group_complaint(const struct nf_target *target, const struct 
     const struct nf_options *options = &target->options;
     const struct nf_addr *only = &options->group_source;
     bool group = nf_addr_is_group(&host->addr);
-    const nf_words sending = NF_WORD(NF_INTERFACE) | NF_WORD(NF_MULTICAST_LOOP);
+    const uint64_t sending = NF_OPTION(NF_INTERFACE) | NF_OPTION(NF_MULTICAST_LOOP);
 
-    if (group && (target->backend->words & sending) == 0) {
+    if (group && (target->backend->properties.options & sending) == 0) {
         return "a multicast group is reached by datagrams alone";
     }
     if (nf_addr_is_group(&options->source)) {
@@ -207,7 +207,7 @@ int nf_inet_bind(const struct nf_target *target, enum nf_transport transport, st
     if (code < 0) {
         return code;
     }
-    if ((target->options.given & NF_WORD(NF_SOURCE)) != 0) {
+    if ((target->options.given & NF_OPTION(NF_SOURCE)) != 0) {
         return nf_fail_because(NET_ADDRESS,
                                "source is for dialing: a listener's own address is the host");
     }

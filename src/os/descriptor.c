@@ -21,24 +21,24 @@ struct kind {
     int protocol;
 };
 
-struct word {
+struct property {
     int number;
     char text[12];
 };
 
-static const struct word domains[] = {
+static const struct property domains[] = {
     {AF_INET, "IPv4"},       {AF_INET6, "IPv6"},    {AF_UNIX, "unix"},
     {AF_NETLINK, "netlink"}, {AF_PACKET, "packet"}, {AF_VSOCK, "vsock"},
 };
 
-static const struct word types[] = {
+static const struct property types[] = {
     {SOCK_STREAM, "stream"},
     {SOCK_DGRAM, "datagram"},
     {SOCK_RAW, "raw"},
     {SOCK_SEQPACKET, "seqpacket"},
 };
 
-static const char *word_of(const struct word *words, size_t count, int number)
+static const char *word_of(const struct property *words, size_t count, int number)
 {
     for (size_t i = 0; i < count; i++) {
         if (words[i].number == number) {

@@ -57,7 +57,7 @@ struct nf_readiness {
 struct nf_backend {
     const char *scheme;
     size_t size;                       /* of the object, which begins with struct net_socket */
-    nf_words words;                    /* its options and properties; of a layer its own ones */
+    struct nf_properties properties;   /* its options and properties; of a layer its own ones */
     const struct nf_backend *listener; /* of its listeners; a listener's table names itself */
     const struct nf_backend *lower;    /* of a layer: whose bytes it carries; else NULL */
 
@@ -92,7 +92,8 @@ struct nf_backend {
     int (*close)(net_socket *socket, net_deadline deadline);
 
     /* Read a word into `value`, or write it from there. */
-    int (*property)(net_socket *socket, enum nf_word word, struct nf_value *value, bool write);
+    int (*property)(net_socket *socket, enum nf_property property, struct nf_value *value,
+                    bool write);
 
     /* How ready it is for `interest`. A caller that waits asks again when the notice of the socket
      * was rung, which user space does when it learns more. A layer lends its own notice to the
@@ -100,10 +101,16 @@ struct nf_backend {
     void (*ready)(net_socket *socket, unsigned interest, struct nf_readiness *out);
 };
 
-/* All the words of a scheme: of a layer also those of what it stands on. */
-static inline nf_words nf_words_of(const struct nf_backend *backend)
+/* All the options and properties of a scheme: of a layer also those of what it stands on. */
+static inline struct nf_properties nf_properties_of(const struct nf_backend *backend)
 {
-    return backend->words | (backend->lower != NULL ? backend->lower->words : 0);
+    struct nf_properties set = backend->properties;
+
+    if (backend->lower != NULL) {
+        set.options |= backend->lower->properties.options;
+        set.others |= backend->lower->properties.others;
+    }
+    return set;
 }
 
 /* The head of every socket. */

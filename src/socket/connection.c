@@ -197,12 +197,12 @@ static int release(struct nf_connection *connection, struct nf_value *value)
     return code;
 }
 
-int nf_connection_property(net_socket *socket, enum nf_word word, struct nf_value *value,
+int nf_connection_property(net_socket *socket, enum nf_property property, struct nf_value *value,
                            bool write)
 {
     struct nf_connection *connection = (struct nf_connection *)socket;
 
-    switch (word) {
+    switch (property) {
     case NF_FD:
         value->number = connection->fd;
         return 0;
@@ -231,6 +231,6 @@ int nf_connection_property(net_socket *socket, enum nf_word word, struct nf_valu
         value->number = atomic_load_explicit(&connection->bytes_in, memory_order_relaxed);
         return 0;
     default:
-        return nf_kernel_property(connection->fd, word, value, write);
+        return nf_kernel_property(connection->fd, property, value, write);
     }
 }

@@ -78,7 +78,8 @@ static inline unsigned nf_connection_mark(struct nf_connection *connection, unsi
 }
 
 /* Instead of the marks `old`, these. */
-static inline void nf_connection_set_mark(struct nf_connection *connection, unsigned old, unsigned mark)
+static inline void nf_connection_set_mark(struct nf_connection *connection, unsigned old,
+                                          unsigned mark)
 {
     atomic_fetch_and(&connection->marks, (uint8_t)~old);
     atomic_fetch_or(&connection->marks, (uint8_t)mark);
@@ -150,7 +151,7 @@ void nf_connection_free_wake(struct nf_connection *connection);
 void nf_connection_ready(net_socket *socket, unsigned interest, struct nf_readiness *out);
 
 /* The properties that a descriptor answers: kernel options, addresses, port, bytes; of others 0. */
-int nf_connection_property(net_socket *socket, enum nf_word word, struct nf_value *value,
+int nf_connection_property(net_socket *socket, enum nf_property property, struct nf_value *value,
                            bool write);
 
 #endif

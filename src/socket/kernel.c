@@ -5,7 +5,7 @@
 
 /* The words that the kernel keeps, and its names for them. */
 static const struct {
-    enum nf_word word;
+    enum nf_property property;
     enum nf_sockopt option;
 } kept[] = {
     {NF_NODELAY, NF_SO_NODELAY},
@@ -32,7 +32,7 @@ enum { KEPT = sizeof kept / sizeof kept[0] };
 
 /* The options above, all of which a new descriptor can be given. v6only is settled by who binds,
  * and congestion is a name. */
-#define TO_APPLY ((NF_WORD(NF_BACKLOG) - 1) & ~(NF_WORD(NF_V6ONLY) | NF_WORD(NF_CONGESTION)))
+#define TO_APPLY ((NF_OPTION(NF_BACKLOG) - 1) & ~(NF_OPTION(NF_V6ONLY) | NF_OPTION(NF_CONGESTION)))
 
 int64_t nf_kernel_interface(const int64_t *values, const struct nf_addr *name)
 {
@@ -45,17 +45,18 @@ int64_t nf_kernel_interface(const int64_t *values, const struct nf_addr *name)
 int nf_kernel_apply(int fd, const struct nf_target *target)
 {
     const struct nf_options *options = &target->options;
-    nf_words wanted = (options->given | NF_WORD(NF_NODELAY)) & target->backend->words;
-    nf_words left = wanted & TO_APPLY;
+    uint64_t wanted =
+        (options->given | NF_OPTION(NF_NODELAY)) & target->backend->properties.options;
+    uint64_t left = wanted & TO_APPLY;
     int code = 0;
 
     for (int i = 0; i < KEPT && left != 0 && code == 0; i++) {
-        if ((left & NF_WORD(kept[i].word)) != 0) {
-            left &= ~NF_WORD(kept[i].word);
-            code = nf_sockopt_set(fd, kept[i].option, options->value[kept[i].word]);
+        if ((left & NF_OPTION(kept[i].property)) != 0) {
+            left &= ~NF_OPTION(kept[i].property);
+            code = nf_sockopt_set(fd, kept[i].option, options->value[kept[i].property]);
         }
     }
-    if (code == 0 && (wanted & NF_WORD(NF_CONGESTION)) != 0) {
+    if (code == 0 && (wanted & NF_OPTION(NF_CONGESTION)) != 0) {
         code = nf_congestion_set(fd, options->congestion);
     }
     if (code == 0 && options->sockopt.count > 0) {
@@ -79,24 +80,24 @@ int nf_kernel_mtu(const struct nf_addr *peer, int64_t device, int64_t *mtu)
     return code;
 }
 
-int nf_kernel_property(int fd, enum nf_word word, struct nf_value *value, bool write)
+int nf_kernel_property(int fd, enum nf_property property, struct nf_value *value, bool write)
 {
     for (int i = 0; i < KEPT; i++) {
-        if (kept[i].word == word) {
+        if (kept[i].property == property) {
             return write ? nf_sockopt_set(fd, kept[i].option, value->number)
                          : nf_sockopt_get(fd, kept[i].option, &value->number);
         }
     }
-    if (word == NF_CONGESTION) {
+    if (property == NF_CONGESTION) {
         return write ? nf_congestion_set(fd, value->text) : nf_congestion_get(fd, value->text);
     }
-    if (word == NF_SOCKOPT) {
+    if (property == NF_SOCKOPT) {
         return nf_rawopts_set(fd, &value->list);
     }
-    if (word == NF_LOCAL) {
+    if (property == NF_LOCAL) {
         return nf_socket_local(fd, &value->addr, value->name);
     }
-    if (word == NF_PORT) {
+    if (property == NF_PORT) {
         struct nf_addr name;
         int code = nf_socket_local(fd, &name, NULL);
 

@@ -9,7 +9,7 @@
 int nf_kernel_apply(int fd, const struct nf_target *target);
 
 /* The properties that any internet descriptor answers. */
-int nf_kernel_property(int fd, enum nf_word word, struct nf_value *value, bool write);
+int nf_kernel_property(int fd, enum nf_property property, struct nf_value *value, bool write);
 
 /* The number of the interface for what is sent to groups by a socket that was opened with these
  * values and is called, or talks to, `name`; 0: the system's choice. */

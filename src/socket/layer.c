@@ -143,10 +143,10 @@ static int dialing_close(net_socket *socket, net_deadline deadline)
     return socket->kind->close(socket, deadline);
 }
 
-static int dialing_property(net_socket *socket, enum nf_word word, struct nf_value *value,
+static int dialing_property(net_socket *socket, enum nf_property property, struct nf_value *value,
                             bool write)
 {
-    int code = socket->kind->property(socket, word, value, write);
+    int code = socket->kind->property(socket, property, value, write);
 
     settle(socket);
     return code;
@@ -161,7 +161,6 @@ static void dialing_ready(net_socket *socket, unsigned interest, struct nf_readi
 static const struct nf_backend dialing_table = {
     .scheme = "dialing",
     .size = sizeof(struct nf_layer),
-    .words = 0,
     .listener = NULL,
     .lower = NULL,
     .open = nf_refuse_open,

@@ -18,7 +18,7 @@ static int begin(struct nf_stream_listener *self, const struct nf_target *target
 {
     int64_t backlog = target->options.value[NF_BACKLOG];
     int64_t granted;
-    bool listens = target->adopted >= 0 && (target->options.given & NF_WORD(NF_BACKLOG)) == 0;
+    bool listens = target->adopted >= 0 && (target->options.given & NF_OPTION(NF_BACKLOG)) == 0;
     int code = listens ? 0 : nf_socket_listen(self->fd, (int)backlog);
 
     if (code == 0) {
@@ -174,12 +174,12 @@ static int release(struct nf_stream_listener *self, struct nf_value *value)
     return code;
 }
 
-int nf_stream_listener_property(net_socket *socket, enum nf_word word, struct nf_value *value,
-                                bool write)
+int nf_stream_listener_property(net_socket *socket, enum nf_property property,
+                                struct nf_value *value, bool write)
 {
     struct nf_stream_listener *self = (struct nf_stream_listener *)socket;
 
-    switch (word) {
+    switch (property) {
     case NF_FD:
         value->number = self->fd;
         return 0;
@@ -195,7 +195,7 @@ int nf_stream_listener_property(net_socket *socket, enum nf_word word, struct nf
         return 0;
     case NF_NODELAY: /* what the caller has chosen stays, also when it is released */
         self->was_delayed = self->was_delayed && !write;
-        return nf_kernel_property(self->fd, word, value, write);
+        return nf_kernel_property(self->fd, property, value, write);
     case NF_LOCAL:
         value->addr = socket->name;
         return 0;
@@ -206,7 +206,7 @@ int nf_stream_listener_property(net_socket *socket, enum nf_word word, struct nf
     case NF_RESET:
         return nf_fail_because(NET_MISUSE, "a listener has no peer");
     default:
-        return nf_kernel_property(self->fd, word, value, write);
+        return nf_kernel_property(self->fd, property, value, write);
     }
 }
 
@@ -215,8 +215,9 @@ void nf_stream_listener_ready(net_socket *socket, unsigned interest, struct nf_r
     struct nf_stream_listener *self = (struct nf_stream_listener *)socket;
     bool resting = (interest & NF_IN) != 0 && is_resting(self);
 
-    *out = (struct nf_readiness){.ready = nf_is_canceled(socket) ? interest : 0,
-                                 .fd = self->fd,
-                                 .want = resting ? 0 : interest & NF_IN,
-                                 .again = resting ? atomic_load(&self->limited_until) : NET_FOREVER};
+    *out =
+        (struct nf_readiness){.ready = nf_is_canceled(socket) ? interest : 0,
+                              .fd = self->fd,
+                              .want = resting ? 0 : interest & NF_IN,
+                              .again = resting ? atomic_load(&self->limited_until) : NET_FOREVER};
 }

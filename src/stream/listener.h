@@ -12,9 +12,10 @@ struct nf_stream_listener {
     int family;     /* of tcp: as the address had it */
     bool did_block; /* an adopted descriptor, before it was taken */
     bool was_inherited;
-    _Atomic bool was_delayed;   /* it came without the nodelay that is our default */
-    struct nf_wake wake;        /* a cancel */
-    _Atomic net_deadline limited_until; /* until when a poller need not look after NET_LIMIT, or 0 */
+    _Atomic bool was_delayed; /* it came without the nodelay that is our default */
+    struct nf_wake wake;      /* a cancel */
+    _Atomic net_deadline
+        limited_until; /* until when a poller need not look after NET_LIMIT, or 0 */
 };
 
 /* Its descriptor, which is bound, begins to listen, if it does not: 0, or a code and it is
@@ -28,8 +29,8 @@ net_socket *nf_stream_accept(struct nf_stream_listener *self, const struct nf_ba
 /* Slots. */
 void nf_stream_listener_cancel(net_socket *socket);
 int nf_stream_listener_close(net_socket *socket, net_deadline deadline);
-int nf_stream_listener_property(net_socket *socket, enum nf_word word, struct nf_value *value,
-                                bool write);
+int nf_stream_listener_property(net_socket *socket, enum nf_property property,
+                                struct nf_value *value, bool write);
 void nf_stream_listener_ready(net_socket *socket, unsigned interest, struct nf_readiness *out);
 
 #endif

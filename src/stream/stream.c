@@ -48,14 +48,14 @@ static ssize_t send_some(struct nf_connection *connection, const net_slice *slic
         return nf_transfer_send(connection->fd, (const char *)slices->data + skip,
                                 left < most_at_once ? left : most_at_once, how);
     }
-    return nf_transfer_send_slices(connection->fd, slices, count < NF_SLICES_MAX ? count : NF_SLICES_MAX,
-                                   skip, how);
+    return nf_transfer_send_slices(connection->fd, slices,
+                                   count < NF_SLICES_MAX ? count : NF_SLICES_MAX, skip, how);
 }
 
 /* Send on, the turn being ours, after a first call returned `n`: the bytes taken in all, or why
  * there were none. */
-static ssize_t send_on(struct nf_connection *connection, const net_slice *slices, int count, ssize_t n,
-                       net_deadline deadline)
+static ssize_t send_on(struct nf_connection *connection, const net_slice *slices, int count,
+                       ssize_t n, net_deadline deadline)
 {
     size_t sent = 0;
     size_t skip = 0;
@@ -64,7 +64,8 @@ static ssize_t send_on(struct nf_connection *connection, const net_slice *slices
         if (n < 0) {
             bool may_wait = n == NF_WOULD_BLOCK || n == NF_CONGESTED;
 
-            n = may_wait ? wait_to_send(connection, n, deadline) : broken(connection, &connection->out, n);
+            n = may_wait ? wait_to_send(connection, n, deadline)
+                         : broken(connection, &connection->out, n);
             if (n < 0) {
                 return sent > 0 ? (ssize_t)sent : n;
             }
@@ -85,8 +86,9 @@ static ssize_t send_on(struct nf_connection *connection, const net_slice *slices
 }
 
 /* The general case: nothing, much, or many pieces; or the way is not clear. */
-static __attribute__((noinline)) ssize_t
-send_slices(struct nf_connection *connection, const net_slice *slices, int count, net_deadline deadline)
+static __attribute__((noinline)) ssize_t send_slices(struct nf_connection *connection,
+                                                     const net_slice *slices, int count,
+                                                     net_deadline deadline)
 {
     while (count > 0 && slices->size == 0) {
         slices++;
@@ -100,15 +102,17 @@ send_slices(struct nf_connection *connection, const net_slice *slices, int count
     if (n == 0) {
         int how = nf_lane_patience(connection->fd, &connection->out, NF_SO_SNDTIMEO, deadline);
 
-        n = send_on(connection, slices, count, send_some(connection, slices, count, 0, how), deadline);
+        n = send_on(connection, slices, count, send_some(connection, slices, count, 0, how),
+                    deadline);
         nf_lane_leave(&connection->out);
     }
     return n;
 }
 
 /* A small piece that did not go at once; the turn is ours until the end of this. */
-static __attribute__((noinline)) ssize_t
-send_small(struct nf_connection *connection, const net_slice *slice, ssize_t n, net_deadline deadline)
+static __attribute__((noinline)) ssize_t send_small(struct nf_connection *connection,
+                                                    const net_slice *slice, ssize_t n,
+                                                    net_deadline deadline)
 {
     n = send_on(connection, slice, 1, n, deadline);
     nf_lane_leave(&connection->out);
@@ -180,8 +184,8 @@ static ssize_t wait_to_receive(struct nf_connection *connection, ssize_t n, net_
 }
 
 /* Receive on after a receive that returned `n`. */
-static ssize_t take_on(struct nf_connection *connection, void *buffer, size_t size, int how, ssize_t n,
-                       net_deadline deadline)
+static ssize_t take_on(struct nf_connection *connection, void *buffer, size_t size, int how,
+                       ssize_t n, net_deadline deadline)
 {
     while (n <= 0) {
         n = wait_to_receive(connection, n, deadline);
@@ -204,8 +208,8 @@ ssize_t nf_stream_take(net_socket *socket, void *buffer, size_t size, int how,
     return n > 0 ? n : take_on(connection, buffer, size, how, n, deadline);
 }
 
-ssize_t nf_stream_receive(struct nf_connection *connection, nf_take *taking, void *buffer, size_t size,
-                          int until, net_deadline deadline)
+ssize_t nf_stream_receive(struct nf_connection *connection, nf_take *taking, void *buffer,
+                          size_t size, int until, net_deadline deadline)
 {
     if (size == 0 && until < 0) {
         return nf_is_canceled(&connection->head) ? nf_fail(NET_CANCELED) : 0;
@@ -231,8 +235,9 @@ static __attribute__((noinline)) ssize_t receive(struct nf_connection *connectio
 }
 
 /* Nothing came in time, or no more will; the turn is ours until the end of this. */
-static __attribute__((noinline)) ssize_t receive_late(struct nf_connection *connection, void *buffer,
-                                                      size_t size, ssize_t n, net_deadline deadline)
+static __attribute__((noinline)) ssize_t receive_late(struct nf_connection *connection,
+                                                      void *buffer, size_t size, ssize_t n,
+                                                      net_deadline deadline)
 {
     n = take_on(connection, buffer, size, 0, n, deadline);
     if (n > 0) {
@@ -243,8 +248,8 @@ static __attribute__((noinline)) ssize_t receive_late(struct nf_connection *conn
 }
 
 /* The turn was taken in vain. */
-static __attribute__((noinline)) ssize_t receive_anew(struct nf_connection *connection, void *buffer,
-                                                      size_t size, net_deadline deadline)
+static __attribute__((noinline)) ssize_t
+receive_anew(struct nf_connection *connection, void *buffer, size_t size, net_deadline deadline)
 {
     nf_lane_leave(&connection->in);
     return receive(connection, buffer, size, NF_SOME, deadline);

@@ -17,7 +17,7 @@ ssize_t nf_stream_take(net_socket *socket, void *buffer, size_t size, int how,
                        net_deadline deadline);
 
 /* The recv slot of any line whose bytes `taking` takes: with its turn, and counted. */
-ssize_t nf_stream_receive(struct nf_connection *connection, nf_take *taking, void *buffer, size_t size,
-                          int until, net_deadline deadline);
+ssize_t nf_stream_receive(struct nf_connection *connection, nf_take *taking, void *buffer,
+                          size_t size, int until, net_deadline deadline);
 
 #endif

@@ -10,7 +10,7 @@
 #include <sys/types.h>
 
 struct nf_turn {
-    _Atomic uint32_t word;
+    _Atomic uint32_t property;
 };
 
 enum { NF_TURN_FREE, NF_TURN_TAKEN, NF_TURN_WANTED }; /* wanted: taken, and somebody sleeps */
@@ -30,7 +30,7 @@ static inline bool nf_turn_try(struct nf_turn *turn)
         return true;
     }
 
-    return atomic_compare_exchange_strong_explicit(&turn->word, &seen, NF_TURN_TAKEN,
+    return atomic_compare_exchange_strong_explicit(&turn->property, &seen, NF_TURN_TAKEN,
                                                    memory_order_acquire, memory_order_relaxed);
 }
 
@@ -42,7 +42,7 @@ static inline bool nf_turn_take(struct nf_turn *turn, net_deadline deadline)
 
 static inline void nf_turn_leave(struct nf_turn *turn)
 {
-    if (atomic_exchange_explicit(&turn->word, NF_TURN_FREE, memory_order_release) ==
+    if (atomic_exchange_explicit(&turn->property, NF_TURN_FREE, memory_order_release) ==
         NF_TURN_WANTED) {
         nf_turn_pass(turn);
     }
@@ -52,11 +52,11 @@ static inline void nf_turn_leave(struct nf_turn *turn)
 static inline ssize_t nf_turn_leave_with(struct nf_turn *turn, ssize_t result)
 {
     if (nf_thread_is_alone()) {
-        atomic_store_explicit(&turn->word, NF_TURN_FREE, memory_order_relaxed);
+        atomic_store_explicit(&turn->property, NF_TURN_FREE, memory_order_relaxed);
         return result;
     }
-    bool wanted =
-        atomic_exchange_explicit(&turn->word, NF_TURN_FREE, memory_order_release) == NF_TURN_WANTED;
+    bool wanted = atomic_exchange_explicit(&turn->property, NF_TURN_FREE, memory_order_release) ==
+                  NF_TURN_WANTED;
 
     return wanted ? nf_turn_pass_with(turn, result) : result;
 }

@@ -6,17 +6,18 @@
 #include "wires/wires.h"
 
 #define ANY_FAULTS                                                                                 \
-    (NF_WORD(NF_SEED) | NF_WORD(NF_DELAY) | NF_WORD(NF_STALL_AFTER) | NF_WORD(NF_ACCEPT_FAIL))
-#define STREAM_FAULTS (ANY_FAULTS | NF_WORD(NF_CHUNK) | NF_WORD(NF_RESET_AFTER))
+    (NF_OPTION(NF_SEED) | NF_OPTION(NF_DELAY) | NF_OPTION(NF_STALL_AFTER) |                        \
+     NF_OPTION(NF_ACCEPT_FAIL))
+#define STREAM_FAULTS (ANY_FAULTS | NF_OPTION(NF_CHUNK) | NF_OPTION(NF_RESET_AFTER))
 #define DATAGRAM_FAULTS                                                                            \
-    (ANY_FAULTS | NF_WORD(NF_LOSS) | NF_WORD(NF_DUPLICATE) | NF_WORD(NF_REORDER))
+    (ANY_FAULTS | NF_OPTION(NF_LOSS) | NF_OPTION(NF_DUPLICATE) | NF_OPTION(NF_REORDER))
 
 /* What the tables of one scheme have in common. */
 #define COMMON(below, faults, listens)                                                             \
-    .scheme = "chaos+" #below, .size = sizeof(struct nf_chaos), .words = (faults),                 \
-    .listener = &(listens), .lower = &nf_##below, .resolve = nf_layer_resolve,                     \
-    .cancel = nf_chaos_cancel, .close = nf_chaos_close, .property = nf_chaos_property,             \
-    .ready = nf_chaos_ready
+    .scheme = "chaos+" #below, .size = sizeof(struct nf_chaos),                                    \
+    .properties = {.options = (faults)}, .listener = &(listens), .lower = &nf_##below,             \
+    .resolve = nf_layer_resolve, .cancel = nf_chaos_cancel, .close = nf_chaos_close,               \
+    .property = nf_chaos_property, .ready = nf_chaos_ready
 
 #define STREAM_SCHEME(below)                                                                       \
     static const struct nf_backend below##_listener = {                                            \

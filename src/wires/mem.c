@@ -6,10 +6,13 @@
 #include "memory/talk.h"
 #include "wires/wires.h"
 
-static const nf_words words =
-    (NF_WORD(NF_SNDBUF) | NF_WORD(NF_RCVBUF) | NF_WORD(NF_BACKLOG) | NF_WORD(NF_SCHEME) |
-     NF_WORD(NF_LOCAL) | NF_WORD(NF_PEER) | NF_WORD(NF_BYTES_SENT) | NF_WORD(NF_BYTES_RECEIVED) |
-     NF_WORD(NF_RESET));
+#define PROPERTIES                                                                                 \
+    {                                                                                              \
+        .options = NF_OPTION(NF_SNDBUF) | NF_OPTION(NF_RCVBUF) | NF_OPTION(NF_BACKLOG),            \
+        .others = NF_PROPERTY(NF_SCHEME) | NF_PROPERTY(NF_LOCAL) | NF_PROPERTY(NF_PEER) |          \
+                  NF_PROPERTY(NF_BYTES_SENT) | NF_PROPERTY(NF_BYTES_RECEIVED) |                    \
+                  NF_PROPERTY(NF_RESET)                                                            \
+    }
 
 static net_socket *mem_accept(net_socket *socket, net_deadline deadline)
 {
@@ -19,7 +22,7 @@ static net_socket *mem_accept(net_socket *socket, net_deadline deadline)
 static const struct nf_backend mem_listener = {
     .scheme = "mem",
     .size = sizeof(struct nf_mem_listener),
-    .words = words,
+    .properties = PROPERTIES,
     .listener = &mem_listener,
     .open = nf_mem_listen,
     .resolve = nf_mem_resolve,
@@ -38,7 +41,7 @@ static const struct nf_backend mem_listener = {
 const struct nf_backend nf_mem = {
     .scheme = "mem",
     .size = sizeof(struct nf_mem_socket),
-    .words = words,
+    .properties = PROPERTIES,
     .listener = &mem_listener,
     .open = nf_mem_connect,
     .resolve = nf_mem_resolve,

@@ -14,9 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const nf_words words = (NF_HUB_WORDS & ~NF_WORD(NF_ADMIT)) | NF_WORD(NF_SCHEME) |
-                              NF_WORD(NF_LOCAL) | NF_WORD(NF_PEER) | NF_WORD(NF_BYTES_SENT) |
-                              NF_WORD(NF_BYTES_RECEIVED);
+#define PROPERTIES                                                                                 \
+    {                                                                                              \
+        .options = NF_HUB_OPTIONS, .others = (NF_HUB_PROPERTIES & ~NF_PROPERTY(NF_ADMIT)) |        \
+                                             NF_PROPERTY(NF_SCHEME) | NF_PROPERTY(NF_LOCAL) |      \
+                                             NF_PROPERTY(NF_PEER) | NF_PROPERTY(NF_BYTES_SENT) |   \
+                                             NF_PROPERTY(NF_BYTES_RECEIVED)                        \
+    }
 
 enum { MOST = 65507 }; /* bytes of a datagram, as of udp over IPv4 */
 
@@ -303,20 +307,20 @@ static int memgram_connect(net_socket *socket, const struct nf_target *target,
     return 0;
 }
 
-static int memgram_property(net_socket *socket, enum nf_word word, struct nf_value *value,
+static int memgram_property(net_socket *socket, enum nf_property property, struct nf_value *value,
                             bool write)
 {
-    if (word == NF_IDLE && !write) {
+    if (property == NF_IDLE && !write) {
         value->number = ((struct place *)nf_hub_of(socket)->place)->idle;
         return 0;
     }
-    return nf_peer_property(socket, word, value, write);
+    return nf_peer_property(socket, property, value, write);
 }
 
 static const struct nf_backend memgram_listener = {
     .scheme = "memgram",
     .size = sizeof(struct nf_member),
-    .words = words,
+    .properties = PROPERTIES,
     .listener = &memgram_listener,
     .open = memgram_listen,
     .resolve = nf_mem_resolve,
@@ -335,7 +339,7 @@ static const struct nf_backend memgram_listener = {
 static const struct nf_backend memgram_peer = {
     .scheme = "memgram",
     .size = sizeof(struct nf_peer),
-    .words = words,
+    .properties = PROPERTIES,
     .listener = &memgram_listener,
     .open = nf_refuse_open,
     .resolve = nf_mem_resolve,
@@ -354,7 +358,7 @@ static const struct nf_backend memgram_peer = {
 const struct nf_backend nf_memgram = {
     .scheme = "memgram",
     .size = sizeof(struct nf_peer),
-    .words = words,
+    .properties = PROPERTIES,
     .listener = &memgram_listener,
     .open = memgram_connect,
     .resolve = nf_mem_resolve,

@@ -137,14 +137,15 @@ static int pipe_close(net_socket *socket, net_deadline deadline)
     return 0;
 }
 
-static int pipe_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write)
+static int pipe_property(net_socket *socket, enum nf_property property, struct nf_value *value,
+                         bool write)
 {
     struct pipe_end *self = (struct pipe_end *)socket;
 
-    if (word == NF_RELEASE && self->has_ahead) {
+    if (property == NF_RELEASE && self->has_ahead) {
         return refuse("a byte waits in the socket: receive it first");
     }
-    return nf_connection_property(socket, word, value, write);
+    return nf_connection_property(socket, property, value, write);
 }
 
 static void pipe_ready(net_socket *socket, unsigned interest, struct nf_readiness *out)
@@ -181,8 +182,8 @@ static int pipe_resolve(const struct nf_target *target, net_endpoint *endpoints,
 
 #define COMMON                                                                                     \
     .scheme = "fd", .size = sizeof(struct pipe_end),                                               \
-    .words = NF_WORD(NF_SCHEME) | NF_WORD(NF_BYTES_RECEIVED), .resolve = pipe_resolve,             \
-    .accept = nf_refuse_accept, .send = pipe_send, .recv = pipe_recv,                              \
+    .properties = {.others = NF_PROPERTY(NF_SCHEME) | NF_PROPERTY(NF_BYTES_RECEIVED)},             \
+    .resolve = pipe_resolve, .accept = nf_refuse_accept, .send = pipe_send, .recv = pipe_recv,     \
     .send_messages = nf_refuse_send_messages, .recv_messages = nf_refuse_recv_messages,            \
     .shutdown = nf_refuse_shutdown, .cancel = nf_connection_cancel, .close = pipe_close,           \
     .property = pipe_property, .ready = pipe_ready

@@ -8,9 +8,13 @@
 #include "stream/listener.h"
 #include "os/socket.h"
 
-static const nf_words words = NF_WORDS_COMMON | NF_WORD(NF_NODELAY) | NF_WORD(NF_KEEPALIVE) |
-                              NF_WORD(NF_USER_TIMEOUT) | NF_WORD(NF_BACKLOG) | NF_WORD(NF_RTT) |
-                              NF_WORD(NF_RETRANSMITS) | NF_WORD(NF_CONGESTION) | NF_WORD(NF_RESET);
+#define PROPERTIES                                                                                 \
+    {                                                                                              \
+        .options = NF_IP_OPTIONS | NF_OPTION(NF_NODELAY) | NF_OPTION(NF_KEEPALIVE) |               \
+                   NF_OPTION(NF_USER_TIMEOUT) | NF_OPTION(NF_BACKLOG) | NF_OPTION(NF_CONGESTION),  \
+        .others = NF_IP_PROPERTIES | NF_PROPERTY(NF_RTT) | NF_PROPERTY(NF_RETRANSMITS) |           \
+                  NF_PROPERTY(NF_RESET)                                                            \
+    }
 
 enum { FAMILY_BITS = 7 };
 
@@ -23,15 +27,16 @@ static int tcp_connect(net_socket *socket, const struct nf_target *target, net_d
     return nf_dialing_connect(connection, target, NF_STREAM, NULL, deadline);
 }
 
-static int tcp_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write)
+static int tcp_property(net_socket *socket, enum nf_property property, struct nf_value *value,
+                        bool write)
 {
     const struct nf_connection *connection = (struct nf_connection *)socket;
 
-    if (word == NF_BACKLOG || word == NF_FAMILY) {
-        value->number = word == NF_BACKLOG ? connection->backlog : connection->family;
+    if (property == NF_BACKLOG || property == NF_FAMILY) {
+        value->number = property == NF_BACKLOG ? connection->backlog : connection->family;
         return 0;
     }
-    return nf_connection_property(socket, word, value, write);
+    return nf_connection_property(socket, property, value, write);
 }
 
 static int tcp_listen(net_socket *socket, const struct nf_target *target, net_deadline deadline)
@@ -60,7 +65,7 @@ static net_socket *tcp_accept(net_socket *socket, net_deadline deadline)
 static const struct nf_backend tcp_listener = {
     .scheme = "tcp",
     .size = sizeof(struct nf_stream_listener),
-    .words = words,
+    .properties = PROPERTIES,
     .listener = &tcp_listener,
     .open = tcp_listen,
     .resolve = nf_inet_resolve,
@@ -79,7 +84,7 @@ static const struct nf_backend tcp_listener = {
 const struct nf_backend nf_tcp = {
     .scheme = "tcp",
     .size = sizeof(struct nf_connection),
-    .words = words,
+    .properties = PROPERTIES,
     .listener = &tcp_listener,
     .open = tcp_connect,
     .resolve = nf_inet_resolve,

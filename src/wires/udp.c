@@ -6,10 +6,13 @@
 #include "open/inet.h"
 #include "wires/wires.h"
 
-static const nf_words words = NF_WORDS_COMMON | NF_HUB_WORDS | NF_WORD(NF_BROADCAST) |
-                              NF_WORD(NF_TTL) | NF_WORD(NF_FRAGMENT) | NF_WORD(NF_MULTICAST_LOOP) |
-                              NF_WORD(NF_INTERFACE) | NF_WORD(NF_GROUP_SOURCE) |
-                              NF_WORD(NF_DROPPED_KERNEL);
+#define PROPERTIES                                                                                 \
+    {                                                                                              \
+        .options = NF_IP_OPTIONS | NF_HUB_OPTIONS | NF_OPTION(NF_BROADCAST) | NF_OPTION(NF_TTL) |  \
+                   NF_OPTION(NF_FRAGMENT) | NF_OPTION(NF_MULTICAST_LOOP) |                         \
+                   NF_OPTION(NF_INTERFACE) | NF_OPTION(NF_GROUP_SOURCE),                           \
+        .others = NF_IP_PROPERTIES | NF_HUB_PROPERTIES | NF_PROPERTY(NF_DROPPED_KERNEL)            \
+    }
 
 static const struct nf_backend udp_peer;
 
@@ -30,7 +33,7 @@ static int udp_listen(net_socket *socket, const struct nf_target *target, net_de
 static const struct nf_backend udp_listener = {
     .scheme = "udp",
     .size = sizeof(struct nf_member),
-    .words = words,
+    .properties = PROPERTIES,
     .listener = &udp_listener,
     .open = udp_listen,
     .resolve = nf_inet_resolve,
@@ -49,7 +52,7 @@ static const struct nf_backend udp_listener = {
 static const struct nf_backend udp_peer = {
     .scheme = "udp",
     .size = sizeof(struct nf_peer),
-    .words = words,
+    .properties = PROPERTIES,
     .listener = &udp_listener,
     .open = nf_refuse_open,
     .resolve = nf_inet_resolve,
@@ -68,7 +71,7 @@ static const struct nf_backend udp_peer = {
 const struct nf_backend nf_udp = {
     .scheme = "udp",
     .size = sizeof(struct nf_datagram_connection),
-    .words = words,
+    .properties = PROPERTIES,
     .listener = &udp_listener,
     .open = udp_connect,
     .resolve = nf_inet_resolve,

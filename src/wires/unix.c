@@ -14,10 +14,14 @@
 
 #include <string.h>
 
-static const nf_words words = NF_UNIX_WORDS | NF_WORD(NF_BACKLOG) | NF_WORD(NF_PEER_PID) |
-                              NF_WORD(NF_PEER_UID) | NF_WORD(NF_PEER_GID) | NF_WORD(NF_RESET);
+#define PROPERTIES                                                                                 \
+    {                                                                                              \
+        .options = NF_UNIX_OPTIONS | NF_OPTION(NF_BACKLOG),                                        \
+        .others = NF_UNIX_PROPERTIES | NF_PROPERTY(NF_PEER_PID) | NF_PROPERTY(NF_PEER_UID) |       \
+                  NF_PROPERTY(NF_PEER_GID) | NF_PROPERTY(NF_RESET)                                 \
+    }
 
-#define BUFFER_WORDS (NF_WORD(NF_SNDBUF) | NF_WORD(NF_RCVBUF))
+#define BUFFER_OPTIONS (NF_OPTION(NF_SNDBUF) | NF_OPTION(NF_RCVBUF))
 
 struct connection {
     struct nf_connection connection;
@@ -142,7 +146,7 @@ static int unix_listen(net_socket *socket, const struct nf_target *target, net_d
     struct listener *self = (struct listener *)socket;
 
     (void)deadline;
-    self->has_buffers = (target->options.given & BUFFER_WORDS) != 0;
+    self->has_buffers = (target->options.given & BUFFER_OPTIONS) != 0;
     self->stream.fd = nf_unix_bind(target, NF_STREAM, &socket->name, &self->file);
     if (self->stream.fd < 0) {
         return self->stream.fd;
@@ -205,12 +209,12 @@ static int release(struct listener *self, struct nf_value *value, bool write)
     return code;
 }
 
-static int unix_listener_property(net_socket *socket, enum nf_word word, struct nf_value *value,
-                                  bool write)
+static int unix_listener_property(net_socket *socket, enum nf_property property,
+                                  struct nf_value *value, bool write)
 {
     struct listener *self = (struct listener *)socket;
 
-    switch (word) {
+    switch (property) {
     case NF_MODE:
         value->number = self->file.mode;
         return 0;
@@ -226,16 +230,16 @@ static int unix_listener_property(net_socket *socket, enum nf_word word, struct 
     case NF_SNDBUF:
     case NF_RCVBUF:
         self->has_buffers = self->has_buffers || write;
-        return nf_stream_listener_property(socket, word, value, write);
+        return nf_stream_listener_property(socket, property, value, write);
     default:
-        return nf_stream_listener_property(socket, word, value, write);
+        return nf_stream_listener_property(socket, property, value, write);
     }
 }
 
 static const struct nf_backend unix_listener = {
     .scheme = "unix",
     .size = sizeof(struct listener),
-    .words = words,
+    .properties = PROPERTIES,
     .listener = &unix_listener,
     .open = unix_listen,
     .resolve = nf_unix_resolve,
@@ -263,7 +267,8 @@ static int unix_connect(net_socket *socket, const struct nf_target *target, net_
     self->connection.backlog = (int)target->options.value[NF_BACKLOG];
     self->mode = (uint16_t)target->options.value[NF_MODE];
     self->unlink = target->options.value[NF_UNLINK] != 0;
-    return code < 0 ? code : nf_dialing_connect(&self->connection, target, NF_STREAM, &to, deadline);
+    return code < 0 ? code
+                    : nf_dialing_connect(&self->connection, target, NF_STREAM, &to, deadline);
 }
 
 /* The system swallows the reset that it meets on the way when it waits for the whole. And where an
@@ -276,7 +281,8 @@ static ssize_t take(net_socket *socket, void *buffer, size_t size, int how, net_
     if ((how & NF_PEEK) != 0 && nf_connection_mark(connection, NF_INLINE) == 0 &&
         nf_sockopt_get(connection->fd, NF_SO_URGENT, &is_inline) == 0 &&
         (is_inline != 0 || nf_sockopt_set(connection->fd, NF_SO_URGENT, 1) == 0)) {
-        nf_connection_set_mark(connection, 0, NF_INLINE | (is_inline != 0 ? (unsigned)NF_WAS_INLINE : 0));
+        nf_connection_set_mark(connection, 0,
+                               NF_INLINE | (is_inline != 0 ? (unsigned)NF_WAS_INLINE : 0));
     }
     return nf_stream_take(socket, buffer, size, how & ~(int)NF_WHOLE, deadline);
 }
@@ -307,22 +313,24 @@ static int unix_close(net_socket *socket, net_deadline deadline)
     return code;
 }
 
-static int get_peer(const struct connection *self, enum nf_word word, struct nf_value *value)
+static int get_peer(const struct connection *self, enum nf_property property,
+                    struct nf_value *value)
 {
     struct nf_credentials peer = {0};
     int code = nf_localfile_peer(self->connection.fd, &peer);
 
-    value->number = word == NF_PEER_PID   ? peer.process
-                    : word == NF_PEER_UID ? peer.user
-                                          : peer.group;
+    value->number = property == NF_PEER_PID   ? peer.process
+                    : property == NF_PEER_UID ? peer.user
+                                              : peer.group;
     return code;
 }
 
-static int unix_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write)
+static int unix_property(net_socket *socket, enum nf_property property, struct nf_value *value,
+                         bool write)
 {
     struct connection *self = (struct connection *)socket;
 
-    switch (word) {
+    switch (property) {
     case NF_BACKLOG:
         value->number = self->connection.backlog;
         return 0;
@@ -335,16 +343,16 @@ static int unix_property(net_socket *socket, enum nf_word word, struct nf_value 
     case NF_PEER_PID:
     case NF_PEER_UID:
     case NF_PEER_GID:
-        return get_peer(self, word, value);
+        return get_peer(self, property, value);
     default:
-        return nf_connection_property(socket, word, value, write);
+        return nf_connection_property(socket, property, value, write);
     }
 }
 
 const struct nf_backend nf_unix = {
     .scheme = "unix",
     .size = sizeof(struct connection),
-    .words = words,
+    .properties = PROPERTIES,
     .listener = &unix_listener,
     .open = unix_connect,
     .resolve = nf_unix_resolve,

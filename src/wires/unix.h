@@ -6,11 +6,13 @@
 #include "os/localfile.h"
 #include "os/socket.h"
 
-/* What all of them have. */
-#define NF_UNIX_WORDS                                                                              \
-    (NF_WORD(NF_SNDBUF) | NF_WORD(NF_RCVBUF) | NF_WORD(NF_SCHEME) | NF_WORD(NF_LOCAL) |            \
-     NF_WORD(NF_PEER) | NF_WORD(NF_BYTES_SENT) | NF_WORD(NF_BYTES_RECEIVED) | NF_WORD(NF_MODE) |   \
-     NF_WORD(NF_UNLINK) | NF_WORD(NF_SOCKOPT))
+/* Of all sockets of the family. */
+#define NF_UNIX_OPTIONS                                                                            \
+    (NF_OPTION(NF_SNDBUF) | NF_OPTION(NF_RCVBUF) | NF_OPTION(NF_MODE) | NF_OPTION(NF_UNLINK) |     \
+     NF_OPTION(NF_SOCKOPT))
+#define NF_UNIX_PROPERTIES                                                                         \
+    (NF_PROPERTY(NF_SCHEME) | NF_PROPERTY(NF_LOCAL) | NF_PROPERTY(NF_PEER) |                       \
+     NF_PROPERTY(NF_BYTES_SENT) | NF_PROPERTY(NF_BYTES_RECEIVED))
 
 /* The file of a listener: what to do with it when that is closed, and by whom. */
 struct nf_unix_file {

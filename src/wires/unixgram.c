@@ -8,7 +8,11 @@
 #include "wires/wires.h"
 #include "os/batch.h"
 
-static const nf_words words = NF_UNIX_WORDS | NF_HUB_WORDS;
+#define PROPERTIES                                                                                 \
+    {                                                                                              \
+        .options = NF_HUB_OPTIONS | NF_UNIX_OPTIONS,                                               \
+        .others = NF_HUB_PROPERTIES | NF_UNIX_PROPERTIES                                           \
+    }
 
 /* What mode and unlink were, on sockets that have no file. */
 struct listener {
@@ -151,22 +155,22 @@ static int unixgram_listener_close(net_socket *socket, net_deadline deadline)
     return nf_listener_close(socket, deadline);
 }
 
-static int unixgram_listener_property(net_socket *socket, enum nf_word word, struct nf_value *value,
-                                      bool write)
+static int unixgram_listener_property(net_socket *socket, enum nf_property property,
+                                      struct nf_value *value, bool write)
 {
     const struct nf_unix_file *file = &((struct listener *)socket)->file;
 
-    if (word == NF_MODE || word == NF_UNLINK) {
-        value->number = word == NF_MODE ? file->mode : file->unlink;
+    if (property == NF_MODE || property == NF_UNLINK) {
+        value->number = property == NF_MODE ? file->mode : file->unlink;
         return 0;
     }
-    return nf_listener_property(socket, word, value, write);
+    return nf_listener_property(socket, property, value, write);
 }
 
 static const struct nf_backend unixgram_listener = {
     .scheme = "unixgram",
     .size = sizeof(struct listener),
-    .words = words,
+    .properties = PROPERTIES,
     .listener = &unixgram_listener,
     .open = unixgram_listen,
     .resolve = nf_unix_resolve,
@@ -184,22 +188,22 @@ static const struct nf_backend unixgram_listener = {
 
 /* ---- Whom it accepted ---- */
 
-static int unixgram_peer_property(net_socket *socket, enum nf_word word, struct nf_value *value,
-                                  bool write)
+static int unixgram_peer_property(net_socket *socket, enum nf_property property,
+                                  struct nf_value *value, bool write)
 {
     const struct peer *self = (struct peer *)socket;
 
-    if (word == NF_MODE || word == NF_UNLINK) {
-        value->number = word == NF_MODE ? self->mode : self->unlink;
+    if (property == NF_MODE || property == NF_UNLINK) {
+        value->number = property == NF_MODE ? self->mode : self->unlink;
         return 0;
     }
-    return nf_peer_property(socket, word, value, write);
+    return nf_peer_property(socket, property, value, write);
 }
 
 static const struct nf_backend unixgram_peer = {
     .scheme = "unixgram",
     .size = sizeof(struct peer),
-    .words = words,
+    .properties = PROPERTIES,
     .listener = &unixgram_listener,
     .open = nf_refuse_open,
     .resolve = nf_unix_resolve,
@@ -234,22 +238,22 @@ static int unixgram_connect(net_socket *socket, const struct nf_target *target,
     return code < 0 ? code : nf_connected_open(socket, &named, &to, deadline);
 }
 
-static int unixgram_property(net_socket *socket, enum nf_word word, struct nf_value *value,
+static int unixgram_property(net_socket *socket, enum nf_property property, struct nf_value *value,
                              bool write)
 {
     const struct connection *self = (struct connection *)socket;
 
-    if (word == NF_MODE || word == NF_UNLINK) {
-        value->number = word == NF_MODE ? self->mode : self->unlink;
+    if (property == NF_MODE || property == NF_UNLINK) {
+        value->number = property == NF_MODE ? self->mode : self->unlink;
         return 0;
     }
-    return nf_connected_property(socket, word, value, write);
+    return nf_connected_property(socket, property, value, write);
 }
 
 const struct nf_backend nf_unixgram = {
     .scheme = "unixgram",
     .size = sizeof(struct connection),
-    .words = words,
+    .properties = PROPERTIES,
     .listener = &unixgram_listener,
     .open = unixgram_connect,
     .resolve = nf_unix_resolve,

@@ -155,7 +155,7 @@ static void check_sockets(struct pair *pair, const char *template, int column)
 
     assert_int_equal(rows_of(&properties, "net_fd", &fd), 1);
     for (int i = 0; i < ENDS; i++) {
-        for (int word = 0; word < NF_WORDS; word++) {
+        for (int word = 0; word < NF_PROPERTIES; word++) {
             const struct row *row = NULL;
             const char *name = nf_rules[word].name;
             bool is_fault = word >= NF_SEED && word <= NF_ACCEPT_FAIL;
@@ -202,7 +202,7 @@ static void every_row_is_a_property(void **state)
 
     (void)state;
     read_tables();
-    for (int word = 0; word < NF_WORDS; word++) {
+    for (int word = 0; word < NF_PROPERTIES; word++) {
         named += nf_rules[word].name[0] != '\0';
     }
     assert_int_equal(properties.rows + faults.rows, named + 1); /* and net_fd */
@@ -253,10 +253,10 @@ static void the_header_tells_of_every_property(void **state)
     const char *end = strstr(comment, "int net_get(");
 
     assert_non_null(end);
-    for (int word = NF_OPTIONS; word < NF_WORDS; word++) {
+    for (int word = NF_OPTIONS; word < NF_PROPERTIES; word++) {
         const char *name = nf_rules[word].name;
 
-        if (name[0] != '\0' && nf_word_is_readable((enum nf_word)word) &&
+        if (name[0] != '\0' && nf_property_is_readable((enum nf_property)word) &&
             !tells_of(comment, end, name)) {
             fail_msg("the header says nothing of %s", name);
         }

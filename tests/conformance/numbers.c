@@ -96,7 +96,7 @@ static void every_number_is_what_the_text_says(void **state)
     struct pair pair;
 
     dial_pair(template_of(state), &pair);
-    for (int word = 0; word < NF_WORDS; word++) {
+    for (int word = 0; word < NF_PROPERTIES; word++) {
         for (int which = 0; which < ENDS; which++) {
             if (nf_rules[word].name[0] != '\0') {
                 check_number(end_of(&pair, which), nf_rules[word].name);

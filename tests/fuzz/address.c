@@ -89,10 +89,10 @@ static void print_target(struct nf_text *text, const struct nf_target *target)
     for (int i = 0; i < NF_OPTIONS; i++) {
         struct nf_value value = {0};
 
-        nf_options_value(options, (enum nf_word)i, &value);
-        if ((options->given & NF_WORD(i)) != 0) {
+        nf_options_value(options, (enum nf_property)i, &value);
+        if ((options->given & NF_OPTION(i)) != 0) {
             nf_text_add(text, "%c%s=", sign, names[i]);
-            nf_value_print(text, (enum nf_word)i, &value);
+            nf_value_print(text, (enum nf_property)i, &value);
             sign = '&';
         }
     }

@@ -10,9 +10,12 @@
 #include <string.h>
 #include <cmocka.h>
 
-static int word(const char *name)
+static int property(const char *name)
 {
-    int found = nf_word_find(nf_tcp.words | nf_udp.words, name, strlen(name));
+    const struct nf_properties both = {
+        .options = nf_tcp.properties.options | nf_udp.properties.options,
+        .others = nf_tcp.properties.others | nf_udp.properties.others};
+    int found = nf_property_find(&both, name, strlen(name));
 
     assert_true(found >= 0);
     return found;
@@ -21,7 +24,7 @@ static int word(const char *name)
 static int parse(const char *name, const char *value, struct nf_value *out)
 {
     nf_fail(0);
-    return nf_value_parse((enum nf_word)word(name), value, strlen(value), out);
+    return nf_value_parse((enum nf_property)property(name), value, strlen(value), out);
 }
 
 static void print(const char *name, const struct nf_value *value, char *buffer, size_t size)
@@ -29,7 +32,7 @@ static void print(const char *name, const struct nf_value *value, char *buffer, 
     struct nf_text text;
 
     nf_text_begin(&text, buffer, size);
-    nf_value_print(&text, (enum nf_word)word(name), value);
+    nf_value_print(&text, (enum nf_property)property(name), value);
 }
 
 /* The sentence names the option and quotes the value. */
@@ -254,18 +257,18 @@ static void a_source_is_an_address_or_off(void **state)
     }
 }
 
-static int parse_query(nf_words words, const char *query, struct nf_options *options)
+static int parse_query(uint64_t allowed, const char *query, struct nf_options *options)
 {
     nf_fail(0);
-    return nf_options_parse(words, query, strlen(query), options);
+    return nf_options_parse(allowed, query, strlen(query), options);
 }
 
-static void assert_nearest(nf_words words, const char *query, const char *nearest)
+static void assert_nearest(uint64_t allowed, const char *query, const char *nearest)
 {
     struct nf_options options;
     char quoted[64];
 
-    assert_int_equal(parse_query(words, query, &options), NET_ADDRESS);
+    assert_int_equal(parse_query(allowed, query, &options), NET_ADDRESS);
     assert_true(strlen(nearest) + 3 < sizeof quoted);
     strcpy(quoted, "'");
     strcat(strcat(quoted, nearest), "'");
@@ -277,31 +280,31 @@ static void assert_nearest(nf_words words, const char *query, const char *neares
 static void an_unknown_option_is_refused_and_the_nearest_named(void **state)
 {
     (void)state;
-    assert_nearest(nf_tcp.words, "nodelai=on", "nodelay");
-    assert_nearest(nf_tcp.words, "NODELAY=on", "nodelay");
-    assert_nearest(nf_tcp.words, "no-delay=on", "nodelay");
-    assert_nearest(nf_tcp.words, "keep-alive=1s", "keepalive");
-    assert_nearest(nf_tcp.words, "usertimeout=1s", "user-timeout");
-    assert_nearest(nf_tcp.words, "sendbuf=1", "sndbuf");
-    assert_nearest(nf_tcp.words, "recvbuf=1", "rcvbuf");
-    assert_nearest(nf_tcp.words, "back-log=1", "backlog");
-    assert_nearest(nf_tcp.words, "ipv6only=on", "v6only");
-    assert_nearest(nf_udp.words, "peer=1", "peers");
-    assert_nearest(nf_udp.words, "queues=1", "queue");
-    assert_nearest(nf_udp.words, "stranger=1", "strangers");
-    assert_nearest(nf_udp.words, "ide=1s", "idle");
-    assert_nearest(nf_udp.words, "totals=1", "total");
-    assert_nearest(nf_udp.words, "broadcasts=on", "broadcast");
-    assert_nearest(nf_udp.words, "sources=127.0.0.1", "source");
-    assert_nearest(nf_udp.words, "reuse-port=on", "reuseport");
-    assert_nearest(nf_udp.words, "devices=lo", "device");
-    assert_nearest(nf_udp.words, "dcsp=1", "dscp");
-    assert_nearest(nf_tcp.words, "congestions=reno", "congestion");
-    assert_nearest(nf_udp.words, "tll=1", "ttl");
-    assert_nearest(nf_udp.words, "fragments=on", "fragment");
-    assert_nearest(nf_udp.words, "multicastloop=on", "multicast-loop");
-    assert_nearest(nf_udp.words, "interfaces=lo", "interface");
-    assert_nearest(nf_udp.words, "groupsource=::1", "group-source");
+    assert_nearest(nf_tcp.properties.options, "nodelai=on", "nodelay");
+    assert_nearest(nf_tcp.properties.options, "NODELAY=on", "nodelay");
+    assert_nearest(nf_tcp.properties.options, "no-delay=on", "nodelay");
+    assert_nearest(nf_tcp.properties.options, "keep-alive=1s", "keepalive");
+    assert_nearest(nf_tcp.properties.options, "usertimeout=1s", "user-timeout");
+    assert_nearest(nf_tcp.properties.options, "sendbuf=1", "sndbuf");
+    assert_nearest(nf_tcp.properties.options, "recvbuf=1", "rcvbuf");
+    assert_nearest(nf_tcp.properties.options, "back-log=1", "backlog");
+    assert_nearest(nf_tcp.properties.options, "ipv6only=on", "v6only");
+    assert_nearest(nf_udp.properties.options, "peer=1", "peers");
+    assert_nearest(nf_udp.properties.options, "queues=1", "queue");
+    assert_nearest(nf_udp.properties.options, "stranger=1", "strangers");
+    assert_nearest(nf_udp.properties.options, "ide=1s", "idle");
+    assert_nearest(nf_udp.properties.options, "totals=1", "total");
+    assert_nearest(nf_udp.properties.options, "broadcasts=on", "broadcast");
+    assert_nearest(nf_udp.properties.options, "sources=127.0.0.1", "source");
+    assert_nearest(nf_udp.properties.options, "reuse-port=on", "reuseport");
+    assert_nearest(nf_udp.properties.options, "devices=lo", "device");
+    assert_nearest(nf_udp.properties.options, "dcsp=1", "dscp");
+    assert_nearest(nf_tcp.properties.options, "congestions=reno", "congestion");
+    assert_nearest(nf_udp.properties.options, "tll=1", "ttl");
+    assert_nearest(nf_udp.properties.options, "fragments=on", "fragment");
+    assert_nearest(nf_udp.properties.options, "multicastloop=on", "multicast-loop");
+    assert_nearest(nf_udp.properties.options, "interfaces=lo", "interface");
+    assert_nearest(nf_udp.properties.options, "groupsource=::1", "group-source");
 }
 
 /* A word of the other scheme is as unknown here as any, and so is a property. */
@@ -336,10 +339,10 @@ static void an_option_of_another_scheme_is_unknown(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(not_tcp); i++) {
-        assert_int_equal(parse_query(nf_tcp.words, not_tcp[i], &options), NET_ADDRESS);
+        assert_int_equal(parse_query(nf_tcp.properties.options, not_tcp[i], &options), NET_ADDRESS);
     }
     for (size_t i = 0; i < COUNT_OF(not_udp); i++) {
-        assert_int_equal(parse_query(nf_udp.words, not_udp[i], &options), NET_ADDRESS);
+        assert_int_equal(parse_query(nf_udp.properties.options, not_udp[i], &options), NET_ADDRESS);
     }
 }
 
@@ -364,12 +367,12 @@ static void malformed_queries_are_refused(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
-        if (parse_query(nf_tcp.words, bad[i], &options) != NET_ADDRESS) {
+        if (parse_query(nf_tcp.properties.options, bad[i], &options) != NET_ADDRESS) {
             fail_msg("'%s' was taken", bad[i]);
         }
         assert_string_not_equal(nf_cause_pending()->detail, "");
     }
-    assert_int_equal(parse_query(nf_tcp.words, "", &options), 0);
+    assert_int_equal(parse_query(nf_tcp.properties.options, "", &options), 0);
     assert_int_equal(options.given, 0);
 }
 
@@ -379,28 +382,30 @@ static void a_query_gives_what_it_names_and_defaults_for_the_rest(void **state)
     struct nf_value value;
 
     (void)state;
-    assert_int_equal(parse_query(nf_tcp.words, "nodelay=off&keepalive=30s", &options), 0);
-    assert_int_equal(options.given, NF_WORD(NF_NODELAY) | NF_WORD(NF_KEEPALIVE));
+    assert_int_equal(parse_query(nf_tcp.properties.options, "nodelay=off&keepalive=30s", &options),
+                     0);
+    assert_int_equal(options.given, NF_OPTION(NF_NODELAY) | NF_OPTION(NF_KEEPALIVE));
     assert_int_equal(options.value[NF_NODELAY], 0);
     assert_int_equal(options.value[NF_KEEPALIVE], 30000);
     assert_int_equal(options.value[NF_USER_TIMEOUT], 0);
     assert_int_equal(options.source.family, NF_NOWHERE);
-    assert_int_equal(parse_query(nf_udp.words, "", &options), 0);
+    assert_int_equal(parse_query(nf_udp.properties.options, "", &options), 0);
     assert_int_equal(options.value[NF_NODELAY], 1);
     assert_int_equal(options.value[NF_PEERS], 65536);
     assert_int_equal(options.value[NF_QUEUE], 256 * 1024);
     assert_int_equal(options.value[NF_TOTAL], 64 * 1024 * 1024);
     assert_int_equal(options.value[NF_STRANGERS], 1024 * 1024);
     assert_int_equal(options.value[NF_IDLE], 60000);
-    assert_int_equal(parse_query(nf_udp.words, "source=127.0.0.9:5", &options), 0);
+    assert_int_equal(parse_query(nf_udp.properties.options, "source=127.0.0.9:5", &options), 0);
     assert_int_equal(options.source.family, NF_IPV4);
     assert_int_equal(options.source.port, 5);
     assert_true(options.source_has_port);
     assert_int_equal(options.group_source.family, NF_NOWHERE);
     assert_int_equal(options.value[NF_FRAGMENT], 1);
     assert_int_equal(options.value[NF_MULTICAST_LOOP], 1);
-    assert_int_equal(parse_query(nf_udp.words, "group-source=10.0.0.1&device=lo", &options), 0);
-    assert_int_equal(options.given, NF_WORD(NF_GROUP_SOURCE) | NF_WORD(NF_DEVICE));
+    assert_int_equal(
+        parse_query(nf_udp.properties.options, "group-source=10.0.0.1&device=lo", &options), 0);
+    assert_int_equal(options.given, NF_OPTION(NF_GROUP_SOURCE) | NF_OPTION(NF_DEVICE));
     assert_int_equal(options.group_source.family, NF_IPV4);
     assert_int_equal(options.source.family, NF_NOWHERE);
     assert_int_equal(options.value[NF_DEVICE], 1);
@@ -410,7 +415,7 @@ static void a_query_gives_what_it_names_and_defaults_for_the_rest(void **state)
     assert_int_equal(value.addr.family, NF_NOWHERE);
     nf_options_value(&options, NF_DEVICE, &value);
     assert_int_equal(value.number, 1);
-    assert_int_equal(parse_query(nf_tcp.words, "congestion=bbr", &options), 0);
+    assert_int_equal(parse_query(nf_tcp.properties.options, "congestion=bbr", &options), 0);
     assert_string_equal(options.congestion, "bbr");
     nf_options_value(&options, NF_CONGESTION, &value);
     assert_string_equal(value.text, "bbr");
@@ -426,11 +431,11 @@ static void a_long_query_costs_a_sentence_and_no_more(void **state)
     assert_non_null(query);
     memset(query, 'a', LONG);
     query[LONG] = '\0';
-    assert_int_equal(parse_query(nf_tcp.words, query, &options), NET_ADDRESS);
+    assert_int_equal(parse_query(nf_tcp.properties.options, query, &options), NET_ADDRESS);
     query[LONG - 2] = '=';
-    assert_int_equal(parse_query(nf_tcp.words, query, &options), NET_ADDRESS);
+    assert_int_equal(parse_query(nf_tcp.properties.options, query, &options), NET_ADDRESS);
     memcpy(query, "sndbuf=", 7);
-    assert_int_equal(parse_query(nf_tcp.words, query, &options), NET_ADDRESS);
+    assert_int_equal(parse_query(nf_tcp.properties.options, query, &options), NET_ADDRESS);
     assert_true(strlen(nf_cause_pending()->detail) < 200);
     free(query);
 }

@@ -13,42 +13,44 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
 
-static int parse(enum nf_word word, const char *text, struct nf_value *value)
+static int parse(enum nf_property property, const char *text, struct nf_value *value)
 {
     nf_fail(0);
-    return nf_value_parse(word, text, strlen(text), value);
+    return nf_value_parse(property, text, strlen(text), value);
 }
 
-static void print(enum nf_word word, const struct nf_value *value, char *buffer, size_t size)
+static void print(enum nf_property property, const struct nf_value *value, char *buffer,
+                  size_t size)
 {
     struct nf_text text;
 
     nf_text_begin(&text, buffer, size);
-    nf_value_print(&text, word, value);
+    nf_value_print(&text, property, value);
 }
 
 /* It is taken for this number, printed so, and what is printed is taken for the same. */
-static void assert_value(enum nf_word word, const char *text, int64_t number, const char *printed)
+static void assert_value(enum nf_property property, const char *text, int64_t number,
+                         const char *printed)
 {
     struct nf_value value;
     struct nf_value again;
     char buffer[64];
 
-    if (parse(word, text, &value) != 0) {
+    if (parse(property, text, &value) != 0) {
         fail_msg("'%s': %s", text, nf_cause_pending()->detail);
     }
     assert_int_equal(value.number, number);
-    print(word, &value, buffer, sizeof buffer);
+    print(property, &value, buffer, sizeof buffer);
     assert_string_equal(buffer, printed);
-    assert_int_equal(parse(word, buffer, &again), 0);
+    assert_int_equal(parse(property, buffer, &again), 0);
     assert_memory_equal(&again, &value, sizeof value);
 }
 
-static void assert_refused(enum nf_word word, const char *text)
+static void assert_refused(enum nf_property property, const char *text)
 {
     struct nf_value value;
 
-    if (parse(word, text, &value) != NET_ADDRESS) {
+    if (parse(property, text, &value) != NET_ADDRESS) {
         fail_msg("'%s' was taken", text);
     }
     assert_non_null(strstr(nf_cause_pending()->detail, text));
@@ -78,7 +80,7 @@ static void permissions_are_octal(void **state)
 
 static void a_share_is_from_nothing_to_the_whole(void **state)
 {
-    static const enum nf_word words[] = {NF_LOSS, NF_DUPLICATE, NF_REORDER};
+    static const enum nf_property words[] = {NF_LOSS, NF_DUPLICATE, NF_REORDER};
     static const struct {
         const char *text;
         int64_t millionths;
@@ -128,7 +130,7 @@ static void each_share_prints_as_itself(void **state)
 
 static void a_limit_is_a_size_or_off(void **state)
 {
-    static const enum nf_word words[] = {NF_CHUNK, NF_RESET_AFTER, NF_STALL_AFTER};
+    static const enum nf_property words[] = {NF_CHUNK, NF_RESET_AFTER, NF_STALL_AFTER};
     static const char *const bad[] = {"",   "0",      "0KiB", "-1",    "1kb", "1K",
                                       "on", "1.5KiB", "Off",  "1 KiB", "1ms"};
 

@@ -90,7 +90,8 @@ static int layer_close(net_socket *socket, net_deadline deadline)
     return code;
 }
 
-static int layer_property(net_socket *socket, enum nf_word word, struct nf_value *value, bool write)
+static int layer_property(net_socket *socket, enum nf_property word, struct nf_value *value,
+                          bool write)
 {
     return nf_backend_of(inner_of(socket))->property(inner_of(socket), word, value, write);
 }
@@ -104,7 +105,7 @@ static void layer_ready(net_socket *socket, unsigned interest, struct nf_readine
 static const struct nf_backend rot13 = {
     .scheme = "rot13",
     .size = sizeof(struct layer),
-    .words = NF_WORDS_COMMON | NF_WORD(NF_NODELAY),
+    .properties = {.options = NF_IP_OPTIONS | NF_OPTION(NF_NODELAY), .others = NF_IP_PROPERTIES},
     .listener = NULL,
     .open = nf_refuse_open,
     .resolve = nf_inet_resolve,
