@@ -1,5 +1,5 @@
 /* Faults on streams: chunk, delay and their meaning for the calls that wait for all of something.
- * What ends a connection is in chaos_ends.c. */
+ * What ends a connection is in ends.c. */
 #include "support.h"
 
 #include <stdio.h>

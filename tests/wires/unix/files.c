@@ -1,6 +1,6 @@
 /* wrap: listen fchmodat */
 /* UNX-01 to UNX-05: the files of unix sockets. Which are made, which are replaced, which are left
- * alone, who may use them, and when they go. Starters at once are unix_starters.c's. */
+ * alone, who may use them, and when they go. Starters at once are starters.c's. */
 #include "support.h"
 
 #include <errno.h>
