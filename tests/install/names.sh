@@ -35,7 +35,7 @@ cc -shared "$work/theirs.o" -o "$work/libtheirs.so"
 
 for plain in ON OFF; do
     cmake -G "$generator" -S "$source_dir" -B "$work/build" -DNETFACADE_PLAIN_NAMES=$plain \
-        -DNETFACADE_BUILD_TESTS=OFF -DNETFACADE_BUILD_EXAMPLES=OFF >/dev/null
+        -DBUILD_TESTING=OFF -DNETFACADE_BUILD_EXAMPLES=OFF >/dev/null
     cmake --build "$work/build" >/dev/null
     mkdir "$work/$plain"
     cp -P "$work/build"/libnetfacade.* "$work/$plain"
