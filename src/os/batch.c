@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "os/batch.h"
 #include "os/cause.h"
+#include "os/message.h"
 #include "os/sockaddr.h"
 #include "os/transfer.h"
 
@@ -165,7 +166,9 @@ int nf_batch_recv(struct nf_batch *batch, int fd, void *head, size_t size, int h
     }
     batch->asked = how_many(batch);
     int got =
-        recvmmsg(fd, batch->header, (unsigned)batch->asked, MSG_WAITFORONE | MSG_TRUNC | how, NULL);
+        (how & MSG_DONTWAIT) != 0
+            ? recvmmsg(fd, batch->header, (unsigned)batch->asked, MSG_TRUNC | MSG_DONTWAIT, NULL)
+            : recvmmsg(fd, batch->header, (unsigned)batch->asked, MSG_TRUNC | MSG_WAITFORONE, NULL);
 
     if (got < 0) {
         return nf_transfer_failure();
@@ -191,7 +194,7 @@ void nf_batch_arrival(const struct nf_batch *batch, int i, struct nf_arrival *ar
         return;
     }
     for (struct cmsghdr *each = CMSG_FIRSTHDR(&header); each != NULL;
-         each = CMSG_NXTHDR(&header, each)) {
+         each = nf_next_control(&header, each)) {
         if (each->cmsg_level == IPPROTO_UDP && each->cmsg_type == UDP_GRO) {
             int segment;
 
@@ -210,7 +213,7 @@ void nf_batch_addresses(struct nf_batch *batch, int i, struct nf_addr *from, str
     nf_from_sockaddr(&batch->post[i].name, header->msg_namelen, from);
     memset(to, 0, sizeof *to);
     for (struct cmsghdr *each = CMSG_FIRSTHDR(header); each != NULL;
-         each = CMSG_NXTHDR(header, each)) {
+         each = nf_next_control(header, each)) {
         if (each->cmsg_level == IPPROTO_IP && each->cmsg_type == IP_PKTINFO) {
             struct in_pktinfo info;
 

@@ -103,7 +103,7 @@ static int make_alarm(struct nf_ready *ready)
 static int epoll_alarm(struct nf_ready *ready, net_deadline at)
 {
     int64_t moment = at > NF_EPOCH ? at - NF_EPOCH : 1; /* a timer of 0 would be none */
-    struct itimerspec timer = {.it_value = {moment / SECOND, (long)(moment % SECOND)}};
+    struct itimerspec timer = {.it_value = {(time_t)(moment / SECOND), (long)(moment % SECOND)}};
     int code = ready->alarm < 0 ? make_alarm(ready) : 0;
 
     if (code < 0 || (at == NET_FOREVER && !ready->is_set)) {

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "os/transfer.h"
 #include "os/cause.h"
+#include "os/message.h"
 #include "os/sockaddr.h"
 
 #include <errno.h>
@@ -112,7 +113,7 @@ ssize_t nf_transfer_send_slices(int fd, const net_slice *slices, int count, size
     struct iovec pieces[NF_SLICES_MAX];
     struct msghdr message = {.msg_iov = pieces};
 
-    message.msg_iovlen = gather(slices, count, skip, pieces);
+    NF_SET_FIELD(message.msg_iovlen, gather(slices, count, skip, pieces));
     ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL | how);
 
     return sent >= 0 ? sent : nf_transfer_failure();
@@ -132,10 +133,10 @@ static void add_control(struct msghdr *message, struct control *control, int lev
     memset(header, 0, CMSG_SPACE(size));
     header->cmsg_level = level;
     header->cmsg_type = type;
-    header->cmsg_len = CMSG_LEN(size);
+    NF_SET_FIELD(header->cmsg_len, CMSG_LEN(size));
     memcpy(CMSG_DATA(header), data, size);
     message->msg_control = control->bytes;
-    message->msg_controllen += CMSG_SPACE(size);
+    NF_SET_FIELD(message->msg_controllen, message->msg_controllen + CMSG_SPACE(size));
 }
 
 /* Ask for `from` as the source of a datagram (ip(7), ipv6(7)). */
@@ -168,7 +169,7 @@ ssize_t nf_transfer_send_to(int fd, bool v6, const net_slice *slices, int count,
         sent = sendto(fd, slices->data, slices->size, MSG_NOSIGNAL | MSG_DONTWAIT, &name.any,
                       message.msg_namelen);
     } else {
-        message.msg_iovlen = gather(slices, count, 0, pieces);
+        NF_SET_FIELD(message.msg_iovlen, gather(slices, count, 0, pieces));
         if (from != NULL) {
             set_source(&message, &control, from);
         }
@@ -256,7 +257,7 @@ int nf_transfer_send_trains(int fd, bool v6, const net_message *messages,
 
         memset(header, 0, sizeof *header);
         header->msg_iov = pieces;
-        header->msg_iovlen = lay_out(messages, trains[i].count, pieces);
+        NF_SET_FIELD(header->msg_iovlen, lay_out(messages, trains[i].count, pieces));
         fill_header(&fleet, i, v6, &trains[i], messages->size);
         pieces += header->msg_iovlen;
         messages += trains[i].count;
