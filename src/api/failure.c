@@ -19,7 +19,7 @@ static _Thread_local struct place last;
 
 static int fail_for(int code, const char *operation, const char *address)
 {
-    nf_cause_tell(code);
+    nf_cause_report(code);
     last.operation = operation;
     last.scheme = NULL;
     nf_text_quote(last.address, address);
@@ -28,7 +28,7 @@ static int fail_for(int code, const char *operation, const char *address)
 
 static int fail_at(int code, const char *operation, const char *scheme, const struct nf_addr *addr)
 {
-    nf_cause_tell(code);
+    nf_cause_report(code);
     last.operation = operation;
     last.scheme = scheme;
     last.addr = *addr;

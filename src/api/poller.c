@@ -98,7 +98,7 @@ static void tell(struct net_poller *poller)
     net_deadline next = nf_timers_next(&poller->timers);
 
     if (has_something(poller) || (poller->is_waiting && next < poller->until) ||
-        (poller->is_waiting && poller->body->is_deaf)) {
+        (poller->is_waiting && poller->body->set_needs_wake)) {
         nf_ready_list_wake(&poller->ready_list);
     }
     if (poller->is_nested) {

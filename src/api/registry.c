@@ -36,7 +36,7 @@ static const struct nf_backend *owner_of(int fd, const struct nf_descriptor *wha
         }
     }
     nf_fail_because(NET_ADDRESS, "descriptor %d is a socket that no scheme is for: %s", fd,
-                    what->words);
+                    what->summary);
     return NULL;
 }
 

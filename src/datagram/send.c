@@ -80,7 +80,7 @@ int nf_deferred_take_failure(struct nf_deferred *kept)
 static bool is_told_once(int code)
 {
     return code == NET_REFUSED || code == NET_UNREACHABLE || code == NET_RESET ||
-           code == NET_SYSTEM || (code == NET_DENIED && !nf_cause_is_whim());
+           code == NET_SYSTEM || (code == NET_DENIED && !nf_cause_is_transient());
 }
 
 int nf_datagram_stop(int i, int code, struct nf_deferred *kept)
@@ -101,13 +101,13 @@ static int dial_again(int fd, const struct nf_addr *peer)
 {
     char scrap;
 
-    nf_sockopt_set(fd, NF_SO_DEAF, 1);
+    nf_sockopt_set(fd, NF_SO_DROP_ALL, 1);
     int code = nf_socket_connect(fd, peer);
 
     if (code == 0) {
         while (nf_transfer_recv(fd, &scrap, sizeof scrap, NF_DONTWAIT) >= 0) {
         }
-        nf_sockopt_set(fd, NF_SO_DEAF, 0);
+        nf_sockopt_set(fd, NF_SO_DROP_ALL, 0);
     }
     return code;
 }
@@ -136,7 +136,7 @@ int nf_datagram_retry(net_socket *socket, int fd, ssize_t code, bool *denied,
     if (code == NF_CONGESTED) {
         return nf_pause(NULL, CONGESTION_PAUSE, deadline);
     }
-    if (((code == NET_DENIED && nf_cause_is_whim()) || code == NET_TOOBIG) && !*denied) {
+    if (((code == NET_DENIED && nf_cause_is_transient()) || code == NET_TOOBIG) && !*denied) {
         *denied = true;
         return 0;
     }

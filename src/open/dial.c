@@ -174,7 +174,7 @@ static int connect_attempt(struct nf_dial *dial, int fd, const struct nf_addr *a
     int code = nf_kernel_apply(fd, &dial->target);
 
     if (code == 0 && deaf) {
-        code = nf_sockopt_set(fd, NF_SO_DEAF, 1);
+        code = nf_sockopt_set(fd, NF_SO_DROP_ALL, 1);
     }
     if (code == 0) {
         code = bind_source(dial, fd, addr);
@@ -183,7 +183,7 @@ static int connect_attempt(struct nf_dial *dial, int fd, const struct nf_addr *a
         code = nf_socket_connect(fd, addr);
     }
     if (code == 0 && deaf) {
-        code = nf_sockopt_set(fd, NF_SO_DEAF, 0);
+        code = nf_sockopt_set(fd, NF_SO_DROP_ALL, 0);
     }
     if (code == 0 && is_own_echo(fd, addr)) {
         return nf_fail_because(NET_REFUSED, "nobody but the call itself");

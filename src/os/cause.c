@@ -169,12 +169,12 @@ const struct nf_cause *nf_cause_pending(void)
     return &record.cause[record.pending];
 }
 
-bool nf_cause_is_whim(void)
+bool nf_cause_is_transient(void)
 {
     return nf_cause_pending()->error == EPERM;
 }
 
-void nf_cause_tell(int code)
+void nf_cause_report(int code)
 {
     if (record.cause[record.pending].code != code) {
         begin(code, 0);

@@ -41,11 +41,11 @@ const struct nf_cause *nf_cause_pending(void);
 
 /* Whether what has just failed is what Linux denies now and then, and not when asked again: EPERM
  * of a first datagram. */
-bool nf_cause_is_whim(void);
+bool nf_cause_is_transient(void);
 
 /* The call fails with `code`: the pending cause, if it is of that code, becomes the last failure.
  */
-void nf_cause_tell(int code);
+void nf_cause_report(int code);
 
 /* The cause of this thread's last failure; code 0 if there was none. */
 struct nf_cause *nf_cause_last(void);

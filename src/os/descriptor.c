@@ -129,8 +129,8 @@ int nf_descriptor_ask(int fd, struct nf_descriptor *what)
     what->transport = kind.type == SOCK_STREAM ? NF_STREAM : NF_DATAGRAM;
     what->is_listening = get(fd, SO_ACCEPTCONN) > 0;
     what->is_connected = getpeername(fd, &peer.any, &length) == 0;
-    snprintf(what->words, sizeof what->words, "%s %s, protocol %d", WORD_OF(domains, kind.domain),
-             WORD_OF(types, kind.type), kind.protocol);
+    snprintf(what->summary, sizeof what->summary, "%s %s, protocol %d",
+             WORD_OF(domains, kind.domain), WORD_OF(types, kind.type), kind.protocol);
     return 0;
 }
 

@@ -13,7 +13,7 @@ struct nf_descriptor {
     bool never_waits;  /* and a read of it returns at once */
     bool blocks;       /* its calls wait */
     bool is_inherited; /* it stays open at an exec */
-    char words[40];    /* "IPv6 stream, protocol 6", for a sentence */
+    char summary[40];  /* "IPv6 stream, protocol 6", for a sentence */
 };
 
 /* 0, or NET_ADDRESS: it is not open, or nothing that one can talk or listen to. */

@@ -38,7 +38,7 @@ struct nf_ready_body {
 
     void (*close)(struct nf_ready *ready);
 
-    bool is_deaf; /* a wait in progress does not see what set changes: wake it */
+    bool set_needs_wake; /* a wait in progress does not see what set changes: wake it */
 };
 
 extern const struct nf_ready_body nf_ready_poll;

@@ -133,7 +133,7 @@ static const struct nf_ready_body body = {
     .fd = epoll_fd,
     .alarm = epoll_alarm,
     .close = epoll_close,
-    .is_deaf = false,
+    .set_needs_wake = false,
 };
 
 const struct nf_ready_body *const nf_ready_best = &body;

@@ -201,5 +201,5 @@ const struct nf_ready_body nf_ready_poll = {
     .fd = poll_fd,
     .alarm = poll_alarm,
     .close = poll_close,
-    .is_deaf = true,
+    .set_needs_wake = true,
 };

@@ -207,7 +207,7 @@ int nf_sockopt_set(int fd, enum nf_sockopt option, int64_t value)
         return set_group_interface(fd, (int)value);
     case NF_SO_FRAGMENT:
         return set_plain(fd, option, value != 0 ? IP_PMTUDISC_WANT : IP_PMTUDISC_DO);
-    case NF_SO_DEAF:
+    case NF_SO_DROP_ALL:
         return set_deaf(fd, value != 0);
     case NF_SO_RESET:
         return set_reset(fd, value != 0);

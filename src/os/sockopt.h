@@ -32,7 +32,7 @@ enum nf_sockopt {
     NF_SO_REUSEADDR,
     NF_SO_LATE_PORT, /* choose the local port at connect, by the whole pair of addresses (ip(7)) */
     NF_SO_PKTINFO,   /* tell the destination of each datagram, of either family */
-    NF_SO_DEAF,      /* nothing is received any more, or again; only to be set */
+    NF_SO_DROP_ALL,  /* nothing is received any more, or again; only to be set */
     NF_SO_GRO,       /* hand over trains of datagrams (udp(7), UDP_GRO) */
     NF_SO_RESET,     /* a close breaks the connection off; it can only be set */
     NF_SO_URGENT,    /* urgent bytes are bytes like others */

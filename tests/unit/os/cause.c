@@ -90,12 +90,12 @@ static void a_failure_stays_until_the_next_that_is_told(void **state)
 {
     (void)state;
     nf_fail_because(NET_REFUSED, "first");
-    nf_cause_tell(NET_REFUSED);
+    nf_cause_report(NET_REFUSED);
     nf_fail_because(NET_NAME, "never told");
     assert_int_equal(nf_cause_last()->code, NET_REFUSED);
     assert_string_equal(nf_cause_last()->detail, "first");
     nf_fail_because(NET_NAME, "second");
-    nf_cause_tell(NET_NAME);
+    nf_cause_report(NET_NAME);
     assert_int_equal(nf_cause_last()->code, NET_NAME);
     assert_string_equal(nf_cause_last()->detail, "second");
 }
@@ -105,7 +105,7 @@ static void a_stale_cause_is_not_quoted(void **state)
 {
     (void)state;
     nf_fail_because(NET_NAME, "something else");
-    nf_cause_tell(NET_TIMEOUT);
+    nf_cause_report(NET_TIMEOUT);
     assert_int_equal(nf_cause_last()->code, NET_TIMEOUT);
     assert_string_equal(nf_cause_last()->detail, "");
 }
@@ -114,7 +114,7 @@ static void *look(void *argument)
 {
     *(int *)argument = nf_cause_last()->code;
     nf_fail_because(NET_DENIED, "elsewhere");
-    nf_cause_tell(NET_DENIED);
+    nf_cause_report(NET_DENIED);
     return NULL;
 }
 
@@ -126,7 +126,7 @@ static void each_thread_has_its_own_record(void **state)
 
     (void)state;
     nf_fail_because(NET_REFUSED, "here");
-    nf_cause_tell(NET_REFUSED);
+    nf_cause_report(NET_REFUSED);
     assert_int_equal(pthread_create(&thread, NULL, look, &seen), 0);
     pthread_join(thread, NULL);
     assert_int_equal(seen, 0);

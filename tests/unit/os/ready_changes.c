@@ -53,7 +53,7 @@ static void start_waiter(struct waiter *waiter, struct thing *bell, const struct
 /* As whoever changes the set of a body that is deaf does. */
 static void make_heard(const struct thing *bell)
 {
-    if (body->is_deaf) {
+    if (body->set_needs_wake) {
         thing_make_readable(bell);
     }
 }
