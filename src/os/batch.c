@@ -18,9 +18,9 @@
 enum {
     STAGGER = 192, /* so that the starts of datagrams do not fall on the same lines of a cache */
     ROOM = NF_HEAD_MAX + NF_DATAGRAM_MAX + STAGGER,
-    FIRST_SIZE = 2,    /* arrivals */
-    GROWTH = 8,        /* by how much a batch grows, and how little used it is too large */
-    LONG_CALM = 64,    /* receives that used so little */
+    FIRST_SIZE = 2,     /* arrivals */
+    GROWTH = 8,         /* by how much a batch grows, and how little used it is too large */
+    UNDERUSED_MAX = 64, /* receives that used so little */
     BYTES = 512 * 1024 /* about as many as a receive asks for, by what the last one brought: touched
                           memory stays */
 };
@@ -30,22 +30,22 @@ enum {
               CMSG_SPACE(sizeof(int))
 };
 
-struct post {
+struct slot {
     struct iovec piece[2]; /* the head, and the room here */
     union nf_sockaddr name;
     _Alignas(struct cmsghdr) char control[CONTROL];
 };
 
 struct nf_batch {
-    int size;    /* arrivals that fit */
-    int asked;   /* for so many by the last receive, */
-    int used;    /* which brought so many */
-    int calm;    /* receives that brought few, in a row */
-    size_t mean; /* bytes of an arrival, lately */
-    size_t most; /* bytes that any receive brought */
+    int size;      /* arrivals that fit */
+    int asked;     /* for so many by the last receive, */
+    int used;      /* which brought so many */
+    int underused; /* receives that brought few, in a row */
+    size_t mean;   /* bytes of an arrival, lately */
+    size_t most;   /* bytes that any receive brought */
     enum nf_batch_kind kind;
     struct mmsghdr header[NF_BATCH_MAX];
-    struct post post[NF_BATCH_MAX];
+    struct slot slot[NF_BATCH_MAX];
     unsigned char room[];
 };
 
@@ -57,9 +57,9 @@ static void prepare(struct nf_batch *batch, int i)
 
     header->msg_controllen = named ? 0 : CONTROL;
     if (named || batch->kind == NF_BATCH_FROM_ANYONE) {
-        batch->post[i].name.any.sa_family = named ? AF_UNIX : AF_UNSPEC; /* of who has none */
-        header->msg_name = &batch->post[i].name;
-        header->msg_namelen = sizeof batch->post[i].name;
+        batch->slot[i].name.any.sa_family = named ? AF_UNIX : AF_UNSPEC; /* of who has none */
+        header->msg_name = &batch->slot[i].name;
+        header->msg_namelen = sizeof batch->slot[i].name;
     }
 }
 
@@ -77,13 +77,13 @@ struct nf_batch *nf_batch_new(int arrivals, enum nf_batch_kind kind)
     batch->kind = kind;
     for (int i = 0; i < arrivals; i++) {
         struct msghdr *header = &batch->header[i].msg_hdr;
-        struct iovec *piece = &batch->post[i].piece[1];
+        struct iovec *piece = &batch->slot[i].piece[1];
 
         memset(header, 0, sizeof *header);
         memset(piece, 0, sizeof *piece);
         header->msg_iov = piece;
         header->msg_iovlen = 1;
-        header->msg_control = batch->post[i].control;
+        header->msg_control = batch->slot[i].control;
         prepare(batch, i);
         /* The room of the first is the last, so that it can be missing. */
         size_t room = (size_t)(i > 0 ? i : arrivals) - 1;
@@ -115,7 +115,7 @@ struct nf_batch *nf_batch_renew(struct nf_batch *batch, enum nf_batch_kind kind)
 
     if (batch->used == size && size < NF_BATCH_MAX) {
         size = size * GROWTH < NF_BATCH_MAX ? size * GROWTH : NF_BATCH_MAX;
-    } else if (batch->calm >= LONG_CALM && size > FIRST_SIZE) {
+    } else if (batch->underused >= UNDERUSED_MAX && size > FIRST_SIZE) {
         size = FIRST_SIZE;
     } else if (batch->most <= 2 * (size_t)BYTES) {
         return batch;
@@ -131,14 +131,14 @@ struct nf_batch *nf_batch_renew(struct nf_batch *batch, enum nf_batch_kind kind)
 }
 
 /* What a receive brought tells how much the next one should ask for. */
-static void learn(struct nf_batch *batch)
+static void record_sizes(struct nf_batch *batch)
 {
     size_t bytes = 0;
 
     for (int i = 0; i < batch->used; i++) {
         bytes += batch->header[i].msg_len;
     }
-    batch->calm = batch->used * GROWTH <= batch->size ? batch->calm + 1 : 0;
+    batch->underused = batch->used * GROWTH <= batch->size ? batch->underused + 1 : 0;
     batch->mean = bytes / (size_t)batch->used;
     batch->most = bytes > batch->most ? bytes : batch->most;
 }
@@ -153,15 +153,15 @@ static int how_many(const struct nf_batch *batch)
 int nf_batch_recv(struct nf_batch *batch, int fd, void *head, size_t size, int how)
 {
     struct msghdr *first = &batch->header[0].msg_hdr;
-    struct post *post = &batch->post[0];
+    struct slot *slot = &batch->slot[0];
 
     for (int i = 0; i < batch->used; i++) {
         prepare(batch, i);
     }
     batch->used = 0;
     if (head != NULL) {
-        post->piece[0] = (struct iovec){.iov_base = head, .iov_len = size};
-        first->msg_iov = post->piece;
+        slot->piece[0] = (struct iovec){.iov_base = head, .iov_len = size};
+        first->msg_iov = slot->piece;
         first->msg_iovlen = batch->kind == NF_BATCH_BESIDE_A_HEAD ? 1 : 2;
     }
     batch->asked = how_many(batch);
@@ -175,7 +175,7 @@ int nf_batch_recv(struct nf_batch *batch, int fd, void *head, size_t size, int h
     }
     batch->used = got;
     if (got > 0) {
-        learn(batch);
+        record_sizes(batch);
     }
     return got;
 }
@@ -184,7 +184,7 @@ void nf_batch_arrival(const struct nf_batch *batch, int i, struct nf_arrival *ar
 {
     struct msghdr header = batch->header[i].msg_hdr;
 
-    *arrival = (struct nf_arrival){.data = batch->post[i].piece[1].iov_base,
+    *arrival = (struct nf_arrival){.data = batch->slot[i].piece[1].iov_base,
                                    .size = batch->header[i].msg_len,
                                    .segment = batch->header[i].msg_len};
     if (arrival->size > NF_DATAGRAM_MAX) {
@@ -210,7 +210,7 @@ void nf_batch_addresses(struct nf_batch *batch, int i, struct nf_addr *from, str
 {
     struct msghdr *header = &batch->header[i].msg_hdr;
 
-    nf_from_sockaddr(&batch->post[i].name, header->msg_namelen, from);
+    nf_from_sockaddr(&batch->slot[i].name, header->msg_namelen, from);
     memset(to, 0, sizeof *to);
     for (struct cmsghdr *each = CMSG_FIRSTHDR(header); each != NULL;
          each = nf_next_control(header, each)) {

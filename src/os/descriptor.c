@@ -21,34 +21,34 @@ struct kind {
     int protocol;
 };
 
-struct property {
+struct label {
     int number;
     char text[12];
 };
 
-static const struct property domains[] = {
+static const struct label domains[] = {
     {AF_INET, "IPv4"},       {AF_INET6, "IPv6"},    {AF_UNIX, "unix"},
     {AF_NETLINK, "netlink"}, {AF_PACKET, "packet"}, {AF_VSOCK, "vsock"},
 };
 
-static const struct property types[] = {
+static const struct label types[] = {
     {SOCK_STREAM, "stream"},
     {SOCK_DGRAM, "datagram"},
     {SOCK_RAW, "raw"},
     {SOCK_SEQPACKET, "seqpacket"},
 };
 
-static const char *word_of(const struct property *words, size_t count, int number)
+static const char *label_of(const struct label *labels, size_t count, int number)
 {
     for (size_t i = 0; i < count; i++) {
-        if (words[i].number == number) {
-            return words[i].text;
+        if (labels[i].number == number) {
+            return labels[i].text;
         }
     }
     return "foreign";
 }
 
-#define WORD_OF(words, number) word_of((words), sizeof(words) / sizeof((words)[0]), (number))
+#define LABEL_OF(labels, number) label_of((labels), sizeof(labels) / sizeof((labels)[0]), (number))
 
 static int get(int fd, int option)
 {
@@ -79,7 +79,7 @@ static enum nf_family family_of(int domain)
 }
 
 /* A device may have no way to tell when it is ready: such a one always is. epoll_ctl(2), EPERM */
-static bool can_be_watched(int fd)
+static bool can_be_polled(int fd)
 {
     struct nf_ready *ready = nf_ready_best->open();
     bool can = ready != NULL && nf_ready_best->set(ready, fd, 0, NF_IN, NULL) == 0;
@@ -104,7 +104,7 @@ static int ask_file(int fd, int flags, struct nf_descriptor *what)
     }
     what->is_file = true;
     what->never_waits = S_ISREG(status.st_mode) || S_ISBLK(status.st_mode) ||
-                        (S_ISCHR(status.st_mode) && !can_be_watched(fd));
+                        (S_ISCHR(status.st_mode) && !can_be_polled(fd));
     return 0;
 }
 
@@ -130,7 +130,7 @@ int nf_descriptor_ask(int fd, struct nf_descriptor *what)
     what->is_listening = get(fd, SO_ACCEPTCONN) > 0;
     what->is_connected = getpeername(fd, &peer.any, &length) == 0;
     snprintf(what->summary, sizeof what->summary, "%s %s, protocol %d",
-             WORD_OF(domains, kind.domain), WORD_OF(types, kind.type), kind.protocol);
+             LABEL_OF(domains, kind.domain), LABEL_OF(types, kind.type), kind.protocol);
     return 0;
 }
 

@@ -11,7 +11,7 @@
 
 enum { NANOSECONDS = 1000000000 };
 
-void nf_futex_wait(_Atomic uint32_t *property, uint32_t seen, net_deadline deadline)
+void nf_futex_wait(_Atomic uint32_t *word, uint32_t seen, net_deadline deadline)
 {
     struct timespec until = {0, 0};
     struct timespec *limit = NULL;
@@ -23,14 +23,14 @@ void nf_futex_wait(_Atomic uint32_t *property, uint32_t seen, net_deadline deadl
         until.tv_nsec = (long)(since % NANOSECONDS);
         limit = &until;
     }
-    syscall(SYS_futex, property, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, seen, limit, NULL,
+    syscall(SYS_futex, word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, seen, limit, NULL,
             FUTEX_BITSET_MATCH_ANY);
 }
 
-void nf_futex_wake(_Atomic uint32_t *property, int count)
+void nf_futex_wake(_Atomic uint32_t *word, int count)
 {
-    int kept = errno;
+    int saved = errno;
 
-    syscall(SYS_futex, property, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, count, NULL, NULL, 0);
-    errno = kept;
+    syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, count, NULL, NULL, 0);
+    errno = saved;
 }

@@ -9,9 +9,9 @@
 #include <stdint.h>
 
 /* Sleep while *word is `seen`, until a wake, `deadline` or, now and then, for no reason. */
-void nf_futex_wait(_Atomic uint32_t *property, uint32_t seen, net_deadline deadline);
+void nf_futex_wait(_Atomic uint32_t *word, uint32_t seen, net_deadline deadline);
 
 /* Wake at most `count` sleepers. Safe in a signal handler; keeps errno. */
-void nf_futex_wake(_Atomic uint32_t *property, int count);
+void nf_futex_wake(_Atomic uint32_t *word, int count);
 
 #endif

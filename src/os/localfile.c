@@ -48,7 +48,7 @@ static bool is_lock(int lock)
            held.st_nlink == 1 && held.st_uid == geteuid();
 }
 
-static int take_lock(const struct nf_addr *path)
+static int lock_path(const struct nf_addr *path)
 {
     char text[PATH_ROOM];
 
@@ -71,7 +71,7 @@ static int take_lock(const struct nf_addr *path)
     return nf_fail_because(NET_INUSE, "another process is about to listen there");
 }
 
-static void give_lock_back(int lock, const struct nf_addr *path)
+static void unlock_path(int lock, const struct nf_addr *path)
 {
     char text[PATH_ROOM];
 
@@ -100,7 +100,7 @@ static bool is_stale(const struct nf_addr *path)
 }
 
 /* The path is taken: 0 where only by a socket whose owner is gone, else NET_INUSE. */
-static int judge(const struct nf_addr *path, const char *text)
+static int check_stale(const struct nf_addr *path, const char *text)
 {
     struct stat there;
 
@@ -117,9 +117,9 @@ static int judge(const struct nf_addr *path, const char *text)
 }
 
 /* Under the lock. */
-static int clear(const struct nf_addr *path, const char *text)
+static int remove_stale(const struct nf_addr *path, const char *text)
 {
-    int code = judge(path, text);
+    int code = check_stale(path, text);
 
     return code < 0 || unlink(text) == 0 || errno == ENOENT ? code : nf_fail_errno(errno);
 }
@@ -142,24 +142,24 @@ static int bind_here(int fd, const struct nf_addr *path)
         return error == 0 ? 0 : nf_fail_errno(error);
     }
     path_of(path, "", text);
-    int lock = judge(path, text);
+    int lock = check_stale(path, text);
 
-    lock = lock == 0 ? take_lock(path) : lock;
-    int code = lock < 0 ? lock : clear(path, text);
+    lock = lock == 0 ? lock_path(path) : lock;
+    int code = lock < 0 ? lock : remove_stale(path, text);
 
     if (code == 0) {
         error = bind_to(fd, path);
         code = error == 0 ? 0 : nf_fail_errno(error);
     }
     if (lock >= 0) {
-        give_lock_back(lock, path);
+        unlock_path(lock, path);
     }
     return code;
 }
 
 /* The file begins with the permissions of the descriptor less those of the umask (unix(7)), so it
  * may need more, and never has had more. */
-static int settle(const struct nf_addr *path, int mode, struct nf_localfile *file)
+static int finish_bind(const struct nf_addr *path, int mode, struct nf_localfile *file)
 {
     char text[PATH_ROOM];
     struct stat made;
@@ -184,7 +184,7 @@ int nf_localfile_bind(int fd, const struct nf_addr *path, int mode, struct nf_lo
 {
     int code = fchmod(fd, (mode_t)mode) == 0 ? bind_here(fd, path) : nf_fail_errno(errno);
 
-    return code == 0 ? settle(path, mode, file) : code;
+    return code == 0 ? finish_bind(path, mode, file) : code;
 }
 
 void nf_localfile_remove(const struct nf_localfile *file, const struct nf_addr *path)
@@ -204,12 +204,12 @@ void nf_localfile_remove(const struct nf_localfile *file, const struct nf_addr *
 
 int nf_localfile_peer(int fd, struct nf_credentials *peer)
 {
-    struct ucred peers;
-    socklen_t size = sizeof peers;
+    struct ucred found;
+    socklen_t size = sizeof found;
 
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peers, &size) != 0) {
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &found, &size) != 0) {
         return nf_fail_errno(errno);
     }
-    *peer = (struct nf_credentials){peers.pid, peers.uid, peers.gid};
+    *peer = (struct nf_credentials){found.pid, found.uid, found.gid};
     return 0;
 }

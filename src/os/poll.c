@@ -10,13 +10,13 @@
 
 enum { MILLISECOND = 1000000 }; /* in nanoseconds */
 
-static short asked(unsigned want)
+static short to_events(unsigned want)
 {
     return (short)(((want & NF_IN) != 0 ? POLLIN : 0) | ((want & NF_OUT) != 0 ? POLLOUT : 0));
 }
 
 /* An error or a hang-up is ready for whatever was wanted: the call itself tells what it is. */
-static unsigned answered(short got, unsigned want)
+static unsigned from_events(short got, unsigned want)
 {
     if ((got & (POLLERR | POLLHUP | POLLNVAL)) != 0) {
         return want | ((got & POLLHUP) != 0 ? (unsigned)NF_GONE : 0);
@@ -44,7 +44,7 @@ static int wait_until(struct pollfd *set, nfds_t count, net_deadline deadline)
 
 /* The system refused to wait, as it does where RLIMIT_NOFILE is less than the number of
  * descriptors: the caller looks again, but not without end. */
-static void nap(void)
+static void sleep_briefly(void)
 {
     const struct timespec pause = {.tv_nsec = MILLISECOND};
 
@@ -56,16 +56,16 @@ int nf_poll(struct nf_poll *polls, int count, net_deadline deadline)
     struct pollfd set[NF_POLL_MAX];
 
     for (int i = 0; i < count; i++) {
-        set[i] = (struct pollfd){.fd = polls[i].fd, .events = asked(polls[i].want)};
+        set[i] = (struct pollfd){.fd = polls[i].fd, .events = to_events(polls[i].want)};
         polls[i].got = 0;
     }
     int ready = wait_until(set, (nfds_t)count, deadline);
 
     if (ready < 0 && errno != EINTR && deadline != NET_NOW) {
-        nap();
+        sleep_briefly();
     }
     for (int i = 0; i < count && ready > 0; i++) {
-        polls[i].got = answered(set[i].revents, polls[i].want);
+        polls[i].got = from_events(set[i].revents, polls[i].want);
     }
     return ready > 0 ? ready : 0;
 }

@@ -15,13 +15,13 @@
 #endif
 
 /* An emulator that says yes to every advice is found out by this one. */
-enum { NO_ADVICE = 0x7fff };
+enum { UNKNOWN_ADVICE = 0x7fff };
 
 static _Atomic int in_child; /* where there is no page: 0 in a child that has not asked yet */
 static _Atomic(_Atomic int *) mark;
 static _Atomic int last; /* of the numbers that this process and its ancestors have had */
 
-static void forget(void)
+static void reset_in_child(void)
 {
     atomic_store(&in_child, 0);
 }
@@ -34,7 +34,7 @@ static _Atomic int *make_page(void)
     if (page == MAP_FAILED) {
         return NULL;
     }
-    if (madvise(page, size, NO_ADVICE) == 0 || madvise(page, size, MADV_WIPEONFORK) != 0) {
+    if (madvise(page, size, UNKNOWN_ADVICE) == 0 || madvise(page, size, MADV_WIPEONFORK) != 0) {
         munmap(page, size);
         return NULL;
     }
@@ -50,7 +50,7 @@ static _Atomic int *make_mark(void)
 
     if (!is_page) {
         made = fallback;
-        pthread_atfork(NULL, NULL, forget);
+        pthread_atfork(NULL, NULL, reset_in_child);
     }
     if (!atomic_compare_exchange_strong(&mark, &none, made)) {
         if (is_page) {

@@ -139,7 +139,7 @@ static int refuse(const struct nf_rawopt *option, int error)
 {
     const char *name = NULL;
     char spelling[SPELLING_MAX];
-    char words[SPELLING_MAX];
+    char reason[SPELLING_MAX];
     int code = nf_fail_errno(error);
 
     for (int i = 0; i < OPTIONS && name == NULL; i++) {
@@ -152,8 +152,8 @@ static int refuse(const struct nf_rawopt *option, int error)
     } else {
         snprintf(spelling, sizeof spelling, "%d/%d", (int)option->level, (int)option->name);
     }
-    nf_errno_text(error, words, sizeof words);
-    return nf_fail_because(code, "%s/%d: %s", spelling, (int)option->value, words);
+    nf_errno_text(error, reason, sizeof reason);
+    return nf_fail_because(code, "%s/%d: %s", spelling, (int)option->value, reason);
 }
 
 int nf_rawopts_set(int fd, const struct nf_rawopts *options_asked)

@@ -22,7 +22,7 @@ struct nf_ready {
     struct nf_mutex lock;
     struct table table;
     int count;
-    int turn;           /* where the next wait begins to look: no descriptor is always the last */
+    int first;          /* where the next wait begins to look: no descriptor is always the last */
     struct table copy;  /* of whoever waits */
     struct table spare; /* the next one, which is as large as the table; or empty */
 };
@@ -155,7 +155,7 @@ static int poll_answers(struct nf_ready *ready, struct nf_readied *answers, net_
     int n = 0;
 
     for (int i = 0; i < count && found > 0 && n < NF_READY_MAX; i++) {
-        int at = (ready->turn + i) % count;
+        int at = (ready->first + i) % count;
         short got = ready->copy.set[at].revents;
 
         if (got == 0) {
@@ -167,7 +167,7 @@ static int poll_answers(struct nf_ready *ready, struct nf_readied *answers, net_
                              : ((got & POLLIN) != 0 ? (unsigned)NF_IN : 0) |
                                    ((got & POLLOUT) != 0 ? (unsigned)NF_OUT : 0);
         if (++n == NF_READY_MAX) {
-            ready->turn = at + 1;
+            ready->first = at + 1;
         }
     }
     return n;

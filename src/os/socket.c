@@ -54,7 +54,7 @@ int nf_socket_listen(int fd, int backlog)
 
 /* The errors of a caller who is gone again, or of his network, are no errors of the listener
  * (accept(2)). */
-static bool is_callers_error(int error)
+static bool is_peers_error(int error)
 {
     switch (error) {
     case EINTR:
@@ -75,7 +75,7 @@ static bool is_callers_error(int error)
 }
 
 /* A name moves from where the system put it into the caller's room for one. */
-static void hand_out(const union nf_sockaddr *name, socklen_t length, struct nf_addr *addr,
+static void copy_out(const union nf_sockaddr *name, socklen_t length, struct nf_addr *addr,
                      char *room)
 {
     nf_from_sockaddr(name, length, addr);
@@ -90,16 +90,16 @@ int nf_socket_accept(int fd, struct nf_addr *peer, char *room)
 {
     union nf_sockaddr name = {.any.sa_family = AF_UNSPEC};
     socklen_t length = sizeof name;
-    int call = accept4(fd, &name.any, &length, SOCK_CLOEXEC);
+    int accepted = accept4(fd, &name.any, &length, SOCK_CLOEXEC);
 
-    if (call >= 0) {
-        hand_out(&name, length, peer, room);
-        return call;
+    if (accepted >= 0) {
+        copy_out(&name, length, peer, room);
+        return accepted;
     }
     if (errno == EAGAIN) {
         return NF_WOULD_BLOCK;
     }
-    return is_callers_error(errno) ? NF_CALLER_GONE : nf_fail_errno(errno);
+    return is_peers_error(errno) ? NF_CALLER_GONE : nf_fail_errno(errno);
 }
 
 /* What a failed dial means: not always what the same errno means on an established connection. */
@@ -167,7 +167,7 @@ int nf_socket_local(int fd, struct nf_addr *addr, char *room)
     if (getsockname(fd, &name.any, &length) != 0) {
         return nf_fail_errno(errno);
     }
-    hand_out(&name, length, addr, room);
+    copy_out(&name, length, addr, room);
     return 0;
 }
 
@@ -179,7 +179,7 @@ int nf_socket_peer(int fd, struct nf_addr *addr, char *room)
     if (getpeername(fd, &name.any, &length) != 0) {
         return nf_fail_errno(errno);
     }
-    hand_out(&name, length, addr, room);
+    copy_out(&name, length, addr, room);
     return 0;
 }
 
@@ -204,21 +204,21 @@ int nf_socket_finish(int fd)
 
 void nf_socket_break(int fd)
 {
-    int kept = errno;
+    int saved = errno;
 
     shutdown(fd, SHUT_RDWR);
-    errno = kept;
+    errno = saved;
 }
 
-/* To connect to nowhere sends a reset (RFC 9293, 3.10.5; tcp_disconnect of Linux); what cannot do
- * that, being of another family, has an end only. */
+/* To connect to unspecified sends a reset (RFC 9293, 3.10.5; tcp_disconnect of Linux); what cannot
+ * do that, being of another family, has an end only. */
 void nf_socket_abort(int fd)
 {
     const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
-    const struct sockaddr nowhere = {.sa_family = AF_UNSPEC};
+    const struct sockaddr unspecified = {.sa_family = AF_UNSPEC};
 
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-    if (connect(fd, &nowhere, sizeof nowhere) != 0) {
+    if (connect(fd, &unspecified, sizeof unspecified) != 0) {
         nf_socket_break(fd);
     }
 }
@@ -244,10 +244,10 @@ bool nf_socket_has_unread(int fd)
  * (close(2)). */
 void nf_socket_close(int fd)
 {
-    int kept = errno;
+    int saved = errno;
 
     if (fd >= 0) {
         close(fd);
     }
-    errno = kept;
+    errno = saved;
 }

@@ -163,7 +163,7 @@ static int set_group_interface(int fd, int value)
     return v6 || v4 ? 0 : nf_fail_errno(errno);
 }
 
-static int set_patience(int fd, int name, int64_t value)
+static int set_timeout(int fd, int name, int64_t value)
 {
     struct timeval time = {.tv_sec = (time_t)(value / (MICROSECONDS * (int64_t)1000)),
                            .tv_usec = (suseconds_t)(value / 1000 % MICROSECONDS)};
@@ -172,12 +172,12 @@ static int set_patience(int fd, int name, int64_t value)
 }
 
 /* By a filter that lets nothing through. socket(7), SO_ATTACH_FILTER */
-static int set_deaf(int fd, bool deaf)
+static int set_drop_all(int fd, bool drop_all)
 {
     static struct sock_filter nothing = {.code = BPF_RET | BPF_K, .k = 0};
     static struct sock_fprog program = {.len = 1, .filter = &nothing};
-    int code = deaf ? setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program)
-                    : setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &program, sizeof program);
+    int code = drop_all ? setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program)
+                        : setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &program, sizeof program);
 
     return code == 0 ? 0 : nf_fail_errno(errno);
 }
@@ -208,13 +208,13 @@ int nf_sockopt_set(int fd, enum nf_sockopt option, int64_t value)
     case NF_SO_FRAGMENT:
         return set_plain(fd, option, value != 0 ? IP_PMTUDISC_WANT : IP_PMTUDISC_DO);
     case NF_SO_DROP_ALL:
-        return set_deaf(fd, value != 0);
+        return set_drop_all(fd, value != 0);
     case NF_SO_RESET:
         return set_reset(fd, value != 0);
     case NF_SO_RCVTIMEO:
-        return set_patience(fd, SO_RCVTIMEO, value);
+        return set_timeout(fd, SO_RCVTIMEO, value);
     case NF_SO_SNDTIMEO:
-        return set_patience(fd, SO_SNDTIMEO, value);
+        return set_timeout(fd, SO_SNDTIMEO, value);
     case NF_SO_RTT:
     case NF_SO_RETRANSMITS:
     case NF_SO_BACKLOG:

@@ -17,7 +17,7 @@ int nf_thread_start(void *(*body)(void *), void *argument)
     pthread_attr_t attributes;
     pthread_t thread;
     sigset_t all;
-    sigset_t kept;
+    sigset_t old;
     int error = pthread_attr_init(&attributes);
 
     if (error != 0) {
@@ -26,9 +26,9 @@ int nf_thread_start(void *(*body)(void *), void *argument)
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstacksize(&attributes, STACK_SIZE);
     sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &kept);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
     error = pthread_create(&thread, &attributes, body, argument);
-    pthread_sigmask(SIG_SETMASK, &kept, NULL);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
     pthread_attr_destroy(&attributes);
     return error == 0 ? 0 : nf_fail_as(NET_LIMIT, error);
 }

@@ -179,7 +179,7 @@ ssize_t nf_transfer_send_to(int fd, bool v6, const net_slice *slices, int count,
 }
 
 /* What sendmmsg takes, filled train by train. */
-struct fleet {
+struct send_batch {
     struct mmsghdr header[NF_TRAINS_MAX];
     union nf_sockaddr name[NF_TRAINS_MAX];
     struct control control[NF_TRAINS_MAX];
@@ -188,7 +188,7 @@ struct fleet {
 
 /* Whether the system refused a train for being one: the size of its segments or the interface does
  * not suit it. A lone datagram that fails so has failed for good. */
-static bool is_no_train(int error)
+static bool refuses_segments(int error)
 {
     return error == EINVAL || error == EIO || error == EMSGSIZE || error == EOPNOTSUPP;
 }
@@ -209,22 +209,22 @@ bool nf_transfer_knows_trains(int fd)
     return known == YES;
 }
 
-static void fill_header(struct fleet *fleet, int i, bool v6, const struct nf_train *train,
+static void fill_header(struct send_batch *send_batch, int i, bool v6, const struct nf_train *train,
                         size_t segment)
 {
-    struct msghdr *header = &fleet->header[i].msg_hdr;
+    struct msghdr *header = &send_batch->header[i].msg_hdr;
 
     if (train->to != NULL) {
-        header->msg_name = &fleet->name[i];
-        header->msg_namelen = nf_to_sockaddr(train->to, v6, &fleet->name[i]);
+        header->msg_name = &send_batch->name[i];
+        header->msg_namelen = nf_to_sockaddr(train->to, v6, &send_batch->name[i]);
     }
     if (train->from != NULL) {
-        set_source(header, &fleet->control[i], train->from);
+        set_source(header, &send_batch->control[i], train->from);
     }
     if (train->count > 1) {
         uint16_t size = (uint16_t)segment;
 
-        add_control(header, &fleet->control[i], IPPROTO_UDP, UDP_SEGMENT, &size, sizeof size);
+        add_control(header, &send_batch->control[i], IPPROTO_UDP, UDP_SEGMENT, &size, sizeof size);
     }
 }
 
@@ -249,23 +249,23 @@ static size_t lay_out(const net_message *messages, int count, struct iovec *piec
 int nf_transfer_send_trains(int fd, bool v6, const net_message *messages,
                             const struct nf_train *trains, int count)
 {
-    struct fleet fleet;
-    struct iovec *pieces = fleet.piece;
+    struct send_batch send_batch;
+    struct iovec *pieces = send_batch.piece;
 
     for (int i = 0; i < count; i++) {
-        struct msghdr *header = &fleet.header[i].msg_hdr;
+        struct msghdr *header = &send_batch.header[i].msg_hdr;
 
         memset(header, 0, sizeof *header);
         header->msg_iov = pieces;
         NF_SET_FIELD(header->msg_iovlen, lay_out(messages, trains[i].count, pieces));
-        fill_header(&fleet, i, v6, &trains[i], messages->size);
+        fill_header(&send_batch, i, v6, &trains[i], messages->size);
         pieces += header->msg_iovlen;
         messages += trains[i].count;
     }
-    int sent = sendmmsg(fd, fleet.header, (unsigned)count, MSG_NOSIGNAL | MSG_DONTWAIT);
+    int sent = sendmmsg(fd, send_batch.header, (unsigned)count, MSG_NOSIGNAL | MSG_DONTWAIT);
 
     if (sent >= 0) {
         return sent;
     }
-    return trains->count > 1 && is_no_train(errno) ? NF_NO_TRAIN : nf_transfer_failure();
+    return trains->count > 1 && refuses_segments(errno) ? NF_NO_TRAIN : nf_transfer_failure();
 }

@@ -40,12 +40,12 @@ int nf_wake_open(struct nf_wake *wake)
     return code;
 }
 
-static void ring(int fd)
+static void post(int fd)
 {
     uint64_t one = 1;
     ssize_t written = write(fd, &one, sizeof one);
 
-    (void)written; /* fails only when the count is full, and then it is rung already */
+    (void)written; /* fails only when the count is full, and then it is posted already */
 }
 
 /* A ring that came while the bell was still the parent's was not heard: ring it again. */
@@ -71,8 +71,8 @@ int nf_wake_fd(struct nf_wake *wake)
     if (owner != 0) {
         close(fd_of(owner));
     }
-    if (atomic_load(&wake->rung)) {
-        ring(fd_of(own));
+    if (atomic_load(&wake->posted)) {
+        post(fd_of(own));
     }
     return fd_of(own);
 }
@@ -80,21 +80,21 @@ int nf_wake_fd(struct nf_wake *wake)
 /* Another process's bell is not ours to ring: nobody here listens to it. */
 void nf_wake_post(struct nf_wake *wake)
 {
-    int kept = errno;
+    int saved = errno;
 
-    atomic_store(&wake->rung, true);
+    atomic_store(&wake->posted, true);
     uint64_t owner = atomic_load(&wake->owner);
 
     if (is_ours(owner)) {
-        ring(fd_of(owner));
+        post(fd_of(owner));
     }
-    errno = kept;
+    errno = saved;
 }
 
 void nf_wake_drain(struct nf_wake *wake)
 {
-    uint64_t rings;
-    ssize_t got = read(fd_of(atomic_load(&wake->owner)), &rings, sizeof rings);
+    uint64_t count;
+    ssize_t got = read(fd_of(atomic_load(&wake->owner)), &count, sizeof count);
 
     (void)got; /* fails only when there were none */
 }

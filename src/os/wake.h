@@ -1,5 +1,5 @@
-/* A bell of this process: rung from any thread or signal handler, heard by a poll. After a fork the
- * child gets one of its own at its first wait, so that neither process hears the other's. */
+/* A bell of this process: posted from any thread or signal handler, heard by a poll. After a fork
+ * the child gets one of its own at its first wait, so that neither process hears the other's. */
 #ifndef NF_OS_WAKE_H
 #define NF_OS_WAKE_H
 
@@ -9,7 +9,7 @@
 
 struct nf_wake {
     _Atomic uint64_t owner; /* process and descriptor, replaced as one; 0: none */
-    _Atomic bool rung;      /* ever: a bell made later rings at once */
+    _Atomic bool posted;    /* ever: a bell made later rings at once */
 };
 
 /* Returns 0, or NET_LIMIT, NET_SYSTEM. */
