@@ -1,4 +1,4 @@
-/* What an address is: its copies, its kinds, its zone. Nothing here opens or asks a socket. */
+/* Operations on addresses: compare, copy, classify, look up a zone. Nothing here uses a socket. */
 #include "os/address.h"
 #include "os/cause.h"
 

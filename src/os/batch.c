@@ -1,4 +1,5 @@
-/* recvmmsg with its arrays filled in beforehand: a receive touches only what was used. */
+/* recvmmsg(2) with its arrays filled in beforehand. Each receive resets only the entries that the
+ * last one used. */
 #define _GNU_SOURCE
 #include "os/batch.h"
 #include "os/cause.h"
@@ -16,13 +17,13 @@
 #endif
 
 enum {
-    STAGGER = 192, /* so that the starts of datagrams do not fall on the same lines of a cache */
+    STAGGER = 192, /* the starts of datagrams then fall on different cache sets */
     ROOM = NF_HEAD_MAX + NF_DATAGRAM_MAX + STAGGER,
-    FIRST_SIZE = 2,     /* arrivals */
-    GROWTH = 8,         /* by how much a batch grows, and how little used it is too large */
-    UNDERUSED_MAX = 64, /* receives that used so little */
-    BYTES = 512 * 1024 /* about as many as a receive asks for, by what the last one brought: touched
-                          memory stays */
+    FIRST_SIZE = 2, /* arrivals */
+    GROWTH = 8,     /* a batch grows by this factor, and is underused when it uses at most 1/8 */
+    UNDERUSED_MAX = 64, /* underused receives in a row, after which the batch shrinks */
+    BYTES = 512 * 1024  /* a receive asks for about so many, estimated by the last mean size: memory
+                           once touched stays resident */
 };
 
 enum {
@@ -31,18 +32,18 @@ enum {
 };
 
 struct slot {
-    struct iovec piece[2]; /* the head, and the room here */
+    struct iovec piece[2]; /* the caller's buffer, and our own room */
     union nf_sockaddr name;
     _Alignas(struct cmsghdr) char control[CONTROL];
 };
 
 struct nf_batch {
-    int size;      /* arrivals that fit */
-    int asked;     /* for so many by the last receive, */
-    int used;      /* which brought so many */
-    int underused; /* receives that brought few, in a row */
-    size_t mean;   /* bytes of an arrival, lately */
-    size_t most;   /* bytes that any receive brought */
+    int size;      /* capacity in arrivals */
+    int asked;     /* arrivals that the last receive asked for */
+    int used;      /* arrivals that it got */
+    int underused; /* underused receives in a row */
+    size_t mean;   /* mean bytes of an arrival in the last receive */
+    size_t most;   /* most bytes that one receive got */
     enum nf_batch_kind kind;
     struct mmsghdr header[NF_BATCH_MAX];
     struct slot slot[NF_BATCH_MAX];
@@ -57,7 +58,8 @@ static void prepare(struct nf_batch *batch, int i)
 
     header->msg_controllen = named ? 0 : CONTROL;
     if (named || batch->kind == NF_BATCH_FROM_ANYONE) {
-        batch->slot[i].name.any.sa_family = named ? AF_UNIX : AF_UNSPEC; /* of who has none */
+        batch->slot[i].name.any.sa_family =
+            named ? AF_UNIX : AF_UNSPEC; /* what an unnamed sender leaves in place */
         header->msg_name = &batch->slot[i].name;
         header->msg_namelen = sizeof batch->slot[i].name;
     }
@@ -85,7 +87,7 @@ struct nf_batch *nf_batch_new(int arrivals, enum nf_batch_kind kind)
         header->msg_iovlen = 1;
         header->msg_control = batch->slot[i].control;
         prepare(batch, i);
-        /* The room of the first is the last, so that it can be missing. */
+        /* The first arrival uses the last room, so a batch may be allocated without it. */
         size_t room = (size_t)(i > 0 ? i : arrivals) - 1;
 
         if (room < (size_t)rooms) {
@@ -130,7 +132,7 @@ struct nf_batch *nf_batch_renew(struct nf_batch *batch, enum nf_batch_kind kind)
     return other;
 }
 
-/* What a receive brought tells how much the next one should ask for. */
+/* Record the sizes of a receive: they decide how many arrivals the next one asks for. */
 static void record_sizes(struct nf_batch *batch)
 {
     size_t bytes = 0;
@@ -204,8 +206,9 @@ void nf_batch_arrival(const struct nf_batch *batch, int i, struct nf_arrival *ar
     }
 }
 
-/* A dual-stack socket tells an IPv4 destination twice: by its own message, which is the better one,
- * and mapped. A multicast group cannot answer, so it tells nothing. */
+/* A dual-stack socket reports an IPv4 destination twice: in IP_PKTINFO, which is preferred, and as
+ * a mapped address in IPV6_PKTINFO. A multicast group cannot be a source address, so `to` stays
+ * NF_NOWHERE for it. */
 void nf_batch_addresses(struct nf_batch *batch, int i, struct nf_addr *from, struct nf_addr *to)
 {
     struct msghdr *header = &batch->header[i].msg_hdr;

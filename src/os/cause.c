@@ -1,5 +1,5 @@
-/* Codes, their texts, the errno map, and the thread's record of causes. Composes no sentence: see
- * api/failure.c. */
+/* Codes, their texts, the errno map, and each thread's record of causes. It does not compose
+ * sentences; api/failure.c does. */
 #define _GNU_SOURCE
 #include "os/cause.h"
 
@@ -11,7 +11,7 @@
 
 static const struct {
     int16_t code;
-    char text[14]; /* not a pointer, which would have to be relocated */
+    char text[14]; /* an array, as a pointer would need a relocation */
 } codes[] = {
     {NET_EOF, "end"},
     {NET_TIMEOUT, "timed out"},
@@ -30,7 +30,8 @@ static const struct {
     {NET_SYSTEM, "system error"},
 };
 
-/* What an errno means wherever it comes from; calls that know better decide before they ask. */
+/* The usual meaning of each errno. A call for which an errno means something else checks that
+ * first. */
 static const struct {
     int error;
     int code;
@@ -63,13 +64,12 @@ static const struct {
     {ENOSYS, NET_UNSUPPORTED},
 };
 
-/* What the system's words leave out. */
+/* Added to strerror(EMSGSIZE), which names no limit. */
 static const char too_long[] =
     "; the most is 65507 bytes over IPv4, and with fragment=off what mtu "
     "tells less headers";
 
-/* Two causes take turns: the one being recorded, and the one of the last failure that reached the
- * caller. */
+/* Two causes alternate: one is pending, the other is the last failure that reached the caller. */
 struct record {
     struct nf_cause cause[2];
     int pending;
@@ -92,7 +92,8 @@ const char *nf_code_text(int code)
 
 void nf_errno_text(int error, char *buffer, size_t size)
 {
-    snprintf(buffer, size, "%s, errno %d%s", strerror(error), error, /* per thread in glibc, musl */
+    snprintf(buffer, size, "%s, errno %d%s", strerror(error),
+             error, /* strerror's buffer is per thread in glibc and musl */
              error == EMSGSIZE ? too_long : "");
 }
 
@@ -129,7 +130,8 @@ int nf_fail_errno(int error)
     return nf_fail_as(NET_SYSTEM, error);
 }
 
-/* The detail is formatted aside first: it may quote the one it replaces. A cut is shown as one. */
+/* The detail is formatted into a local buffer first, because the arguments may point to the detail
+ * that it replaces. A detail that does not fit ends in "...". */
 static struct nf_cause *describe(int code, const char *format, va_list arguments)
 {
     static const char cut[] = "...";

@@ -1,7 +1,7 @@
-/* Why a call failed: our codes, and what the sentence will need. The leaf that fails records the
- * cause and returns the code; the door adds operation and address when the failure reaches the
- * caller (api/failure.h). Nothing is formatted before somebody asks, unless the cause itself has
- * details. */
+/* Why a call failed: internal codes, and the details for the error sentence. The function that
+ * fails records the cause and returns the code. The public function adds operation and address when
+ * the failure reaches the caller (api/failure.h). The sentence is formatted only when it is asked
+ * for; a cause formats its own details at once. */
 #ifndef NF_OS_CAUSE_H
 #define NF_OS_CAUSE_H
 
@@ -10,12 +10,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Codes between floors; none ever reaches a caller. */
+/* Internal codes; none reaches a caller of the library. */
 enum {
     NF_WOULD_BLOCK = -100, /* not now: wait for readiness */
-    NF_CONGESTED = -101,   /* no buffers for a moment, and readiness does not tell when */
-    NF_NO_TRAIN = -102,    /* as single datagrams, please */
-    NF_CALLER_GONE = -103  /* a caller left before he was picked up; there may be another */
+    NF_CONGESTED = -101,   /* no buffers for a moment; readiness does not show when they are back */
+    NF_NO_TRAIN = -102,    /* the train must be sent as single datagrams */
+    NF_CALLER_GONE = -103  /* a caller left before it was accepted; another may be waiting */
 };
 
 enum { NF_DETAIL_MAX = 1200 };
@@ -24,33 +24,35 @@ struct nf_cause {
     int code;
     int error;                  /* an errno, or 0 */
     bool whole;                 /* detail is the whole sentence */
-    char detail[NF_DETAIL_MAX]; /* empty when the code says all */
+    char detail[NF_DETAIL_MAX]; /* empty when the code says everything */
 };
 
-/* Record a cause; each returns `code`, so that a leaf fails in one line. */
+/* Record a cause. Each function returns `code`, so you can write `return nf_fail(...)`. The detail
+ * follows the code's text in the sentence; nf_fail_sentence gives the whole sentence. */
 int nf_fail(int code);
 int nf_fail_because(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int nf_fail_sentence(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Record `error`, an errno, and return the code that it maps to. */
+/* Record `error`, an errno. nf_fail_errno returns the code that it maps to, nf_fail_as returns
+ * `code`. */
 int nf_fail_errno(int error);
 int nf_fail_as(int code, int error);
 
-/* The cause recorded last, which nobody has been told yet. */
+/* The cause recorded last, which has not been reported to a caller yet. */
 const struct nf_cause *nf_cause_pending(void);
 
-/* Whether what has just failed is what Linux denies now and then, and not when asked again: EPERM
- * of a first datagram. */
+/* Whether the pending failure may vanish on a second try: Linux now and then denies a first
+ * datagram with EPERM. */
 bool nf_cause_is_transient(void);
 
-/* The call fails with `code`: the pending cause, if it is of that code, becomes the last failure.
- */
+/* Make the pending cause the last failure. When its code is not `code`, a cause without details
+ * takes its place. */
 void nf_cause_report(int code);
 
-/* The cause of this thread's last failure; code 0 if there was none. */
+/* The cause of this thread's last failure; its code is 0 when there was none. */
 struct nf_cause *nf_cause_last(void);
 
-/* The name and the text of a code, and the text of an errno. */
+/* The text of a code, and the text of an errno. */
 const char *nf_code_text(int code);
 void nf_errno_text(int error, char *buffer, size_t size);
 

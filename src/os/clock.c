@@ -1,4 +1,4 @@
-/* The monotonic clock; the wall clock plays no part here. */
+/* The monotonic clock. The wall clock is not used. */
 #define _GNU_SOURCE
 #include "os/clock.h"
 

@@ -1,4 +1,4 @@
-/* What an open descriptor is, as far as the system tells. socket(7) */
+/* What an open descriptor is, as far as the system reports it. socket(7) */
 #define _GNU_SOURCE
 #include "os/descriptor.h"
 #include "os/cause.h"
@@ -58,7 +58,8 @@ static int get(int fd, int option)
     return getsockopt(fd, SOL_SOCKET, option, &number, &size) == 0 ? number : -1;
 }
 
-/* Streams and datagrams may run over other protocols than ours, as SCTP and ping(8) do. */
+/* Whether this library can use the socket. Streams and datagrams may also run over other protocols,
+ * such as SCTP or ICMP (ping). */
 static bool is_ours(const struct kind *kind)
 {
     bool stream = kind->type == SOCK_STREAM;
@@ -78,7 +79,7 @@ static enum nf_family family_of(int domain)
     return domain == AF_INET ? NF_IPV4 : domain == AF_INET6 ? NF_IPV6 : NF_UNIX;
 }
 
-/* A device may have no way to tell when it is ready: such a one always is. epoll_ctl(2), EPERM */
+/* A device without a poll operation is always ready, and epoll refuses it. epoll_ctl(2), EPERM */
 static bool can_be_polled(int fd)
 {
     struct nf_ready *ready = nf_ready_best->open();
@@ -90,7 +91,7 @@ static bool can_be_polled(int fd)
     return can;
 }
 
-/* Not a socket. A directory can be opened, but there is nothing to receive from it. */
+/* `fd` is not a socket. A directory can be opened, but nothing can be received from it. */
 static int ask_file(int fd, int flags, struct nf_descriptor *what)
 {
     struct stat status;

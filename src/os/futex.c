@@ -1,4 +1,5 @@
-/* The futex call of Linux; elsewhere another file would hold these two functions. */
+/* The futex(2) system call of Linux. Another system would need its own file with these two
+ * functions. */
 #define _GNU_SOURCE
 #include "os/futex.h"
 #include "os/clock.h"

@@ -1,4 +1,4 @@
-/* A word of memory to sleep on and to wake by: four bytes, and a wake from any signal handler.
+/* A futex word: four bytes of memory that threads sleep on. A wake is safe in a signal handler.
  * futex(2) */
 #ifndef NF_OS_FUTEX_H
 #define NF_OS_FUTEX_H
@@ -8,7 +8,8 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-/* Sleep while *word is `seen`, until a wake, `deadline` or, now and then, for no reason. */
+/* Sleep while *word equals `seen`, until a wake or `deadline`. It may also return without a reason,
+ * so check again. */
 void nf_futex_wait(_Atomic uint32_t *word, uint32_t seen, net_deadline deadline);
 
 /* Wake at most `count` sleepers. Safe in a signal handler; keeps errno. */
