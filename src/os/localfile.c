@@ -1,7 +1,8 @@
-/* Binding to a path. Where a socket stands already, two who begin at once might both find it dead,
- * and the second remove what the first has made: so whoever removes one holds a lock on a file
- * beside it, PATH.starting, which is gone when he is done. A file of that name which can be
- * nobody's lock but somebody's work is left alone. */
+/* Binding to a path. When a stale socket is at the path, two processes that start at once could
+ * both find it stale, and the second could remove the socket that the first has just created. To
+ * prevent this, a process removes a socket only while it holds a lock on a file beside it,
+ * PATH.starting, which it unlinks afterwards. If PATH.starting exists and cannot be such a lock
+ * file, it is left alone. */
 #define _GNU_SOURCE
 #include "os/localfile.h"
 #include "os/cause.h"
@@ -17,8 +18,8 @@
 #include <unistd.h>
 
 enum {
-    PATH_ROOM = NF_ADDR_NAME_MAX + 16, /* a path, what follows it, and a NUL */
-    LOCK_TRIES = 100                   /* at a lock that its owner removes whenever we open it */
+    PATH_ROOM = NF_ADDR_NAME_MAX + 16, /* a path, a suffix, and a NUL */
+    LOCK_TRIES = 100                   /* the owner may remove the lock each time we open it */
 };
 
 static void path_of(const struct nf_addr *path, const char *suffix, char text[PATH_ROOM])
@@ -26,7 +27,7 @@ static void path_of(const struct nf_addr *path, const char *suffix, char text[PA
     snprintf(text, PATH_ROOM, "%.*s%s", (int)path->size, path->name, suffix);
 }
 
-/* Whether the lock file is still the one at its path: its last owner may have removed it between
+/* Whether the lock file is still the one at its path. Its last owner may have removed it between
  * our open and our lock. */
 static bool is_same(int lock, const char *path)
 {
@@ -39,7 +40,7 @@ static bool is_same(int lock, const char *path)
 
 static const char starting[] = ".starting";
 
-/* An empty file of our own user's. */
+/* A lock file is an empty regular file, with one link, of our own user. */
 static bool is_lock(int lock)
 {
     struct stat held;
@@ -80,9 +81,10 @@ static void unlock_path(int lock, const struct nf_addr *path)
     nf_socket_close(lock);
 }
 
-/* Whether a socket at the path is nobody's: a dial of the wrong type is refused, where it would
- * else be told of the type, whether or not the owner listens yet. Two types, of which one is wrong
- * for any socket, and neither is a stream: nobody is to get a call that is none. */
+/* Whether no process has the socket at the path open. Connecting with the wrong socket type fails
+ * with ECONNREFUSED when the socket is stale, and with EPROTOTYPE when a process has it open,
+ * listening or not. At least one of the two types here is wrong for any socket. SOCK_STREAM is not
+ * tried, since a listener would see a connection. */
 static bool is_stale(const struct nf_addr *path)
 {
     static const int types[] = {SOCK_DGRAM, SOCK_SEQPACKET};
@@ -99,7 +101,7 @@ static bool is_stale(const struct nf_addr *path)
     return stale;
 }
 
-/* The path is taken: 0 where only by a socket whose owner is gone, else NET_INUSE. */
+/* The path is in use. 0 when it is a stale socket (or gone by now), else NET_INUSE. */
 static int check_stale(const struct nf_addr *path, const char *text)
 {
     struct stat there;
@@ -116,7 +118,7 @@ static int check_stale(const struct nf_addr *path, const char *text)
     return 0;
 }
 
-/* Under the lock. */
+/* Remove a stale socket. The caller holds the lock. */
 static int remove_stale(const struct nf_addr *path, const char *text)
 {
     int code = check_stale(path, text);
@@ -132,7 +134,8 @@ static int bind_to(int fd, const struct nf_addr *path)
     return bind(fd, &name.any, length) == 0 ? 0 : errno;
 }
 
-/* Only for a file that looks dead is a lock made: it may not be ours to make one. */
+/* The lock file is created only when the socket looks stale: the process may lack the right to
+ * create a file there. */
 static int bind_here(int fd, const struct nf_addr *path)
 {
     char text[PATH_ROOM];
@@ -157,8 +160,8 @@ static int bind_here(int fd, const struct nf_addr *path)
     return code;
 }
 
-/* The file begins with the permissions of the descriptor less those of the umask (unix(7)), so it
- * may need more, and never has had more. */
+/* bind(2) creates the file with the permissions of the descriptor minus the umask (unix(7)). These
+ * may be too narrow, and are never too wide. */
 static int finish_bind(const struct nf_addr *path, int mode, struct nf_localfile *file)
 {
     char text[PATH_ROOM];

@@ -1,4 +1,4 @@
-/* getaddrinfo and getservbyname_r, with their own error numbers made ours. */
+/* getaddrinfo(3) and getservbyname_r(3), with their errors mapped to our codes. */
 #define _GNU_SOURCE
 #include "os/lookup.h"
 #include "os/cause.h"
@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <netdb.h>
 
-enum { SERVICE_BUFFER = 2048 }; /* one line of services(5), its aliases included */
+enum { SERVICE_BUFFER = 2048 }; /* one line of services(5) with its aliases */
 
 static int failure(int problem)
 {
@@ -22,7 +22,8 @@ static int failure(int problem)
     }
 }
 
-/* One socket type, so that each address comes once. No AI_ADDRCONFIG: it ignores loopback. */
+/* One socket type is given, so each address is listed once. AI_ADDRCONFIG is not set, because it
+ * ignores loopback addresses. */
 int nf_lookup_host(const char *host, enum nf_family family, struct nf_addr *addrs, int count)
 {
     struct addrinfo hints = {.ai_family = family == NF_IPV4 ? AF_INET : AF_INET6,

@@ -1,16 +1,17 @@
-/* Ask the system's resolver. These calls may take as long as they like: only a thread that nobody
- * waits for makes them, but for services, which are a file. */
+/* Looks names up with the system's resolver. A host look-up may block for any time, so only a
+ * detached thread makes it. A service look-up reads a file. */
 #ifndef NF_OS_LOOKUP_H
 #define NF_OS_LOOKUP_H
 
 #include "os/address.h"
 
-/* The addresses of `host` in `family`, at most `count`, ports 0, in the resolver's order (RFC
- * 6724). Returns how many; NET_NAME (the resolver's words are recorded), NET_LIMIT, NET_SYSTEM.
+/* The addresses of `host` in `family`, at most `count`, with port 0, in the resolver's order (RFC
+ * 6724). Returns how many; NET_NAME (with the resolver's message recorded), NET_LIMIT, NET_SYSTEM.
  * getaddrinfo(3) */
 int nf_lookup_host(const char *host, enum nf_family family, struct nf_addr *addrs, int count);
 
-/* The port of a service, "http", of "tcp" or "udp"; NET_NAME. services(5) */
+/* The port of a service such as "http"; `protocol` is "tcp" or "udp". NET_NAME when it is unknown.
+ * services(5) */
 int nf_lookup_service(const char *service, const char *protocol);
 
 #endif

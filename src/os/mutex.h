@@ -1,4 +1,4 @@
-/* A lock for short sections; nobody waits for the network while holding one. */
+/* A mutex for short sections. A thread that holds one never waits for the network. */
 #ifndef NF_OS_MUTEX_H
 #define NF_OS_MUTEX_H
 

@@ -1,4 +1,4 @@
-/* poll(2): the one place where a thread sleeps on descriptors. */
+/* nf_poll, by poll(2) and ppoll(2). Waits for large sets are in ready_epoll.c and ready_poll.c. */
 #define _GNU_SOURCE
 #include "os/poll.h"
 #include "os/clock.h"
@@ -15,7 +15,8 @@ static short to_events(unsigned want)
     return (short)(((want & NF_IN) != 0 ? POLLIN : 0) | ((want & NF_OUT) != 0 ? POLLOUT : 0));
 }
 
-/* An error or a hang-up is ready for whatever was wanted: the call itself tells what it is. */
+/* An error or a hang-up makes the descriptor ready for all that was wanted; the next call on it
+ * returns the error. */
 static unsigned from_events(short got, unsigned want)
 {
     if ((got & (POLLERR | POLLHUP | POLLNVAL)) != 0) {
@@ -25,9 +26,9 @@ static unsigned from_events(short got, unsigned want)
            ((got & POLLOUT) != 0 ? (unsigned)NF_OUT : 0);
 }
 
-/* Whole milliseconds by poll(2): a process that was stopped meanwhile goes on with the rest of
- * them, where ppoll(2) begins anew with all. What is left after those, a fraction of one, by ppoll.
- */
+/* Whole milliseconds are waited by poll(2): when the process is stopped and continued, poll goes on
+ * with the time that is left, but ppoll(2) starts again with the full time. ppoll waits for the
+ * last fraction of a millisecond. */
 static int wait_until(struct pollfd *set, nfds_t count, net_deadline deadline)
 {
     int64_t left = deadline == NET_NOW ? 0 : deadline - nf_now();
@@ -42,8 +43,8 @@ static int wait_until(struct pollfd *set, nfds_t count, net_deadline deadline)
     return ppoll(set, count, &rest, NULL);
 }
 
-/* The system refused to wait, as it does where RLIMIT_NOFILE is less than the number of
- * descriptors: the caller looks again, but not without end. */
+/* The system refused to wait, as when RLIMIT_NOFILE is below the number of descriptors. The caller
+ * checks again; this pause keeps it from spinning. */
 static void sleep_briefly(void)
 {
     const struct timespec pause = {.tv_nsec = MILLISECOND};

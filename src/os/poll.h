@@ -1,25 +1,25 @@
-/* Sleep until a descriptor is ready. */
+/* Sleeps until one of a few descriptors is ready. For large sets see ready.h. */
 #ifndef NF_OS_POLL_H
 #define NF_OS_POLL_H
 
 #include "netfacade.h"
 
 enum {
-    NF_IN = 1,  /* there is something to receive, or to accept, or an error to fetch */
-    NF_OUT = 2, /* there is room to send, or a dial is decided */
-    NF_GONE = 4 /* never asked for: both directions are over */
+    NF_IN = 1,  /* there is something to receive or accept, or an error to fetch */
+    NF_OUT = 2, /* there is room to send, or a dial has ended */
+    NF_GONE = 4 /* only reported: both directions are closed */
 };
 
 enum { NF_POLL_MAX = 40 };
 
 struct nf_poll {
     int fd;        /* negative: ignored */
-    unsigned want; /* of NF_IN, NF_OUT */
+    unsigned want; /* NF_IN, NF_OUT */
     unsigned got;
 };
 
-/* Sleep until one is ready or `deadline`; at most NF_POLL_MAX of them. Returns how many are ready;
- * 0 also after a signal and for want of memory: the caller looks again. */
+/* Sleep until a descriptor is ready or `deadline`; `count` is at most NF_POLL_MAX. Returns how many
+ * are ready. It also returns 0 after a signal and when the system lacks memory, so check again. */
 int nf_poll(struct nf_poll *polls, int count, net_deadline deadline);
 
 #endif

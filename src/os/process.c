@@ -1,5 +1,5 @@
-/* A page of memory that a fork wipes tells a child from its parent; where the system has no such
- * page, a function that runs in the child does. madvise(2), MADV_WIPEONFORK */
+/* A page of memory that the kernel clears on fork tells a child from its parent. On a system
+ * without such pages, a pthread_atfork handler in the child does it. madvise(2), MADV_WIPEONFORK */
 #define _GNU_SOURCE
 #include "os/process.h"
 
@@ -14,12 +14,13 @@
 #define MADV_WIPEONFORK 18
 #endif
 
-/* An emulator that says yes to every advice is found out by this one. */
+/* An emulator may accept every advice without effect. One that accepts this unknown advice is not
+ * trusted. */
 enum { UNKNOWN_ADVICE = 0x7fff };
 
-static _Atomic int in_child; /* where there is no page: 0 in a child that has not asked yet */
+static _Atomic int in_child; /* used without a page: 0 in a child until it asks for its number */
 static _Atomic(_Atomic int *) mark;
-static _Atomic int last; /* of the numbers that this process and its ancestors have had */
+static _Atomic int last; /* the highest number that this process and its ancestors have had */
 
 static void reset_in_child(void)
 {

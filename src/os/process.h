@@ -1,13 +1,13 @@
-/* Which process this is, told without its number: a child in another namespace may have its
- * parent's, and so may one that comes much later. */
+/* Identifies this process, without its pid: a child in another pid namespace may have the pid of
+ * its parent, and pids are reused. */
 #ifndef NF_OS_PROCESS_H
 #define NF_OS_PROCESS_H
 
-/* Over 0. In a forked child it is another number than in all its ancestors. Safe in a signal
- * handler once it has returned before. */
+/* A number above 0. A forked child has another number than all its ancestors. Safe in a signal
+ * handler once a first call has returned. */
 int nf_process(void);
 
-/* The number that the system has given it, for what is told by other programs. */
+/* The pid, to compare with what other programs report. getpid(2) */
 int nf_process_number(void);
 
 #endif

@@ -1,4 +1,4 @@
-/* getrandom(2); up to 256 bytes come whole. */
+/* getrandom(2). Up to 256 bytes are never returned in part. */
 #define _GNU_SOURCE
 #include "os/random.h"
 #include "os/cause.h"

@@ -1,4 +1,4 @@
-/* Bytes that nobody can guess. */
+/* Random bytes that are unpredictable to others. */
 #ifndef NF_OS_RANDOM_H
 #define NF_OS_RANDOM_H
 

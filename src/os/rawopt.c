@@ -1,4 +1,4 @@
-/* The system's names for its options, where their value is one int; and setting them. */
+/* The system's names for those options whose value is one int, and the call that sets them. */
 #define _GNU_SOURCE
 #include "os/rawopt.h"
 #include "os/cause.h"
@@ -12,8 +12,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* Whatever the headers do not have is a number all the same. Where two names mean the same level
- * the first is used to print it. */
+/* An option that is missing here can be given as a number. When two names are the same level, the
+ * first is used to print it. */
 static const struct {
     int32_t number;
     char name[16];
@@ -29,7 +29,7 @@ static const struct {
     }
 
 static const struct {
-    uint16_t level; /* over a byte on MIPS and SPARC, and so are numbers on PA-RISC */
+    uint16_t level; /* more than 255 on MIPS and SPARC; on PA-RISC the numbers are, too */
     uint16_t number;
     char name[26];
 } options[] = {

@@ -1,4 +1,5 @@
-/* Options that have no name of ours, by the system's names and numbers: one int each. */
+/* Kernel options that the library has no name for, given by the system's names or numbers. Each
+ * value is one int. */
 #ifndef NF_OS_RAWOPT_H
 #define NF_OS_RAWOPT_H
 
@@ -17,12 +18,12 @@ struct nf_rawopts {
     struct nf_rawopt option[NF_RAWOPTS_MAX];
 };
 
-/* Set them in their order; the first that the system refuses ends it. 0, or a code whose sentence
- * names that option and the system's error. setsockopt(2) */
+/* Set the options in order and stop at the first that the system refuses. 0, or a code whose
+ * sentence names that option and the system's error. setsockopt(2) */
 int nf_rawopts_set(int fd, const struct nf_rawopts *options);
 
-/* The names of the levels, and of the options of a level, one by one from 0 on: NULL after the
- * last, "" for a gap. `number` is what it stands for. */
+/* The names of the levels, and of the options of one level. Count `i` up from 0: NULL after the
+ * last, "" for an option of another level. `number` is the value of the name. */
 const char *nf_rawopt_level(int i, int32_t *number);
 const char *nf_rawopt_name(int32_t level, int i, int32_t *number);
 

@@ -1,5 +1,5 @@
-/* Waiting for many descriptors at once. There are two bodies of the same meaning: epoll(7), and
- * poll(2), which every system has and which the first is held against. */
+/* Waits for many descriptors at once. Two backends have the same meaning: epoll(7), and poll(2),
+ * which every system has. The tests compare the first with the second. */
 #ifndef NF_OS_READY_H
 #define NF_OS_READY_H
 
@@ -8,40 +8,41 @@
 
 #include <stdbool.h>
 
-struct nf_ready; /* a body's own: a set of descriptors */
+struct nf_ready; /* a set of descriptors; each backend has its own type */
 
 struct nf_readied {
-    void *user;   /* as given to set */
-    unsigned got; /* of NF_IN and NF_OUT; an error or a hang-up is both */
+    void *user;   /* `user` of set */
+    unsigned got; /* NF_IN, NF_OUT; an error or a hang-up sets both */
 };
 
-enum { NF_READY_MAX = 64 }; /* answers of one wait */
+enum { NF_READY_MAX = 64 }; /* the most answers of one wait */
 
 struct nf_ready_body {
-    /* NULL: NET_LIMIT, NET_SYSTEM. */
+    /* NULL: NET_LIMIT or NET_SYSTEM. */
     struct nf_ready *(*open)(void);
 
-    /* Watch a descriptor for `want`, which until now was watched for `wanted`; 0: not at all. The
-     * descriptor of something watched is open. Also while another thread waits. Returns 0 or a
-     * code; to watch no more never fails. */
+    /* Watch the open descriptor `fd` for `want`; 0: stop watching it. `wanted` is what it was
+     * watched for until now. Allowed while another thread waits. Returns 0 or a code; to stop
+     * watching never fails. */
     int (*set)(struct nf_ready *ready, int fd, unsigned wanted, unsigned want, void *user);
 
-    /* Wait until some are ready, or `deadline`: how many, at most NF_READY_MAX. 0 also after a
-     * signal. One thread at a time. */
+    /* Wait until some descriptors are ready or `deadline`. Returns how many, at most NF_READY_MAX;
+     * 0 also after a signal. Only one thread may wait at a time. */
     int (*wait)(struct nf_ready *ready, struct nf_readied *answers, net_deadline deadline);
 
-    /* A descriptor that is readable while something watched is ready, and from the moment on that
-     * the last alarm was for. A wait passes alarms over, with an answer whose user is NULL. A code;
-     * NET_UNSUPPORTED: this body has none. */
+    /* `fd` returns a descriptor for another event loop: it is readable while something watched is
+     * ready, and from the time `at` of the last `alarm` on. A wait reports an expired alarm as an
+     * answer whose user is NULL, which you skip. Both return a code; NET_UNSUPPORTED when the
+     * backend has no such descriptor. */
     int (*fd)(struct nf_ready *ready);
     int (*alarm)(struct nf_ready *ready, net_deadline at);
 
     void (*close)(struct nf_ready *ready);
 
-    bool set_needs_wake; /* a wait in progress does not see what set changes: wake it */
+    bool set_needs_wake; /* set has no effect on a wait in progress: wake the waiter */
 };
 
 extern const struct nf_ready_body nf_ready_poll;
-extern const struct nf_ready_body *const nf_ready_best; /* of this system */
+extern const struct nf_ready_body *const nf_ready_best; /* the best backend of this system */
 
 #endif

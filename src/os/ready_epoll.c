@@ -1,4 +1,4 @@
-/* epoll(7), level-triggered. */
+/* The epoll(7) backend of ready.h, level-triggered. */
 #define _GNU_SOURCE
 #include "os/cause.h"
 #include "os/clock.h"
@@ -14,8 +14,8 @@ enum { SECOND = 1000000000 }; /* in nanoseconds */
 
 struct nf_ready {
     int fd;
-    int alarm;   /* a timer, or -1 */
-    bool is_set; /* it will ring, or has */
+    int alarm;   /* a timerfd, or -1 */
+    bool is_set; /* the timer runs or has expired */
 };
 
 static struct nf_ready *epoll_open(void)
@@ -45,7 +45,8 @@ static int epoll_set(struct nf_ready *ready, int fd, unsigned wanted, unsigned w
     int how = EPOLL_CTL_MOD;
 
     if (want == 0) {
-        epoll_ctl(ready->fd, EPOLL_CTL_DEL, fd, &event); /* fails when it is not there */
+        epoll_ctl(ready->fd, EPOLL_CTL_DEL, fd,
+                  &event); /* fails if it is not watched, which is fine */
         return 0;
     }
     if (wanted == 0) {
@@ -102,7 +103,7 @@ static int make_alarm(struct nf_ready *ready)
 
 static int epoll_alarm(struct nf_ready *ready, net_deadline at)
 {
-    int64_t moment = at > NF_EPOCH ? at - NF_EPOCH : 1; /* a timer of 0 would be none */
+    int64_t moment = at > NF_EPOCH ? at - NF_EPOCH : 1; /* a value of 0 would disarm the timer */
     struct itimerspec timer = {.it_value = {(time_t)(moment / SECOND), (long)(moment % SECOND)}};
     int code = ready->alarm < 0 ? make_alarm(ready) : 0;
 

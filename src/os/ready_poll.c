@@ -1,4 +1,4 @@
-/* poll(2): a table of descriptors, of which each wait takes a copy. */
+/* The poll(2) backend of ready.h: a table of descriptors. Each wait polls a copy of it. */
 #define _GNU_SOURCE
 #include "os/cause.h"
 #include "os/clock.h"
@@ -11,7 +11,7 @@
 
 enum { FIRST_ROOM = 16 };
 
-/* Descriptors and what they are for, side by side. */
+/* Descriptors and their `user` pointers, at equal indices. */
 struct table {
     struct pollfd *set;
     void **users;
@@ -22,9 +22,9 @@ struct nf_ready {
     struct nf_mutex lock;
     struct table table;
     int count;
-    int first;          /* where the next wait begins to look: no descriptor is always the last */
-    struct table copy;  /* of whoever waits */
-    struct table spare; /* the next one, which is as large as the table; or empty */
+    int first; /* index where the next wait begins to look, so that no descriptor is always last */
+    struct table copy;  /* used by the thread that waits */
+    struct table spare; /* the next copy, as large as the table; or empty */
 };
 
 static struct nf_ready *poll_open(void)
@@ -76,7 +76,8 @@ static void table_fill(struct table *table, const struct table *from, int count)
     }
 }
 
-/* A larger table, and a copy as large for the next wait, which so never lacks memory. */
+/* Enlarge the table, and allocate a copy of that size for the next wait, so a wait never lacks
+ * memory. */
 static int grow(struct nf_ready *ready)
 {
     struct table larger = {0};

@@ -1,4 +1,4 @@
-/* Addresses between our words and the system's. */
+/* Conversion of addresses from and to the system's structures. */
 #define _GNU_SOURCE
 #include "os/sockaddr.h"
 
@@ -7,8 +7,8 @@
 
 static const uint8_t mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
-/* A path ends with a NUL that counts, another name does not; whoever has none is the family alone,
- * which makes bind(2) choose a name. */
+/* The length of a path includes its NUL, if there is room for one; that of an abstract name does
+ * not. An empty name is passed as the family alone, which makes bind(2) choose a name. */
 static socklen_t to_unix(const struct nf_addr *addr, struct sockaddr_un *out)
 {
     size_t size = addr->size;

@@ -1,4 +1,4 @@
-/* The system's socket calls, and what their errors mean to us. Moves no data: see transfer.c. */
+/* The system's socket calls and the codes that their errors map to. Data is moved in transfer.c. */
 #define _GNU_SOURCE
 #include "os/socket.h"
 #include "os/cause.h"
@@ -52,7 +52,7 @@ int nf_socket_listen(int fd, int backlog)
     return listen(fd, backlog) == 0 ? 0 : nf_fail_errno(errno);
 }
 
-/* The errors of a caller who is gone again, or of his network, are no errors of the listener
+/* Errors of a caller that is gone, or of its network. They do not concern the listener
  * (accept(2)). */
 static bool is_peers_error(int error)
 {
@@ -67,14 +67,14 @@ static bool is_peers_error(int error)
     case EHOSTUNREACH:
     case EOPNOTSUPP:
     case ENETUNREACH:
-    case EPERM: /* a firewall rule forbade the call */
+    case EPERM: /* a firewall rule forbids the connection */
         return true;
     default:
         return false;
     }
 }
 
-/* A name moves from where the system put it into the caller's room for one. */
+/* Convert an address. A unix name is copied into the caller's `room`. */
 static void copy_out(const union nf_sockaddr *name, socklen_t length, struct nf_addr *addr,
                      char *room)
 {
@@ -102,18 +102,19 @@ int nf_socket_accept(int fd, struct nf_addr *peer, char *room)
     return is_peers_error(errno) ? NF_CALLER_GONE : nf_fail_errno(errno);
 }
 
-/* What a failed dial means: not always what the same errno means on an established connection. */
+/* Map the errno of a failed connect, which may mean something else than on an established
+ * connection. */
 static int dial_failure(int error)
 {
     switch (error) {
     case EADDRNOTAVAIL:
-    case EAGAIN: /* of a datagram socket */
+    case EAGAIN: /* from a datagram socket */
         return nf_fail_because(NET_LIMIT, "no local port is free");
-    case ENOENT: /* of a unix socket */
+    case ENOENT: /* from a unix socket */
         return nf_fail_as(NET_REFUSED, error);
     case EPROTOTYPE:
         return nf_fail_because(NET_ADDRESS, "the socket there is of another type");
-    case ETIMEDOUT: /* the system gave up, whatever our own deadline */
+    case ETIMEDOUT: /* the system's own time limit, not our deadline */
     case EINVAL:    /* a blackhole route */
     case EAFNOSUPPORT:
         return nf_fail_as(NET_UNREACHABLE, error);
@@ -131,7 +132,7 @@ int nf_socket_connect(int fd, const struct nf_addr *addr)
         return 0;
     }
     if (addr->family == NF_UNIX && (errno == EAGAIN || errno == EINTR)) {
-        return NF_CONGESTED; /* nothing goes on meanwhile */
+        return NF_CONGESTED; /* no attempt is in progress */
     }
     if (errno == EINPROGRESS || errno == EINTR || errno == EALREADY) {
         return NF_WOULD_BLOCK;
@@ -139,7 +140,8 @@ int nf_socket_connect(int fd, const struct nf_addr *addr)
     return dial_failure(errno);
 }
 
-/* No error is no proof: a poll may have woken for nothing, so ask whether there is a peer. */
+/* SO_ERROR 0 does not prove a connection, since a poll may return without a reason. So ask for the
+ * peer as well. */
 int nf_socket_connected(int fd)
 {
     int error = 0;
@@ -183,7 +185,8 @@ int nf_socket_peer(int fd, struct nf_addr *addr, char *room)
     return 0;
 }
 
-/* Of the flags that F_SETFL changes, a socket of ours has O_NONBLOCK alone. */
+/* O_NONBLOCK is the only flag that F_SETFL can change and that our sockets may have, so 0 clears
+ * just that. */
 int nf_socket_block(int fd)
 {
     return fcntl(fd, F_SETFL, 0) == 0 ? 0 : nf_fail_errno(errno);
@@ -223,8 +226,7 @@ void nf_socket_abort(int fd)
     }
 }
 
-/* tcp(7) has a state of its own for it; of others the system says nothing that an end does not say,
- * too. */
+/* TCP reports a state for this. Other families report nothing beyond what an end shows. */
 bool nf_socket_is_gone(int fd)
 {
     struct tcp_info info;
@@ -240,8 +242,8 @@ bool nf_socket_has_unread(int fd)
     return ioctl(fd, FIONREAD, &bytes) == 0 && bytes > 0;
 }
 
-/* Linux gives the number back even when close fails: trying again could close a stranger's
- * (close(2)). */
+/* Linux frees the descriptor even when close fails. A second try could close a descriptor that
+ * another thread has opened since (close(2)). */
 void nf_socket_close(int fd)
 {
     int saved = errno;

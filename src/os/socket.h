@@ -1,5 +1,6 @@
-/* Sockets of the system: open, name, dial, listen, pick up, hang up. Codes instead of errno; every
- * descriptor is close-on-exec; no call here waits but a connect on a blocking descriptor. */
+/* System sockets: open, bind, connect, listen, accept, shut down, close. Failures are codes, not
+ * errno. Every descriptor is close-on-exec. Only nf_socket_connect on a blocking descriptor
+ * blocks. */
 #ifndef NF_OS_SOCKET_H
 #define NF_OS_SOCKET_H
 
@@ -9,60 +10,63 @@
 
 enum nf_transport { NF_STREAM, NF_DATAGRAM };
 
-/* A new descriptor for addresses of `family` (NF_EVERYWHERE: IPv6), blocking or not; or a code. */
+/* Open a descriptor for addresses of `family` (NF_EVERYWHERE: IPv6), blocking or not. Returns it,
+ * or a code. */
 int nf_socket_open(enum nf_family family, enum nf_transport transport, bool blocking);
 
-/* 0; NET_INUSE, NET_DENIED, NET_ADDRESS (no interface has it), NET_LIMIT (no port is free), ...
- * bind(2) */
+/* Bind to a local address. 0; NET_INUSE, NET_DENIED, NET_ADDRESS (no interface has it), NET_LIMIT
+ * (no port is free), or another code. bind(2) */
 int nf_socket_bind(int fd, const struct nf_addr *addr);
 
-/* Become a listener; `backlog` calls may wait. 0 or a code. listen(2) */
+/* Make it a listener whose queue holds `backlog` calls. 0 or a code. listen(2) */
 int nf_socket_listen(int fd, int backlog);
 
-/* Pick up a call on a non-blocking listener: a blocking descriptor, and who it is; the name of a
- * unix socket goes into `room` (NF_ADDR_NAME_MAX bytes, or NULL: nobody asks). NF_WOULD_BLOCK,
- * NF_CALLER_GONE, NET_LIMIT, another code. accept4(2) */
+/* Accept a connection from a non-blocking listener. Returns a blocking descriptor and sets `peer`.
+ * The name of a unix peer is copied to `room` (NF_ADDR_NAME_MAX bytes; NULL: the name is not
+ * wanted). NF_WOULD_BLOCK, NF_CALLER_GONE, NET_LIMIT, or another code. accept4(2) */
 int nf_socket_accept(int fd, struct nf_addr *peer, char *room);
 
-/* Dial, or name the peer of a datagram socket. 0; NF_WOULD_BLOCK while it goes on, also after a
- * signal or when a blocking descriptor's patience ran out; NF_CONGESTED when
- * a unix socket must be dialed again later, its backlog being full; NET_LIMIT when no local port is
- * free; another code. connect(2) */
+/* Connect a stream, or set the peer of a datagram socket. 0; NF_WOULD_BLOCK while the attempt goes
+ * on, also after a signal or when the send timeout of a blocking descriptor has expired;
+ * NF_CONGESTED when the backlog of a unix listener is full, or a signal came, and you must connect
+ * again later; NET_LIMIT when no local port is free; another code. connect(2) */
 int nf_socket_connect(int fd, const struct nf_addr *addr);
 
-/* How a dial that went on has ended: 0, NF_WOULD_BLOCK when it has not, or its failure's code. */
+/* The result of a connect that went on: 0, NF_WOULD_BLOCK while it still does, or the code of its
+ * failure. */
 int nf_socket_connected(int fd);
 
 /* Whether it is an IPv6 socket. */
 bool nf_socket_is_v6(int fd);
 
-/* The own address, whose name goes into `room` as above. 0 or a code. */
+/* The local address; `room` as in nf_socket_accept. 0 or a code. */
 int nf_socket_local(int fd, struct nf_addr *addr, char *room);
 
-/* And the peer's. */
+/* The peer's address, in the same way. */
 int nf_socket_peer(int fd, struct nf_addr *addr, char *room);
 
-/* 0 or a code. */
+/* Clear O_NONBLOCK. 0 or a code. */
 int nf_socket_block(int fd);
-int nf_socket_finish(int fd); /* send no more: the peer reads the end */
+int nf_socket_finish(int fd); /* shut down sending: the peer reads the end */
 
-/* Whether the process may have another descriptor. */
+/* Whether the process may open another descriptor. */
 bool nf_socket_has_room(void);
 
-/* End both directions, which wakes whoever waits on it. Safe in a signal handler; keeps errno. */
+/* Shut down both directions. This wakes threads that block on the descriptor. Safe in a signal
+ * handler; keeps errno. */
 void nf_socket_break(int fd);
 
-/* End both directions of a stream as a reset does, where the family has one: what is not sent yet,
- * and what was not read, is gone. */
+/* Close a stream's both directions with a reset, if the family has one; unsent and unread bytes are
+ * lost. Else shut them down. The descriptor stays open. */
 void nf_socket_abort(int fd);
 
-/* Whether bytes wait to be received. */
+/* Whether bytes can be received. */
 bool nf_socket_has_unread(int fd);
 
-/* Whether a connection is gone, both its directions, without an end of the peer. */
+/* Whether a TCP connection is closed in both directions. False for other families. */
 bool nf_socket_is_gone(int fd);
 
-/* Give the descriptor back; -1 is allowed. Keeps errno. */
+/* Close the descriptor; -1 is allowed. Keeps errno. */
 void nf_socket_close(int fd);
 
 #endif
