@@ -213,8 +213,8 @@ void nf_socket_break(int fd)
     errno = saved;
 }
 
-/* To connect to unspecified sends a reset (RFC 9293, 3.10.5; tcp_disconnect of Linux); what cannot
- * do that, being of another family, has an end only. */
+/* Connecting to AF_UNSPEC sends a reset (RFC 9293, 3.10.5; tcp_disconnect of Linux). A family that
+ * does not support this is shut down. */
 void nf_socket_abort(int fd)
 {
     const struct linger at_once = {.l_onoff = 1, .l_linger = 0};

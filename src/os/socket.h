@@ -28,8 +28,9 @@ int nf_socket_accept(int fd, struct nf_addr *peer, char *room);
 
 /* Connect a stream, or set the peer of a datagram socket. 0; NF_WOULD_BLOCK while the attempt goes
  * on, also after a signal or when the send timeout of a blocking descriptor has expired;
- * NF_CONGESTED when the backlog of a unix listener is full, or a signal came, and you must connect
- * again later; NET_LIMIT when no local port is free; another code. connect(2) */
+ * NF_CONGESTED when you must connect a unix socket again later, because the listener's backlog was
+ * full until the timeout or a signal came; NET_LIMIT when no local port is free; another code.
+ * connect(2) */
 int nf_socket_connect(int fd, const struct nf_addr *addr);
 
 /* The result of a connect that went on: 0, NF_WOULD_BLOCK while it still does, or the code of its
@@ -47,7 +48,7 @@ int nf_socket_peer(int fd, struct nf_addr *addr, char *room);
 
 /* Clear O_NONBLOCK. 0 or a code. */
 int nf_socket_block(int fd);
-int nf_socket_finish(int fd); /* shut down sending: the peer reads the end */
+int nf_socket_finish(int fd); /* shut down sending: the peer reads the end; 0 or a code */
 
 /* Whether the process may open another descriptor. */
 bool nf_socket_has_room(void);
@@ -56,14 +57,15 @@ bool nf_socket_has_room(void);
  * handler; keeps errno. */
 void nf_socket_break(int fd);
 
-/* Close a stream's both directions with a reset, if the family has one; unsent and unread bytes are
- * lost. Else shut them down. The descriptor stays open. */
+/* End both directions of a stream with a reset, if the family has one; unsent and unread bytes are
+ * lost. Other families are shut down. The descriptor stays open. */
 void nf_socket_abort(int fd);
 
 /* Whether bytes can be received. */
 bool nf_socket_has_unread(int fd);
 
-/* Whether a TCP connection is closed in both directions. False for other families. */
+/* Whether a TCP connection is closed in both directions, as after a reset. False for other
+ * families. */
 bool nf_socket_is_gone(int fd);
 
 /* Close the descriptor; -1 is allowed. Keeps errno. */

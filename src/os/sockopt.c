@@ -1,4 +1,5 @@
-/* One table from our options to the kernel's, and the few that need more than one call. */
+/* One table from our options to the kernel's, and functions for those that need more than one
+ * call. */
 #define _GNU_SOURCE
 #include "os/sockopt.h"
 #include "os/cause.h"
@@ -34,20 +35,20 @@
 #endif
 
 enum {
-    KEEPALIVE_PROBES = 3, /* unanswered ones after which the peer is given up */
+    KEEPALIVE_PROBES = 3, /* unanswered probes after which the connection fails */
     MILLISECONDS = 1000,
     MICROSECONDS = 1000000,
-    ECN_BITS = 2,     /* below the DSCP (RFC 3168, 5) */
-    MEMINFO_DROPS = 8 /* SK_MEMINFO_DROPS, one of nine (linux/sock_diag.h) */
+    ECN_BITS = 2,     /* bits below the DSCP (RFC 3168, 5) */
+    MEMINFO_DROPS = 8 /* SK_MEMINFO_DROPS, the last of nine (linux/sock_diag.h) */
 };
 
-/* The options that are one int of the kernel's, or two: with a second for IPv6 sockets, which may
- * carry both families. */
+/* Options that map to one int option of the kernel. Some have a second one for IPv6 sockets, which
+ * may carry both families. */
 static const struct {
     uint16_t level;
     uint16_t name;
     uint16_t v6;    /* 0: none */
-    uint16_t shift; /* of the value, to the left */
+    uint16_t shift; /* left shift of the value */
 } plain[] = {
     [NF_SO_NODELAY] = {IPPROTO_TCP, TCP_NODELAY, 0, 0},
     [NF_SO_USER_TIMEOUT] = {IPPROTO_TCP, TCP_USER_TIMEOUT, 0, 0},
@@ -85,8 +86,8 @@ static int get_int(int fd, int level, int name, int64_t *value)
     return 0;
 }
 
-/* After `value` of silence a probe, another after each further `value`, and the third unanswered
- * one ends it. */
+/* The kernel sends a probe after `value` of silence and another after each further `value`. The
+ * connection fails when the third one is unanswered. */
 static int set_keepalive(int fd, int64_t value)
 {
     int seconds = (int)(value / MILLISECONDS);
@@ -115,8 +116,8 @@ static int get_keepalive(int fd, int64_t *value)
     return code;
 }
 
-/* The privileged form passes the system's maximum; who may not use it gets as much as the plain one
- * grants. */
+/* The privileged option may exceed the system's maximum. Without the privilege you get as much as
+ * the plain option grants. */
 static int set_buffer(int fd, int forced, int name, int64_t value)
 {
     return set_int(fd, SOL_SOCKET, forced, (int)value) == 0
@@ -124,8 +125,8 @@ static int set_buffer(int fd, int forced, int name, int64_t value)
                : set_int(fd, SOL_SOCKET, name, (int)value);
 }
 
-/* An IPv6 socket takes both of a pair, and one of them is enough; an IPv4 socket has only its own.
- */
+/* An IPv6 socket takes both options of a pair, and one of them must succeed. An IPv4 socket takes
+ * only its own. */
 static int set_plain(int fd, enum nf_sockopt option, int64_t value)
 {
     int number = (int)value << plain[option].shift;
@@ -153,7 +154,7 @@ static int set_ttl(int fd, int64_t value)
     return code == 0 ? set_plain(fd, NF_SO_GROUP_TTL, value) : code;
 }
 
-/* IPv4 takes the number in a struct, an int would be an address (ip(7)). */
+/* IPv4 takes the index in a struct; it would read an int as an address (ip(7)). */
 static int set_group_interface(int fd, int value)
 {
     struct ip_mreqn request = {.imr_ifindex = value};
@@ -171,7 +172,7 @@ static int set_timeout(int fd, int name, int64_t value)
     return setsockopt(fd, SOL_SOCKET, name, &time, sizeof time) == 0 ? 0 : nf_fail_errno(errno);
 }
 
-/* By a filter that lets nothing through. socket(7), SO_ATTACH_FILTER */
+/* Attach a filter that drops everything. socket(7), SO_ATTACH_FILTER */
 static int set_drop_all(int fd, bool drop_all)
 {
     static struct sock_filter nothing = {.code = BPF_RET | BPF_K, .k = 0};
@@ -182,7 +183,7 @@ static int set_drop_all(int fd, bool drop_all)
     return code == 0 ? 0 : nf_fail_errno(errno);
 }
 
-/* A close that lingers for no time sends a reset. tcp(7), socket(7): SO_LINGER */
+/* A close with a linger time of 0 sends a reset. tcp(7), socket(7): SO_LINGER */
 static int set_reset(int fd, bool resets)
 {
     const struct linger linger = {.l_onoff = resets, .l_linger = 0};
@@ -274,7 +275,7 @@ int nf_sockopt_get(int fd, enum nf_sockopt option, int64_t *value)
         return get_tcp_info(fd, offsetof(struct tcp_info, tcpi_rtt), value);
     case NF_SO_RETRANSMITS:
         return get_tcp_info(fd, offsetof(struct tcp_info, tcpi_total_retrans), value);
-    case NF_SO_BACKLOG: /* where the kernel reports it for a listener */
+    case NF_SO_BACKLOG: /* tcpi_sacked is the backlog of a listener */
         return get_tcp_info(fd, offsetof(struct tcp_info, tcpi_sacked), value);
     case NF_SO_V6ONLY:
         return nf_socket_is_v6(fd) ? get_plain(fd, option, value) : 0;
@@ -293,9 +294,9 @@ int nf_sockopt_get(int fd, enum nf_sockopt option, int64_t *value)
     }
 }
 
-/* The request for any source is the beginning of the one for a single source. Of an IPv6 group
- * Linux hands out what any interface heard, so the descriptor is bound to ours, where that is
- * allowed. */
+/* struct group_req is the beginning of struct group_source_req, so one request serves both calls.
+ * For an IPv6 group Linux delivers what arrives on any interface that joined it. The descriptor is
+ * therefore bound to `interface`, if that is permitted. */
 int nf_group_join(int fd, const struct nf_addr *group, int64_t interface,
                   const struct nf_addr *source)
 {

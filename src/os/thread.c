@@ -1,4 +1,4 @@
-/* Detached threads, for the resolver alone. */
+/* Starts detached threads. Only the resolver uses them. */
 #define _GNU_SOURCE
 #include "os/thread.h"
 #include "os/cause.h"
@@ -8,7 +8,7 @@
 #include <time.h>
 
 enum {
-    STACK_SIZE = 512 * 1024, /* the modules that getaddrinfo loads want room */
+    STACK_SIZE = 512 * 1024, /* bytes: getaddrinfo(3) loads modules that need this much */
     MOMENT = 50000           /* ns */
 };
 

@@ -1,4 +1,4 @@
-/* A thread that nobody waits for. */
+/* Detached threads, and small helpers for waiting on other threads. Nothing joins these threads. */
 #ifndef NF_OS_THREAD_H
 #define NF_OS_THREAD_H
 
@@ -10,20 +10,21 @@
 static const char __libc_single_threaded = 0;
 #endif
 
-/* Run `body` on a thread of its own, with every signal blocked so that no handler of the host runs
- * there. Returns 0, or NET_LIMIT. */
+/* Run `body` on a new detached thread. All signals are blocked there, so no handler of the program
+ * runs on it. Returns 0, or NET_LIMIT. */
 int nf_thread_start(void *(*body)(void *), void *argument);
 
-/* Whether this process has no thread but the caller, as far as the system can tell at once. */
+/* Whether the process has only one thread, as far as the C library knows without a system call.
+ * False when it may have more. */
 static inline bool nf_thread_is_alone(void)
 {
     return __libc_single_threaded;
 }
 
-/* Let the other threads run for a moment, whatever their priority. */
+/* Sleep for a moment, so that other threads run, of any priority. */
 void nf_thread_yield(void);
 
-/* Between two looks at memory that another processor is about to change. */
+/* Pause between two reads of memory that another processor is about to change. */
 static inline void nf_thread_relax(void)
 {
 #if defined(__x86_64__) || defined(__i386__)

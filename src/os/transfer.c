@@ -1,5 +1,5 @@
-/* send, recv and their kin, with the two decisions made everywhere alike: no SIGPIPE, and errno
- * becomes a code. */
+/* The system calls that move data. None raises SIGPIPE, and each maps errno by
+ * nf_transfer_failure. */
 #define _GNU_SOURCE
 #include "os/transfer.h"
 #include "os/cause.h"
@@ -26,7 +26,8 @@ _Static_assert((int)NF_PEEK == (int)MSG_PEEK && (int)NF_LENGTH == (int)MSG_TRUNC
                    (int)NF_DONTWAIT == (int)MSG_DONTWAIT && (int)NF_WHOLE == (int)MSG_WAITALL,
                "this system numbers its flags as Linux does");
 
-/* A signal counts as nothing moved: the caller looks at its deadline and comes again. */
+/* After a signal nothing has been moved, so it counts as not ready: the caller checks its deadline
+ * and tries again. */
 int nf_transfer_failure(void)
 {
     int error = errno;
@@ -69,14 +70,14 @@ ssize_t nf_transfer_read(int fd, void *buffer, size_t size)
     ssize_t got = read(fd, buffer, size);
 
     if (got < 0 && errno == EIO && isatty(fd)) {
-        return 0; /* how a terminal ends whose other side is gone */
+        return 0; /* this is how a terminal reports that its other side is gone */
     }
     return got >= 0 ? got : nf_transfer_failure();
 }
 
-/* Of a terminal and a named FIFO the system cannot say so in the call: it is asked first whether
- * something is there, which another process may then have taken. preadv2(2), RWF_NOWAIT; musl has
- * had the function since 1.2.5 only. */
+/* RWF_NOWAIT does not work on a terminal or a named FIFO. There poll(2) asks first whether
+ * something can be read; another process may take it before the read, which then waits. preadv2(2)
+ * is called directly, because musl has it only since 1.2.5. */
 ssize_t nf_transfer_read_now(int fd, void *buffer, size_t size)
 {
     struct iovec piece = {.iov_base = buffer, .iov_len = size};
@@ -124,7 +125,7 @@ struct control {
                                         CMSG_SPACE(sizeof(uint16_t))];
 };
 
-/* Put one more control message at the end of those of `message`, which has the room for it. */
+/* Append a control message to those of `message`. `control` must have room for it. */
 static void add_control(struct msghdr *message, struct control *control, int level, int type,
                         const void *data, size_t size)
 {
@@ -178,7 +179,7 @@ ssize_t nf_transfer_send_to(int fd, bool v6, const net_slice *slices, int count,
     return sent >= 0 ? sent : nf_transfer_failure();
 }
 
-/* What sendmmsg takes, filled train by train. */
+/* The arguments of one sendmmsg(2), filled one train after another. */
 struct send_batch {
     struct mmsghdr header[NF_TRAINS_MAX];
     union nf_sockaddr name[NF_TRAINS_MAX];
@@ -186,8 +187,8 @@ struct send_batch {
     struct iovec piece[NF_TRAIN_MESSAGES_MAX];
 };
 
-/* Whether the system refused a train for being one: the size of its segments or the interface does
- * not suit it. A lone datagram that fails so has failed for good. */
+/* Whether the system refused a train because of its segment size or the interface. With a single
+ * datagram the same errno is a real failure. */
 static bool refuses_segments(int error)
 {
     return error == EINVAL || error == EIO || error == EMSGSIZE || error == EOPNOTSUPP;
@@ -228,8 +229,7 @@ static void fill_header(struct send_batch *send_batch, int i, bool v6, const str
     }
 }
 
-/* The bytes of a train; messages that lie end to end in memory are one piece. Returns how many
- * pieces. */
+/* Fill the iovecs of a train. Messages that are adjacent in memory share one. Returns how many. */
 static size_t lay_out(const net_message *messages, int count, struct iovec *pieces)
 {
     size_t n = 0;

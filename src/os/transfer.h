@@ -1,6 +1,7 @@
-/* Bytes and datagrams through a descriptor. One system call each; none raises SIGPIPE. They return
- * a count, or NF_WOULD_BLOCK (nothing moved: not ready, the descriptor's patience ran out, or a
- * signal came), NF_CONGESTED, or the code of a failure that has been recorded. */
+/* Sends and receives bytes and datagrams on a descriptor. Each call makes one system call, except
+ * where it says so, and none raises SIGPIPE. They return a count; NF_WOULD_BLOCK (nothing was
+ * moved: not ready, the descriptor's timeout expired, or a signal came); NF_CONGESTED; or the code
+ * of a failure that has been recorded. */
 #ifndef NF_OS_TRANSFER_H
 #define NF_OS_TRANSFER_H
 
@@ -9,56 +10,59 @@
 
 #include <stdbool.h>
 
-/* How to call; the numbers are the system's own (transfer.c sees to it), so that nothing is
- * translated. */
+/* Flags for `how`. They are equal to the system's, so they need no translation; transfer.c asserts
+ * it. */
 enum {
-    NF_PEEK = 0x2,      /* leave the bytes where they are */
-    NF_LENGTH = 0x20,   /* of a datagram return the real length, also when it did not fit */
-    NF_DONTWAIT = 0x40, /* do not wait, though the descriptor blocks */
+    NF_PEEK = 0x2,      /* leave the bytes in the queue */
+    NF_LENGTH = 0x20,   /* return a datagram's real length, even if it did not fit */
+    NF_DONTWAIT = 0x40, /* do not wait, even if the descriptor blocks */
     NF_WHOLE = 0x100    /* wait until the buffer is full */
 };
 
-enum { NF_SLICES_MAX = 64 }; /* slices in one system call */
+enum { NF_SLICES_MAX = 64 }; /* the most slices in one system call */
 
 ssize_t nf_transfer_send(int fd, const void *data, size_t size, int how);
 ssize_t nf_transfer_recv(int fd, void *buffer, size_t size, int how);
 
-/* The same of a descriptor that may be no socket, by one that waits if it has to, and by one that
- * does not, whatever the descriptor. */
+/* Receive from a descriptor that may not be a socket. nf_transfer_read waits if the descriptor
+ * blocks; nf_transfer_read_now never waits, and may need a poll(2) first. */
 ssize_t nf_transfer_read(int fd, void *buffer, size_t size);
 ssize_t nf_transfer_read_now(int fd, void *buffer, size_t size);
 
-/* The bytes of at most NF_SLICES_MAX slices, but for the first `skip`. */
+/* Send the bytes of at most NF_SLICES_MAX slices, without the first `skip` bytes. */
 ssize_t nf_transfer_send_slices(int fd, const net_slice *slices, int count, size_t skip, int how);
 
-/* A datagram of at most NF_SLICES_MAX slices to `to` from our address `from` (NULL: as the system
- * likes). `v6` tells the socket's own family. Never waits. */
+/* Send one datagram of at most NF_SLICES_MAX slices to `to`, from the local address `from` (NULL:
+ * the system chooses). `v6` says whether it is an IPv6 socket. Never waits. */
 ssize_t nf_transfer_send_to(int fd, bool v6, const net_slice *slices, int count,
                             const struct nf_addr *to, const struct nf_addr *from);
 
-/* Messages that leave in one go, as the system may send them: datagrams of one size, the last
- * perhaps shorter, to one peer. udp(7), UDP_SEGMENT */
+/* A train: messages that the kernel sends as one joined run of datagrams. All have one size, the
+ * last may be shorter, and all go to one peer. udp(7), UDP_SEGMENT */
 struct nf_train {
-    const struct nf_addr *to;   /* NULL: to the descriptor's peer */
-    const struct nf_addr *from; /* NULL: as the system likes */
-    int count;                  /* of messages */
+    const struct nf_addr *to;   /* NULL: to the peer of a connected descriptor */
+    const struct nf_addr *from; /* NULL: the system chooses */
+    int count;                  /* messages in the train */
 };
 
 enum {
-    NF_TRAINS_MAX = 32,         /* in one system call, of at most */
-    NF_TRAIN_MESSAGES_MAX = 64, /* messages */
-    NF_TRAIN_SIZE_MAX = 65000   /* bytes in a train, somewhat less than in a packet */
+    NF_TRAINS_MAX = 32,         /* the most trains in one system call, */
+    NF_TRAIN_MESSAGES_MAX = 64, /* messages in a train, */
+    NF_TRAIN_SIZE_MAX =
+        65000 /* and bytes in a train: somewhat below the most that an IP packet can hold */
 };
 
-/* Whether the system has heard of trains; one that has not would send them as single datagrams. */
+/* Whether the system has UDP_SEGMENT. A system without it would ignore the option and send a train
+ * as one datagram. */
 bool nf_transfer_knows_trains(int fd);
 
-/* Send messages, one train after another. Never waits. How many trains were sent, at least 1; or
- * why the first was not: NF_NO_TRAIN when it may go only as single datagrams. */
+/* Send `messages`, divided into `count` trains in order. Never waits. Returns how many trains were
+ * sent, at least 1, or why the first was not sent: NF_NO_TRAIN when its messages must be sent as
+ * single datagrams. */
 int nf_transfer_send_trains(int fd, bool v6, const net_message *messages,
                             const struct nf_train *trains, int count);
 
-/* What errno says, as all these functions return it. */
+/* Map errno to the codes that these functions return, and record the failure. */
 int nf_transfer_failure(void);
 
 #endif

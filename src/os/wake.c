@@ -1,4 +1,4 @@
-/* An eventfd that knows which process made it. */
+/* An eventfd(2) that records which process made it. */
 #define _GNU_SOURCE
 #include "os/wake.h"
 #include "os/cause.h"
@@ -45,10 +45,11 @@ static void post(int fd)
     uint64_t one = 1;
     ssize_t written = write(fd, &one, sizeof one);
 
-    (void)written; /* fails only when the count is full, and then it is posted already */
+    (void)written; /* fails only when the counter is full, and then it is posted already */
 }
 
-/* A ring that came while the bell was still the parent's was not heard: ring it again. */
+/* A post in the child while the descriptor was still the parent's did not reach it, so post the new
+ * one. */
 int nf_wake_fd(struct nf_wake *wake)
 {
     uint64_t owner = atomic_load(&wake->owner);
@@ -77,7 +78,7 @@ int nf_wake_fd(struct nf_wake *wake)
     return fd_of(own);
 }
 
-/* Another process's bell is not ours to ring: nobody here listens to it. */
+/* The parent's descriptor is not posted: no thread of this process waits on it. */
 void nf_wake_post(struct nf_wake *wake)
 {
     int saved = errno;

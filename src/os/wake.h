@@ -1,5 +1,6 @@
-/* A bell of this process: posted from any thread or signal handler, heard by a poll. After a fork
- * the child gets one of its own at its first wait, so that neither process hears the other's. */
+/* A wake: an eventfd that any thread or signal handler may post, and that a poll waits for. After a
+ * fork, the child creates a new eventfd at its first wait, so neither process sees the other's
+ * posts. */
 #ifndef NF_OS_WAKE_H
 #define NF_OS_WAKE_H
 
@@ -9,19 +10,20 @@
 
 struct nf_wake {
     _Atomic uint64_t owner; /* process and descriptor, replaced as one; 0: none */
-    _Atomic bool posted;    /* ever: a bell made later rings at once */
+    _Atomic bool
+        posted; /* whether it was ever posted: a descriptor created later is posted at once */
 };
 
-/* Returns 0, or NET_LIMIT, NET_SYSTEM. */
+/* Create the eventfd. Returns 0, or NET_LIMIT, NET_SYSTEM. */
 int nf_wake_open(struct nf_wake *wake);
 
-/* The descriptor to poll for NF_IN; a code where the child's own cannot be made. */
+/* The descriptor to poll for NF_IN. Returns a code when a child cannot create its own. */
 int nf_wake_fd(struct nf_wake *wake);
 
-/* Ring. Safe in a signal handler; keeps errno. */
+/* Post. Safe in a signal handler; keeps errno. */
 void nf_wake_post(struct nf_wake *wake);
 
-/* Forget the rings so far. */
+/* Clear the posts so far, so the descriptor is not readable. */
 void nf_wake_drain(struct nf_wake *wake);
 
 void nf_wake_close(struct nf_wake *wake);
