@@ -13,8 +13,7 @@
 enum {
     NF_BATCH_MAX = 64,  /* the most arrivals in one batch */
     NF_HEAD_MAX = 2048, /* the most bytes of the first arrival that may go to the caller's buffer */
-    NF_DATAGRAM_MAX = 65536 /* more than a UDP datagram or a train can have; a unix socket's
-                               datagram can be longer */
+    NF_DATAGRAM_MAX = 65536 /* above a UDP datagram or a train; a unix datagram can be longer */
 };
 
 /* One received datagram or train. The bytes are valid until the next receive. */

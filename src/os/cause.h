@@ -1,7 +1,7 @@
 /* Why a call failed: internal codes, and the details for the error sentence. The function that
  * fails records the cause and returns the code. The public function adds operation and address when
  * the failure reaches the caller (api/failure.h). The sentence is formatted only when it is asked
- * for; a cause formats its own details at once. */
+ * for; details of the cause itself are formatted at once. */
 #ifndef NF_OS_CAUSE_H
 #define NF_OS_CAUSE_H
 

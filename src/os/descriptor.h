@@ -1,5 +1,4 @@
-/* Descriptors that the program opened itself: find out what they are, adopt them, give them
- * back. */
+/* Descriptors that the library did not open: find out what they are, adopt them, give them back. */
 #ifndef NF_OS_DESCRIPTOR_H
 #define NF_OS_DESCRIPTOR_H
 

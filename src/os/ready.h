@@ -30,9 +30,9 @@ struct nf_ready_body {
      * 0 also after a signal. Only one thread may wait at a time. */
     int (*wait)(struct nf_ready *ready, struct nf_readied *answers, net_deadline deadline);
 
-    /* `fd` returns a descriptor for another event loop: it is readable while something watched is
+    /* `fd` returns a descriptor for another event loop. It is readable while something watched is
      * ready, and from the time `at` of the last `alarm` on. A wait reports an expired alarm as an
-     * answer whose user is NULL, which you skip. Both return a code; NET_UNSUPPORTED when the
+     * answer whose user is NULL; skip that. Both may return a code: NET_UNSUPPORTED when the
      * backend has no such descriptor. */
     int (*fd)(struct nf_ready *ready);
     int (*alarm)(struct nf_ready *ready, net_deadline at);

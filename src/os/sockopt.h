@@ -33,16 +33,16 @@ enum nf_sockopt {
     NF_SO_LATE_PORT, /* choose the local port at connect, so it is unique for the address pair only
                         (ip(7)) */
     NF_SO_PKTINFO,   /* report each datagram's destination, in both families */
-    NF_SO_DROP_ALL,  /* the kernel drops all that arrives, or stops doing so; write-only */
+    NF_SO_DROP_ALL,  /* 1: the kernel drops all that arrives; 0: no longer; write-only */
     NF_SO_GRO,       /* deliver joined datagrams (udp(7), UDP_GRO) */
     NF_SO_RESET,     /* close sends a reset; write-only */
     NF_SO_URGENT,    /* receive urgent bytes in the normal stream */
-    NF_SO_RCVTIMEO,  /* nanoseconds; timeout of a blocking receive */
-    NF_SO_SNDTIMEO   /* the same of a blocking send or connect */
+    NF_SO_RCVTIMEO,  /* nanoseconds; timeout of a blocking receive; write-only */
+    NF_SO_SNDTIMEO   /* the same for a blocking send or connect */
 };
 
-/* Set or read an option. 0 or a code; NET_MISUSE when it is read-only or write-only. setsockopt(2),
- * getsockopt(2) */
+/* Set or read an option. 0 or a code; NET_MISUSE when a read-only option is set. Do not read a
+ * write-only one. setsockopt(2), getsockopt(2) */
 int nf_sockopt_set(int fd, enum nf_sockopt option, int64_t value);
 int nf_sockopt_get(int fd, enum nf_sockopt option, int64_t *value);
 

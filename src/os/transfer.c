@@ -210,22 +210,22 @@ bool nf_transfer_knows_trains(int fd)
     return known == YES;
 }
 
-static void fill_header(struct send_batch *send_batch, int i, bool v6, const struct nf_train *train,
+static void fill_header(struct send_batch *batch, int i, bool v6, const struct nf_train *train,
                         size_t segment)
 {
-    struct msghdr *header = &send_batch->header[i].msg_hdr;
+    struct msghdr *header = &batch->header[i].msg_hdr;
 
     if (train->to != NULL) {
-        header->msg_name = &send_batch->name[i];
-        header->msg_namelen = nf_to_sockaddr(train->to, v6, &send_batch->name[i]);
+        header->msg_name = &batch->name[i];
+        header->msg_namelen = nf_to_sockaddr(train->to, v6, &batch->name[i]);
     }
     if (train->from != NULL) {
-        set_source(header, &send_batch->control[i], train->from);
+        set_source(header, &batch->control[i], train->from);
     }
     if (train->count > 1) {
         uint16_t size = (uint16_t)segment;
 
-        add_control(header, &send_batch->control[i], IPPROTO_UDP, UDP_SEGMENT, &size, sizeof size);
+        add_control(header, &batch->control[i], IPPROTO_UDP, UDP_SEGMENT, &size, sizeof size);
     }
 }
 
@@ -249,20 +249,20 @@ static size_t lay_out(const net_message *messages, int count, struct iovec *piec
 int nf_transfer_send_trains(int fd, bool v6, const net_message *messages,
                             const struct nf_train *trains, int count)
 {
-    struct send_batch send_batch;
-    struct iovec *pieces = send_batch.piece;
+    struct send_batch batch;
+    struct iovec *pieces = batch.piece;
 
     for (int i = 0; i < count; i++) {
-        struct msghdr *header = &send_batch.header[i].msg_hdr;
+        struct msghdr *header = &batch.header[i].msg_hdr;
 
         memset(header, 0, sizeof *header);
         header->msg_iov = pieces;
         NF_SET_FIELD(header->msg_iovlen, lay_out(messages, trains[i].count, pieces));
-        fill_header(&send_batch, i, v6, &trains[i], messages->size);
+        fill_header(&batch, i, v6, &trains[i], messages->size);
         pieces += header->msg_iovlen;
         messages += trains[i].count;
     }
-    int sent = sendmmsg(fd, send_batch.header, (unsigned)count, MSG_NOSIGNAL | MSG_DONTWAIT);
+    int sent = sendmmsg(fd, batch.header, (unsigned)count, MSG_NOSIGNAL | MSG_DONTWAIT);
 
     if (sent >= 0) {
         return sent;
