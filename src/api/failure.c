@@ -56,22 +56,22 @@ ssize_t nf_fell_short(ssize_t n, const char *operation, net_socket *socket)
     return n;
 }
 
-void nf_remember(struct nf_who *who, net_socket *socket)
+void nf_save_name(struct nf_saved_name *name, net_socket *socket)
 {
-    who->scheme = is_named(socket) ? socket->kind->scheme : NULL;
-    if (who->scheme == NULL) {
+    name->scheme = is_named(socket) ? socket->kind->scheme : NULL;
+    if (name->scheme == NULL) {
         return;
     }
-    who->addr = socket->name;
-    if (nf_addr_is_named(&who->addr) && who->addr.size > 0) {
-        who->addr.name = memcpy(who->room, who->addr.name, who->addr.size);
+    name->addr = socket->name;
+    if (nf_addr_is_named(&name->addr) && name->addr.size > 0) {
+        name->addr.name = memcpy(name->storage, name->addr.name, name->addr.size);
     }
 }
 
-int nf_failed_of(int code, const char *operation, const struct nf_who *who)
+int nf_failed_of(int code, const char *operation, const struct nf_saved_name *name)
 {
-    return who->scheme != NULL ? fail_at(code, operation, who->scheme, &who->addr)
-                               : fail_for(code, operation, NULL);
+    return name->scheme != NULL ? fail_at(code, operation, name->scheme, &name->addr)
+                                : fail_for(code, operation, NULL);
 }
 
 int nf_failed_for(int code, const char *operation, const char *address)
@@ -84,7 +84,7 @@ int net_error(void)
     return nf_cause_last()->code;
 }
 
-static void say_where(struct nf_text *text)
+static void add_place(struct nf_text *text)
 {
     if (last.scheme != NULL) {
         nf_text_add(text, " %s://", last.scheme);
@@ -94,16 +94,16 @@ static void say_where(struct nf_text *text)
     }
 }
 
-static void say_why(struct nf_text *text, const struct nf_cause *cause)
+static void add_cause(struct nf_text *text, const struct nf_cause *cause)
 {
     nf_text_add(text, ": %s", nf_code_text(cause->code));
     if (cause->detail[0] != '\0') {
         nf_text_add(text, " (%s)", cause->detail);
     } else if (cause->error != 0) {
-        char words[128];
+        char error_text[128];
 
-        nf_errno_text(cause->error, words, sizeof words);
-        nf_text_add(text, " (%s)", words);
+        nf_errno_text(cause->error, error_text, sizeof error_text);
+        nf_text_add(text, " (%s)", error_text);
     }
 }
 
@@ -119,8 +119,8 @@ const char *net_error_text(void)
     if (!cause->whole) {
         nf_text_begin(&text, sentence, sizeof sentence);
         nf_text_add(&text, "%s", last.operation);
-        say_where(&text);
-        say_why(&text, cause);
+        add_place(&text);
+        add_cause(&text, cause);
         memcpy(cause->detail, sentence, sizeof sentence);
         cause->whole = true;
     }

@@ -15,13 +15,13 @@ int nf_failed_for(int code, const char *operation, const char *address);
 ssize_t nf_fell_short(ssize_t n, const char *operation, net_socket *socket);
 
 /* The same for a socket that may be gone by then. */
-struct nf_who {
+struct nf_saved_name {
     const char *scheme; /* NULL: it has no name */
     struct nf_addr addr;
-    char room[NF_ADDR_NAME_MAX];
+    char storage[NF_ADDR_NAME_MAX];
 };
 
-void nf_remember(struct nf_who *who, net_socket *socket);
-int nf_failed_of(int code, const char *operation, const struct nf_who *who);
+void nf_save_name(struct nf_saved_name *name, net_socket *socket);
+int nf_failed_of(int code, const char *operation, const struct nf_saved_name *name);
 
 #endif

@@ -64,15 +64,15 @@ net_socket *net_connect(const char *address, net_deadline deadline)
 
 net_socket *net_accept(net_socket *listener, net_deadline deadline)
 {
-    net_socket *call = NULL;
+    net_socket *accepted = NULL;
 
     if (nf_check_call(listener, deadline) == 0) {
-        call = nf_backend_of(listener)->accept(listener, deadline);
+        accepted = nf_backend_of(listener)->accept(listener, deadline);
     }
-    if (call == NULL) {
+    if (accepted == NULL) {
         nf_failed(nf_cause_pending()->code, "accept", listener);
     }
-    return call;
+    return accepted;
 }
 
 ssize_t net_send(net_socket *socket, const void *data, size_t size, net_deadline deadline)
@@ -176,9 +176,9 @@ int net_close(net_socket *socket, net_deadline deadline)
         return 0;
     }
     int misuse = nf_check_call(socket, deadline);
-    struct nf_who who;
+    struct nf_saved_name name;
 
-    nf_remember(&who, socket); /* the name may go with what the close lets go of */
+    nf_save_name(&name, socket); /* the name may go with what the close lets go of */
     nf_socket_await_visitors(socket);
     nf_poller_forget(socket);
     int code = nf_backend_of(socket)->close(socket, misuse == 0 ? deadline : NET_NOW);
@@ -187,7 +187,7 @@ int net_close(net_socket *socket, net_deadline deadline)
         code = nf_check_call(socket, deadline);
     }
     if (code < 0) {
-        nf_failed_of(code, "close", &who);
+        nf_failed_of(code, "close", &name);
     }
     if (code == NF_STAYS) {
         return 0;

@@ -1,12 +1,17 @@
-/* Many sockets, one thread. A wait hands out what is pending; with nothing pending it collects:
+/* Pollers: one thread waits for many sockets. A wait returns the pending events. When there are
+ * none, it collects events from:
  *
- *   the descriptors that the system says are ready;
+ *   the descriptors that the system reports as ready;
  *   the deadlines that have passed;
- *   the sockets that are hot, which were ready in user space when last looked at;
- *   the sockets that were rung, which may be ready in user space now.
+ *   the hot sockets, which were ready in user space when last looked at;
+ *   the sockets whose notice was posted, which may be ready in user space now.
  *
- * The lock is held for all of it but the sleep. Under it backends are asked, which take locks of
- * their own; whoever holds one of those may ring, which takes none. */
+ * The poller's lock is held throughout, except during the sleep. Lock order: the poller's turn, the
+ * poller's lock, then the locks of a backend. Posting a notice takes no lock, so that a backend may
+ * do it with its own locks held.
+ *
+ * A foreign loop is an event loop of the user's that watches net_poller_fd, and calls
+ * net_poller_wait with NET_NOW when that is readable. */
 #include "api/poller.h"
 #include "api/check.h"
 #include "api/failure.h"
@@ -32,7 +37,7 @@ static void free_poller(struct net_poller *poller)
     free(poller);
 }
 
-static int open_bell(struct net_poller *poller)
+static int open_wake(struct net_poller *poller)
 {
     int code = nf_ready_list_open(&poller->ready_list);
 
@@ -53,7 +58,7 @@ net_poller *nf_poller_open(const struct nf_ready_body *body)
     poller->process = nf_process();
     poller->body = body;
     poller->ready = body->open();
-    if (poller->ready == NULL || open_bell(poller) < 0) {
+    if (poller->ready == NULL || open_wake(poller) < 0) {
         free_poller(poller);
         return NULL;
     }
@@ -81,7 +86,7 @@ void net_poller_close(net_poller *poller)
     free_poller(poller);
 }
 
-/* ---- Waking whoever sleeps ---- */
+/* ---- Waking a thread that waits ---- */
 
 static bool has_something(struct net_poller *poller)
 {
@@ -89,11 +94,11 @@ static bool has_something(struct net_poller *poller)
            nf_ready_list_has_any(&poller->ready_list) || atomic_load(&poller->is_woken);
 }
 
-/* The lock held: something has changed that a sleeper, or a foreign loop, has to know. */
-static void tell(struct net_poller *poller)
+/* Hold the lock. Something has changed that a sleeping thread or a foreign loop may act on. */
+static void wake_waiter(struct net_poller *poller)
 {
     if (!poller->is_waiting && !poller->is_nested) {
-        return; /* whoever waits next will look by himself */
+        return; /* the next wait looks anyway */
     }
     net_deadline next = nf_timers_next(&poller->timers);
 
@@ -130,18 +135,19 @@ static struct net_poller *poller_of(const struct nf_watch *watch)
     return (struct net_poller *)watch->notice.ready_list;
 }
 
-/* Where the descriptor is watched already for what is wanted, only a moment and a word change. */
+/* The descriptor is watched for `interest` already: only the deadline and the user pointer change.
+ */
 static bool only_deadline_changes(const struct nf_watch *watch, unsigned interest)
 {
     return watch->interest == interest && watch->plain == interest && watch->armed == interest &&
            !watch->is_hot;
 }
 
-/* The lock held. What was watched before still is when this fails. */
+/* Hold the lock. On failure the watch keeps its old interest and deadline. */
 static int rewatch(struct net_poller *poller, struct nf_watch *watch, unsigned interest, void *user,
                    net_deadline deadline)
 {
-    int code = deadline != NET_FOREVER ? nf_watch_time(poller, watch) : 0;
+    int code = deadline != NET_FOREVER ? nf_watch_reserve_timer(poller, watch) : 0;
     uint8_t interest_before = watch->interest;
     net_deadline deadline_before = watch->deadline;
 
@@ -163,7 +169,7 @@ static int rewatch(struct net_poller *poller, struct nf_watch *watch, unsigned i
         return code;
     }
     watch->as.user = user;
-    watch->ready &= (uint8_t)interest; /* no passed deadline of before */
+    watch->ready &= (uint8_t)interest; /* drop NET_EXPIRED of the old deadline */
     return 0;
 }
 
@@ -213,13 +219,14 @@ int net_poller_watch(net_poller *poller, net_socket *socket, unsigned interest, 
     if (code == 0) {
         nf_turn_take(&poller->lock, NET_FOREVER);
         code = watch_locked(poller, socket, interest, user, deadline);
-        tell(poller);
+        wake_waiter(poller);
         nf_turn_leave(&poller->lock);
     }
     return code == 0 ? 0 : nf_failed(code, "watch", socket);
 }
 
-/* A forked child touches no poller but its own copy. */
+/* In a forked child the poller is a copy, and a thread that does not exist there may hold its lock.
+ * The child only marks the watch as closed. */
 void nf_poller_forget_watched(net_socket *socket)
 {
     struct nf_watch *watch = watch_of(socket);
@@ -231,14 +238,15 @@ void nf_poller_forget_watched(net_socket *socket)
     }
     nf_turn_take(&poller->lock, NET_FOREVER);
     nf_watch_end(poller, watch);
-    tell(poller);
+    wake_waiter(poller);
     nf_turn_leave(&poller->lock);
 }
 
 /* ---- Collecting ---- */
 
-/* It may have been the alarm for the foreign loop, which would go on ringing in this wait. */
-static void hear_bell(struct net_poller *poller)
+/* The answer may come from the foreign loop's alarm, which would end the next sleep at once, too.
+ */
+static void drain_wake(struct net_poller *poller)
 {
     nf_wake_drain(&poller->ready_list.wake);
     if (poller->is_nested) {
@@ -246,14 +254,14 @@ static void hear_bell(struct net_poller *poller)
     }
 }
 
-/* An answer that is not an event by itself, or for which the caller has no room. */
+/* Handle an answer that is not an event by itself, or that does not fit into the caller's array. */
 static void take_answer(struct net_poller *poller, const struct nf_readied *answer)
 {
     struct nf_watch *watch = answer->user;
 
     if (watch == NULL) {
-        hear_bell(poller);
-    } else if (watch->role == NF_TAP) {
+        drain_wake(poller);
+    } else if (watch->role == NF_COMMON_WATCH) {
         nf_watch_pump(poller, watch, NET_NOW);
     } else if (watch->role == NF_SOCKET_WATCH && watch->plain == 0) {
         nf_watch_look(poller, watch);
@@ -263,9 +271,9 @@ static void take_answer(struct net_poller *poller, const struct nf_readied *answ
     }
 }
 
-/* What a plain descriptor says goes straight to the caller, but where its watch is pending or hot,
- * so that there is more to tell: all of it at once, or the rest would be told later, when it may no
- * longer be so. How many events are filled in. */
+/* The answer for a plain descriptor goes straight into the caller's array. If its watch already has
+ * events or is hot, the answer is added to those, and all are reported in one event: the rest would
+ * be reported later, when it may no longer be true. Returns how many events are filled in. */
 static int take_answers(struct net_poller *poller, const struct nf_readied *answers, int n,
                         net_event *events, int count)
 {
@@ -298,8 +306,9 @@ static void take_timers(struct net_poller *poller)
         struct nf_watch *watch =
             (struct nf_watch *)(void *)((char *)timer - offsetof(struct nf_watch, timer));
 
-        if (watch->role == NF_TAP) {
-            nf_watch_pump(poller, watch, nf_deadline_after(now, 1)); /* or another does so now */
+        if (watch->role == NF_COMMON_WATCH) {
+            /* While another thread reads there, the pump may return a moment that has passed. */
+            nf_watch_pump(poller, watch, nf_deadline_after(now, 1));
         } else if (watch->role == NF_SOCKET_WATCH) {
             if (watch->deadline <= now) {
                 watch->deadline = NET_FOREVER;
@@ -310,7 +319,8 @@ static void take_timers(struct net_poller *poller)
     }
 }
 
-/* Look at each of a list that was taken whole: who stays ready is listed elsewhere. */
+/* Look at every watch of a list that was detached from the poller. A watch that stays ready is put
+ * into a list of the poller again. */
 static void look_at_all(struct net_poller *poller, struct nf_watches list)
 {
     while (list.first != NULL) {
@@ -332,15 +342,15 @@ static void look_at_hot(struct net_poller *poller)
     look_at_all(poller, hot);
 }
 
-static void look_at_rung(struct net_poller *poller)
+static void look_at_posted(struct net_poller *poller)
 {
-    struct nf_watches rung = {.first = (struct nf_watch *)nf_ready_list_take(&poller->ready_list)};
+    struct nf_watches list = {.first = (struct nf_watch *)nf_ready_list_take(&poller->ready_list)};
 
-    look_at_all(poller, rung);
+    look_at_all(poller, list);
 }
 
-/* Sleep until a descriptor is ready, a bell rings or `until`; not at all when there is something to
- * look at. The lock is released meanwhile. */
+/* Sleep until a descriptor is ready, the poller is woken, or `until`. Return at once when there is
+ * something to look at. The lock is released meanwhile. */
 static int sleep_until(struct net_poller *poller, struct nf_readied *answers, net_deadline until)
 {
     if (until != NET_NOW) {
@@ -359,19 +369,19 @@ static int sleep_until(struct net_poller *poller, struct nf_readied *answers, ne
     return n;
 }
 
-/* See what has happened, and wait for it if need be. How many events are filled in; what else there
- * is to tell is pending. */
+/* Collect what has happened, and sleep until `deadline` if nothing has. Returns how many events are
+ * filled in. All other events are pending. */
 static int collect(struct net_poller *poller, net_event *events, int count, net_deadline deadline)
 {
     struct nf_readied answers[NF_READY_MAX];
 
     if (nf_ready_list_has_any(&poller->ready_list)) {
-        look_at_rung(poller); /* some rang to say that their descriptor is not to be asked now */
+        look_at_posted(poller); /* a posted socket may want its descriptor watched no more */
     }
     int n = sleep_until(poller, answers, nf_earlier(deadline, nf_timers_next(&poller->timers)));
     int filled = take_answers(poller, answers, n, events, count);
 
-    nf_watch_exhume(poller);
+    nf_watch_reclaim(poller);
     if (poller->timers.count > 0) {
         take_timers(poller);
     }
@@ -379,26 +389,26 @@ static int collect(struct net_poller *poller, net_event *events, int count, net_
         look_at_hot(poller);
     }
     if (nf_ready_list_has_any(&poller->ready_list)) {
-        look_at_rung(poller);
+        look_at_posted(poller);
     }
     return filled;
 }
 
-/* ---- Handing out ---- */
+/* ---- Returning events ---- */
 
 static int hand_out(struct net_poller *poller, net_event *events, int count)
 {
     int n = 0;
 
     while (n < count && poller->pending.first != NULL) {
-        bool rung = false;
-        struct nf_watch *watch = nf_watch_next(&poller->pending, &rung);
+        bool posted = false;
+        struct nf_watch *watch = nf_watch_next(&poller->pending, &posted);
 
         if (watch->role != NF_SOCKET_WATCH) {
             nf_watch_free(poller, watch);
             continue;
         }
-        if (rung || watch->is_hot) {
+        if (posted || watch->is_hot) {
             nf_watch_list(&poller->hot, watch);
         }
         unsigned ready = watch->ready & (watch->interest | (unsigned)NET_EXPIRED);
@@ -411,22 +421,23 @@ static int hand_out(struct net_poller *poller, net_event *events, int count)
     return n;
 }
 
-/* A wake is told at once, but not twice in a row when there is something else to tell. */
-static bool tells_of_wake(struct net_poller *poller)
+/* A wake is reported at once, but not twice in a row while there are events: a thread that wakes
+ * the poller all the time cannot keep events back. */
+static bool reports_wake(struct net_poller *poller)
 {
-    poller->told_of_wake = !poller->told_of_wake && atomic_load(&poller->is_woken) &&
-                           atomic_exchange(&poller->is_woken, false);
-    return poller->told_of_wake;
+    poller->reported_wake = !poller->reported_wake && atomic_load(&poller->is_woken) &&
+                            atomic_exchange(&poller->is_woken, false);
+    return poller->reported_wake;
 }
 
-/* The lock held. */
+/* Hold the lock. */
 static int wait_locked(struct net_poller *poller, net_event *events, int count,
                        net_deadline deadline)
 {
     bool is_last = false;
 
     for (;;) {
-        if (tells_of_wake(poller)) {
+        if (reports_wake(poller)) {
             return 0;
         }
         int n = hand_out(poller, events, count);
@@ -445,12 +456,12 @@ static int wait_locked(struct net_poller *poller, net_event *events, int count,
     }
 }
 
-/* Between waits a foreign loop listens to the bell. */
+/* Between waits, notices and deadlines make net_poller_fd readable for a foreign loop. */
 static void leave_to_foreign_loop(struct net_poller *poller)
 {
     if (poller->is_nested) {
         nf_ready_list_arm(&poller->ready_list);
-        tell(poller);
+        wake_waiter(poller);
     }
 }
 

@@ -1,14 +1,15 @@
-/* What the rest of the door, and the tests, know of pollers. */
+/* The functions of pollers that net.c and the tests call. */
 #ifndef NF_API_POLLER_H
 #define NF_API_POLLER_H
 
 #include "socket/backend.h"
 #include "os/ready.h"
 
-/* net_poller_open with a body of one's choice; a failure is left for the caller to blame. */
+/* Open a poller with a body of your choice. NULL: the cause is recorded, without an operation. */
 net_poller *nf_poller_open(const struct nf_ready_body *body);
 
-/* Take a socket that is about to be closed out of its poller. */
+/* Take a socket that is about to be closed or released out of its poller. The first function is for
+ * a socket that has one; nf_poller_forget is for any. */
 void nf_poller_forget_watched(net_socket *socket);
 
 static inline void nf_poller_forget(net_socket *socket)

@@ -1,4 +1,4 @@
-/* What a poller watches, told to its owner. */
+/* net_poller_list: the sockets that a poller watches. */
 #include "api/failure.h"
 #include "api/watch.h"
 

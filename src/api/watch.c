@@ -1,4 +1,5 @@
-/* Watches: looking at a socket, and keeping the set of descriptors as its backend wants it. */
+/* Watches: ask a socket how ready it is, and keep the poller's set of descriptors as the socket's
+ * backend wants it. The terms are explained in watch.h. */
 #include "api/watch.h"
 #include "os/process.h"
 #include "wait/deadline.h"
@@ -8,7 +9,7 @@
 
 enum {
     IN_A_SLAB = 64,
-    LOOK_AGAIN = 10 /* ms, where the system refused to watch a descriptor */
+    LOOK_AGAIN = 10 /* ms, when the system refused to watch a descriptor */
 };
 
 struct nf_watch_slab {
@@ -16,7 +17,8 @@ struct nf_watch_slab {
     struct nf_watch watch[IN_A_SLAB];
 };
 
-/* A forked child shares the system's set with its parent, and has a copy of the lock as it was. */
+/* A forked child cannot use the poller: it shares the system's set of descriptors with its parent,
+ * and in its copy of the lock a thread may hold the lock that does not exist in the child. */
 int nf_watch_check_owner(const struct net_poller *poller)
 {
     return poller->process == nf_process()
@@ -44,15 +46,15 @@ void nf_watch_list(struct nf_watches *list, struct nf_watch *watch)
     }
 }
 
-struct nf_watch *nf_watch_next(struct nf_watches *list, bool *rung)
+struct nf_watch *nf_watch_next(struct nf_watches *list, bool *was_posted)
 {
     struct nf_watch *watch = list->first;
 
     list->first = (struct nf_watch *)watch->notice.next;
-    bool was_rung = nf_notice_unlist(&watch->notice);
+    bool posted = nf_notice_unlist(&watch->notice);
 
-    if (rung != NULL) {
-        *rung = was_rung;
+    if (was_posted != NULL) {
+        *was_posted = posted;
     }
     return watch;
 }
@@ -84,7 +86,7 @@ static bool add_slab(struct net_poller *poller)
     poller->slabs = slab;
     for (int i = IN_A_SLAB - 1; i >= 0; i--) {
         slab->watch[i].notice.ready_list =
-            &poller->ready_list; /* for good: other threads look at it */
+            &poller->ready_list; /* never changes: other threads read it */
         push(&poller->free, &slab->watch[i]);
     }
     return true;
@@ -106,7 +108,7 @@ static struct nf_watch *allocate(struct net_poller *poller, enum nf_watch_role r
     return watch;
 }
 
-int nf_watch_time(struct net_poller *poller, struct nf_watch *watch)
+int nf_watch_reserve_timer(struct net_poller *poller, struct nf_watch *watch)
 {
     int code = watch->is_timed ? 0 : nf_timers_promise(&poller->timers);
 
@@ -114,7 +116,7 @@ int nf_watch_time(struct net_poller *poller, struct nf_watch *watch)
     return code;
 }
 
-static void time_no_more(struct net_poller *poller, struct nf_watch *watch)
+static void release_timer(struct net_poller *poller, struct nf_watch *watch)
 {
     if (watch->is_timed) {
         nf_timer_set(&poller->timers, &watch->timer, NET_FOREVER);
@@ -123,109 +125,110 @@ static void time_no_more(struct net_poller *poller, struct nf_watch *watch)
     }
 }
 
-/* An answer that the waiting thread is about to get may name it. When there are many of those, he
- * is woken to let them go. */
+/* While a thread is in the body's wait, an answer that it is about to return may point to this
+ * watch. The watch is then retired, and free again after that wait. When a slab's worth of watches
+ * is retired, the thread is woken to make them free. */
 void nf_watch_free(struct net_poller *poller, struct nf_watch *watch)
 {
-    push(poller->is_waiting ? &poller->buried : &poller->free, watch);
-    if (poller->is_waiting && ++poller->graves >= IN_A_SLAB) {
+    push(poller->is_waiting ? &poller->retired : &poller->free, watch);
+    if (poller->is_waiting && ++poller->retired_count >= IN_A_SLAB) {
         nf_ready_list_wake(&poller->ready_list);
     }
 }
 
-void nf_watch_exhume(struct net_poller *poller)
+void nf_watch_reclaim(struct net_poller *poller)
 {
-    while (poller->buried != NULL) {
-        push(&poller->free, pop(&poller->buried));
+    while (poller->retired != NULL) {
+        push(&poller->free, pop(&poller->retired));
     }
-    poller->graves = 0;
+    poller->retired_count = 0;
 }
 
-/* ---- Taps ---- */
+/* ---- Common descriptors ---- */
 
-static int make_tap_room(struct net_poller *poller, int fd)
+static int make_common_room(struct net_poller *poller, int fd)
 {
-    if (fd < poller->taps_room) {
+    if (fd < poller->commons_room) {
         return 0;
     }
-    int room = fd < poller->taps_room * 2 ? poller->taps_room * 2 : fd + 1;
-    struct nf_tap_slot *taps = realloc(poller->taps, (size_t)room * sizeof *taps);
+    int room = fd < poller->commons_room * 2 ? poller->commons_room * 2 : fd + 1;
+    struct nf_common_slot *commons = realloc(poller->commons, (size_t)room * sizeof *commons);
 
-    if (taps == NULL) {
+    if (commons == NULL) {
         return nf_fail_because(NET_LIMIT, "no memory");
     }
-    for (int i = poller->taps_room; i < room; i++) {
-        taps[i].tap = NULL;
+    for (int i = poller->commons_room; i < room; i++) {
+        commons[i].watch = NULL;
     }
-    poller->taps = taps;
-    poller->taps_room = room;
+    poller->commons = commons;
+    poller->commons_room = room;
     return 0;
 }
 
-static int open_tap(struct net_poller *poller, struct nf_common *common)
+static int open_common(struct net_poller *poller, struct nf_common *common)
 {
-    int code = make_tap_room(poller, common->fd);
+    int code = make_common_room(poller, common->fd);
 
     if (code < 0) {
         return code;
     }
-    struct nf_watch *tap = allocate(poller, NF_TAP);
+    struct nf_watch *shared = allocate(poller, NF_COMMON_WATCH);
 
-    if (tap == NULL) {
+    if (shared == NULL) {
         return NET_LIMIT;
     }
-    code = nf_watch_time(poller, tap);
+    code = nf_watch_reserve_timer(poller, shared);
     if (code == 0) {
-        code = poller->body->set(poller->ready, common->fd, 0, NF_IN, tap);
+        code = poller->body->set(poller->ready, common->fd, 0, NF_IN, shared);
     }
     if (code < 0) {
-        time_no_more(poller, tap);
-        nf_watch_free(poller, tap);
+        release_timer(poller, shared);
+        nf_watch_free(poller, shared);
         return code;
     }
-    tap->of.common = common;
-    tap->fd = common->fd;
-    poller->taps[common->fd].tap = tap;
+    shared->of.common = common;
+    shared->fd = common->fd;
+    poller->commons[common->fd].watch = shared;
     return 0;
 }
 
-static void close_tap(struct net_poller *poller, struct nf_watch *tap)
+static void close_common(struct net_poller *poller, struct nf_watch *shared)
 {
-    poller->body->set(poller->ready, tap->fd, NF_IN, 0, NULL);
-    time_no_more(poller, tap);
-    poller->taps[tap->fd].tap = NULL;
-    tap->role = NF_NO_WATCH;
-    nf_watch_free(poller, tap);
+    poller->body->set(poller->ready, shared->fd, NF_IN, 0, NULL);
+    release_timer(poller, shared);
+    poller->commons[shared->fd].watch = NULL;
+    shared->role = NF_NO_WATCH;
+    nf_watch_free(poller, shared);
 }
 
-static int tap_on(struct net_poller *poller, struct nf_watch *watch, struct nf_common *common)
+static int join_common(struct net_poller *poller, struct nf_watch *watch, struct nf_common *common)
 {
-    bool known = common->fd < poller->taps_room && poller->taps[common->fd].tap != NULL;
-    int code = known ? 0 : open_tap(poller, common);
+    bool known = common->fd < poller->commons_room && poller->commons[common->fd].watch != NULL;
+    int code = known ? 0 : open_common(poller, common);
 
     if (code == 0) {
-        poller->taps[common->fd].tap->as.watches++;
+        poller->commons[common->fd].watch->as.watches++;
         watch->fd = common->fd;
-        watch->is_tapped = true;
+        watch->uses_common = true;
     }
     return code;
 }
 
-static void tap_off(struct net_poller *poller, struct nf_watch *watch)
+static void leave_common(struct net_poller *poller, struct nf_watch *watch)
 {
-    struct nf_watch *tap = poller->taps[watch->fd].tap;
+    struct nf_watch *shared = poller->commons[watch->fd].watch;
 
-    watch->is_tapped = false;
-    if (--tap->as.watches == 0) {
-        close_tap(poller, tap);
+    watch->uses_common = false;
+    if (--shared->as.watches == 0) {
+        close_common(poller, shared);
     }
 }
 
-void nf_watch_pump(struct net_poller *poller, struct nf_watch *tap, net_deadline earliest)
+void nf_watch_pump(struct net_poller *poller, struct nf_watch *watch, net_deadline earliest)
 {
-    net_deadline next = tap->of.common->pump(tap->of.common);
+    net_deadline next = watch->of.common->pump(watch->of.common);
 
-    nf_timer_set(&poller->timers, &tap->timer, next > earliest ? next : earliest);
+    nf_timer_set(&poller->timers, &watch->timer, next > earliest ? next : earliest);
 }
 
 /* ---- Looking ---- */
@@ -236,12 +239,13 @@ static void disarm(struct net_poller *poller, struct nf_watch *watch)
         poller->body->set(poller->ready, watch->fd, watch->armed, 0, NULL);
         watch->armed = 0;
     }
-    if (watch->is_tapped) {
-        tap_off(poller, watch);
+    if (watch->uses_common) {
+        leave_common(poller, watch);
     }
 }
 
-/* Watch one descriptor, be it of the socket's own or a common one. */
+/* Watch the descriptors that the socket names: its own, and the one that it has in common with
+ * other sockets. */
 static int arm(struct net_poller *poller, struct nf_watch *watch,
                const struct nf_readiness *readiness)
 {
@@ -249,7 +253,7 @@ static int arm(struct net_poller *poller, struct nf_watch *watch,
     bool is_other = watch->armed != 0 && (want == 0 || readiness->fd != watch->fd);
     int code = 0;
 
-    if (is_other || (watch->is_tapped && readiness->common == NULL)) {
+    if (is_other || (watch->uses_common && readiness->common == NULL)) {
         disarm(poller, watch);
     }
     if (want != watch->armed) {
@@ -259,11 +263,11 @@ static int arm(struct net_poller *poller, struct nf_watch *watch,
             watch->armed = want & (NF_IN | NF_OUT);
         }
     }
-    if (readiness->common != NULL && !watch->is_tapped) {
-        code = tap_on(poller, watch, readiness->common);
+    if (readiness->common != NULL && !watch->uses_common) {
+        code = join_common(poller, watch, readiness->common);
     }
-    if (watch->is_tapped) {
-        nf_timer_set(&poller->timers, &poller->taps[watch->fd].tap->timer, readiness->pump);
+    if (watch->uses_common) {
+        nf_timer_set(&poller->timers, &poller->commons[watch->fd].watch->timer, readiness->pump);
     }
     if (code == 0) {
         watch->plain = (uint8_t)(readiness->is_hint ? 0 : want & watch->interest);
@@ -283,7 +287,7 @@ int nf_watch_look(struct net_poller *poller, struct nf_watch *watch)
         readiness.again = nf_deadline_after(nf_now(), LOOK_AGAIN);
     }
     unsigned ready = readiness.ready & watch->interest;
-    bool can_wait = readiness.again == NET_FOREVER || nf_watch_time(poller, watch) == 0;
+    bool can_wait = readiness.again == NET_FOREVER || nf_watch_reserve_timer(poller, watch) == 0;
 
     if (watch->is_timed) {
         nf_timer_set(&poller->timers, &watch->timer, nf_earlier(watch->deadline, readiness.again));
@@ -318,11 +322,11 @@ struct nf_watch *nf_watch_new(struct net_poller *poller, net_socket *socket)
     return watch;
 }
 
-/* One that is in a list is freed by whoever takes it out. */
+/* A watch that is in a list is freed when it is taken out of the list. */
 void nf_watch_end(struct net_poller *poller, struct nf_watch *watch)
 {
     disarm(poller, watch);
-    time_no_more(poller, watch);
+    release_timer(poller, watch);
     nf_socket_notify(watch->of.socket, NULL);
     watch->role = NF_NO_WATCH;
     watch->plain = 0;
@@ -353,7 +357,8 @@ int nf_watch_list_all(struct net_poller *poller, net_event *events, int count)
     return n;
 }
 
-/* In a forked child the sockets are copies, whose notices nobody else can be ringing. */
+/* In a forked child the sockets are copies. Threads that were posting a notice exist only in the
+ * parent, and nf_socket_notify would wait for them for ever. */
 void nf_watch_free_all(struct net_poller *poller)
 {
     bool is_ours = poller->process == nf_process();
@@ -372,5 +377,5 @@ void nf_watch_free_all(struct net_poller *poller)
         free(slab);
     }
     nf_timers_free(&poller->timers);
-    free(poller->taps);
+    free(poller->commons);
 }
