@@ -1,4 +1,5 @@
-/* net_address: an address from its parts. */
+/* net_address: compose an address from a scheme, a host or name, and a port. It looks up nothing:
+ * the system is not asked whether the host exists. */
 #include "api/check.h"
 #include "api/failure.h"
 #include "api/registry.h"
@@ -6,9 +7,9 @@
 
 #include <string.h>
 
-/* What a name is, and what is none, is its wire's to say; that never asks the system. An empty one
- * stands for any, to listen on, and then a longer one is asked about: the wire takes it or takes
- * no empty one. */
+/* Let the wire check the name: its resolve refuses a wrong one, and never asks the system. An empty
+ * name ("" or "@") stands for any name, to listen on, and resolve refuses it. It is checked with a
+ * byte added, which passes if the wire takes names of that form. */
 static int check_name(const struct nf_backend *backend, const char *address, const char *name)
 {
     bool is_any = name[0] == '\0' || strcmp(name, "@") == 0;
@@ -49,7 +50,8 @@ static int compose(char address[NF_COMPOSED_MAX], const char *scheme, const char
     return code == 0 ? check_name(backend, address, host) : code;
 }
 
-/* A failure leaves an empty text: whoever does not look at the code dials nobody. */
+/* On failure the buffer holds an empty text: a program that ignores the code cannot dial a wrong
+ * address. */
 int net_address(char *buffer, size_t size, const char *scheme, const char *host, const char *port)
 {
     char address[NF_COMPOSED_MAX];

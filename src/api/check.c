@@ -1,4 +1,4 @@
-/* Arguments, looked at before anything is done with them. */
+/* Checks of the arguments of public functions. They change nothing. */
 #include "api/check.h"
 #include "os/process.h"
 

@@ -1,5 +1,5 @@
-/* Did the caller ask for something that makes sense? Each check is 0, or NET_MISUSE with a
- * sentence. */
+/* Checks of the arguments of public functions, made before a backend is called. Each check returns
+ * 0, or records a sentence and returns NET_MISUSE. */
 #ifndef NF_API_CHECK_H
 #define NF_API_CHECK_H
 
@@ -8,7 +8,7 @@
 
 #define NF_SIZE_MOST (SIZE_MAX / 2) /* SSIZE_MAX, which standard C does not have */
 
-/* The slow half: say which of the arguments is wrong. */
+/* The slow path of the two checks below: record which argument is wrong. */
 int nf_check_failed(const void *socket, const void *data, size_t size, net_deadline deadline);
 
 static inline bool nf_data_is_good(const net_socket *socket, const void *data, size_t size,
@@ -26,7 +26,7 @@ static inline int nf_check_data(const net_socket *socket, const void *data, size
                : nf_check_failed(socket, data, size, deadline);
 }
 
-/* A socket or an address, and a deadline. */
+/* Check a socket, poller or address for NULL, and a deadline. */
 static inline int nf_check_call(const void *socket, net_deadline deadline)
 {
     bool good = socket != NULL && nf_deadline_is_valid(deadline);
@@ -34,7 +34,7 @@ static inline int nf_check_call(const void *socket, net_deadline deadline)
     return good ? 0 : nf_check_failed(socket, NULL, 0, deadline);
 }
 
-/* `total`, 0 before, is how many bytes they are together. */
+/* Add the sizes of the slices to `total`, which is 0 before the call. */
 int nf_check_slices(const net_socket *socket, const net_slice *slices, int count,
                     net_deadline deadline, size_t *total);
 int nf_check_messages_out(const net_socket *socket, const net_message *messages, int count,
@@ -42,7 +42,7 @@ int nf_check_messages_out(const net_socket *socket, const net_message *messages,
 int nf_check_messages_in(const net_socket *socket, const net_message *messages, int count,
                          net_deadline deadline);
 int nf_check_array(const void *first, const void *array, int count, net_deadline deadline);
-int nf_check_release(net_socket *socket); /* also NET_CANCELED */
+int nf_check_release(net_socket *socket); /* or NET_CANCELED */
 int nf_check_delimiter(int delimiter);
 int nf_check_text(const void *first, const void *second, const char *buffer, size_t size);
 

@@ -1,17 +1,19 @@
-/* Codes and sentences for the caller; a sentence is put together when it is asked for. */
+/* The failure that a public function reports: its code, and the sentence of net_error_text. A
+ * failing call records the operation and the address. The sentence is formatted only when it is
+ * asked for. */
 #include "api/failure.h"
 #include "name/endpoint.h"
 
 #include <string.h>
 
-/* Where a call failed; why is for os/cause.h to know. */
+/* Where this thread's last failure happened. The reason is recorded in os/cause.h. */
 struct place {
     const char *operation;
-    const char *scheme; /* where the call had a socket: with addr it says which */
+    const char *scheme; /* of the socket, which `addr` names; NULL: no socket */
     struct nf_addr addr;
     union {
-        char address[NF_QUOTE_MAX];  /* where it had none: as given */
-        char name[NF_ADDR_NAME_MAX]; /* of addr */
+        char address[NF_QUOTE_MAX];  /* without a socket: as the caller gave it */
+        char name[NF_ADDR_NAME_MAX]; /* the bytes of addr.name */
     };
 };
 
@@ -38,7 +40,7 @@ static int fail_at(int code, const char *operation, const char *scheme, const st
     return code;
 }
 
-/* Until a dial is won, the name is its driver's. */
+/* While a socket is dialing it has another table, which may write the name: do not read it then. */
 static bool is_named(net_socket *socket)
 {
     return socket != NULL && nf_backend_of(socket) == socket->kind;

@@ -1,5 +1,5 @@
-/* The door: each call is checked, passed to the backend of its socket in one indirect call, and its
- * failure given operation and address. What a call means is written in netfacade.h. */
+/* The public functions for sockets. Each one checks its arguments, makes one indirect call to the
+ * socket's backend, and adds operation and address to a failure. netfacade.h documents them. */
 #include "api/check.h"
 #include "api/failure.h"
 #include "api/poller.h"
@@ -79,7 +79,7 @@ ssize_t net_send(net_socket *socket, const void *data, size_t size, net_deadline
 {
     net_slice slice = {.data = data, .size = size};
 
-    if (!nf_data_is_good(socket, data, size, deadline)) { /* a large size may look like a code */
+    if (!nf_data_is_good(socket, data, size, deadline)) { /* `size` may equal a code below */
         return nf_failed(nf_check_failed(socket, data, size, deadline), "send", socket);
     }
     ssize_t n = nf_backend_of(socket)->send(socket, &slice, 1, deadline);
@@ -169,7 +169,8 @@ void net_cancel(net_socket *socket)
     }
 }
 
-/* Whatever is wrong with the deadline, the socket goes. */
+/* The socket is closed even if the deadline is invalid: then with NET_NOW, and NET_MISUSE is
+ * returned. */
 int net_close(net_socket *socket, net_deadline deadline)
 {
     if (socket == NULL) {
@@ -178,7 +179,7 @@ int net_close(net_socket *socket, net_deadline deadline)
     int misuse = nf_check_call(socket, deadline);
     struct nf_saved_name name;
 
-    nf_save_name(&name, socket); /* the name may go with what the close lets go of */
+    nf_save_name(&name, socket); /* close may free the bytes of the name */
     nf_socket_await_visitors(socket);
     nf_poller_forget(socket);
     int code = nf_backend_of(socket)->close(socket, misuse == 0 ? deadline : NET_NOW);
@@ -205,7 +206,7 @@ int net_release(net_socket *socket)
         code = nf_backend_of(socket)->property(socket, NF_RELEASE, &value, false);
     }
     if (code == 0) {
-        nf_poller_forget(socket); /* a thread that waits may be looking at the descriptor */
+        nf_poller_forget(socket); /* first, because a poller may be watching the descriptor */
         code = nf_backend_of(socket)->property(socket, NF_RELEASE, &value, true);
     }
     if (code < 0) {

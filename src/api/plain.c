@@ -1,6 +1,7 @@
-/* The plain names, net_send and its kin, for dlsym and for bindings that know no header. C callers
- * never come here: netfacade.h gives them netfacade_send. They are weak, so that a program that has
- * one name of its own and asks the static library for another links. */
+/* The plain names, such as net_send, for dlsym and for bindings that do not read the header. C
+ * programs do not use these symbols: netfacade.h redirects net_send to netfacade_send. The symbols
+ * are weak, so that a program that defines one of the names itself, and takes another from the
+ * static library, still links. */
 #include "netfacade.h"
 
 #define PLAIN(type, name, parameters, arguments)                                                   \

@@ -1,11 +1,11 @@
-/* The properties of a socket, as text or as a number: find the word, let the backend read or write
- * it, print or parse it. */
+/* net_get, net_get_number, net_set and net_fd: find the property by its name, let the backend read
+ * or write it, and print or parse its value. */
 #include "api/check.h"
 #include "api/failure.h"
 
 #include <string.h>
 
-/* The word called so, which may be read; or a code. */
+/* Returns the property of that name if it can be read, or a code. */
 static int find_readable(net_socket *socket, const char *name)
 {
     const struct nf_properties set = nf_properties_of(socket->kind);
@@ -17,7 +17,7 @@ static int find_readable(net_socket *socket, const char *name)
     return property;
 }
 
-/* A word may be a part of another one, which is what the backend is asked for. */
+/* Some properties are a part of another one. Backends know only the whole one. */
 static enum nf_property whole_of(enum nf_property property)
 {
     switch (property) {
@@ -45,8 +45,8 @@ static int read(net_socket *socket, enum nf_property property, struct nf_value *
     return code;
 }
 
-/* Addresses that can be dialed are printed with their scheme; a source is a host, with its port if
- * it was given. */
+/* `local` and `peer` are printed as addresses, with scheme and port. `source` is printed as a host,
+ * with its port if the address gave one. */
 static int get(net_socket *socket, const char *name, struct nf_text *text)
 {
     struct nf_value value = {0};
@@ -76,7 +76,7 @@ int net_get(net_socket *socket, const char *name, char *buffer, size_t size)
     return n >= 0 ? n : nf_failed(n, "get", socket);
 }
 
-/* What is only text says so whatever state the socket is in. */
+/* A property that is only text is refused first, whatever state the socket is in. */
 static int get_number(net_socket *socket, const char *name, int64_t *number)
 {
     struct nf_value value = {0};

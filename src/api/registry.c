@@ -1,4 +1,4 @@
-/* The list of schemes: the one place that names the backends. */
+/* The list of schemes. No other file lists the backends. */
 #include "api/registry.h"
 #include "name/nearest.h"
 #include "open/adopt.h"
@@ -14,7 +14,7 @@ static const struct nf_backend *const backends[] = {
 
 enum { BACKENDS = sizeof backends / sizeof backends[0] };
 
-/* Whose an adopted descriptor is. */
+/* The backend for an adopted descriptor, by what the system says of it. */
 static const struct {
     enum nf_family family;
     enum nf_transport transport;
@@ -55,7 +55,7 @@ static const char *scheme_of(int i, const void *none)
     return i < BACKENDS ? backends[i]->scheme : nf_adopt_scheme(i - BACKENDS);
 }
 
-/* The backend of a target; NULL, and the cause is recorded. */
+/* Returns the backend of a target. NULL: the cause is recorded. */
 static const struct nf_backend *find(struct nf_target *target)
 {
     const char *scheme = target->url.scheme;
