@@ -1,4 +1,4 @@
-/* Checks of the arguments of public functions. They change nothing. */
+/* Checks of the arguments of public functions: see check.h. */
 #include "api/check.h"
 #include "os/process.h"
 

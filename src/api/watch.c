@@ -18,7 +18,7 @@ struct nf_watch_slab {
 };
 
 /* A forked child cannot use the poller: it shares the system's set of descriptors with its parent,
- * and in its copy of the lock a thread may hold the lock that does not exist in the child. */
+ * and its copy of the lock may be held by a thread that does not exist in the child. */
 int nf_watch_check_owner(const struct net_poller *poller)
 {
     return poller->process == nf_process()
@@ -85,8 +85,8 @@ static bool add_slab(struct net_poller *poller)
     slab->next = poller->slabs;
     poller->slabs = slab;
     for (int i = IN_A_SLAB - 1; i >= 0; i--) {
-        slab->watch[i].notice.ready_list =
-            &poller->ready_list; /* never changes: other threads read it */
+        /* set once, because other threads read it */
+        slab->watch[i].notice.ready_list = &poller->ready_list;
         push(&poller->free, &slab->watch[i]);
     }
     return true;
@@ -244,8 +244,8 @@ static void disarm(struct net_poller *poller, struct nf_watch *watch)
     }
 }
 
-/* Watch the descriptors that the socket names: its own, and the one that it has in common with
- * other sockets. */
+/* Watch the descriptor that the socket names: its own, or one that it has in common with other
+ * sockets. There is one `fd` for either. */
 static int arm(struct net_poller *poller, struct nf_watch *watch,
                const struct nf_readiness *readiness)
 {

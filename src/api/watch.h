@@ -98,9 +98,9 @@ struct nf_watch *nf_watch_next(struct nf_watches *list, bool *was_posted);
 /* Reserve room for the watch's timer, so that setting it cannot fail. Returns 0 or NET_LIMIT. */
 int nf_watch_reserve_timer(struct net_poller *poller, struct nf_watch *watch);
 
-/* Ask the socket how ready it is, and watch the descriptors that it names. The watch becomes
- * pending if it has events, or else hot if the next wait must look again. Returns 0, or a code if a
- * descriptor cannot be watched: then the socket is looked at again after 10 ms. */
+/* Ask the socket how ready it is, and watch the descriptor that it names. The watch becomes
+ * pending if it has events, or else hot if the next wait must look again. Returns 0, or a code if
+ * the descriptor cannot be watched: then the socket is looked at again after 10 ms. */
 int nf_watch_look(struct net_poller *poller, struct nf_watch *watch);
 
 /* Pump the common descriptor of a common watch, and set its timer to the moment that the pump
