@@ -1,5 +1,18 @@
-/* Driving a race with real sockets and real names. The states are race.c's; a socket that dials by
- * itself is dialing.c's. Each attempt has a new descriptor: a refused one cannot connect again. */
+/* Driving a race with real sockets and real names. The rules of the race are in race.c; a socket
+ * that is still dialing is in dialing.c. Several attempts are half-open at once:
+ *
+ *   state     descriptor          event                                    next state
+ *   WAITING   none                start: connect(2) succeeds               WON
+ *                                 start: connect(2) is in progress         TRYING
+ *                                 start: connect(2) fails                  FAILED
+ *                                 start: the peer's backlog is full        WAITING, for a pause
+ *   TRYING    half-open, polled   finish: SO_ERROR is 0                    WON
+ *                                 finish: an error, or self-connected      FAILED
+ *   FAILED    closed              -
+ *   WON       connected           hand_over: the connection takes it       -
+ *
+ * The first attempt that is WON ends the race; nf_dial_end closes the half-open ones. Each attempt
+ * opens a new descriptor, because one whose connect has failed cannot connect again. */
 #include "open/dial.h"
 #include "socket/kernel.h"
 #include "open/inet.h"
@@ -7,13 +20,13 @@
 #include "name/resolve.h"
 
 enum {
-    TRIES = 3
-}; /* of one attempt: a system may find no local port and yet have one the next moment */
+    TRIES = 3 /* of one attempt: a local port may become free a moment after there was none */
+};
 
-#define SHORT_PAUSE NF_MILLISECOND /* before a backlog is tried again */
-#define LONG_PAUSE  (20 * NF_MILLISECOND)
+#define SHORT_PAUSE NF_MILLISECOND        /* before a full backlog is tried again: at least, */
+#define LONG_PAUSE  (20 * NF_MILLISECOND) /* and at most */
 
-/* `family`: of the address; 0: both. */
+/* The loopback address of `family`; 0: of both. */
 static void add_localhost(struct nf_race *race, uint16_t port, int family)
 {
     static const int both[] = {NF_IPV4, NF_IPV6};
@@ -28,7 +41,7 @@ static void add_localhost(struct nf_race *race, uint16_t port, int family)
     }
 }
 
-/* Ask for a name's addresses in the family that is wanted; 0: both. */
+/* Ask the resolver for a name's addresses of `family`; 0: of both. */
 static int begin_name(struct nf_dial *dial, const char *name, int family)
 {
     nf_race_begin(&dial->race, NF_IPV6, true);
@@ -65,7 +78,7 @@ int nf_dial_begin(struct nf_dial *dial, const struct nf_target *target, enum nf_
     dial->blocking = false;
     dial->lost = false;
     dial->code = 0;
-    dial->resolver_words[0] = '\0';
+    dial->lookup_error[0] = '\0';
     if (to != NULL) {
         return begin_at(dial, to);
     }
@@ -103,13 +116,13 @@ static void take_answers(struct nf_dial *dial, enum nf_family family, const bool
         nf_race_add(&dial->race, &addrs[i]);
     }
     if (count < 0) {
-        nf_text_copy(dial->resolver_words, sizeof dial->resolver_words, nf_cause_pending()->detail);
+        nf_text_copy(dial->lookup_error, sizeof dial->lookup_error, nf_cause_pending()->detail);
         dial->code = count;
     }
     nf_race_answered(&dial->race, family, nf_now());
 }
 
-static void listen_to_resolver(struct nf_dial *dial)
+static void read_resolver(struct nf_dial *dial)
 {
     if (dial->resolve == NULL) {
         return;
@@ -127,19 +140,19 @@ int nf_dial_look_up(struct nf_dial *dial, net_deadline deadline)
 {
     int code = 0;
 
-    listen_to_resolver(dial);
+    read_resolver(dial);
     while (dial->resolve != NULL && code == 0) {
         int got = nf_wait(nf_resolve_fd(dial->resolve), NF_IN, NULL, deadline);
 
         code = got < 0 ? got : 0;
-        listen_to_resolver(dial);
+        read_resolver(dial);
     }
     return code;
 }
 
 /* ---- Attempts ---- */
 
-/* Bind to the local address that was asked for; with no port, the choice is left to connect. */
+/* Bind to the local address that the target asks for. Without a port, connect(2) chooses one. */
 static int bind_source(struct nf_dial *dial, int fd, const struct nf_addr *addr)
 {
     const struct nf_options *options = &dial->target.options;
@@ -156,24 +169,26 @@ static int bind_source(struct nf_dial *dial, int fd, const struct nf_addr *addr)
     return nf_socket_bind(fd, &options->source);
 }
 
-/* Whether a dialed descriptor has reached itself: the system may choose, as the local port of a
- * dial on one machine, the very port that is dialed. Then nobody listened there. */
-static bool is_own_echo(int fd, const struct nf_addr *addr)
+/* Whether the descriptor is connected to itself. On one machine the kernel may choose the port that
+ * is dialed as the local port, and TCP's simultaneous open then succeeds though nothing listens. */
+static bool is_self_connected(int fd, const struct nf_addr *addr)
 {
     struct nf_addr local;
 
     return nf_socket_local(fd, &local, NULL) == 0 && nf_addr_equal(&local, addr);
 }
 
-/* 0: connected; NF_WOULD_BLOCK: on its way; or a code. A datagram socket with a known port would
- * hear anybody between bind and connect, and take it for its peer. */
+/* 0: connected; NF_WOULD_BLOCK: in progress; or a code. Between bind and connect, a datagram socket
+ * with a known address would queue datagrams of any sender, and the caller would take them for the
+ * peer's. A filter drops them. */
 static int connect_attempt(struct nf_dial *dial, int fd, const struct nf_addr *addr)
 {
     bool named = dial->target.options.source.family == NF_UNIX;
-    bool deaf = dial->transport == NF_DATAGRAM && (named || dial->target.options.source.port != 0);
+    bool filtered =
+        dial->transport == NF_DATAGRAM && (named || dial->target.options.source.port != 0);
     int code = nf_kernel_apply(fd, &dial->target);
 
-    if (code == 0 && deaf) {
+    if (code == 0 && filtered) {
         code = nf_sockopt_set(fd, NF_SO_DROP_ALL, 1);
     }
     if (code == 0) {
@@ -182,16 +197,17 @@ static int connect_attempt(struct nf_dial *dial, int fd, const struct nf_addr *a
     if (code == 0) {
         code = nf_socket_connect(fd, addr);
     }
-    if (code == 0 && deaf) {
+    if (code == 0 && filtered) {
         code = nf_sockopt_set(fd, NF_SO_DROP_ALL, 0);
     }
-    if (code == 0 && is_own_echo(fd, addr)) {
+    if (code == 0 && is_self_connected(fd, addr)) {
         return nf_fail_because(NET_REFUSED, "nobody but the call itself");
     }
     return code;
 }
 
-/* An attempt that is alone may wait inside connect, as a raw blocking one does. */
+/* Whether connect(2) itself may block: there is one attempt, nothing else to wait for, and time for
+ * the shortest timeout that the kernel keeps. */
 static bool may_block(const struct nf_dial *dial, net_deadline deadline)
 {
     return dial->alone && dial->race.count == 1 && dial->resolve == NULL &&
@@ -213,7 +229,7 @@ static int open_attempt(struct nf_dial *dial, struct nf_connection *connection,
     return fd;
 }
 
-/* The cause has just been recorded. */
+/* Record a failure, with the error and detail of the cause that is pending in this thread. */
 static void fail(struct nf_race *race, int which, int code)
 {
     struct nf_attempt *attempt = &race->attempt[which];
@@ -223,8 +239,8 @@ static void fail(struct nf_race *race, int which, int code)
     nf_race_failed(race, which, code, nf_now());
 }
 
-/* The backlog of a unix socket is full: nothing tells when there is room, so look again, the longer
- * it lasts the rarer. */
+/* The backlog of a unix socket is full, and no descriptor becomes ready when there is room. Try
+ * again after a quarter of the time waited so far, within the bounds of the pauses above. */
 static void put_off(struct nf_race *race, int which)
 {
     struct nf_attempt *attempt = &race->attempt[which];
@@ -269,13 +285,13 @@ static void start(struct nf_dial *dial, struct nf_connection *connection, int wh
     }
 }
 
-/* An attempt's descriptor is ready: how did it end? */
+/* The descriptor of an attempt is ready: record whether it has connected. */
 static void finish(struct nf_race *race, int which)
 {
     struct nf_attempt *attempt = &race->attempt[which];
     int code = nf_socket_connected(attempt->fd);
 
-    if (code == 0 && is_own_echo(attempt->fd, &attempt->addr)) {
+    if (code == 0 && is_self_connected(attempt->fd, &attempt->addr)) {
         code = nf_fail(NET_REFUSED);
     }
     if (code == 0) {
@@ -286,13 +302,13 @@ static void finish(struct nf_race *race, int which)
     }
 }
 
-/* ---- The whole ---- */
+/* ---- The dial ---- */
 
 int nf_dial_advance(struct nf_dial *dial, struct nf_connection *connection, net_deadline deadline)
 {
     int what;
 
-    listen_to_resolver(dial);
+    read_resolver(dial);
     do {
         what = nf_race_step(&dial->race, nf_now());
         if (what >= 0) {
@@ -317,8 +333,9 @@ int nf_dial_polls(struct nf_dial *dial, struct nf_poll *polls)
     return n;
 }
 
-/* Wait for news of the attempts and take them. 0, or NET_CANCELED when `wake` rang. */
-static int await(struct nf_dial *dial, struct nf_wake *wake, net_deadline deadline)
+/* Wait until an attempt, the resolver or `wake` is ready, and finish the attempts that are. 0, or
+ * NET_CANCELED when `wake` was posted. */
+static int wait_for_attempts(struct nf_dial *dial, struct nf_wake *wake, net_deadline deadline)
 {
     struct nf_poll polls[NF_POLL_MAX];
     int n = nf_dial_polls(dial, polls);
@@ -340,7 +357,7 @@ static int await(struct nf_dial *dial, struct nf_wake *wake, net_deadline deadli
     return wake != NULL && polls[n - 1].got != 0 ? nf_fail(NET_CANCELED) : 0;
 }
 
-/* Give the winner to the line. The losers are left to nf_dial_end. */
+/* Move the winner's descriptor and name to the connection. nf_dial_end closes the others. */
 static int hand_over(struct nf_dial *dial, struct nf_connection *connection)
 {
     struct nf_attempt *winner = dial->race.attempt;
@@ -357,7 +374,7 @@ static int hand_over(struct nf_dial *dial, struct nf_connection *connection)
         connection->has_source_port = dial->target.options.source_has_port;
         winner->fd = -1;
         connection->head.owns_name = true;
-        winner->addr = (struct nf_addr){0}; /* a name is the line's now */
+        winner->addr = (struct nf_addr){0}; /* the connection owns its name now */
     }
     return code;
 }
@@ -383,16 +400,16 @@ int nf_dial_drive(struct nf_dial *dial, struct nf_connection *connection, struct
         passed = nf_deadline_passed(deadline);
         net_deadline next = passed ? NET_NOW : nf_race_next(&dial->race, nf_now());
 
-        if (await(dial, wake, nf_earlier(next, deadline)) < 0) {
+        if (wait_for_attempts(dial, wake, nf_earlier(next, deadline)) < 0) {
             return NET_CANCELED;
         }
     }
 }
 
-/* ---- The sentence ---- */
+/* ---- The error sentence ---- */
 
-/* Whether the code leaves open what the system meant: there is more than one way of not being
- * behind a name. */
+/* Whether the sentence needs the system's error text, because several errors share the code. For a
+ * unix socket's name that is always so. */
 static bool wants_errno(const struct nf_attempt *attempt)
 {
     return attempt->error != 0 && (attempt->code == NET_SYSTEM || attempt->code == NET_DENIED ||
@@ -413,10 +430,10 @@ static void describe_attempt(struct nf_text *text, const struct nf_attempt *atte
     }
     nf_text_add(text, ": %s", over ? nf_code_text(attempt->code) : "no answer");
     if (over && wants_errno(attempt)) {
-        char words[128];
+        char error[128];
 
-        nf_errno_text(attempt->error, words, sizeof words);
-        nf_text_add(text, " (%s)", words);
+        nf_errno_text(attempt->error, error, sizeof error);
+        nf_text_add(text, " (%s)", error);
     } else if (over && attempt->why[0] != '\0') {
         nf_text_add(text, " (%s)", attempt->why);
     }
@@ -433,8 +450,8 @@ int nf_dial_report(const struct nf_dial *dial, int code, char *buffer, size_t si
     for (int i = 0; i < dial->race.count; i++) {
         describe_attempt(&text, &dial->race.attempt[i]);
     }
-    if (dial->race.count == 0 && dial->resolver_words[0] != '\0') {
-        nf_text_add(&text, "%s", dial->resolver_words);
+    if (dial->race.count == 0 && dial->lookup_error[0] != '\0') {
+        nf_text_add(&text, "%s", dial->lookup_error);
     } else if (dial->resolve != NULL) {
         nf_text_add(&text, "%sstill looking up the name", text.length > 0 ? "; " : "");
     }
@@ -458,7 +475,7 @@ int nf_dial_now(struct nf_connection *connection, const struct nf_target *target
                 enum nf_transport transport, const struct nf_addr *to, net_deadline deadline)
 {
     struct nf_dial dial;
-    char words[NF_DETAIL_MAX];
+    char attempts[NF_DETAIL_MAX];
     int code = nf_dial_begin(&dial, target, transport, to);
 
     if (code < 0) {
@@ -467,8 +484,8 @@ int nf_dial_now(struct nf_connection *connection, const struct nf_target *target
     dial.alone = true;
     code = nf_dial_drive(&dial, connection, NULL, deadline);
     if (code < 0) {
-        nf_dial_report(&dial, code, words, sizeof words);
-        nf_fail_because(code, "%s", words);
+        nf_dial_report(&dial, code, attempts, sizeof attempts);
+        nf_fail_because(code, "%s", attempts);
     }
     nf_dial_end(&dial);
     return code;

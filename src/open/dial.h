@@ -1,5 +1,6 @@
-/* A dial in flight: names being looked up, attempts racing. One machine serves the caller who waits
- * in net_connect and the socket that is still dialing (dialing.h). */
+/* A dial that is not decided: a name that is being looked up, and a race of connection attempts
+ * (race.h). net_connect with a deadline drives it to the end in one call (nf_dial_now); a socket
+ * that is still dialing drives it a step in every call (dialing.h). */
 #ifndef NF_OPEN_DIAL_H
 #define NF_OPEN_DIAL_H
 
@@ -13,42 +14,46 @@ struct nf_dial {
     struct nf_race race;
     enum nf_transport transport;
     struct nf_target target;
-    struct nf_resolve *resolve; /* NULL: no name, or all answered */
+    struct nf_resolve *resolve; /* NULL: there is no name, or the resolver has answered */
     uint16_t port;
-    bool alone;    /* the caller waits for nothing else, so connect itself may wait */
-    bool blocking; /* the only attempt's descriptor is a blocking one */
-    bool lost;     /* no attempt is left */
-    int code;      /* of a failed lookup */
-    char resolver_words[160];
+    bool alone;             /* the caller waits for this dial only: connect(2) may block */
+    bool blocking;          /* the descriptor of the only attempt is a blocking one */
+    bool lost;              /* no attempt is left */
+    int code;               /* of a failed lookup */
+    char lookup_error[160]; /* and what the resolver said about it */
 };
 
-/* Begin: take the target apart, and ask for the name if it is one; or dial `to`, where the caller
- * knows that. 0 or a code. */
+/* Begin a dial of `to`, or, where that is NULL, of the host in `target`. A name is sent to the
+ * resolver. Does not block. Returns 0 or a code; after 0, call nf_dial_end. */
 int nf_dial_begin(struct nf_dial *dial, const struct nf_target *target, enum nf_transport transport,
                   const struct nf_addr *to);
 
-/* Do what can be done without waiting: NF_RACE_WAIT, NF_RACE_DECIDED or NF_RACE_LOST. */
+/* Read the resolver's answers and start each attempt that is due, without polling. Returns
+ * NF_RACE_WAIT, NF_RACE_DECIDED or NF_RACE_LOST. */
 int nf_dial_advance(struct nf_dial *dial, struct nf_connection *connection, net_deadline deadline);
 
-/* What there is to wait for: `polls` (room for NF_POLL_MAX) is filled; returns how many. */
+/* Fill `polls` (room for NF_POLL_MAX) with what the dial waits for, attempts first. Returns how
+ * many there are. */
 int nf_dial_polls(struct nf_dial *dial, struct nf_poll *polls);
 
-/* Drive until it is decided or `deadline`: 0, and the line has its descriptor and its peer;
- * NET_TIMEOUT, and it may be driven on; NET_CANCELED when `wake` (may be NULL) rang; or the code of
- * the dial's failure. */
+/* Drive the dial until it is decided or `deadline` passes. Returns
+ *   0             won: `connection` owns the descriptor and the peer's name
+ *   NET_TIMEOUT   with `lost` unset: not decided yet, and you may call it again
+ *   NET_CANCELED  `wake` (may be NULL) was posted
+ *   another code  the dial has failed. */
 int nf_dial_drive(struct nf_dial *dial, struct nf_connection *connection, struct nf_wake *wake,
                   net_deadline deadline);
 
-/* Wait until all that can be known of the name is in the race, or `deadline`. 0 or NET_TIMEOUT. */
+/* Wait until the resolver has answered for every family asked, or `deadline`. 0 or NET_TIMEOUT. */
 int nf_dial_look_up(struct nf_dial *dial, net_deadline deadline);
 
-/* Print what became of every attempt; returns `code`. */
+/* Print how every attempt ended, for an error sentence. Returns `code`. */
 int nf_dial_report(const struct nf_dial *dial, int code, char *buffer, size_t size);
 
-/* Let go of lookups and descriptors, but not of the line's. */
+/* Free the lookup and close the descriptors that no connection has taken. May be called twice. */
 void nf_dial_end(struct nf_dial *dial);
 
-/* The whole dial, the caller waiting. */
+/* A whole dial in one call, which blocks until `deadline` at most. 0 or a code. */
 int nf_dial_now(struct nf_connection *connection, const struct nf_target *target,
                 enum nf_transport transport, const struct nf_addr *to, net_deadline deadline);
 

@@ -357,7 +357,7 @@ static int dial_on(struct nf_connection *connection, const struct nf_target *tar
     }
     dialing->dial.target = *target;
     if (code == NET_NAME) {
-        nf_text_copy(dialing->dial.resolver_words, sizeof dialing->dial.resolver_words,
+        nf_text_copy(dialing->dial.lookup_error, sizeof dialing->dial.lookup_error,
                      nf_cause_pending()->detail);
         fail(dialing, code);
     } else {

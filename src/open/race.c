@@ -1,4 +1,4 @@
-/* Happy Eyeballs, version 2: the state table (RFC 8305, sections 3 to 5). */
+/* Happy Eyeballs, version 2 (RFC 8305, sections 3 to 5). The state table is in race.h. */
 #include "open/race.h"
 #include "wait/deadline.h"
 
@@ -10,7 +10,7 @@
 void nf_race_begin(struct nf_race *race, enum nf_family first, bool asked)
 {
     race->count = 0;
-    race->turn = first;
+    race->next_family = first;
     race->stagger = NET_NOW;
     race->hold = NET_NOW;
     race->asked_v4 = asked;
@@ -39,7 +39,8 @@ void nf_race_answered(struct nf_race *race, enum nf_family family, net_deadline 
     }
 }
 
-/* The next to start: of the family whose turn it is, or else of the other; -1: none waits. */
+/* The next attempt to start: the first of the preferred family, or else the first of the other one.
+ * -1: no attempt is WAITING. */
 static int pick(const struct nf_race *race)
 {
     int other = -1;
@@ -50,7 +51,7 @@ static int pick(const struct nf_race *race)
         if (attempt->state != NF_WAITING) {
             continue;
         }
-        if (attempt->addr.family == race->turn) {
+        if (attempt->addr.family == race->next_family) {
             return i;
         }
         if (other < 0) {
@@ -103,10 +104,10 @@ void nf_race_started(struct nf_race *race, int which, int fd, net_deadline now)
     attempt->fd = fd;
     attempt->started = now;
     race->stagger = now + STAGGER;
-    race->turn = attempt->addr.family == NF_IPV6 ? NF_IPV4 : NF_IPV6;
+    race->next_family = attempt->addr.family == NF_IPV6 ? NF_IPV4 : NF_IPV6;
 }
 
-/* The next one need not wait out the stagger: it was there to give this one a chance. */
+/* Ends the stagger, too: it gives a running attempt time to answer, and this one has failed. */
 void nf_race_failed(struct nf_race *race, int which, int code, net_deadline now)
 {
     struct nf_attempt *attempt = &race->attempt[which];

@@ -1,11 +1,14 @@
-/* The race of a dial over its addresses, as RFC 8305 says: pure states and made-up time, no socket.
+/* The race of a dial: which address is tried when, and which attempt wins (RFC 8305). This file
+ * holds states and rules only. It opens no socket and reads no clock: `now` is a parameter, and the
+ * tests make it up.
  *
- *   an attempt is    WAITING --start--> TRYING --won--> WON        (the race is decided)
- *                                          '----failed--> FAILED   (the next one may start at once)
+ *   WAITING --started--> TRYING --won-----> WON      the race is decided
+ *    |   ^                 '------failed--> FAILED   the next attempt may start at once
+ *    '---' put_off
  *
- * nf_race_step tells what to do now; whoever drives the race does it, tells the outcome, and asks
- * again at nf_race_next. A new attempt never ends an earlier one: all that are TRYING can still
- * win. */
+ * The driver (dial.c) calls nf_race_step, does what it returns, records the outcome with one of the
+ * functions below, and calls nf_race_step again at nf_race_next at the latest. The start of an
+ * attempt does not end the earlier ones: each attempt that is TRYING can still win. */
 #ifndef NF_OPEN_RACE_H
 #define NF_OPEN_RACE_H
 
@@ -21,51 +24,52 @@ enum nf_attempt_state { NF_WAITING, NF_TRYING, NF_FAILED, NF_WON };
 struct nf_attempt {
     struct nf_addr addr;
     enum nf_attempt_state state;
-    int code;  /* of a failed one */
-    int error; /* the system's error, and what else to say; the driver's */
-    char why[80];
-    int fd;               /* of one trying or won; the driver's */
-    net_deadline started; /* the moment of the start */
-    net_deadline ended;   /* and of the failure */
+    int code;             /* FAILED: the reason */
+    int error;            /* the system's error number; the driver's, as are `why` and `fd` */
+    char why[80];         /* the reason in words; may be empty */
+    int fd;               /* TRYING or WON: the descriptor; else -1 */
+    net_deadline started; /* when the attempt started */
+    net_deadline ended;   /* FAILED: when it failed */
 };
 
 struct nf_race {
     struct nf_attempt attempt[NF_RACE_MAX];
     int count;
-    enum nf_family turn;  /* the family that should start next */
-    net_deadline stagger; /* while one is trying, no other starts before this moment */
-    net_deadline hold;    /* with IPv6 answers outstanding, IPv4 does not start before this one */
-    bool asked_v4;        /* answers outstanding */
+    enum nf_family next_family; /* preferred for the next attempt; the families alternate */
+    net_deadline stagger;       /* while an attempt is TRYING, no other starts before this */
+    net_deadline hold;          /* no attempt starts before this: IPv6 answers may still come, or
+                                   the only attempt is put off */
+    bool asked_v4;              /* the resolver has not answered for this family yet */
     bool asked_v6;
 };
 
-/* What nf_race_step says besides the number of an attempt to start. */
+/* What nf_race_step returns when there is no attempt to start. */
 enum { NF_RACE_WAIT = -1, NF_RACE_DECIDED = -2, NF_RACE_LOST = -3 };
 
-/* A race whose first attempt should be of family `first`; `asked`: the answers of both families are
- * outstanding. */
+/* Begin an empty race. The first attempt is of family `first` if there is such an address. `asked`:
+ * the resolver still has to answer for both families. */
 void nf_race_begin(struct nf_race *race, enum nf_family first, bool asked);
 
-/* Add an address; what is over NF_RACE_MAX is left out. */
+/* Add an address. Addresses beyond NF_RACE_MAX are ignored. */
 void nf_race_add(struct nf_race *race, const struct nf_addr *addr);
 
-/* The answers of a family are all here, perhaps none. */
+/* The resolver has answered for `family`: all its addresses, perhaps none, have been added. */
 void nf_race_answered(struct nf_race *race, enum nf_family family, net_deadline now);
 
-/* What to do now: start the attempt of the number returned, or wait, or stop. */
+/* What to do now: the index of the attempt to start, or one of the values above. */
 int nf_race_step(const struct nf_race *race, net_deadline now);
 
-/* When to ask again if nothing else happens before. */
+/* When to call nf_race_step again if nothing happens before. */
 net_deadline nf_race_next(const struct nf_race *race, net_deadline now);
 
 void nf_race_started(struct nf_race *race, int which, int fd, net_deadline now);
 void nf_race_failed(struct nf_race *race, int which, int code, net_deadline now);
-/* The only attempt of the race could not begin: not before `until`. */
+/* The only attempt of the race could not start. It stays WAITING until `until`. */
 void nf_race_put_off(struct nf_race *race, int which, net_deadline until);
 void nf_race_won(struct nf_race *race, int which);
 
-/* The code of a lost race: of the attempt that failed last, but a mere silence only when there was
- * nothing else. */
+/* The code of a lost race: that of the attempt that failed last. NET_TIMEOUT says the least, and is
+ * returned only when no attempt has another code. */
 int nf_race_code(const struct nf_race *race);
 
 #endif
