@@ -1,6 +1,6 @@
-/* fd:// and systemd:// - finding a descriptor, and taking it only when nothing can fail any more.
- * What it is good for says the system; nothing here knows one wire from another. The environment
- * of systemd:// is described in sd_listen_fds(3). */
+/* fd:// and systemd://: finding a descriptor, and taking it as the last step, when nothing else can
+ * fail. The kernel says what the descriptor is; nothing here depends on a wire. sd_listen_fds(3)
+ * describes the environment variables of systemd://. */
 #include "open/adopt.h"
 #include "socket/kernel.h"
 #include "name/nearest.h"
@@ -19,8 +19,8 @@ enum {
 static const char by_number[] = "fd";
 static const char by_name[] = "systemd";
 
-/* One bit for each passed descriptor that was adopted, for good: its number may be another's by
- * now. */
+/* One bit for each passed descriptor that has been adopted. A bit is never cleared: after a close,
+ * the number may belong to another file. */
 static _Atomic uint64_t taken[MOST_PASSED / TAKEN_BITS];
 
 const char *nf_adopt_scheme(int i)
@@ -42,11 +42,11 @@ static bool parse_number(const char *text, size_t length, int *number)
     return length > 0 && value <= INT_MAX && (length == 1 || text[0] != '0');
 }
 
-/* ---- What was passed ---- */
+/* ---- Descriptors passed by a service manager ---- */
 
 struct passed {
     int count;
-    const char *names; /* with colons between them; NULL: each is "unknown" */
+    const char *names; /* separated by colons; NULL: each name is "unknown" */
 };
 
 static const char unknown[] = "unknown";
@@ -61,7 +61,7 @@ static int count_names(const char *names)
     return count;
 }
 
-static int ask_environment(struct passed *passed)
+static int read_environment(struct passed *passed)
 {
     const char *process = getenv("LISTEN_PID");
     const char *count = getenv("LISTEN_FDS");
@@ -90,19 +90,19 @@ static int ask_environment(struct passed *passed)
     return 0;
 }
 
-/* The one called so that is number `index` among its equals; -1: none. `equals`: how many there
- * are, as far as one had to look. */
+/* The descriptor with this name that has `index` others of the same name before it; -1: none.
+ * `matches` is how many of that name it has met. */
 static int pick(const struct passed *passed, const char *name, size_t length, int index,
-                int *equals)
+                int *matches)
 {
     const char *next = passed->names;
 
-    *equals = 0;
+    *matches = 0;
     for (int i = 0; i < passed->count; i++) {
         const char *candidate = next != NULL ? next : unknown;
         size_t size = strcspn(candidate, ":");
 
-        if (size == length && memcmp(candidate, name, size) == 0 && (*equals)++ == index) {
+        if (size == length && memcmp(candidate, name, size) == 0 && (*matches)++ == index) {
             return i;
         }
         next = next != NULL ? candidate + size + 1 : NULL;
@@ -110,7 +110,7 @@ static int pick(const struct passed *passed, const char *name, size_t length, in
     return -1;
 }
 
-/* The names one by one, as nf_unknown asks for them: here a NUL ends each, and two the last. */
+/* Name number `i` of a list, for nf_unknown. A NUL ends each name, and an empty one the list. */
 static const char *name_in(int i, const void *list)
 {
     const char *name = list;
@@ -149,14 +149,14 @@ static int fail_taken(void)
     return nf_fail_because(NET_INUSE, "it was adopted before");
 }
 
-/* NAME or NAME/INDEX; a name may have slashes, too. */
+/* NAME or NAME/INDEX. A name may have slashes, so the whole text is tried as a name first. */
 static int find_passed(const char *name, size_t length)
 {
     struct passed passed = {0};
-    int code = ask_environment(&passed);
+    int code = read_environment(&passed);
     size_t slash = length;
     int index = 0;
-    int equals = 0;
+    int matches = 0;
 
     if (length == 0) {
         return nf_fail_because(NET_ADDRESS,
@@ -165,18 +165,18 @@ static int find_passed(const char *name, size_t length)
     if (code < 0) {
         return code;
     }
-    int which = pick(&passed, name, length, 0, &equals);
+    int which = pick(&passed, name, length, 0, &matches);
 
     while (slash > 0 && name[slash - 1] != '/') {
         slash--;
     }
     if (which < 0 && slash > 0 && parse_number(name + slash, length - slash, &index)) {
         length = slash - 1;
-        which = pick(&passed, name, length, index, &equals);
+        which = pick(&passed, name, length, index, &matches);
     }
-    if (which < 0 && equals > 0) {
+    if (which < 0 && matches > 0) {
         return nf_fail_because(NET_ADDRESS, "of that name there are %d, and the first is 0",
-                               equals);
+                               matches);
     }
     if (which < 0) {
         return refuse_name(&passed, name, length);
@@ -184,7 +184,8 @@ static int find_passed(const char *name, size_t length)
     return is_taken(which) ? fail_taken() : FIRST_PASSED + which;
 }
 
-/* With the first all are closed at an exec, as sd_listen_fds(3) does it. */
+/* Mark a passed descriptor as adopted. The first claim sets close-on-exec on all that were passed,
+ * as sd_listen_fds(3) does. */
 static int claim(int which)
 {
     static _Atomic bool is_first = true;
@@ -194,7 +195,7 @@ static int claim(int which)
     if ((atomic_fetch_or(&taken[which / TAKEN_BITS], bit) & bit) != 0) {
         return fail_taken();
     }
-    if (atomic_exchange(&is_first, false) && ask_environment(&passed) == 0) {
+    if (atomic_exchange(&is_first, false) && read_environment(&passed) == 0) {
         for (int i = 0; i < passed.count; i++) {
             nf_descriptor_close_on_exec(FIRST_PASSED + i);
         }
@@ -233,21 +234,21 @@ int nf_adopt_settle(const struct nf_target *target, int fd, int code)
 
 bool nf_adopt_is_delayed(const struct nf_target *target)
 {
-    uint64_t left = target->backend->properties.options & ~target->options.given;
+    uint64_t defaults = target->backend->properties.options & ~target->options.given;
     int64_t nodelay = 1;
 
-    return target->adopted >= 0 && (left & NF_OPTION(NF_NODELAY)) != 0 &&
+    return target->adopted >= 0 && (defaults & NF_OPTION(NF_NODELAY)) != 0 &&
            nf_sockopt_get(target->adopted, NF_SO_NODELAY, &nodelay) == 0 && nodelay == 0;
 }
 
-/* The options that the kernel takes of a socket at any time. */
+/* Set the options that the kernel accepts on a bound socket, and refuse those that it does not. */
 static int set_options(const struct nf_target *target)
 {
-    const uint64_t settled = NF_OPTION(NF_SOURCE) | NF_OPTION(NF_GROUP_SOURCE) |
-                             NF_OPTION(NF_REUSEPORT) | NF_OPTION(NF_FAMILY) | NF_OPTION(NF_V6ONLY) |
-                             NF_OPTION(NF_MODE) | NF_OPTION(NF_UNLINK);
+    const uint64_t fixed = NF_OPTION(NF_SOURCE) | NF_OPTION(NF_GROUP_SOURCE) |
+                           NF_OPTION(NF_REUSEPORT) | NF_OPTION(NF_FAMILY) | NF_OPTION(NF_V6ONLY) |
+                           NF_OPTION(NF_MODE) | NF_OPTION(NF_UNLINK);
 
-    if ((target->options.given & settled) != 0) {
+    if ((target->options.given & fixed) != 0) {
         return nf_fail_because(NET_ADDRESS, "the socket is bound already, and that settled source, "
                                             "group-source, reuseport, family, v6only, mode and "
                                             "unlink");
@@ -255,8 +256,8 @@ static int set_options(const struct nf_target *target)
     return nf_kernel_apply(target->adopted, target);
 }
 
-/* The own name of a listener: a wildcard of IPv6 stands for both families, unless it was told not
- * to. */
+/* The local address of a listener, which owns its bytes. A wildcard of IPv6 stands for both
+ * families unless IPV6_V6ONLY is set. */
 static int get_name(int fd, struct nf_addr *name)
 {
     char room[NF_ADDR_NAME_MAX];
@@ -283,7 +284,7 @@ static int check_listener(int fd, const struct nf_descriptor *what, const struct
     if (what->transport == NF_STREAM && !what->is_listening) {
         return misuse(fd, "does not listen, and listen(2) is up to who opened it");
     }
-    bool is_bound = name->port != 0; /* or the length of its name */
+    bool is_bound = name->port != 0; /* of a unix socket: the length of its name */
 
     return is_bound ? 0 : misuse(fd, "is bound to no address");
 }

@@ -1,36 +1,39 @@
-/* Descriptors that are open already: fd://N, and systemd://NAME of those that a service manager
- * passed. They make no wire of their own: what the descriptor is decides whose it is, and that
- * backend calls the functions here where it would have opened one. */
+/* Adopting: making a socket of a descriptor that is open already. fd://N names one by its number,
+ * systemd://NAME one that a service manager has passed. These schemes have no backend of their own.
+ * The kind of the descriptor selects the backend (tcp, udp, ...), and that backend calls the
+ * functions here where it would otherwise open a descriptor. */
 #ifndef NF_OPEN_ADOPT_H
 #define NF_OPEN_ADOPT_H
 
 #include "socket/connection.h"
 #include "os/descriptor.h"
 
-/* The schemes, by number from 0 on; NULL after the last. */
+/* The scheme with index `i`, from 0; NULL after the last. */
 const char *nf_adopt_scheme(int i);
 
-/* The descriptor that an address of one of them names, and what it is; or NET_ADDRESS, and
- * NET_INUSE of a passed one that was adopted before. */
+/* Find the descriptor that an address of these schemes names, and what it is. Returns it, or
+ * NET_ADDRESS, or NET_INUSE for a passed one that has been adopted before. */
 int nf_adopt_find(const struct nf_url *url, struct nf_descriptor *what);
 
-/* Whether the adopted descriptor is about to be told nodelay by default alone. */
+/* Whether adopting sets nodelay only because it is our default, on a descriptor that had it off. A
+ * release then turns it off again. */
 bool nf_adopt_is_delayed(const struct nf_target *target);
 
-/* Where a listener would bind a descriptor: the adopted one, if it listens or is a bound datagram
- * socket; its options are set, and `name` is its own and keeps its bytes. The descriptor or a code.
- */
+/* In place of binding a listener's descriptor: check that the adopted one listens, or is a bound
+ * datagram socket, set its options and store its address in `name`, which then owns its bytes.
+ * Returns the descriptor or a code. */
 int nf_adopt_bound(const struct nf_target *target, struct nf_addr *name);
 
-/* The last step of opening, after all others returned `code`: it takes an adopted descriptor, so
- * that before this it is as it was; and after a failure it closes one that was not adopted. The
- * code of the whole. */
+/* The last step of opening; `code` is the result of the steps before. An adopted descriptor becomes
+ * ours only here and only if `code` is 0, and after a failure it stays open. One that was not
+ * adopted is closed after a failure. Returns the code of the whole. */
 int nf_adopt_settle(const struct nf_target *target, int fd, int code);
 
-/* What an adopted line has beside what others have: the bell of its cancel. 0 or a code. */
+/* Give an adopted connection a wake, which a cancel posts: shutting down a descriptor that other
+ * processes share would break their connection. 0 or a code. */
 int nf_adopt_wake(struct nf_connection *connection);
 
-/* Where a line would be dialed: have the adopted descriptor, if it is connected. 0 or a code. */
+/* In place of dialing: take the adopted descriptor, if it is connected. 0 or a code. */
 int nf_adopt_connection(struct nf_connection *connection, const struct nf_target *target);
 
 #endif

@@ -1,10 +1,10 @@
-/* The table of a socket that is still dialing. Every call waits for the dial first, within its own
- * deadline, and drives it while it waits; when the dial is won the socket takes its own table, once
- * and for all, and the call goes on there, so that a connected socket pays nothing for this.
+/* The backend of a socket that is still dialing. Every call first drives the dial, within its own
+ * deadline. When the dial is won, the socket switches to the backend of its scheme for good, and
+ * the call continues there. A connected socket therefore pays nothing for this.
  *
- * One thread drives at a time: whoever has the turn `driver` of the line. What hangs on
- * line->dialing is touched with that turn only, but for the bell, which a cancel rings:
- * nf_socket_set_backend waits for it. */
+ * One thread drives at a time: the one that holds the turn connection->driver. Only that thread
+ * touches connection->dialing. The one exception is its wake, which a cancel in any thread posts:
+ * nf_socket_set_backend returns only when no cancel is inside this backend. */
 #include "open/dialing.h"
 #include "open/adopt.h"
 #include "open/inet.h"
@@ -13,17 +13,17 @@
 
 #include <stdlib.h>
 
-enum { LOOK_AGAIN = 20 }; /* ms, where the descriptors of the dial cannot be watched together */
+enum { LOOK_AGAIN = 20 }; /* ms until a poller asks again, where there is nothing to watch */
 
 struct nf_dialing {
     struct nf_dial dial;
-    struct nf_wake wake;       /* a cancel */
-    struct nf_ready *watch;    /* for pollers: all descriptors of the dial as one, or NULL */
-    struct nf_ready *outdated; /* the one before */
-    uint64_t watched;          /* the attempts in the set */
-    bool hears_resolver;       /* and whether he is */
-    int code;                  /* of a dial that failed: every call says so */
-    char sentence[NF_DETAIL_MAX];
+    struct nf_wake wake;          /* posted by a cancel */
+    struct nf_ready *watch;       /* a set of all the dial's descriptors, for pollers; or NULL */
+    struct nf_ready *outdated;    /* the set before that one */
+    uint64_t watched;             /* one bit for each attempt that is in the set */
+    bool watches_resolver;        /* the resolver's descriptor is in it */
+    int code;                     /* of a dial that failed: every call returns it, */
+    char sentence[NF_DETAIL_MAX]; /* with this sentence */
     char address[NF_QUOTE_MAX];
 };
 
@@ -37,7 +37,7 @@ static void close_set(struct nf_ready **set)
     }
 }
 
-static void let_go(struct nf_connection *connection)
+static void free_dialing(struct nf_connection *connection)
 {
     struct nf_dialing *dialing = connection->dialing;
 
@@ -61,8 +61,9 @@ static void fail(struct nf_dialing *dialing, int code)
     nf_dial_end(&dialing->dial);
 }
 
-/* The turn being ours: 0 when the dial is won, and the socket has become what it was to be. */
-static int settle(struct nf_connection *connection, net_deadline deadline)
+/* The caller holds the turn. 0: the dial is won, and the socket has the backend of its scheme. A
+ * cancel that came before the switch has only posted the dial's wake, so it is repeated here. */
+static int drive_dial(struct nf_connection *connection, net_deadline deadline)
 {
     struct nf_dialing *dialing = connection->dialing;
 
@@ -74,8 +75,8 @@ static int settle(struct nf_connection *connection, net_deadline deadline)
 
             dialing->watch = NULL;
             nf_socket_set_backend(&connection->head, dialing->dial.target.backend);
-            let_go(connection);
-            connection->spent = spent; /* where the dial was until no cancel could look at it */
+            free_dialing(connection);
+            connection->spent = spent; /* in a union with `dialing`, which a cancel might read */
             atomic_store(&connection->has_spent, spent != NULL);
             nf_socket_ring(&connection->head);
             if (nf_is_canceled(&connection->head)) {
@@ -91,13 +92,13 @@ static int settle(struct nf_connection *connection, net_deadline deadline)
             return nf_fail_because(code, "still dialing %s", dialing->address);
         }
         fail(dialing, code);
-        nf_socket_ring(&connection->head); /* what a poller watches has nothing more to tell */
+        nf_socket_ring(&connection->head); /* a poller should ask: it watches closed descriptors */
     }
     return nf_fail_sentence(dialing->code, "%s", dialing->sentence);
 }
 
-/* A call on a cancelled dial. Attempts may have reached the peer: let it see the end. */
-static int give_up(struct nf_connection *connection)
+/* A call on a cancelled dial. The peer may have accepted an attempt: closing shows it the end. */
+static int end_canceled(struct nf_connection *connection)
 {
     if (nf_turn_try(&connection->driver)) {
         if (connection->dialing != NULL) {
@@ -108,13 +109,13 @@ static int give_up(struct nf_connection *connection)
     return nf_fail(NET_CANCELED);
 }
 
-static int decide(net_socket *socket, net_deadline deadline)
+static int await_dial(net_socket *socket, net_deadline deadline)
 {
     struct nf_connection *connection = (struct nf_connection *)socket;
     int code = 0;
 
     if (nf_is_canceled(socket)) {
-        return give_up(connection);
+        return end_canceled(connection);
     }
     if (!nf_turn_take(&connection->driver, deadline)) {
         return nf_is_canceled(socket) ? nf_fail(NET_CANCELED)
@@ -123,7 +124,7 @@ static int decide(net_socket *socket, net_deadline deadline)
     if (nf_is_canceled(socket)) {
         code = nf_fail(NET_CANCELED);
     } else if (nf_backend_of(socket) == &dialing_table) {
-        code = settle(connection, deadline);
+        code = drive_dial(connection, deadline);
     }
     nf_turn_leave(&connection->driver);
     return code;
@@ -132,7 +133,7 @@ static int decide(net_socket *socket, net_deadline deadline)
 static ssize_t dialing_send(net_socket *socket, const net_slice *slices, int count,
                             net_deadline deadline)
 {
-    int code = decide(socket, deadline);
+    int code = await_dial(socket, deadline);
 
     return code < 0 ? code : nf_backend_of(socket)->send(socket, slices, count, deadline);
 }
@@ -140,7 +141,7 @@ static ssize_t dialing_send(net_socket *socket, const net_slice *slices, int cou
 static ssize_t dialing_recv(net_socket *socket, void *buffer, size_t size, int until,
                             net_deadline deadline)
 {
-    int code = decide(socket, deadline);
+    int code = await_dial(socket, deadline);
 
     return code < 0 ? code : nf_backend_of(socket)->recv(socket, buffer, size, until, deadline);
 }
@@ -148,7 +149,7 @@ static ssize_t dialing_recv(net_socket *socket, void *buffer, size_t size, int u
 static int dialing_send_messages(net_socket *socket, const net_message *messages, int count,
                                  net_deadline deadline)
 {
-    int code = decide(socket, deadline);
+    int code = await_dial(socket, deadline);
 
     return code < 0 ? code
                     : nf_backend_of(socket)->send_messages(socket, messages, count, deadline);
@@ -157,7 +158,7 @@ static int dialing_send_messages(net_socket *socket, const net_message *messages
 static int dialing_recv_messages(net_socket *socket, net_message *messages, int count,
                                  net_deadline deadline)
 {
-    int code = decide(socket, deadline);
+    int code = await_dial(socket, deadline);
 
     return code < 0 ? code
                     : nf_backend_of(socket)->recv_messages(socket, messages, count, deadline);
@@ -165,12 +166,12 @@ static int dialing_recv_messages(net_socket *socket, net_message *messages, int 
 
 static int dialing_shutdown(net_socket *socket)
 {
-    int code = decide(socket, NET_NOW);
+    int code = await_dial(socket, NET_NOW);
 
     return code < 0 ? code : nf_backend_of(socket)->shutdown(socket);
 }
 
-/* Safe in a signal handler: the bell is there for as long as a cancel may see this table. */
+/* Safe in a signal handler: the wake exists for as long as a cancel may enter this backend. */
 static void dialing_cancel(net_socket *socket)
 {
     struct nf_connection *connection = (struct nf_connection *)socket;
@@ -181,7 +182,7 @@ static void dialing_cancel(net_socket *socket)
 static int dialing_close(net_socket *socket, net_deadline deadline)
 {
     (void)deadline;
-    let_go((struct nf_connection *)socket);
+    free_dialing((struct nf_connection *)socket);
     return 0;
 }
 
@@ -202,8 +203,7 @@ static int read_option(struct nf_connection *connection, enum nf_property proper
                          ->property(&connection->head, property, value, false);
 }
 
-/* Until there is a descriptor, an option is what the address asked for, and nothing has been
- * counted. */
+/* While there is no descriptor, an option is what the address asks for, and counters are 0. */
 static int dialing_property(net_socket *socket, enum nf_property property, struct nf_value *value,
                             bool write)
 {
@@ -216,7 +216,7 @@ static int dialing_property(net_socket *socket, enum nf_property property, struc
         (property < NF_PROPERTIES && nf_properties_have(&of_descriptors, property));
     int code = nf_is_canceled(socket)
                    ? nf_fail_because(NET_TIMEOUT, "cancelled while it was still dialing")
-                   : decide(socket, NET_NOW);
+                   : await_dial(socket, NET_NOW);
 
     if (code == 0) {
         return nf_backend_of(socket)->property(socket, property, value, write);
@@ -234,12 +234,12 @@ static int dialing_property(net_socket *socket, enum nf_property property, struc
     return 0;
 }
 
-/* Whether something in the set has been closed since. Another process may hold it open still, and
- * then it stays in the set. */
+/* Whether a descriptor in the set has been closed. The kernel keeps it in the set while another
+ * process has it open, and the set may then be ready without a reason. */
 static bool is_outdated(const struct nf_dialing *dialing)
 {
     const struct nf_race *race = &dialing->dial.race;
-    bool outdated = dialing->hears_resolver && dialing->dial.resolve == NULL;
+    bool outdated = dialing->watches_resolver && dialing->dial.resolve == NULL;
 
     for (int i = 0; i < race->count; i++) {
         outdated = outdated || ((dialing->watched & (uint64_t)1 << i) != 0 &&
@@ -248,7 +248,8 @@ static bool is_outdated(const struct nf_dialing *dialing)
     return outdated;
 }
 
-/* The one before stays open until the poller has been told of this. */
+/* Replace the set if it is outdated. The old one stays open for one more call: the poller still
+ * watches its descriptor until dialing_ready has returned the new one. */
 static void renew_set(struct nf_dialing *dialing)
 {
     close_set(&dialing->outdated);
@@ -256,11 +257,11 @@ static void renew_set(struct nf_dialing *dialing)
         dialing->outdated = dialing->watch;
         dialing->watch = nf_ready_best->open();
         dialing->watched = 0;
-        dialing->hears_resolver = false;
+        dialing->watches_resolver = false;
     }
 }
 
-/* A descriptor that is readable when one of the dial's has news; -1: there is none. */
+/* A descriptor that is readable when one of the dial's is ready; -1: none was made. */
 static int watch_all(struct nf_dialing *dialing)
 {
     struct nf_race *race = &dialing->dial.race;
@@ -271,9 +272,9 @@ static int watch_all(struct nf_dialing *dialing)
     if (dialing->watch == NULL) {
         return -1;
     }
-    if (resolve != NULL && !dialing->hears_resolver) {
+    if (resolve != NULL && !dialing->watches_resolver) {
         code = nf_ready_best->set(dialing->watch, nf_resolve_fd(resolve), 0, NF_IN, NULL);
-        dialing->hears_resolver = code == 0;
+        dialing->watches_resolver = code == 0;
     }
     for (int i = 0; i < race->count && code == 0; i++) {
         uint64_t bit = (uint64_t)1 << i;
@@ -286,11 +287,12 @@ static int watch_all(struct nf_dialing *dialing)
     return code == 0 ? nf_ready_best->fd(dialing->watch) : -1;
 }
 
-/* Decided, or failed, or cancelled: whatever is called next returns at once. */
+/* A dial that is won asks its own backend. One that has failed or is cancelled is ready for
+ * everything, because the next call returns at once. */
 static void dialing_ready(net_socket *socket, unsigned interest, struct nf_readiness *out)
 {
     struct nf_connection *connection = (struct nf_connection *)socket;
-    int code = decide(socket, NET_NOW);
+    int code = await_dial(socket, NET_NOW);
 
     if (code == 0) {
         nf_backend_of(socket)->ready(socket, interest, out);
@@ -302,7 +304,7 @@ static void dialing_ready(net_socket *socket, unsigned interest, struct nf_readi
         return;
     }
     if (!nf_turn_take(&connection->driver, NET_NOW)) {
-        out->again = nf_deadline_after(nf_now(), LOOK_AGAIN); /* a call of somebody drives it */
+        out->again = nf_deadline_after(nf_now(), LOOK_AGAIN); /* another thread drives */
         return;
     }
     if (connection->dialing != NULL) {
@@ -315,7 +317,7 @@ static void dialing_ready(net_socket *socket, unsigned interest, struct nf_readi
     nf_turn_leave(&connection->driver);
 }
 
-/* A socket of this table is never asked to dial or to listen: it was made by connect. */
+/* `open` and `listener` are never used: a socket gets this backend after it has been opened. */
 static const struct nf_backend dialing_table = {
     .scheme = "dialing",
     .size = sizeof(struct nf_connection),
@@ -334,7 +336,8 @@ static const struct nf_backend dialing_table = {
     .ready = dialing_ready,
 };
 
-/* A dial that has failed at once still comes as a socket; an address that is none does not. */
+/* net_connect with NET_NOW. A dial that fails at once, or a name that cannot be looked up, makes a
+ * socket whose calls fail. Any other error of nf_dial_begin, such as a bad address, is returned. */
 static int dial_on(struct nf_connection *connection, const struct nf_target *target,
                    enum nf_transport transport, const struct nf_addr *to)
 {
@@ -352,7 +355,7 @@ static int dial_on(struct nf_connection *connection, const struct nf_target *tar
         code = nf_dial_begin(&dialing->dial, target, transport, to);
     }
     if (code < 0 && code != NET_NAME) {
-        let_go(connection);
+        free_dialing(connection);
         return code;
     }
     dialing->dial.target = *target;

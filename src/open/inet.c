@@ -1,4 +1,5 @@
-/* Hosts, binding and kernel options, alike for every transport over IP. */
+/* Checking hosts against options, and binding, the same for every transport over IP. The functions
+ * named ..._error return the sentence for the user, or NULL when nothing is wrong. */
 #include "open/inet.h"
 #include "open/adopt.h"
 #include "os/lookup.h"
@@ -7,8 +8,8 @@
 
 #include <string.h>
 
-/* What is wrong with a host to listen on, or to dial; NULL: nothing. */
-static const char *complaint(const struct nf_host *host, bool listening)
+/* A host of the wrong kind for listening, or for dialing. */
+static const char *host_error(const struct nf_host *host, bool listening)
 {
     if (listening) {
         return host->kind == NF_HOST_NAME ? "a listener takes a numeric address, localhost or *"
@@ -21,9 +22,10 @@ static const char *complaint(const struct nf_host *host, bool listening)
     return host->addr.port == 0 ? "port 0 is no port to dial" : NULL;
 }
 
-/* And with the family asked for. What needs no look-up is known to be of the other one. */
-static const char *family_complaint(const struct nf_options *options, const struct nf_host *host,
-                                    bool listening)
+/* The option `family` against the host, the source and v6only. The family of a host name is not
+ * known yet; a dial later asks the resolver only for the right one. */
+static const char *family_error(const struct nf_options *options, const struct nf_host *host,
+                                bool listening)
 {
     int family = (int)options->value[NF_FAMILY];
     bool v6only = options->value[NF_V6ONLY] != 0;
@@ -50,9 +52,9 @@ static const char *family_complaint(const struct nf_options *options, const stru
     return NULL;
 }
 
-/* And with what is said about multicast groups. */
-static const char *group_complaint(const struct nf_target *target, const struct nf_host *host,
-                                   bool listening)
+/* The options about multicast groups against the host. */
+static const char *group_error(const struct nf_target *target, const struct nf_host *host,
+                               bool listening)
 {
     const struct nf_options *options = &target->options;
     const struct nf_addr *only = &options->group_source;
@@ -78,8 +80,9 @@ static const char *group_complaint(const struct nf_target *target, const struct 
     return NULL;
 }
 
-/* The zone of the host, `interface` and `device` may each name the one interface there is to use;
- * an address that means something on one link only needs one of them. */
+/* The zone of the host and the options `interface` and `device` each name an interface. Those that
+ * are given must be the same. A link-local address needs at least one, and gets it as its scope.
+ * Returns as the ..._error functions do. */
 static const char *settle_interface(const struct nf_options *options, struct nf_addr *addr)
 {
     const int64_t named[] = {addr->scope, options->value[NF_INTERFACE], options->value[NF_DEVICE]};
@@ -116,13 +119,13 @@ int nf_inet_host(const struct nf_target *target, bool listening, struct nf_host 
         }
         host->addr.port = (uint16_t)port;
     }
-    const char *wrong = complaint(host, listening);
+    const char *wrong = host_error(host, listening);
 
     if (wrong == NULL) {
-        wrong = family_complaint(&target->options, host, listening);
+        wrong = family_error(&target->options, host, listening);
     }
     if (wrong == NULL) {
-        wrong = group_complaint(target, host, listening);
+        wrong = group_error(target, host, listening);
     }
     if (wrong == NULL) {
         wrong = settle_interface(&target->options, &host->addr);
@@ -135,9 +138,9 @@ static bool is_v6only(const struct nf_options *options)
     return options->value[NF_V6ONLY] != 0 || options->value[NF_FAMILY] == NF_IPV6;
 }
 
-/* SO_REUSEADDR lets a stream listener come back over TIME_WAIT, and several listeners of one host
- * hear a group, each what it has joined itself; on datagrams to one host it would let another steal
- * the traffic. */
+/* SO_REUSEADDR lets a stream listener restart while old connections are in TIME_WAIT, and several
+ * sockets on one host receive a multicast group, each the groups it has joined. A unicast datagram
+ * socket does not get it: another process could bind the same port and take its datagrams. */
 static int prepare(int fd, const struct nf_target *target, enum nf_transport transport,
                    const struct nf_addr *name)
 {
@@ -186,7 +189,7 @@ void nf_inet_localhost(int family, struct nf_addr *addr)
     memcpy(addr->ip, family == NF_IPV4 ? v4 : v6, sizeof addr->ip);
 }
 
-/* A host that may be of either family, to the one asked for: 0 is both. */
+/* Limit localhost or a wildcard, which may be of either family, to `family`; 0: no limit. */
 static void narrow(struct nf_host *host, int family)
 {
     if (host->kind == NF_HOST_LOCALHOST) {
@@ -215,7 +218,7 @@ int nf_inet_bind(const struct nf_target *target, enum nf_transport transport, st
     bool everywhere = host.addr.family == NF_EVERYWHERE;
     int fd = open_bound(target, transport, &host.addr);
 
-    /* A system without IPv6 still has every interface that it has. */
+    /* Without IPv6 in the kernel, the wildcard of IPv4 covers every address of the host. */
     if (everywhere && target->options.value[NF_V6ONLY] == 0 &&
         (fd == NET_UNSUPPORTED || fd == NET_ADDRESS)) {
         host.addr.family = NF_IPV4;

@@ -1,10 +1,12 @@
-/* net_resolve: a dial that stops once it knows whom it would call. */
+/* net_resolve: the first half of a dial. It looks up the name and returns the addresses in the
+ * order in which a dial would try them. It connects to none. */
 #include "open/dial.h"
 #include "open/inet.h"
 #include "name/endpoint.h"
 
-/* Let every attempt of the race start and fail at once, and note the order. */
-static int run_through(struct nf_race *race, net_endpoint *endpoints, int count)
+/* Start and fail every attempt at once, at a time so late that none has to wait, and record the
+ * order. */
+static int list_in_order(struct nf_race *race, net_endpoint *endpoints, int count)
 {
     const net_deadline late = NET_FOREVER - 1;
     int n = 0;
@@ -24,7 +26,7 @@ int nf_inet_resolve(const struct nf_target *target, net_endpoint *endpoints, int
                     net_deadline deadline)
 {
     struct nf_dial dial;
-    char words[NF_DETAIL_MAX];
+    char attempts[NF_DETAIL_MAX];
     int code = nf_dial_begin(&dial, target, NF_DATAGRAM, NULL);
 
     if (code < 0) {
@@ -33,10 +35,10 @@ int nf_inet_resolve(const struct nf_target *target, net_endpoint *endpoints, int
     code = nf_dial_look_up(&dial, deadline);
     if (dial.race.count == 0) {
         code = code < 0 ? code : dial.code;
-        nf_dial_report(&dial, code, words, sizeof words);
-        nf_fail_because(code, "%s", words);
+        nf_dial_report(&dial, code, attempts, sizeof attempts);
+        nf_fail_because(code, "%s", attempts);
     } else {
-        code = run_through(&dial.race, endpoints, count);
+        code = list_in_order(&dial.race, endpoints, count);
     }
     nf_dial_end(&dial);
     return code;
