@@ -1,5 +1,5 @@
-/* Picking up calls on a bound stream descriptor, with a deadline, a cancel and few descriptors
- * left. */
+/* Accepting connections on a bound stream descriptor, with a deadline and a cancel, and what
+ * happens when the process has no descriptor for the next one. */
 #include "stream/listener.h"
 #include "socket/kernel.h"
 #include "open/adopt.h"
@@ -7,11 +7,11 @@
 #include "os/socket.h"
 
 enum {
-    LIMIT_PATIENCE = 100, /* ms that an accept waits for a descriptor to become free */
-    LIMIT_PAUSE = 10,     /* ms between its tries */
-    GONE_IN_A_ROW = 16,   /* callers that left, after which something else is wrong */
-    GONE_PAUSE = 1,       /* ms from then on */
-    LIMIT_REST = 20       /* ms between looks of a poller whether there are descriptors again */
+    LIMIT_WAIT = 100,   /* ms that an accept waits for a free descriptor */
+    LIMIT_PAUSE = 10,   /* ms between its tries */
+    GONE_IN_A_ROW = 16, /* peers that left before accept(2); then it pauses between tries, */
+    GONE_PAUSE = 1,     /* ms, so that a persistent error does not spin */
+    LIMIT_RECHECK = 20  /* ms until a poller checks again for a free descriptor */
 };
 
 static int begin(struct nf_stream_listener *self, const struct nf_target *target)
@@ -25,9 +25,9 @@ static int begin(struct nf_stream_listener *self, const struct nf_target *target
         code = nf_wake_open(&self->wake);
     }
     if (code == 0) {
-        bool is_told = nf_sockopt_get(self->fd, NF_SO_BACKLOG, &granted) == 0; /* of tcp alone */
+        bool is_known = nf_sockopt_get(self->fd, NF_SO_BACKLOG, &granted) == 0; /* tcp only */
 
-        self->backlog = (int)(is_told ? granted : backlog);
+        self->backlog = (int)(is_known ? granted : backlog);
     }
     return code;
 }
@@ -48,25 +48,25 @@ int nf_stream_listen(struct nf_stream_listener *self, const struct nf_target *ta
     return code;
 }
 
-/* There is no descriptor for the call: wait a little for one, without spinning, and no longer than
- * the caller would. */
-static int wait_for_descriptor(struct nf_stream_listener *self, net_deadline *patience,
+/* There is no descriptor for the next connection. Pause, for LIMIT_WAIT in all and never beyond the
+ * deadline, in case one becomes free. `give_up_at` is NET_NOW at the first try. */
+static int wait_for_descriptor(struct nf_stream_listener *self, net_deadline *give_up_at,
                                net_deadline deadline)
 {
-    if (*patience == NET_NOW) {
-        *patience = nf_earlier(deadline, nf_deadline_after(nf_now(), LIMIT_PATIENCE));
+    if (*give_up_at == NET_NOW) {
+        *give_up_at = nf_earlier(deadline, nf_deadline_after(nf_now(), LIMIT_WAIT));
     }
-    if (nf_deadline_passed(*patience)) {
+    if (nf_deadline_passed(*give_up_at)) {
         return nf_fail_because(NET_LIMIT, "no descriptor or no memory for another call");
     }
-    nf_pause(&self->wake, LIMIT_PAUSE, *patience);
+    nf_pause(&self->wake, LIMIT_PAUSE, *give_up_at);
     return 0;
 }
 
-static int pick_up(struct nf_stream_listener *self, struct nf_addr *peer, char *room,
-                   net_deadline deadline)
+static int accept_one(struct nf_stream_listener *self, struct nf_addr *peer, char *room,
+                      net_deadline deadline)
 {
-    net_deadline patience = NET_NOW;
+    net_deadline give_up_at = NET_NOW;
     int gone = 0;
 
     for (;;) {
@@ -86,7 +86,7 @@ static int pick_up(struct nf_stream_listener *self, struct nf_addr *peer, char *
             code = nf_wait(self->fd, NF_IN, &self->wake, deadline);
         }
         if (code == NET_LIMIT) {
-            code = wait_for_descriptor(self, &patience, deadline);
+            code = wait_for_descriptor(self, &give_up_at, deadline);
         }
         if (code < 0) {
             return code;
@@ -94,56 +94,56 @@ static int pick_up(struct nf_stream_listener *self, struct nf_addr *peer, char *
     }
 }
 
-/* A caller waits, but there is nothing to give him: a poller would tell of him without end. */
-static void rest(struct nf_stream_listener *self)
+/* A connection is in the queue, but there is no descriptor or no memory for it. The listener stays
+ * readable, and a poller would report it again and again, so it is not polled for LIMIT_RECHECK. */
+static void stop_polling(struct nf_stream_listener *self)
 {
-    atomic_store(&self->limited_until, nf_deadline_after(nf_now(), LIMIT_REST));
+    atomic_store(&self->limited_until, nf_deadline_after(nf_now(), LIMIT_RECHECK));
     nf_socket_ring(&self->head);
 }
 
-static void rest_no_more(struct nf_stream_listener *self)
+static void resume_polling(struct nf_stream_listener *self)
 {
     atomic_store(&self->limited_until, NET_NOW);
     nf_socket_ring(&self->head);
 }
 
-static bool is_resting(struct nf_stream_listener *self)
+static bool is_polling_stopped(struct nf_stream_listener *self)
 {
     net_deadline limited_until = atomic_load(&self->limited_until);
 
     if (limited_until != NET_NOW && nf_deadline_passed(limited_until)) {
-        limited_until = nf_socket_has_room() ? NET_NOW : nf_deadline_after(nf_now(), LIMIT_REST);
+        limited_until = nf_socket_has_room() ? NET_NOW : nf_deadline_after(nf_now(), LIMIT_RECHECK);
         atomic_store(&self->limited_until, limited_until);
     }
     return limited_until != NET_NOW;
 }
 
-/* The object is made first: a call picked up with no memory for it would be lost. */
+/* The object is allocated first: without memory for it, an accepted connection would be lost. */
 net_socket *nf_stream_accept(struct nf_stream_listener *self, const struct nf_backend *backend,
                              net_deadline deadline)
 {
     char room[NF_ADDR_NAME_MAX];
-    net_socket *call = nf_socket_new(backend);
-    int fd = call != NULL ? pick_up(self, &call->name, room, deadline) : NET_LIMIT;
+    net_socket *accepted = nf_socket_new(backend);
+    int fd = accepted != NULL ? accept_one(self, &accepted->name, room, deadline) : NET_LIMIT;
 
     if (fd == NET_LIMIT) {
-        rest(self);
+        stop_polling(self);
     }
     if (fd < 0) {
-        nf_socket_free(call);
+        nf_socket_free(accepted);
         return NULL;
     }
     if (atomic_load_explicit(&self->limited_until, memory_order_relaxed) != NET_NOW) {
-        rest_no_more(self);
+        resume_polling(self);
     }
-    call->owns_name = true;
-    nf_addr_keep(&call->name); /* without memory for his name the caller has none */
-    ((struct nf_connection *)call)->fd = fd;
-    return call;
+    accepted->owns_name = true;
+    nf_addr_keep(&accepted->name); /* without memory for it, the peer has no name */
+    ((struct nf_connection *)accepted)->fd = fd;
+    return accepted;
 }
 
-/* The descriptor may be shared with other processes: it is left alone, and only our own bell is
- * rung. */
+/* Other processes may share the descriptor, so it is not shut down: only our own wake is posted. */
 void nf_stream_listener_cancel(net_socket *socket)
 {
     nf_wake_post(&((struct nf_stream_listener *)socket)->wake);
@@ -159,7 +159,8 @@ int nf_stream_listener_close(net_socket *socket, net_deadline deadline)
     return 0;
 }
 
-/* Others may share it: it goes on not to block, unless it was theirs and did. */
+/* Give the descriptor back. It stays non-blocking, because other processes may share it. An adopted
+ * one that was blocking becomes so again. */
 static int release(struct nf_stream_listener *self, struct nf_value *value)
 {
     int code = self->was_delayed ? nf_sockopt_set(self->fd, NF_SO_NODELAY, 0) : 0;
@@ -193,7 +194,7 @@ int nf_stream_listener_property(net_socket *socket, enum nf_property property,
         return 0;
     case NF_SOURCE:
         return 0;
-    case NF_NODELAY: /* what the caller has chosen stays, also when it is released */
+    case NF_NODELAY: /* once the user has set it, a release leaves it as it is */
         self->was_delayed = self->was_delayed && !write;
         return nf_kernel_property(self->fd, property, value, write);
     case NF_LOCAL:
@@ -213,11 +214,11 @@ int nf_stream_listener_property(net_socket *socket, enum nf_property property,
 void nf_stream_listener_ready(net_socket *socket, unsigned interest, struct nf_readiness *out)
 {
     struct nf_stream_listener *self = (struct nf_stream_listener *)socket;
-    bool resting = (interest & NF_IN) != 0 && is_resting(self);
+    bool stopped = (interest & NF_IN) != 0 && is_polling_stopped(self);
 
     *out =
         (struct nf_readiness){.ready = nf_is_canceled(socket) ? interest : 0,
                               .fd = self->fd,
-                              .want = resting ? 0 : interest & NF_IN,
-                              .again = resting ? atomic_load(&self->limited_until) : NET_FOREVER};
+                              .want = stopped ? 0 : interest & NF_IN,
+                              .again = stopped ? atomic_load(&self->limited_until) : NET_FOREVER};
 }

@@ -1,4 +1,4 @@
-/* What the listeners of all stream sockets on descriptors do alike. */
+/* A listener of stream connections on a descriptor: what those of tcp and unix sockets share. */
 #ifndef NF_STREAM_LISTENER_H
 #define NF_STREAM_LISTENER_H
 
@@ -9,24 +9,26 @@ struct nf_stream_listener {
     net_socket head;
     int fd;
     int backlog;
-    int family;     /* of tcp: as the address had it */
-    bool did_block; /* an adopted descriptor, before it was taken */
-    bool was_inherited;
-    _Atomic bool was_delayed; /* it came without the nodelay that is our default */
-    struct nf_wake wake;      /* a cancel */
+    int family;               /* of tcp: the option of the address */
+    bool did_block;           /* an adopted descriptor was a blocking one before it was taken */
+    bool was_inherited;       /* and stayed open at an exec */
+    _Atomic bool was_delayed; /* and had no nodelay, which is our default */
+    struct nf_wake wake;      /* posted by a cancel */
     _Atomic net_deadline
-        limited_until; /* until when a poller need not look after NET_LIMIT, or 0 */
+        limited_until; /* after NET_LIMIT a poller ignores the descriptor until then; or 0 */
 };
 
-/* Its descriptor, which is bound, begins to listen, if it does not: 0, or a code and it is
- * closed, but for an adopted one. */
+/* Make the bound descriptor listen. An adopted one listens already, and changes only its backlog if
+ * the option is given. 0, or a code: the descriptor is then closed unless it is an adopted one. */
 int nf_stream_listen(struct nf_stream_listener *self, const struct nf_target *target);
 
-/* A connection of table `backend`, which is a line, with its descriptor and the peer's name. */
+/* Accept a connection, which gets the backend `backend`, its descriptor and the peer's address.
+ * `backend` must have a struct nf_connection as its object. Blocks until `deadline` at most. NULL:
+ * the cause is recorded. */
 net_socket *nf_stream_accept(struct nf_stream_listener *self, const struct nf_backend *backend,
                              net_deadline deadline);
 
-/* Slots. */
+/* Slots of the listener's backend. */
 void nf_stream_listener_cancel(net_socket *socket);
 int nf_stream_listener_close(net_socket *socket, net_deadline deadline);
 int nf_stream_listener_property(net_socket *socket, enum nf_property property,

@@ -1,8 +1,9 @@
-/* Talking over a stream. The socket is a struct nf_connection.
+/* Sending and receiving on a stream. The socket is a struct nf_connection, with one lane for each
+ * direction: a turn, which one thread at a time holds, and `end`, the code that stays.
  *
- * What is remembered: a failure of sending stays with sending. Receiving hands out what had arrived
- * first; where the kernel would then report a plain end, because the send took the error, a broken
- * send makes it NET_RESET. */
+ * A failed send ends the lane `out` only. Receives still return the bytes that had arrived. The
+ * kernel reports the error of a reset once; where the send got it, the receive sees a plain end,
+ * and the code here makes that NET_RESET instead of NET_EOF. */
 #include "stream/stream.h"
 #include "socket/connection.h"
 #include "os/socket.h"
@@ -15,9 +16,9 @@ enum {
 
 static const size_t most_at_once = (size_t)1 << 30; /* some systems refuse more in one call */
 
-/* Such a failure stays. What stayed before comes first: a send that our own shutdown cut off was
- * not cut off by the peer. */
-static ssize_t broken(struct nf_connection *connection, struct nf_lane *lane, ssize_t code)
+/* Record a failure that ends the lane. An earlier code has priority: after our own shutdown the
+ * send returns NET_MISUSE, whatever error the kernel reports. */
+static ssize_t record_failure(struct nf_connection *connection, struct nf_lane *lane, ssize_t code)
 {
     int8_t end = 0;
 
@@ -30,7 +31,7 @@ static ssize_t broken(struct nf_connection *connection, struct nf_lane *lane, ss
     return code;
 }
 
-/* A system call found no room: 0 to try again with NF_DONTWAIT, or why not. */
+/* A system call found no room. Waits; 0: try again with NF_DONTWAIT; or a code. */
 static int wait_to_send(struct nf_connection *connection, ssize_t code, net_deadline deadline)
 {
     if (code == NF_CONGESTED && !nf_is_canceled(&connection->head)) {
@@ -52,10 +53,10 @@ static ssize_t send_some(struct nf_connection *connection, const net_slice *slic
                                    count < NF_SLICES_MAX ? count : NF_SLICES_MAX, skip, how);
 }
 
-/* Send on, the turn being ours, after a first call returned `n`: the bytes taken in all, or why
- * there were none. */
-static ssize_t send_on(struct nf_connection *connection, const net_slice *slices, int count,
-                       ssize_t n, net_deadline deadline)
+/* Send the rest after a first system call returned `n`. The caller holds the turn. Returns how many
+ * bytes were sent in all, or, if none were, a code. */
+static ssize_t send_rest(struct nf_connection *connection, const net_slice *slices, int count,
+                         ssize_t n, net_deadline deadline)
 {
     size_t sent = 0;
     size_t skip = 0;
@@ -65,7 +66,7 @@ static ssize_t send_on(struct nf_connection *connection, const net_slice *slices
             bool may_wait = n == NF_WOULD_BLOCK || n == NF_CONGESTED;
 
             n = may_wait ? wait_to_send(connection, n, deadline)
-                         : broken(connection, &connection->out, n);
+                         : record_failure(connection, &connection->out, n);
             if (n < 0) {
                 return sent > 0 ? (ssize_t)sent : n;
             }
@@ -81,11 +82,12 @@ static ssize_t send_on(struct nf_connection *connection, const net_slice *slices
         if (count == 0) {
             return (ssize_t)sent;
         }
-        n = send_some(connection, slices, count, skip, NF_DONTWAIT); /* its patience is used up */
+        n = send_some(connection, slices, count, skip, NF_DONTWAIT); /* no second timeout */
     }
 }
 
-/* The general case: nothing, much, or many pieces; or the way is not clear. */
+/* The general case: no bytes, many bytes or many slices; or the turn is taken or the lane
+ * has ended. */
 static __attribute__((noinline)) ssize_t send_slices(struct nf_connection *connection,
                                                      const net_slice *slices, int count,
                                                      net_deadline deadline)
@@ -102,33 +104,34 @@ static __attribute__((noinline)) ssize_t send_slices(struct nf_connection *conne
     if (n == 0) {
         int how = nf_lane_patience(connection->fd, &connection->out, NF_SO_SNDTIMEO, deadline);
 
-        n = send_on(connection, slices, count, send_some(connection, slices, count, 0, how),
-                    deadline);
+        n = send_rest(connection, slices, count, send_some(connection, slices, count, 0, how),
+                      deadline);
         nf_lane_leave(&connection->out);
     }
     return n;
 }
 
-/* A small piece that did not go at once; the turn is ours until the end of this. */
-static __attribute__((noinline)) ssize_t send_small(struct nf_connection *connection,
-                                                    const net_slice *slice, ssize_t n,
-                                                    net_deadline deadline)
+/* A small slice that the first system call did not send whole. Leaves the turn, which the caller
+ * holds. */
+static __attribute__((noinline)) ssize_t send_small_rest(struct nf_connection *connection,
+                                                         const net_slice *slice, ssize_t n,
+                                                         net_deadline deadline)
 {
-    n = send_on(connection, slice, 1, n, deadline);
+    n = send_rest(connection, slice, 1, n, deadline);
     nf_lane_leave(&connection->out);
     return n;
 }
 
-/* The turn was taken in vain. */
-static __attribute__((noinline)) ssize_t send_anew(struct nf_connection *connection,
-                                                   const net_slice *slice, net_deadline deadline)
+/* The lane had ended: leave the turn, and let the general case return the reason. */
+static __attribute__((noinline)) ssize_t
+leave_and_send(struct nf_connection *connection, const net_slice *slice, net_deadline deadline)
 {
     nf_lane_leave(&connection->out);
     return send_slices(connection, slice, 1, deadline);
 }
 
-/* A small piece nearly always finds room at once: the short way, without a look at the clock. What
- * does not go on here goes on in a function of its own, so that this one has little to keep. */
+/* The short way: a small slice nearly always fits at once, and needs no clock. All other cases are
+ * calls of functions that are not inlined, so that this one saves few registers. */
 ssize_t nf_stream_send(net_socket *socket, const net_slice *slices, int count,
                        net_deadline deadline)
 {
@@ -139,38 +142,39 @@ ssize_t nf_stream_send(net_socket *socket, const net_slice *slices, int count,
         return send_slices(connection, slices, count, deadline);
     }
     if (nf_lane_is_shut(connection, &connection->out)) {
-        return send_anew(connection, slices, deadline);
+        return leave_and_send(connection, slices, deadline);
     }
     ssize_t n = nf_transfer_send(connection->fd, slices->data, slices->size, NF_DONTWAIT);
 
     if (n != (ssize_t)slices->size) {
-        return send_small(connection, slices, n, deadline);
+        return send_small_rest(connection, slices, n, deadline);
     }
     nf_count(&connection->bytes_out, n);
     return nf_turn_leave_with(&connection->out.turn, n);
 }
 
-/* Whether the connection is gone, and not only the peer's half of it: the error of a reset is told
- * once, and a send in another thread may have got it. Our own half-close would look the same. */
-static bool is_gone(struct nf_connection *connection)
+/* Whether the whole connection is gone, and not only the peer's half. The kernel reports a reset
+ * once, and a send in another thread may have got the error. After our own shutdown
+ * (`end` is NET_MISUSE) the kernel's answer is the same without a reset, and is ignored. */
+static bool is_connection_gone(struct nf_connection *connection)
 {
     int sending = atomic_load(&connection->out.end);
-    bool is_gone = sending == 0 && nf_socket_is_gone(connection->fd);
+    bool gone = sending == 0 && nf_socket_is_gone(connection->fd);
 
-    sending = atomic_load(&connection->out.end); /* it may be ours since */
-    return sending != NET_MISUSE && (sending != 0 || is_gone);
+    sending = atomic_load(&connection->out.end); /* a shutdown may have come since */
+    return sending != NET_MISUSE && (sending != 0 || gone);
 }
 
-/* The peer has finished, or so it looks. */
-static int ended(struct nf_connection *connection)
+/* The kernel reports the end of the stream. Record NET_EOF, or NET_RESET if the peer is gone. */
+static int record_end(struct nf_connection *connection)
 {
-    int code = is_gone(connection) ? NET_RESET : NET_EOF;
+    int code = is_connection_gone(connection) ? NET_RESET : NET_EOF;
 
     atomic_store_explicit(&connection->in.end, (int8_t)code, memory_order_relaxed);
     return nf_fail(code);
 }
 
-/* A receive brought nothing, and `n` says why: 0 when it may be tried again with NF_DONTWAIT, or a
+/* A receive returned `n`, and no bytes. Waits if that helps; 0: try again with NF_DONTWAIT; or a
  * code. */
 static ssize_t wait_to_receive(struct nf_connection *connection, ssize_t n, net_deadline deadline)
 {
@@ -178,14 +182,14 @@ static ssize_t wait_to_receive(struct nf_connection *connection, ssize_t n, net_
         return nf_lane_wait(connection, NF_IN, deadline);
     }
     if (n == 0) {
-        return nf_is_canceled(&connection->head) ? nf_fail(NET_CANCELED) : ended(connection);
+        return nf_is_canceled(&connection->head) ? nf_fail(NET_CANCELED) : record_end(connection);
     }
-    return n == NF_CONGESTED ? nf_fail(NET_LIMIT) : broken(connection, &connection->in, n);
+    return n == NF_CONGESTED ? nf_fail(NET_LIMIT) : record_failure(connection, &connection->in, n);
 }
 
-/* Receive on after a receive that returned `n`. */
-static ssize_t take_on(struct nf_connection *connection, void *buffer, size_t size, int how,
-                       ssize_t n, net_deadline deadline)
+/* Receive until there are bytes, after a first system call returned `n`. */
+static ssize_t receive_first(struct nf_connection *connection, void *buffer, size_t size, int how,
+                             ssize_t n, net_deadline deadline)
 {
     while (n <= 0) {
         n = wait_to_receive(connection, n, deadline);
@@ -205,10 +209,10 @@ ssize_t nf_stream_take(net_socket *socket, void *buffer, size_t size, int how,
     how |= nf_lane_patience(connection->fd, &connection->in, NF_SO_RCVTIMEO, deadline);
     ssize_t n = nf_transfer_recv(connection->fd, buffer, size, how);
 
-    return n > 0 ? n : take_on(connection, buffer, size, how, n, deadline);
+    return n > 0 ? n : receive_first(connection, buffer, size, how, n, deadline);
 }
 
-ssize_t nf_stream_receive(struct nf_connection *connection, nf_take *taking, void *buffer,
+ssize_t nf_stream_receive(struct nf_connection *connection, nf_take *take, void *buffer,
                           size_t size, int until, net_deadline deadline)
 {
     if (size == 0 && until < 0) {
@@ -219,7 +223,7 @@ ssize_t nf_stream_receive(struct nf_connection *connection, nf_take *taking, voi
     if (n < 0) {
         return n;
     }
-    n = nf_receive(&connection->head, taking, buffer, size, until, deadline);
+    n = nf_receive(&connection->head, take, buffer, size, until, deadline);
     if (n > 0 && until != NF_LOOK) {
         nf_count(&connection->bytes_in, n);
     }
@@ -227,19 +231,20 @@ ssize_t nf_stream_receive(struct nf_connection *connection, nf_take *taking, voi
     return n;
 }
 
-/* The general case: more than some bytes, or the way is not clear. */
+/* The general case: a whole buffer, a delimiter or a look; or the turn is taken or the lane
+ * has ended. */
 static __attribute__((noinline)) ssize_t receive(struct nf_connection *connection, void *buffer,
                                                  size_t size, int until, net_deadline deadline)
 {
     return nf_stream_receive(connection, nf_stream_take, buffer, size, until, deadline);
 }
 
-/* Nothing came in time, or no more will; the turn is ours until the end of this. */
-static __attribute__((noinline)) ssize_t receive_late(struct nf_connection *connection,
-                                                      void *buffer, size_t size, ssize_t n,
-                                                      net_deadline deadline)
+/* The first system call returned no bytes, but `n`. Leaves the turn, which the caller holds. */
+static __attribute__((noinline)) ssize_t receive_waiting(struct nf_connection *connection,
+                                                         void *buffer, size_t size, ssize_t n,
+                                                         net_deadline deadline)
 {
-    n = take_on(connection, buffer, size, 0, n, deadline);
+    n = receive_first(connection, buffer, size, 0, n, deadline);
     if (n > 0) {
         nf_count(&connection->bytes_in, n);
     }
@@ -247,15 +252,17 @@ static __attribute__((noinline)) ssize_t receive_late(struct nf_connection *conn
     return n;
 }
 
-/* The turn was taken in vain. */
-static __attribute__((noinline)) ssize_t
-receive_anew(struct nf_connection *connection, void *buffer, size_t size, net_deadline deadline)
+/* The lane had ended, bytes are kept in the socket, or the timeout in force does not fit: leave the
+ * turn and begin again with the general case. */
+static __attribute__((noinline)) ssize_t leave_and_receive(struct nf_connection *connection,
+                                                           void *buffer, size_t size,
+                                                           net_deadline deadline)
 {
     nf_lane_leave(&connection->in);
     return receive(connection, buffer, size, NF_SOME, deadline);
 }
 
-/* The short way: some bytes, without waiting or with the timeout that is in force. */
+/* The short way: any bytes, with NET_NOW, without a deadline or with the timeout in force. */
 ssize_t nf_stream_recv(net_socket *socket, void *buffer, size_t size, int until,
                        net_deadline deadline)
 {
@@ -267,18 +274,18 @@ ssize_t nf_stream_recv(net_socket *socket, void *buffer, size_t size, int until,
         return receive(connection, buffer, size, until, deadline);
     }
     if (nf_lane_is_shut(connection, &connection->in) || socket->kept != NULL) {
-        return receive_anew(connection, buffer, size, deadline);
+        return leave_and_receive(connection, buffer, size, deadline);
     }
     if (deadline != NET_NOW) {
         if (!nf_lane_has_patience(&connection->in, deadline) && deadline != NET_FOREVER) {
-            return receive_anew(connection, buffer, size, deadline);
+            return leave_and_receive(connection, buffer, size, deadline);
         }
         how = connection->in.how;
     }
     ssize_t n = nf_transfer_recv(connection->fd, buffer, size, how);
 
     if (n <= 0) {
-        return receive_late(connection, buffer, size, n, deadline);
+        return receive_waiting(connection, buffer, size, n, deadline);
     }
     nf_count(&connection->bytes_in, n);
     return nf_turn_leave_with(&connection->in.turn, n);
@@ -303,17 +310,18 @@ int nf_stream_shutdown(net_socket *socket)
     return code;
 }
 
-/* Read and forget until the peer has closed too: unread bytes would make our close a reset, and a
- * reset destroys what we sent last on its way (RFC 1122, 4.2.2.13). */
+/* Finish sending, then read and discard until the peer closes too. A close with unread bytes would
+ * send a reset, and a reset can destroy the last bytes we sent before the peer reads them (RFC
+ * 1122, 4.2.2.13). */
 static int drain(struct nf_connection *connection, net_deadline deadline)
 {
-    char scrap[4096];
+    char discarded[4096];
 
     if (nf_socket_finish(connection->fd) < 0) {
         return 0;
     }
     for (;;) {
-        ssize_t n = nf_transfer_recv(connection->fd, scrap, sizeof scrap, NF_DONTWAIT);
+        ssize_t n = nf_transfer_recv(connection->fd, discarded, sizeof discarded, NF_DONTWAIT);
 
         if (n == 0 || (n < 0 && n != NF_WOULD_BLOCK)) {
             return 0;
@@ -327,7 +335,8 @@ static int drain(struct nf_connection *connection, net_deadline deadline)
     }
 }
 
-/* A reset comes at once, though a child of ours may have the descriptor, too. */
+/* A reset is sent at once, even where a child process has the descriptor, too. Otherwise a close
+ * with a deadline drains first, and blocks until then at most. */
 int nf_stream_close(net_socket *socket, net_deadline deadline)
 {
     struct nf_connection *connection = (struct nf_connection *)socket;
