@@ -1,6 +1,6 @@
 /* A dial that is not decided: a name that is being looked up, and a race of connection attempts
  * (race.h). net_connect with a deadline drives it to the end in one call (nf_dial_now); a socket
- * that is still dialing drives it a step in every call (dialing.h). */
+ * that is still dialing drives it in every call (dialing.h). */
 #ifndef NF_OPEN_DIAL_H
 #define NF_OPEN_DIAL_H
 
