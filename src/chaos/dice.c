@@ -12,12 +12,12 @@ static uint64_t mix(uint64_t z)
     return z ^ (z >> 31);
 }
 
-void nf_dice_seed(struct nf_dice *dice, int64_t seed, uint64_t call, enum nf_dice_lane lane)
+void nf_dice_seed(struct nf_dice *dice, int64_t seed, uint64_t number, enum nf_dice_use use)
 {
-    uint64_t day = mix((uint64_t)seed + GOLDEN);
-    uint64_t connection = mix(day + call * GOLDEN + GOLDEN);
+    uint64_t by_seed = mix((uint64_t)seed + GOLDEN);
+    uint64_t connection = mix(by_seed + number * GOLDEN + GOLDEN);
 
-    atomic_init(&dice->state, mix(connection + (uint64_t)lane * GOLDEN + GOLDEN));
+    atomic_init(&dice->state, mix(connection + (uint64_t)use * GOLDEN + GOLDEN));
 }
 
 uint64_t nf_dice_roll(struct nf_dice *dice)

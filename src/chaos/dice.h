@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 /* Whose dice: of what arrives, what is sent, what is picked up. */
-enum nf_dice_lane { NF_DICE_IN, NF_DICE_OUT, NF_DICE_ACCEPT };
+enum nf_dice_use { NF_DICE_IN, NF_DICE_OUT, NF_DICE_ACCEPT };
 
 struct nf_dice {
     _Atomic uint64_t state; /* several threads may roll */
@@ -16,7 +16,7 @@ struct nf_dice {
 
 /* The dice of a lane of connection number `call`: of a listener, counted from 1 as they are picked
  * up; 0: the one that was dialed, or the listener itself. */
-void nf_dice_seed(struct nf_dice *dice, int64_t seed, uint64_t call, enum nf_dice_lane lane);
+void nf_dice_seed(struct nf_dice *dice, int64_t seed, uint64_t number, enum nf_dice_use use);
 
 uint64_t nf_dice_roll(struct nf_dice *dice);
 

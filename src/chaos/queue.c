@@ -36,7 +36,7 @@ int nf_late_queue_put(struct nf_late_queue *queue, const net_message *message, n
 
 static net_deadline moment_of(const struct nf_late_packet *queued)
 {
-    return queued->is_held ? nf_deadline_after(queued->due, NF_LATE_QUEUE_PATIENCE) : queued->due;
+    return queued->is_held ? nf_deadline_after(queued->due, NF_LATE_QUEUE_HOLD) : queued->due;
 }
 
 /* With it gone, the one before it, which may have been held back for it, goes free. */

@@ -10,7 +10,7 @@
 enum {
     NF_LATE_QUEUE_BYTES = 256 * 1024,
     NF_LATE_QUEUE_COUNT = 1024,
-    NF_LATE_QUEUE_PATIENCE = 20 /* ms that one is held back where none comes after it */
+    NF_LATE_QUEUE_HOLD = 20 /* ms that one is held back where none comes after it */
 };
 
 struct nf_late_packet {

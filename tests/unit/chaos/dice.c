@@ -29,7 +29,7 @@ static void no_two_dice_fall_alike(void **state)
         struct nf_dice dice;
 
         nf_dice_seed(&dice, i % SEEDS, (uint64_t)(i / SEEDS % CALLS),
-                     (enum nf_dice_lane)(i / SEEDS / CALLS));
+                     (enum nf_dice_use)(i / SEEDS / CALLS));
         first[count++] = nf_dice_roll(&dice);
     }
     for (int i = 0; i < ALL; i++) {

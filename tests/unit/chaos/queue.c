@@ -63,7 +63,7 @@ static void one_held_back_comes_after_the_next(void **state)
 
     (void)state;
     put(&queue, 'a', 0, true);
-    expect(&queue, NF_LATE_QUEUE_PATIENCE - 1, "");
+    expect(&queue, NF_LATE_QUEUE_HOLD - 1, "");
     put(&queue, 'b', 5, false);
     expect(&queue, 4, "");
     expect(&queue, 5, "ba");
@@ -80,9 +80,9 @@ static void one_held_back_waits_only_so_long(void **state)
 
     (void)state;
     put(&queue, 'a', 7, true);
-    assert_int_equal(nf_late_queue_next(&queue), at(7 + NF_LATE_QUEUE_PATIENCE));
-    expect(&queue, 7 + NF_LATE_QUEUE_PATIENCE - 1, "");
-    expect(&queue, 7 + NF_LATE_QUEUE_PATIENCE, "a");
+    assert_int_equal(nf_late_queue_next(&queue), at(7 + NF_LATE_QUEUE_HOLD));
+    expect(&queue, 7 + NF_LATE_QUEUE_HOLD - 1, "");
+    expect(&queue, 7 + NF_LATE_QUEUE_HOLD, "a");
 }
 
 static void it_has_bounds_and_is_given_back_whole(void **state)
