@@ -1,5 +1,5 @@
-/* Connections inside the process: how they come to be and end, what they tell, and when they are
- * ready. Bytes are talk.c's. */
+/* Connections inside the process: dialing, closing, properties and readiness. Sending and receiving
+ * are in talk.c. */
 #include "memory/connection.h"
 #include "memory/dial.h"
 #include "memory/talk.h"
@@ -10,31 +10,31 @@
 
 #include <limits.h>
 
-/* No more will be written, and the peer sees the end of what was. */
+/* Write no more: the peer sees the end after the bytes that are in the ring. */
 static void finish(struct nf_mem_socket *self)
 {
     nf_mem_mark(&self->to->writer, NF_MEM_OVER);
-    nf_mem_tell(&self->to->reader);
+    nf_mem_wake(&self->to->reader);
 }
 
-/* Nobody rings us any more. */
+/* Take the socket out of its end, and wait until no thread notifies it any more. */
 static void detach(struct nf_mem_end *end)
 {
     atomic_store(&end->socket, NULL);
-    while (atomic_load(&end->visitors) != 0) {
+    while (atomic_load(&end->notifiers) != 0) {
         nf_thread_yield();
     }
 }
 
-/* What nobody will read makes it a reset. */
-static void hang_up(struct nf_mem_socket *self)
+/* Read and write no more. Bytes that were not read make it a reset for the peer. */
+static void end_both_flows(struct nf_mem_socket *self)
 {
     nf_mem_mark(&self->from->reader, NF_MEM_OVER);
     if (self->resets || nf_mem_waiting(self->from) > 0) {
         nf_mem_mark(&self->to->writer, NF_MEM_BROKEN);
     }
     finish(self);
-    nf_mem_tell(&self->from->writer);
+    nf_mem_wake(&self->from->writer);
 }
 
 int nf_mem_connect(net_socket *socket, const struct nf_target *target, net_deadline deadline)
@@ -53,19 +53,20 @@ int nf_mem_connect(net_socket *socket, const struct nf_target *target, net_deadl
         code = 0;
     }
     if (code < 0 && self->pipe != NULL) {
-        hang_up(self); /* it may have been decided at the last moment */
+        end_both_flows(self); /* the listener may have connected it in the meantime */
         detach(&self->pipe->end[NF_MEM_CLIENT]);
         nf_mem_leave_queue(self->pipe);
-        nf_mem_let_go(self->pipe);
+        nf_mem_unref(self->pipe);
     }
     return code;
 }
 
-/* A send beside us stops as soon as it knows, and the end comes after all that it wrote. */
+/* A send in another thread stops as soon as it sees out.end. This call waits for its turn, so the
+ * peer sees the end after all bytes of that send. */
 int nf_mem_shutdown(net_socket *socket)
 {
     struct nf_mem_socket *self = (struct nf_mem_socket *)socket;
-    int code = nf_mem_nothing(self, &self->out, NET_NOW);
+    int code = nf_mem_check_dial(self, &self->out, NET_NOW);
     int8_t end = atomic_load(&self->out.end);
 
     if (code < 0) {
@@ -76,14 +77,14 @@ int nf_mem_shutdown(net_socket *socket)
     if (end < 0) {
         return end == NET_MISUSE ? 0 : nf_fail(end);
     }
-    nf_mem_tell(&self->to->writer);
+    nf_mem_wake(&self->to->writer);
     nf_turn_take(&self->out.turn, NET_FOREVER);
     finish(self);
     nf_turn_leave(&self->out.turn);
     return 0;
 }
 
-/* Without a lock: a signal handler may be here. */
+/* Takes no lock: a signal handler may call this. */
 void nf_mem_cancel(net_socket *socket)
 {
     struct nf_mem_socket *self = (struct nf_mem_socket *)socket;
@@ -92,14 +93,14 @@ void nf_mem_cancel(net_socket *socket)
         return;
     }
     finish(self);
-    nf_mem_tell(&self->from->reader);
-    nf_mem_tell(&self->to->writer);
+    nf_mem_wake(&self->from->reader);
+    nf_mem_wake(&self->to->writer);
     if ((atomic_fetch_or(&self->pipe->dial, NF_MEM_CANCELED) & NF_MEM_DIALED) == 0) {
         nf_futex_wake(&self->pipe->dial, INT_MAX);
     }
 }
 
-/* Read and forget until the peer has closed too. */
+/* Read and discard until the peer has closed too. */
 static int drain(struct nf_mem_socket *self, net_deadline deadline)
 {
     finish(self);
@@ -115,7 +116,8 @@ static int drain(struct nf_mem_socket *self, net_deadline deadline)
     return 0;
 }
 
-/* In a forked child there is nobody to tell. */
+/* A forked child has a copy of the pipe that no peer sees, so it only drops its reference. To
+ * detach could wait for ever: `notifiers` may count threads that only the parent has. */
 int nf_mem_close(net_socket *socket, net_deadline deadline)
 {
     struct nf_mem_socket *self = (struct nf_mem_socket *)socket;
@@ -131,27 +133,27 @@ int nf_mem_close(net_socket *socket, net_deadline deadline)
         if (deadline != NET_NOW && !is_dialing && !self->resets && !nf_is_canceled(socket)) {
             code = drain(self, deadline);
         }
-        hang_up(self);
+        end_both_flows(self);
         detach(&pipe->end[self->which]);
         nf_mem_leave_queue(pipe);
     } else {
         atomic_store(&pipe->end[self->which].socket, NULL); /* the child may go on with the other */
     }
-    nf_mem_let_go(pipe);
+    nf_mem_unref(pipe);
     return code;
 }
 
-/* It stays within the ring, which was made for what the addresses asked for. */
+/* Both bounds together stay within the ring, whose size follows from the two addresses. */
 static void set_buffer(struct nf_mem_flow *flow, _Atomic uint32_t *buffer, _Atomic uint32_t *others,
                        int64_t asked)
 {
     int64_t most = (int64_t)flow->mask + 1 - (int64_t)atomic_load(others);
 
     atomic_store(buffer, (uint32_t)(asked < most ? asked : most > 0 ? most : 1));
-    nf_mem_tell(&flow->writer);
+    nf_mem_wake(&flow->writer);
 }
 
-/* 0 once there is somebody at the other end. */
+/* 0 once the dial has succeeded, or why there is no peer. */
 static int need_peer(struct nf_mem_socket *self)
 {
     if (self->pipe != NULL && (atomic_load(&self->pipe->dial) & NF_MEM_DIALED) != 0) {
@@ -179,7 +181,8 @@ static void write_property(struct nf_mem_socket *self, enum nf_property property
     }
 }
 
-/* Of a dial that was refused at once there is what it asked for, and nothing was counted. */
+/* A dial that was refused at once has no pipe: its bounds are those of its address, its counters
+ * are 0. */
 static int64_t read_number(struct nf_mem_socket *self, enum nf_property property)
 {
     bool has_pipe = self->pipe != NULL;
@@ -242,7 +245,8 @@ static unsigned readiness_of(struct nf_mem_socket *self, unsigned interest)
     return (nf_mem_is_readable(self) ? NF_IN : 0u) | (nf_mem_may_send(self) ? NF_OUT : 0u);
 }
 
-/* Nothing outside tells: who is not ready is rung. */
+/* No descriptor shows readiness. A side that is not ready is marked, and the peer notifies the
+ * socket when that changes. The second look finds a change that came before the mark. */
 void nf_mem_ready(net_socket *socket, unsigned interest, struct nf_readiness *out)
 {
     struct nf_mem_socket *self = (struct nf_mem_socket *)socket;

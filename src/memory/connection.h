@@ -1,4 +1,4 @@
-/* The slots of a connection inside the process; those that move bytes are in talk.h. */
+/* The slots of a connection inside the process. Those that send and receive are in talk.h. */
 #ifndef NF_MEMORY_CONNECTION_H
 #define NF_MEMORY_CONNECTION_H
 

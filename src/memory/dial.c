@@ -1,8 +1,8 @@
-/* The names of this process that can be dialed, and the callers who wait to be accepted. One lock
- * for all of it; its holder rings, and waits for nothing.
+/* The names of this process that can be dialed, and the queue of each listener. One lock protects
+ * both. The thread that holds it may wake and notify others, and never waits.
  *
- * A listener's callers stand in one line. The first `backlog` of them are connected, and may talk
- * before they are accepted; the others are still dialing. */
+ * The queue of a listener holds the pipes that wait to be accepted. The first `backlog` of them are
+ * connected, and their clients may send before they are accepted. The others are still dialing. */
 #include "memory/dial.h"
 #include "name/endpoint.h"
 #include "os/futex.h"
@@ -22,16 +22,16 @@ void nf_mem_unlock(void)
     nf_mem_names_unlock(&names);
 }
 
-/* ---- The line ---- */
+/* ---- The queue ---- */
 
 static void decide(struct nf_mem_pipe *pipe, uint32_t how)
 {
     atomic_fetch_or(&pipe->dial, how);
     nf_futex_wake(&pipe->dial, INT_MAX);
-    nf_mem_ring(&pipe->end[NF_MEM_CLIENT]);
+    nf_mem_notify(&pipe->end[NF_MEM_CLIENT]);
 }
 
-/* Connect whom there is a place for. */
+/* Connect dialing pipes, the oldest first, as long as the backlog has room. */
 static void admit(struct nf_mem_listener *listener)
 {
     while (listener->dialing != NULL && listener->connected < listener->backlog) {
@@ -52,14 +52,14 @@ static void join_queue(struct nf_mem_listener *listener, struct nf_mem_pipe *pip
         listener->dialing = pipe;
     }
     admit(listener);
-    if (listener->sleepers > 0) {
+    if (listener->waiters > 0) {
         atomic_fetch_add(&listener->futex, 1);
         nf_futex_wake(&listener->futex, 1);
     }
     nf_socket_ring(&listener->head);
 }
 
-/* Take the first out of the line. */
+/* Take the first pipe out of the queue, which is not empty. Its reference goes to the caller. */
 struct nf_mem_pipe *nf_mem_take_first(struct nf_mem_listener *listener)
 {
     struct nf_mem_pipe *pipe = listener->first;
@@ -75,7 +75,7 @@ struct nf_mem_pipe *nf_mem_take_first(struct nf_mem_listener *listener)
     return pipe;
 }
 
-/* Those who are connected keep their place: the call comes, and is over. */
+/* A pipe that is connected stays in the queue: accept returns a connection that has ended. */
 void nf_mem_leave_queue(struct nf_mem_pipe *pipe)
 {
     if ((atomic_load(&pipe->dial) & (NF_MEM_DIALED | NF_MEM_REFUSED)) != 0) {
@@ -105,12 +105,12 @@ void nf_mem_leave_queue(struct nf_mem_pipe *pipe)
     }
     nf_mem_unlock();
     if (dialing) {
-        nf_mem_let_go(pipe);
+        nf_mem_unref(pipe);
     }
 }
 
-/* Nobody will accept those in line. */
-static void turn_away(struct nf_mem_listener *self)
+/* Empty the queue: a connected client sees a reset, a dialing one is refused. */
+static void refuse_all(struct nf_mem_listener *self)
 {
     while (self->first != NULL) {
         struct nf_mem_pipe *pipe = self->first;
@@ -123,7 +123,7 @@ static void turn_away(struct nf_mem_listener *self)
         } else {
             decide(pipe, NF_MEM_REFUSED);
         }
-        nf_mem_let_go(pipe);
+        nf_mem_unref(pipe);
     }
 }
 
@@ -135,12 +135,12 @@ int nf_mem_add_listener(struct nf_mem_listener *self)
 void nf_mem_remove_listener(struct nf_mem_listener *self)
 {
     nf_mem_names_remove(&names, &self->entry);
-    turn_away(self);
+    refuse_all(self);
 }
 
 /* ---- Dialing ---- */
 
-uint32_t nf_mem_half(const struct nf_target *target, enum nf_property property)
+uint32_t nf_mem_buffer_size(const struct nf_target *target, enum nf_property property)
 {
     bool given = (target->options.given & NF_OPTION(property)) != 0;
 
@@ -157,8 +157,8 @@ int nf_mem_dial(struct nf_mem_socket *self, const struct nf_target *target)
     }
     self->head.name = name;
     nf_text_copy(self->scheme, sizeof self->scheme, target->url.scheme);
-    self->sndbuf = nf_mem_half(target, NF_SNDBUF);
-    self->rcvbuf = nf_mem_half(target, NF_RCVBUF);
+    self->sndbuf = nf_mem_buffer_size(target, NF_SNDBUF);
+    self->rcvbuf = nf_mem_buffer_size(target, NF_RCVBUF);
     nf_mem_lock();
     struct nf_mem_name *found = nf_mem_names_find(&names, &name);
     struct nf_mem_listener *listener = found != NULL ? found->owner : NULL;
@@ -177,7 +177,7 @@ int nf_mem_dial(struct nf_mem_socket *self, const struct nf_target *target)
     return code;
 }
 
-/* As the call that began the dial would have said. */
+/* The sentence that the call which began the dial would have given. */
 static int refused(struct nf_mem_socket *self)
 {
     char name[4 * NF_ADDR_NAME_MAX];

@@ -1,4 +1,4 @@
-/* A listener inside the process. */
+/* A listener inside the process: its slots. Its queue is in dial.c. */
 #include "memory/listener.h"
 #include "memory/dial.h"
 #include "os/futex.h"
@@ -19,8 +19,8 @@ int nf_mem_listen(net_socket *socket, const struct nf_target *target, net_deadli
     }
     self->process = nf_process();
     self->backlog = backlog > 0 ? (int)backlog : 1;
-    self->sndbuf = nf_mem_half(target, NF_SNDBUF);
-    self->rcvbuf = nf_mem_half(target, NF_RCVBUF);
+    self->sndbuf = nf_mem_buffer_size(target, NF_SNDBUF);
+    self->rcvbuf = nf_mem_buffer_size(target, NF_RCVBUF);
     self->entry.owner = self;
     nf_mem_lock();
     code = nf_mem_add_listener(self);
@@ -29,8 +29,8 @@ int nf_mem_listen(net_socket *socket, const struct nf_target *target, net_deadli
     return code;
 }
 
-/* The lock held: wait until somebody is in line. */
-static int await_caller(struct nf_mem_listener *self, net_deadline deadline)
+/* With the lock held, which this releases while it sleeps: wait until the queue has a pipe. */
+static int await_connection(struct nf_mem_listener *self, net_deadline deadline)
 {
     while (self->first == NULL && !nf_is_canceled(&self->head)) {
         uint32_t seen = atomic_load(&self->futex);
@@ -38,13 +38,13 @@ static int await_caller(struct nf_mem_listener *self, net_deadline deadline)
         if (nf_deadline_passed(deadline)) {
             return nf_fail(NET_TIMEOUT);
         }
-        self->sleepers++;
+        self->waiters++;
         nf_mem_unlock();
         if (!nf_is_canceled(&self->head)) {
             nf_futex_wait(&self->futex, seen, deadline);
         }
         nf_mem_lock();
-        self->sleepers--;
+        self->waiters--;
     }
     return nf_is_canceled(&self->head) ? nf_fail(NET_CANCELED) : 0;
 }
@@ -53,25 +53,25 @@ net_socket *nf_mem_accept(net_socket *socket, const struct nf_backend *connectio
                           net_deadline deadline)
 {
     struct nf_mem_listener *self = (struct nf_mem_listener *)socket;
-    struct nf_mem_socket *call = NULL;
+    struct nf_mem_socket *accepted = NULL;
 
     if (self->process != nf_process()) {
         nf_fail_because(NET_MISUSE, "a mem listener belongs to the process that made it");
         return NULL;
     }
     nf_mem_lock();
-    if (await_caller(self, deadline) == 0) {
-        call = (struct nf_mem_socket *)nf_socket_new(connection);
+    if (await_connection(self, deadline) == 0) {
+        accepted = (struct nf_mem_socket *)nf_socket_new(connection);
     }
-    if (call != NULL) {
-        nf_mem_attach(call, nf_mem_take_first(self), NF_MEM_SERVER, &socket->name);
-        call->backlog = self->backlog;
+    if (accepted != NULL) {
+        nf_mem_attach(accepted, nf_mem_take_first(self), NF_MEM_SERVER, &socket->name);
+        accepted->backlog = self->backlog;
     }
     nf_mem_unlock();
-    return (net_socket *)call;
+    return (net_socket *)accepted;
 }
 
-/* Without a lock: a signal handler may be here. */
+/* Takes no lock: a signal handler may call this. */
 void nf_mem_listener_cancel(net_socket *socket)
 {
     struct nf_mem_listener *self = (struct nf_mem_listener *)socket;
@@ -80,7 +80,7 @@ void nf_mem_listener_cancel(net_socket *socket)
     nf_futex_wake(&self->futex, INT_MAX);
 }
 
-/* In a forked child it is in no list that this process will ever look at. */
+/* A forked child starts with an empty list of names (names.c), so there is nothing to remove. */
 int nf_mem_listener_close(net_socket *socket, net_deadline deadline)
 {
     struct nf_mem_listener *self = (struct nf_mem_listener *)socket;

@@ -6,7 +6,7 @@
 
 int nf_mem_listen(net_socket *socket, const struct nf_target *target, net_deadline deadline);
 
-/* The socket of the first caller, with this table. */
+/* Accept the first pipe of the queue: a new socket with the table `connection`, or NULL. */
 net_socket *nf_mem_accept(net_socket *socket, const struct nf_backend *connection,
                           net_deadline deadline);
 void nf_mem_listener_cancel(net_socket *socket);

@@ -1,4 +1,4 @@
-/* A list under a lock. */
+/* Names within this process: a linked list under a lock, and the parsing of mem targets. */
 #include "memory/names.h"
 #include "name/endpoint.h"
 #include "name/path.h"
@@ -8,7 +8,9 @@
 
 #include <stdio.h>
 
-/* In a forked child the lock may be held by a thread that only the parent has. */
+/* After a fork the child's copy of the lock may be held by a thread that only the parent has. The
+ * first call in the child therefore makes a new lock and an empty list. `process` says which
+ * process they belong to; while one thread makes them it is negative, and the others yield. */
 void nf_mem_names_lock(struct nf_mem_names *names)
 {
     int own = nf_process();
@@ -42,14 +44,14 @@ struct nf_mem_name *nf_mem_names_find(const struct nf_mem_names *names, const st
     return name;
 }
 
-int nf_mem_names_add(struct nf_mem_names *names, struct nf_mem_name *name, char *room)
+int nf_mem_names_add(struct nf_mem_names *names, struct nf_mem_name *name, char *buffer)
 {
     bool any = name->addr.size == 0;
 
     do {
         if (any) {
-            name->addr.name = room;
-            name->addr.size = (uint16_t)snprintf(room, NF_ADDR_NAME_MAX, "%u", ++names->counter);
+            name->addr.name = buffer;
+            name->addr.size = (uint16_t)snprintf(buffer, NF_ADDR_NAME_MAX, "%u", ++names->counter);
         } else if (nf_mem_names_find(names, &name->addr) != NULL) {
             return nf_fail(NET_INUSE);
         }
@@ -69,9 +71,9 @@ void nf_mem_names_remove(struct nf_mem_names *names, const struct nf_mem_name *n
     *link = name->next;
 }
 
-int nf_mem_target(const struct nf_url *url, bool listening, struct nf_addr *addr, char *room)
+int nf_mem_target(const struct nf_url *url, bool listening, struct nf_addr *addr, char *buffer)
 {
-    int size = nf_path_parse(url->target, url->target_length, room);
+    int size = nf_path_parse(url->target, url->target_length, buffer);
 
     if (size < 0) {
         return size;
@@ -81,16 +83,16 @@ int nf_mem_target(const struct nf_url *url, bool listening, struct nf_addr *addr
                                url->scheme);
     }
     *addr = (struct nf_addr){.family = NF_MEM, .size = (uint16_t)size};
-    addr->name = room;
+    addr->name = buffer;
     return 0;
 }
 
 int nf_mem_resolve(const struct nf_target *target, net_endpoint *endpoints, int count,
                    net_deadline deadline)
 {
-    char room[NF_ADDR_NAME_MAX];
+    char buffer[NF_ADDR_NAME_MAX];
     struct nf_addr addr;
-    int code = nf_mem_target(&target->url, false, &addr, room);
+    int code = nf_mem_target(&target->url, false, &addr, buffer);
 
     (void)deadline;
     (void)count;

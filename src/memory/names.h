@@ -1,4 +1,4 @@
-/* Names within this process: whom mem:// and memgram:// addresses mean. */
+/* Names within this process: which socket a mem:// or memgram:// address means. */
 #ifndef NF_MEMORY_NAMES_H
 #define NF_MEMORY_NAMES_H
 
@@ -7,7 +7,7 @@
 
 #include <stdatomic.h>
 
-/* Somebody's name; its bytes are his. */
+/* A registered name. The socket that has it owns this entry and the bytes of the name. */
 struct nf_mem_name {
     struct nf_mem_name *next;
     struct nf_addr addr;
@@ -16,9 +16,9 @@ struct nf_mem_name {
 
 struct nf_mem_names {
     struct nf_mutex lock;
-    _Atomic int process; /* whose names they are; negative: that process is about to have some */
+    _Atomic int process; /* the process that has the names; negative: it is making its lock */
     struct nf_mem_name *first;
-    unsigned counter; /* of names that nobody chose */
+    unsigned counter; /* the last number that was given as a name */
 };
 
 #define NF_MEM_NAMES_INIT                                                                          \
@@ -26,22 +26,23 @@ struct nf_mem_names {
         .lock = NF_MUTEX_INIT                                                                      \
     }
 
-/* A forked child begins without names: those of its parent have nobody behind them. */
+/* A forked child begins without names: the sockets of its parent's names are not in the child. */
 void nf_mem_names_lock(struct nf_mem_names *names);
 void nf_mem_names_unlock(struct nf_mem_names *names);
 
-/* The rest with the lock held. */
+/* With the lock held, as the next two: the entry with this name, or NULL. */
 struct nf_mem_name *nf_mem_names_find(const struct nf_mem_names *names, const struct nf_addr *addr);
 
-/* Have a name; one without bytes gets some that nobody has, in `room`. 0 or NET_INUSE. */
-int nf_mem_names_add(struct nf_mem_names *names, struct nf_mem_name *name, char *room);
+/* Register a name. An empty name becomes an unused number, written to `buffer` of NF_ADDR_NAME_MAX
+ * bytes. 0 or NET_INUSE. */
+int nf_mem_names_add(struct nf_mem_names *names, struct nf_mem_name *name, char *buffer);
 void nf_mem_names_remove(struct nf_mem_names *names, const struct nf_mem_name *name);
 
-/* Take the target of an address apart: the name, in `room` of NF_ADDR_NAME_MAX bytes, which may be
- * empty where one listens. 0 or NET_ADDRESS. */
-int nf_mem_target(const struct nf_url *url, bool listening, struct nf_addr *addr, char *room);
+/* Parse the target of an address: its name goes to `buffer` of NF_ADDR_NAME_MAX bytes. The name may
+ * be empty when `listening`. 0 or NET_ADDRESS. */
+int nf_mem_target(const struct nf_url *url, bool listening, struct nf_addr *addr, char *buffer);
 
-/* Slots, and the target is its own endpoint. */
+/* The resolve slot: one endpoint, which is the target itself. */
 int nf_mem_resolve(const struct nf_target *target, net_endpoint *endpoints, int count,
                    net_deadline deadline);
 

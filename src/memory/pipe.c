@@ -1,4 +1,4 @@
-/* Pipes: one piece of memory for both directions, shared by two sockets. */
+/* Pipes: one allocation for both directions, shared by two sockets. */
 #include "memory/pipe.h"
 #include "os/process.h"
 
@@ -30,7 +30,8 @@ static void lay_out(struct nf_mem_pipe *pipe, int writer, char *ring, size_t siz
 
 enum { HEAD = (sizeof(struct nf_mem_pipe) + NF_CACHE_LINE - 1) / NF_CACHE_LINE * NF_CACHE_LINE };
 
-/* One piece of memory, of which the rings are not touched before they are written. */
+/* One allocation. Only its head is cleared: pages of the rings are not touched before bytes are
+ * written there. */
 struct nf_mem_pipe *nf_mem_make_pipe(uint32_t sndbuf, uint32_t rcvbuf, uint32_t sndbuf_back,
                                      uint32_t rcvbuf_back)
 {
@@ -47,7 +48,7 @@ struct nf_mem_pipe *nf_mem_make_pipe(uint32_t sndbuf, uint32_t rcvbuf, uint32_t 
 
     lay_out(pipe, NF_MEM_CLIENT, rings, there, sndbuf, rcvbuf);
     lay_out(pipe, NF_MEM_SERVER, rings + there, back, sndbuf_back, rcvbuf_back);
-    atomic_init(&pipe->owners, 2);
+    atomic_init(&pipe->references, 2);
     return pipe;
 }
 
@@ -66,9 +67,9 @@ void nf_mem_attach(struct nf_mem_socket *self, struct nf_mem_pipe *pipe, int whi
     atomic_store(&pipe->end[which].socket, &self->head);
 }
 
-void nf_mem_let_go(struct nf_mem_pipe *pipe)
+void nf_mem_unref(struct nf_mem_pipe *pipe)
 {
-    if (atomic_fetch_sub(&pipe->owners, 1) == 1) {
+    if (atomic_fetch_sub(&pipe->references, 1) == 1) {
         free(pipe);
     }
 }
@@ -80,6 +81,6 @@ void nf_mem_break(struct nf_mem_pipe *pipe, int which)
 
     nf_mem_mark(&from->writer, NF_MEM_OVER | NF_MEM_BROKEN);
     nf_mem_mark(&to->reader, NF_MEM_OVER);
-    nf_mem_tell(&from->reader);
-    nf_mem_tell(&to->writer);
+    nf_mem_wake(&from->reader);
+    nf_mem_wake(&to->writer);
 }

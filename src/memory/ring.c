@@ -1,34 +1,34 @@
-/* Bytes from one end of a stream inside the process to the other, and the news of them. */
+/* Moves bytes through the ring of one direction, and wakes the other side. */
 #include "memory/ring.h"
 #include "os/futex.h"
 
 #include <string.h>
 
-enum { WORTHWHILE = 4 }; /* a writer is told of room from a quarter of all on */
+enum { WRITABLE_SHARE = 4 }; /* a writer is woken once a quarter of the limit is free */
 
-void nf_mem_ring(struct nf_mem_end *end)
+void nf_mem_notify(struct nf_mem_end *end)
 {
-    atomic_fetch_add(&end->visitors, 1);
+    atomic_fetch_add(&end->notifiers, 1);
     net_socket *socket = atomic_load(&end->socket);
 
     if (socket != NULL) {
         nf_socket_ring(socket);
     }
-    atomic_fetch_sub(&end->visitors, 1);
+    atomic_fetch_sub(&end->notifiers, 1);
 }
 
-/* Told once: whoever goes on listening says so anew. */
-void nf_mem_tell_listener(struct nf_mem_side *side)
+/* Wakes once: a thread or poller that goes on waiting sets its flag again. */
+void nf_mem_wake_slow(struct nf_mem_side *side)
 {
-    const uint32_t listens = NF_MEM_SLEEPS | NF_MEM_WATCHES;
-    uint32_t state = atomic_fetch_and(&side->state, ~listens);
+    const uint32_t waiting_flags = NF_MEM_SLEEPS | NF_MEM_WATCHES;
+    uint32_t state = atomic_fetch_and(&side->state, ~waiting_flags);
 
     if ((state & NF_MEM_SLEEPS) != 0) {
         atomic_fetch_add(&side->futex, 1);
         nf_futex_wake(&side->futex, 1);
     }
     if ((state & NF_MEM_WATCHES) != 0) {
-        nf_mem_ring(side->end);
+        nf_mem_notify(side->end);
     }
 }
 
@@ -42,7 +42,7 @@ bool nf_mem_is_writable(struct nf_mem_flow *flow)
     size_t limit = nf_mem_limit(flow);
     size_t left = room(nf_mem_waiting(flow), limit);
 
-    return left > 0 && left >= limit / WORTHWHILE;
+    return left > 0 && left >= limit / WRITABLE_SHARE;
 }
 
 size_t nf_mem_put(struct nf_mem_flow *flow, const char *data, size_t size)
@@ -62,11 +62,11 @@ size_t nf_mem_put(struct nf_mem_flow *flow, const char *data, size_t size)
         memcpy(flow->ring, data + first, n - first);
     }
     atomic_store(&flow->writer.count, written + n);
-    nf_mem_tell(&flow->reader);
+    nf_mem_wake(&flow->reader);
     return n;
 }
 
-/* The first of the bytes that wait, from the place `read` on; how many. */
+/* Copy out at most `size` bytes, from the position `read` on. Returns how many. */
 static inline size_t copy_out(struct nf_mem_flow *flow, uint64_t read, char *buffer, size_t size)
 {
     uint64_t written = atomic_load_explicit(&flow->writer.count, memory_order_acquire);
@@ -84,7 +84,7 @@ static inline size_t copy_out(struct nf_mem_flow *flow, uint64_t read, char *buf
     return n;
 }
 
-size_t nf_mem_look(struct nf_mem_flow *flow, char *buffer, size_t size)
+size_t nf_mem_peek(struct nf_mem_flow *flow, char *buffer, size_t size)
 {
     uint64_t read = atomic_load_explicit(&flow->reader.count, memory_order_relaxed);
 
@@ -101,7 +101,7 @@ size_t nf_mem_take(struct nf_mem_flow *flow, char *buffer, size_t size)
     }
     if (n > 0 && nf_mem_is(&flow->writer, NF_MEM_SLEEPS | NF_MEM_WATCHES) &&
         nf_mem_is_writable(flow)) {
-        nf_mem_tell(&flow->writer);
+        nf_mem_wake(&flow->writer);
     }
     return n;
 }

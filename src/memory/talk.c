@@ -1,5 +1,5 @@
-/* Talking over a connection inside the process: whole sends, receives, lines, and the waiting for
- * them. What is remembered is as over other streams: see stream.c. */
+/* Sending and receiving over a connection inside the process, and waiting for either. It keeps the
+ * same failures for later calls as other streams do: see stream/stream.c. */
 #include "memory/talk.h"
 #include "memory/dial.h"
 #include "os/futex.h"
@@ -11,49 +11,50 @@
 #include <string.h>
 
 enum {
-    AWAKE = 20000, /* ns that a thread looks on before it falls asleep */
-    LOOKS = 8,     /* at memory between two at the clock */
-    SELDOM = 255   /* waits without it, at most, after it was in vain */
+    SPIN_TIME = 20000, /* ns that a thread spins before it sleeps */
+    CHECKS = 8,        /* of the condition between two looks at the clock */
+    SKIP_MAX = 255     /* the most waits in a row that do not spin */
 };
 
 /* ---- Waiting ---- */
 
-/* Look on for as long as it would take to fall asleep and be woken: a peer who runs on another
- * processor answers sooner. Where he does not it is tried ever more seldom. */
-static bool catch_it(struct nf_mem_socket *self, struct nf_mem_side *side, nf_mem_due *is_due)
+/* Spin for about the time that a sleep and a wake take: a peer that runs on another processor
+ * answers sooner. After each spin without success the next waits skip it, about twice as many each
+ * time; a success halves that number. True: the condition is met, or the socket is canceled. */
+static bool spin(struct nf_mem_socket *self, struct nf_mem_side *side, nf_mem_condition *is_met)
 {
     if (nf_thread_is_alone()) {
         return false;
     }
-    if (side->waits < side->vain) {
-        side->waits++;
+    if (side->skipped < side->skip) {
+        side->skipped++;
         return false;
     }
-    net_deadline until = nf_now() + AWAKE;
+    net_deadline until = nf_now() + SPIN_TIME;
 
     do {
-        for (int i = 0; i < LOOKS; i++) {
-            if (is_due(self) || nf_is_canceled(&self->head)) {
-                side->vain /= 2;
-                side->waits = side->vain;
+        for (int i = 0; i < CHECKS; i++) {
+            if (is_met(self) || nf_is_canceled(&self->head)) {
+                side->skip /= 2;
+                side->skipped = side->skip;
                 return true;
             }
             nf_thread_relax();
         }
     } while (nf_now() < until);
-    side->vain = (uint16_t)(side->vain < SELDOM ? side->vain * 2 + 1 : SELDOM);
-    side->waits = 0;
+    side->skip = (uint16_t)(side->skip < SKIP_MAX ? side->skip * 2 + 1 : SKIP_MAX);
+    side->skipped = 0;
     return false;
 }
 
-/* Until there is what we wait for, the turn of that side being ours. The side is told of what the
- * peer does, of a cancel, and of our own half-close. */
-int nf_mem_await(struct nf_mem_socket *self, struct nf_mem_side *side, nf_mem_due *is_due,
+/* The futex word is read before the flag is set and the condition checked: a wake after that
+ * changes the word, and the sleep returns at once. */
+int nf_mem_await(struct nf_mem_socket *self, struct nf_mem_side *side, nf_mem_condition *is_met,
                  net_deadline deadline)
 {
     int code = 0;
 
-    if (deadline != NET_NOW && catch_it(self, side, is_due)) {
+    if (deadline != NET_NOW && spin(self, side, is_met)) {
         return nf_is_canceled(&self->head) ? nf_fail(NET_CANCELED) : 0;
     }
     for (;;) {
@@ -64,7 +65,7 @@ int nf_mem_await(struct nf_mem_socket *self, struct nf_mem_side *side, nf_mem_du
             code = nf_fail(NET_CANCELED);
             break;
         }
-        if (is_due(self)) {
+        if (is_met(self)) {
             break;
         }
         if (nf_deadline_passed(deadline)) {
@@ -77,7 +78,7 @@ int nf_mem_await(struct nf_mem_socket *self, struct nf_mem_side *side, nf_mem_du
     return code;
 }
 
-/* Something came, or nothing will. */
+/* Also at the end: a receive returns that without waiting. */
 bool nf_mem_is_readable(struct nf_mem_socket *self)
 {
     return nf_mem_is(&self->from->writer, NF_MEM_OVER) || nf_mem_waiting(self->from) > 0;
@@ -89,15 +90,15 @@ bool nf_mem_may_send(struct nf_mem_socket *self)
            atomic_load(&self->out.end) != 0;
 }
 
-/* ---- Turns, and what is remembered ---- */
+/* ---- Turns, and how a lane has ended ---- */
 
-static int told(int end)
+static int fail_ended(int end)
 {
     return end == NET_MISUSE ? nf_fail_because(end, "nothing can be sent after net_shutdown")
                              : nf_fail(end);
 }
 
-/* The dial has succeeded, and somebody has seen that. */
+/* Calls of both lanes may come here at once, and a lane may have ended: hence compare and swap. */
 void nf_mem_settle(struct nf_mem_socket *self)
 {
     int8_t in = NF_MEM_UNDECIDED;
@@ -117,7 +118,7 @@ static int decide(struct nf_mem_socket *self, net_deadline deadline)
     return code;
 }
 
-/* The long way: 0 and the turn is ours, or why not. */
+/* Take the turn and wait for the dial: 0, or why not, without the turn. */
 static int enter(struct nf_mem_socket *self, struct nf_mem_lane *lane, net_deadline deadline)
 {
     if (nf_is_canceled(&self->head)) {
@@ -134,7 +135,7 @@ static int enter(struct nf_mem_socket *self, struct nf_mem_lane *lane, net_deadl
         code = decide(self, deadline);
     }
     if (code == 0 && atomic_load(&lane->end) != 0) {
-        code = told(atomic_load(&lane->end));
+        code = fail_ended(atomic_load(&lane->end));
     }
     if (code < 0) {
         nf_turn_leave(&lane->turn);
@@ -148,8 +149,8 @@ static bool is_shut(struct nf_mem_socket *self, struct nf_mem_lane *lane)
            atomic_load_explicit(&lane->end, memory_order_relaxed) != 0;
 }
 
-/* A call about nothing: 0 once the dial is decided. */
-int nf_mem_nothing(struct nf_mem_socket *self, struct nf_mem_lane *lane, net_deadline deadline)
+/* A send or receive of 0 bytes, or a shutdown. */
+int nf_mem_check_dial(struct nf_mem_socket *self, struct nf_mem_lane *lane, net_deadline deadline)
 {
     if (nf_is_canceled(&self->head)) {
         return nf_fail(NET_CANCELED);
@@ -159,17 +160,18 @@ int nf_mem_nothing(struct nf_mem_socket *self, struct nf_mem_lane *lane, net_dea
 
 /* ---- Sending ---- */
 
-/* What stayed before comes first: a send that our own shutdown cut off was not cut off by the peer.
- */
+/* The peer reads no more: the lane ends with NET_RESET, unless it has ended before. After a
+ * shutdown of this socket its own code stays, since the peer did not stop that send. */
 static int broken(struct nf_mem_socket *self)
 {
     int8_t end = 0;
 
     return atomic_compare_exchange_strong(&self->out.end, &end, NET_RESET) ? nf_fail(NET_RESET)
-                                                                           : told(end);
+                                                                           : fail_ended(end);
 }
 
-/* The peer may have closed while we wrote: it is lost, and a later end is none. */
+/* If the peer closed during the write, the bytes are lost. The lane then ends with NET_RESET, so
+ * that a receive reports a reset later, and not a plain end. */
 static size_t put(struct nf_mem_socket *self, const char *data, size_t size)
 {
     size_t n = nf_mem_put(self->to, data, size);
@@ -180,7 +182,7 @@ static size_t put(struct nf_mem_socket *self, const char *data, size_t size)
     return n;
 }
 
-/* The turn being ours: how much of one slice was taken, and `code` why not all. */
+/* With the turn: send one slice. Returns how many bytes were written; `code` says why not all. */
 static size_t send_slice(struct nf_mem_socket *self, const net_slice *slice, int *code,
                          net_deadline deadline)
 {
@@ -191,7 +193,7 @@ static size_t send_slice(struct nf_mem_socket *self, const net_slice *slice, int
         if (is_shut(self, &self->out)) {
             int end = atomic_load(&self->out.end);
 
-            *code = end != 0 ? told(end) : nf_fail(NET_CANCELED);
+            *code = end != 0 ? fail_ended(end) : nf_fail(NET_CANCELED);
         } else if (nf_mem_is(&self->to->reader, NF_MEM_OVER)) {
             *code = broken(self);
         } else {
@@ -215,8 +217,8 @@ send_slices(struct nf_mem_socket *self, const net_slice *slices, int count, net_
     for (int i = 0; i < count; i++) {
         size += slices[i].size;
     }
-    int code =
-        size > 0 ? enter(self, &self->out, deadline) : nf_mem_nothing(self, &self->out, deadline);
+    int code = size > 0 ? enter(self, &self->out, deadline)
+                        : nf_mem_check_dial(self, &self->out, deadline);
 
     if (code < 0 || size == 0) {
         return code;
@@ -228,7 +230,7 @@ send_slices(struct nf_mem_socket *self, const net_slice *slices, int count, net_
     return sent > 0 ? (ssize_t)sent : code;
 }
 
-/* The short way: one piece, and the turn is free. What does not fit goes on there. */
+/* The fast path: one slice, and the turn is free. It waits, too, when the slice does not fit. */
 ssize_t nf_mem_send(net_socket *socket, const net_slice *slices, int count, net_deadline deadline)
 {
     struct nf_mem_socket *self = (struct nf_mem_socket *)socket;
@@ -248,7 +250,7 @@ ssize_t nf_mem_send(net_socket *socket, const net_slice *slices, int count, net_
 
 /* ---- Receiving ---- */
 
-/* Nothing waits, and nothing will come. */
+/* The ring is empty and the peer has ended: NET_EOF, or NET_RESET. */
 static int ended(struct nf_mem_socket *self)
 {
     int sending = atomic_load(&self->out.end);
@@ -260,15 +262,15 @@ static int ended(struct nf_mem_socket *self)
     return nf_fail(code);
 }
 
-/* What comes next, at least one byte, the turn being ours; or why not. */
+/* With the turn: take or peek at what comes next, at least one byte; or why not. An nf_take. */
 static ssize_t take(net_socket *socket, void *buffer, size_t size, int how, net_deadline deadline)
 {
     struct nf_mem_socket *self = (struct nf_mem_socket *)socket;
 
     for (;;) {
-        /* Whether it is over is asked first: nothing is written after that. */
+        /* Read before the ring: nothing is written after it is set. */
         bool is_over = nf_mem_is(&self->from->writer, NF_MEM_OVER);
-        size_t n = (how & NF_PEEK) != 0 ? nf_mem_look(self->from, buffer, size)
+        size_t n = (how & NF_PEEK) != 0 ? nf_mem_peek(self->from, buffer, size)
                                         : nf_mem_take(self->from, buffer, size);
 
         if (n > 0) {
@@ -291,7 +293,7 @@ static __attribute__((noinline)) ssize_t receive(struct nf_mem_socket *self, voi
                                                  size_t size, int until, net_deadline deadline)
 {
     ssize_t n = size > 0 || until >= 0 ? enter(self, &self->in, deadline)
-                                       : nf_mem_nothing(self, &self->in, deadline);
+                                       : nf_mem_check_dial(self, &self->in, deadline);
 
     if (n < 0 || (size == 0 && until < 0)) {
         return n;
@@ -304,7 +306,7 @@ static __attribute__((noinline)) ssize_t receive(struct nf_mem_socket *self, voi
     return n;
 }
 
-/* The short way: what is there. */
+/* The fast path: any bytes, the turn is free, and no part of a line is kept. */
 ssize_t nf_mem_recv(net_socket *socket, void *buffer, size_t size, int until, net_deadline deadline)
 {
     struct nf_mem_socket *self = (struct nf_mem_socket *)socket;
