@@ -1,4 +1,4 @@
-/* Sockets with faults: how they come to be, what they tell, and when they are ready. */
+/* Sockets with faults: opening, accepting, closing, properties and readiness. */
 #include "chaos/chaos.h"
 #include "chaos/datagram.h"
 #include "chaos/stream.h"
@@ -8,16 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOOK_AGAIN = 20 }; /* ms, where a call of somebody has the turn */
+enum { RECHECK = 20 }; /* ms, while a receive has the turn and readiness is unknown */
 
-/* ---- Coming to be ---- */
+/* ---- Opening and accepting ---- */
 
 static bool is_stream(const struct nf_backend *kind)
 {
     return (kind->properties.options & NF_OPTION(NF_CHUNK)) != 0;
 }
 
-/* Where bytes and datagrams wait, if they have to. 0 or NET_LIMIT. */
+/* Allocate what received bytes or datagrams wait in, if a fault needs it. 0 or NET_LIMIT. */
 static int make_room(struct nf_chaos *self, bool stream)
 {
     bool late = nf_chaos_fault(self, NF_DELAY) != 0;
@@ -47,22 +47,23 @@ static void free_room(struct nf_chaos *self)
     free(self->packet);
 }
 
-static void roll_in(struct nf_chaos *self, uint64_t call)
+static void seed_dice(struct nf_chaos *self, uint64_t accepted)
 {
     int64_t seed = nf_chaos_fault(self, NF_SEED);
 
-    nf_dice_seed(&self->dice_in, seed, call, NF_DICE_IN);
-    nf_dice_seed(&self->dice_out, seed, call, NF_DICE_OUT);
-    nf_dice_seed(&self->dice_accept, seed, call, NF_DICE_ACCEPT);
+    nf_dice_seed(&self->dice_in, seed, accepted, NF_DICE_IN);
+    nf_dice_seed(&self->dice_out, seed, accepted, NF_DICE_OUT);
+    nf_dice_seed(&self->dice_accept, seed, accepted, NF_DICE_ACCEPT);
 }
 
-/* Take the faults to heart; of a listener only what befalls its own calls. */
-static int order(struct nf_chaos *self, const int64_t *fault)
+/* Set up the faults of a socket. A listener itself has only those of its own calls: accept-fail,
+ * and for datagrams loss; it passes all of them on to what it accepts. */
+static int configure(struct nf_chaos *self, const int64_t *fault)
 {
-    bool is_listener = self->calls != NULL;
+    bool is_listener = self->accepted_kind != NULL;
 
     memcpy(self->fault, fault, sizeof self->fault);
-    roll_in(self, 0);
+    seed_dice(self, 0);
 
     int64_t reset = nf_chaos_fault(self, NF_RESET_AFTER);
     int64_t stall = nf_chaos_fault(self, NF_STALL_AFTER);
@@ -83,7 +84,7 @@ static int order(struct nf_chaos *self, const int64_t *fault)
 int nf_chaos_connect(net_socket *socket, const struct nf_target *target, net_deadline deadline)
 {
     struct nf_chaos *self = (struct nf_chaos *)socket;
-    int code = order(self, target->options.value + NF_SEED);
+    int code = configure(self, target->options.value + NF_SEED);
 
     if (code == 0) {
         code = nf_layer_dial(socket, target, deadline);
@@ -99,50 +100,53 @@ int nf_chaos_listen(net_socket *socket, const struct nf_target *target, net_dead
     struct nf_chaos *self = (struct nf_chaos *)socket;
 
     (void)deadline;
-    self->calls = target->backend;
-    order(self, target->options.value + NF_SEED);
+    self->accepted_kind = target->backend;
+    configure(self, target->options.value + NF_SEED);
     return nf_layer_listen(socket, target);
 }
 
-/* The object of a call is made first: one picked up with no memory for it would be lost. */
-static net_socket *new_call(struct nf_chaos *listener)
+/* Makes the object before the accept below: without memory for it, a connection that is accepted
+ * already would be lost. */
+static net_socket *new_accepted(struct nf_chaos *listener)
 {
-    net_socket *call = nf_socket_new(listener->calls);
+    net_socket *accepted = nf_socket_new(listener->accepted_kind);
 
-    if (call != NULL && order((struct nf_chaos *)call, listener->fault) < 0) {
-        free_room((struct nf_chaos *)call);
-        nf_socket_free(call);
-        call = NULL;
+    if (accepted != NULL && configure((struct nf_chaos *)accepted, listener->fault) < 0) {
+        free_room((struct nf_chaos *)accepted);
+        nf_socket_free(accepted);
+        accepted = NULL;
     }
-    return call;
+    return accepted;
 }
 
-static net_socket *pick_up(struct nf_chaos *self, net_deadline deadline)
+static net_socket *accept_below(struct nf_chaos *self, net_deadline deadline)
 {
     net_socket *lower = self->layer.lower;
-    net_socket *call = new_call(self);
-    net_socket *picked_up = call != NULL ? nf_backend_of(lower)->accept(lower, deadline) : NULL;
+    net_socket *accepted = new_accepted(self);
+    net_socket *lower_accepted =
+        accepted != NULL ? nf_backend_of(lower)->accept(lower, deadline) : NULL;
 
-    if (picked_up == NULL && call != NULL) {
-        free_room((struct nf_chaos *)call);
-        nf_socket_free(call);
+    if (lower_accepted == NULL && accepted != NULL) {
+        free_room((struct nf_chaos *)accepted);
+        nf_socket_free(accepted);
         return NULL;
     }
-    if (picked_up != NULL) {
-        nf_layer_wrap(call, picked_up);
-        roll_in((struct nf_chaos *)call, atomic_fetch_add(&self->picked_up, 1) + 1);
+    if (lower_accepted != NULL) {
+        nf_layer_wrap(accepted, lower_accepted);
+        seed_dice((struct nf_chaos *)accepted, atomic_fetch_add(&self->accepted_count, 1) + 1);
     }
-    return call;
+    return accepted;
 }
 
-/* Every second call or so waits on, and the accept that picked him up fails. */
-static bool fails(struct nf_chaos *self, net_socket *call)
+/* With accept-fail, about every second accept fails, and the next one returns its connection. Only
+ * one connection at a time is pending. */
+static bool fails(struct nf_chaos *self, net_socket *accepted)
 {
     net_socket *none = NULL;
 
     return nf_chaos_fault(self, NF_ACCEPT_FAIL) != 0 &&
            (nf_dice_roll(&self->dice_accept) & 1) != 0 &&
-           atomic_compare_exchange_strong(&self->waiting, &none, call);
+           atomic_compare_exchange_strong(&self->pending, &none, accepted);
 }
 
 net_socket *nf_chaos_accept(net_socket *socket, net_deadline deadline)
@@ -153,19 +157,19 @@ net_socket *nf_chaos_accept(net_socket *socket, net_deadline deadline)
         nf_fail(NET_CANCELED);
         return NULL;
     }
-    net_socket *call = atomic_exchange(&self->waiting, NULL);
+    net_socket *accepted = atomic_exchange(&self->pending, NULL);
 
-    if (call != NULL) {
-        return call;
+    if (accepted != NULL) {
+        return accepted;
     }
-    call = pick_up(self, deadline);
-    if (call != NULL && fails(self, call)) {
+    accepted = accept_below(self, deadline);
+    if (accepted != NULL && fails(self, accepted)) {
         nf_socket_ring(socket);
         nf_fail_because((int)nf_chaos_fault(self, NF_ACCEPT_FAIL),
                         "the address asks for it: accept-fail");
         return NULL;
     }
-    return call;
+    return accepted;
 }
 
 /* ---- The other slots ---- */
@@ -176,13 +180,13 @@ int nf_chaos_shutdown(net_socket *socket)
     net_socket *lower = self->layer.lower;
 
     if (nf_chaos_room(self) == 0 && !nf_is_canceled(socket)) {
-        return self->breaks ? nf_chaos_beyond(self, NET_NOW)
-                            : 0; /* nothing moves, nor does an end */
+        return self->breaks ? nf_chaos_over_limit(self, NET_NOW)
+                            : 0; /* stalled: the end does not move either */
     }
     return nf_backend_of(lower)->shutdown(lower);
 }
 
-/* Safe in a signal handler. */
+/* A signal handler may call this. */
 void nf_chaos_cancel(net_socket *socket)
 {
     struct nf_chaos *self = (struct nf_chaos *)socket;
@@ -195,21 +199,23 @@ void nf_chaos_cancel(net_socket *socket)
 int nf_chaos_close(net_socket *socket, net_deadline deadline)
 {
     struct nf_chaos *self = (struct nf_chaos *)socket;
-    net_socket *waiting = atomic_load(&self->waiting);
+    net_socket *pending = atomic_load(&self->pending);
     bool broken = self->breaks && nf_chaos_room(self) == 0;
 
-    if (waiting != NULL) {
-        nf_backend_of(waiting)->close(waiting, NET_NOW);
-        nf_socket_free(waiting);
+    if (pending != NULL) {
+        nf_backend_of(pending)->close(pending, NET_NOW);
+        nf_socket_free(pending);
     }
     free_room(self);
     return nf_layer_close(socket, broken ? NET_NOW : deadline);
 }
 
-/* Counters: what the layer has kept back is not the caller's yet, and what it has lost was sent. */
-static void correct(struct nf_chaos *self, enum nf_property property, struct nf_value *value)
+/* Correct a value from below. What the layer holds back counts as received only when the caller has
+ * it; what the layer has lost counts as sent. With delay or reorder there is no descriptor to
+ * return, since it would not show when the socket is readable. */
+static void adjust(struct nf_chaos *self, enum nf_property property, struct nf_value *value)
 {
-    bool is_kept_back =
+    bool holds_back =
         self->queue != NULL || (is_stream(self->layer.head.kind) && !self->receives_plainly);
 
     switch (property) {
@@ -219,10 +225,10 @@ static void correct(struct nf_chaos *self, enum nf_property property, struct nf_
         }
         break;
     case NF_BYTES_RECEIVED:
-        value->number = is_kept_back ? atomic_load(&self->bytes_in) : value->number;
+        value->number = holds_back ? atomic_load(&self->bytes_in) : value->number;
         break;
     case NF_MESSAGES_RECEIVED:
-        value->number = is_kept_back ? atomic_load(&self->messages_in) : value->number;
+        value->number = holds_back ? atomic_load(&self->messages_in) : value->number;
         break;
     case NF_TRUNCATED:
         value->number += atomic_load(&self->truncated);
@@ -254,15 +260,15 @@ int nf_chaos_property(net_socket *socket, enum nf_property property, struct nf_v
     int code = nf_backend_of(lower)->property(lower, property, value, write);
 
     if (code == 0 && !write) {
-        correct(self, property, value);
+        adjust(self, property, value);
     }
     return code;
 }
 
 /* ---- Readiness ---- */
 
-/* What the descriptor says of receiving is no answer, since the layer keeps things back; so it is
- * to be asked about sending here. */
+/* The layer holds data back, so the descriptor does not say whether a receive is ready: make it a
+ * hint, after which the caller asks again. For sending its answer is valid, and asked here. */
 static void take_as_hint(struct nf_readiness *out, unsigned interest)
 {
     struct nf_poll poll = {.fd = out->fd, .want = NF_OUT};
@@ -275,12 +281,13 @@ static void take_as_hint(struct nf_readiness *out, unsigned interest)
     out->is_hint = true;
 }
 
-/* Of a socket that keeps things back, asked about receiving. */
+/* Readiness of a socket that holds data back, when `interest` includes receiving. A full queue does
+ * not watch below: more could not be taken. */
 static void late_ready(struct nf_chaos *self, unsigned interest, struct nf_readiness *out)
 {
     bool has_arrived = false;
     bool is_full = false;
-    net_deadline again = nf_deadline_after(nf_now(), LOOK_AGAIN);
+    net_deadline again = nf_deadline_after(nf_now(), RECHECK);
 
     if (nf_turn_try(&self->in)) {
         has_arrived =
@@ -321,7 +328,7 @@ void nf_chaos_ready(net_socket *socket, unsigned interest, struct nf_readiness *
     if (nf_deferred_waits(&self->deferred_out)) {
         out->ready |= interest & NF_OUT;
     }
-    if (atomic_load(&self->waiting) != NULL) {
+    if (atomic_load(&self->pending) != NULL) {
         out->ready |= interest & NF_IN;
     }
 }

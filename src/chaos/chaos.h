@@ -1,12 +1,12 @@
-/* chaos+SCHEME:// - a layer with faults on order, named in the address, so that programs can be
- * tested against the network's worst days. Where no fault is asked for, each call goes straight to
- * the socket below.
+/* chaos+SCHEME:// - a layer that adds faults to the socket below, so that you can test a program
+ * against a bad network. The options of the address name the faults. A direction without a fault
+ * passes each call straight to the socket below.
  *
- *   chaos.c       the sockets: opening, picking up, closing, properties, readiness
- *   fault.c       what their calls share
+ *   chaos.c       the sockets: opening, accepting, closing, properties, readiness
+ *   fault.c       what their calls share: limits, waiting, turns
  *   stream.c      bytes: chunk, and with delay.c delay
  *   datagram.c    datagrams: loss, duplicate, and with queue.c delay and reorder
- *   dice.c        chance by the seed
+ *   dice.c        random numbers from the seed
  *
  * The schemes are in wires/chaos.c. */
 #ifndef NF_CHAOS_CHAOS_H
@@ -14,7 +14,7 @@
 
 #include "socket/backend.h"
 
-/* Slots of all of them; the others are in stream.h and datagram.h. */
+/* Slots that streams and datagrams share; the others are in stream.h and datagram.h. */
 int nf_chaos_connect(net_socket *socket, const struct nf_target *target, net_deadline deadline);
 int nf_chaos_listen(net_socket *socket, const struct nf_target *target, net_deadline deadline);
 net_socket *nf_chaos_accept(net_socket *socket, net_deadline deadline);

@@ -1,6 +1,7 @@
-/* Datagrams with faults. What is received waits in a queue of the layer, where each datagram meets
- * its fate: it is lost, comes twice, comes late or after the next. On a listener, whose datagrams
- * of strangers stay below until somebody wants them, they can only be lost. */
+/* Datagrams with faults. Received datagrams pass through a queue of the layer (queue.h): each can
+ * be lost, duplicated, delayed, or held until the next one has been returned. A listener has no
+ * such queue, since the socket below keeps the datagrams of strangers until a call takes them.
+ * There the only fault is loss. */
 #include "chaos/datagram.h"
 #include "socket/counter.h"
 
@@ -9,19 +10,21 @@
 
 /* ---- Sending ---- */
 
-enum fate { GOES, IS_LOST, GOES_TWICE };
+enum outcome { PASSES, LOST, DUPLICATED };
 
-/* Two rolls for each datagram, whatever is asked for, so that one fault does not move another. */
-static enum fate roll_fate(struct nf_chaos *self, struct nf_dice *dice)
+/* Always two rolls for each datagram: turning one fault on does not change when the other one
+ * happens. */
+static enum outcome roll_outcome(struct nf_chaos *self, struct nf_dice *dice)
 {
     bool lost = nf_dice_hit(dice, nf_chaos_fault(self, NF_LOSS));
     bool twice = nf_dice_hit(dice, nf_chaos_fault(self, NF_DUPLICATE));
 
-    return lost ? IS_LOST : twice ? GOES_TWICE : GOES;
+    return lost ? LOST : twice ? DUPLICATED : PASSES;
 }
 
-/* Nothing is lost before there is a way: a failed dial has to be told. */
-static bool has_way(struct nf_chaos *self)
+/* While the dial below is in flight nothing is lost here: the send must go down, since it may
+ * report that the dial has failed. */
+static bool is_connected(struct nf_chaos *self)
 {
     net_socket *lower = self->layer.lower;
     struct nf_value value = {0};
@@ -35,11 +38,11 @@ static int check_out(struct nf_chaos *self, net_deadline deadline)
     if (nf_is_canceled(&self->layer.head)) {
         return nf_fail(NET_CANCELED);
     }
-    return nf_chaos_room(self) == 0 ? nf_chaos_beyond(self, deadline)
+    return nf_chaos_room(self) == 0 ? nf_chaos_over_limit(self, deadline)
                                     : nf_deferred_take(&self->deferred_out);
 }
 
-static void lose(struct nf_chaos *self, int64_t size)
+static void count_lost(struct nf_chaos *self, int64_t size)
 {
     nf_add(&self->bytes_lost, size);
     nf_add(&self->messages_lost, 1);
@@ -69,15 +72,15 @@ ssize_t nf_chaos_datagram_send(net_socket *socket, const net_slice *slices, int 
     if (n < 0) {
         return n;
     }
-    enum fate fate = roll_fate(self, &self->dice_out);
+    enum outcome outcome = roll_outcome(self, &self->dice_out);
 
-    if (fate == IS_LOST && has_way(self)) {
+    if (outcome == LOST && is_connected(self)) {
         n = (ssize_t)size_of(slices, count);
-        lose(self, n);
+        count_lost(self, n);
     } else {
         n = nf_backend_of(lower)->send(lower, slices, count, deadline);
     }
-    if (n >= 0 && fate == GOES_TWICE) {
+    if (n >= 0 && outcome == DUPLICATED) {
         nf_backend_of(lower)->send(lower, slices, count, NET_NOW);
     }
     nf_chaos_move(self, n);
@@ -93,15 +96,15 @@ static int send_message(struct nf_chaos *self, const net_message *message, net_d
     if (n < 0) {
         return n;
     }
-    enum fate fate = roll_fate(self, &self->dice_out);
+    enum outcome outcome = roll_outcome(self, &self->dice_out);
 
     n = 1;
-    if (fate == IS_LOST && has_way(self)) {
-        lose(self, (int64_t)message->size);
+    if (outcome == LOST && is_connected(self)) {
+        count_lost(self, (int64_t)message->size);
     } else {
         n = nf_backend_of(lower)->send_messages(lower, message, 1, deadline);
     }
-    if (n > 0 && fate == GOES_TWICE && self->calls == NULL) {
+    if (n > 0 && outcome == DUPLICATED && self->accepted_kind == NULL) {
         nf_backend_of(lower)->send_messages(lower, message, 1, NET_NOW);
     }
     if (n > 0) {
@@ -130,25 +133,26 @@ int nf_chaos_send_messages(net_socket *socket, const net_message *messages, int 
 
 /* ---- Receiving through the queue ---- */
 
-/* A datagram has come: what is to become of it? Three rolls for each. 0 or NET_LIMIT. */
-static int sort(struct nf_chaos *self, const net_message *message)
+/* Decide about a datagram that was received, and queue it unless it is lost. Always three rolls. 0
+ * or NET_LIMIT. */
+static int queue_received(struct nf_chaos *self, const net_message *message)
 {
-    enum fate fate = roll_fate(self, &self->dice_in);
+    enum outcome outcome = roll_outcome(self, &self->dice_in);
     bool held = nf_dice_hit(&self->dice_in, nf_chaos_fault(self, NF_REORDER));
     net_deadline due = nf_deadline_after(nf_now(), nf_chaos_fault(self, NF_DELAY));
 
-    if (fate == IS_LOST) {
+    if (outcome == LOST) {
         return 0;
     }
     int code = nf_late_queue_put(self->queue, message, due, held);
 
-    return code == 0 && fate == GOES_TWICE ? nf_late_queue_put(self->queue, message, due, false)
-                                           : code;
+    return code == 0 && outcome == DUPLICATED ? nf_late_queue_put(self->queue, message, due, false)
+                                              : code;
 }
 
-/* Pull what is there below, waiting for the first until `deadline`. 0: the queue is full, or a
- * failure waits to be told; NET_TIMEOUT: no more is there; another code: no more will come, and if
- * that is told but once, it waits behind what came before. */
+/* Take what the socket below has, waiting for the first datagram until `deadline`. 0: the queue is
+ * full, or a failure is deferred. NET_TIMEOUT: there is no more. Another code: no more will come;
+ * if the socket below reports it only once, it is deferred until the queue is empty. */
 static int pull(struct nf_chaos *self, net_deadline deadline)
 {
     net_socket *lower = self->layer.lower;
@@ -159,7 +163,7 @@ static int pull(struct nf_chaos *self, net_deadline deadline)
         net_message message = {.data = self->packet, .capacity = NF_CHAOS_PACKET_MAX};
         int n = nf_backend_of(lower)->recv_messages(lower, &message, 1, deadline);
 
-        code = n < 0 ? n : sort(self, &message);
+        code = n < 0 ? n : queue_received(self, &message);
         deadline = NET_NOW;
     }
     if (code < 0) {
@@ -191,23 +195,24 @@ static void hand_out(struct nf_chaos *self, struct nf_late_packet *queued, net_m
     free(queued);
 }
 
-/* Nothing is due, and `code` is what the last pull said: why the call has to end, or 0. */
+/* No datagram is due. `code` is the result of the last pull. Returns why the call ends, or 0. */
 static int check_in(struct nf_chaos *self, int code, net_deadline deadline)
 {
     if (nf_is_canceled(&self->layer.head)) {
         return nf_fail(NET_CANCELED);
     }
     if (self->queue->count == 0) {
-        int kept = nf_deferred_take(&self->deferred_in);
+        int deferred = nf_deferred_take(&self->deferred_in);
 
-        if (kept < 0 || (code < 0 && code != NET_TIMEOUT)) {
-            return kept < 0 ? kept : code;
+        if (deferred < 0 || (code < 0 && code != NET_TIMEOUT)) {
+            return deferred < 0 ? deferred : code;
         }
     }
     return nf_deadline_passed(deadline) ? nf_fail(NET_TIMEOUT) : 0;
 }
 
-/* 1 or a code. Where nothing is late, the next datagram is pulled when it is wanted. */
+/* 1 or a code. With a delay this pulls first, so that each datagram's time counts from its arrival.
+ * Without one it pulls only when the queue has nothing to return. */
 static int take_queued(struct nf_chaos *self, net_message *message, net_deadline deadline)
 {
     bool late = nf_chaos_fault(self, NF_DELAY) != 0;
@@ -248,11 +253,11 @@ static int take_from_below(struct nf_chaos *self, net_message *message, net_dead
     return n;
 }
 
-/* The turn being ours. 1 or a code. */
+/* With the turn. 1 or a code. */
 static int receive(struct nf_chaos *self, net_message *message, net_deadline deadline)
 {
     if (nf_chaos_room(self) == 0) {
-        return nf_chaos_beyond(self, deadline);
+        return nf_chaos_over_limit(self, deadline);
     }
     int n = self->queue != NULL ? take_queued(self, message, deadline)
                                 : take_from_below(self, message, deadline);
@@ -282,7 +287,7 @@ static int receive_messages(struct nf_chaos *self, net_message *messages, int co
     bool has_more = self->queue != NULL && self->queue->count > 0;
 
     nf_turn_leave(&self->in);
-    if (has_more || nf_deferred_waits(&self->deferred_in)) { /* which no descriptor tells of */
+    if (has_more || nf_deferred_waits(&self->deferred_in)) { /* no descriptor shows these */
         nf_socket_ring(&self->layer.head);
     }
     return i;

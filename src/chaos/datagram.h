@@ -1,4 +1,4 @@
-/* Datagrams with faults. */
+/* Datagrams with faults: the slots that send and receive. */
 #ifndef NF_CHAOS_DATAGRAM_H
 #define NF_CHAOS_DATAGRAM_H
 
@@ -14,8 +14,8 @@ int nf_chaos_send_messages(net_socket *socket, const net_message *messages, int 
 int nf_chaos_recv_messages(net_socket *socket, net_message *messages, int count,
                            net_deadline deadline);
 
-/* With the turn `in`, as its holder or nobody else can be: take what is there below, without
- * waiting. Whether there is something to hand out. */
+/* With the turn `in`: take what the socket below has, without waiting. Whether a receive would
+ * return at once. */
 bool nf_chaos_datagram_pull(struct nf_chaos *self);
 
 #endif

@@ -1,5 +1,5 @@
-/* The bytes lie in one piece, so that a line is searched and received into without seams; they move
- * to the front when there is no room behind them. */
+/* The bytes are contiguous, so a line can be searched for in one piece, and one receive can fill
+ * the space behind them. They move to the front when that space is used up. */
 #include "chaos/delay.h"
 #include "os/cause.h"
 

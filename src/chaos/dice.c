@@ -1,4 +1,5 @@
-/* SplitMix64: Steele, Lea and Flood, Fast splittable pseudorandom number generators, 2014. */
+/* The generator is SplitMix64: Steele, Lea and Flood, Fast splittable pseudorandom number
+ * generators, 2014. It is not for secrets. */
 #include "chaos/dice.h"
 
 #define GOLDEN 0x9e3779b97f4a7c15u /* 2^64 over the golden ratio: the step of the state */
@@ -27,7 +28,8 @@ uint64_t nf_dice_roll(struct nf_dice *dice)
     return mix(before + GOLDEN);
 }
 
-/* The upper half of a product with 32 random bits is as even as a remainder, without a division. */
+/* A number below `limit`: the upper half of its product with 32 random bits. That is as even as a
+ * remainder, and needs no division. */
 static uint64_t below(struct nf_dice *dice, uint64_t limit)
 {
     return ((nf_dice_roll(dice) >> HALF_BITS) * limit) >> HALF_BITS;

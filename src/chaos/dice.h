@@ -1,5 +1,5 @@
-/* Chance by the seed: the same seed gives the same day. Each direction of each connection has dice
- * of its own, so that what happens to one does not depend on the pace of another. */
+/* Dice: a random number generator with a seed. The same seed gives the same faults. Each direction
+ * of each connection has dice of its own, so its faults do not depend on the timing of others. */
 #ifndef NF_CHAOS_DICE_H
 #define NF_CHAOS_DICE_H
 
@@ -7,24 +7,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Whose dice: of what arrives, what is sent, what is picked up. */
+/* What the dice are for: receiving, sending, accepting. */
 enum nf_dice_use { NF_DICE_IN, NF_DICE_OUT, NF_DICE_ACCEPT };
 
 struct nf_dice {
-    _Atomic uint64_t state; /* several threads may roll */
+    _Atomic uint64_t state; /* several threads may roll at once */
 };
 
-/* The dice of a lane of connection number `call`: of a listener, counted from 1 as they are picked
- * up; 0: the one that was dialed, or the listener itself. */
+/* Seed the dice of connection `number` for one use. What a listener accepts is numbered from 1; 0
+ * is the listener itself, or a connection that was dialed. */
 void nf_dice_seed(struct nf_dice *dice, int64_t seed, uint64_t number, enum nf_dice_use use);
 
 uint64_t nf_dice_roll(struct nf_dice *dice);
 
-/* Whether a share of the cases, in millionths, includes this one. Rolls once, whatever the share.
- */
+/* True with the probability `share`, in millionths. Rolls exactly once, even if that is 0. */
 bool nf_dice_hit(struct nf_dice *dice, int64_t share);
 
-/* From 1 to `most`, which is at least 1. */
+/* A number from 1 to `most`; `most` is at least 1 and below 2^32. */
 int64_t nf_dice_upto(struct nf_dice *dice, int64_t most);
 
 #endif

@@ -1,4 +1,4 @@
-/* What the calls of a socket with faults share. */
+/* What the calls of a socket with faults share: the limit of bytes, waiting, turns. */
 #include "chaos/fault.h"
 
 int nf_chaos_sleep(struct nf_chaos *self, net_deadline moment)
@@ -29,7 +29,7 @@ int nf_chaos_enter(struct nf_chaos *self, struct nf_turn *turn, net_deadline dea
     return ours ? 0 : nf_fail(NET_TIMEOUT);
 }
 
-int nf_chaos_beyond(struct nf_chaos *self, net_deadline deadline)
+int nf_chaos_over_limit(struct nf_chaos *self, net_deadline deadline)
 {
     if (nf_is_canceled(&self->layer.head)) {
         return nf_fail(NET_CANCELED);
@@ -42,7 +42,7 @@ int nf_chaos_failed(struct nf_chaos *self, int code)
 {
     bool broken = self->breaks && nf_chaos_room(self) == 0;
 
-    return broken && code != NET_CANCELED ? nf_chaos_beyond(self, NET_NOW) : code;
+    return broken && code != NET_CANCELED ? nf_chaos_over_limit(self, NET_NOW) : code;
 }
 
 int64_t nf_chaos_move(struct nf_chaos *self, int64_t bytes)
@@ -53,7 +53,7 @@ int64_t nf_chaos_move(struct nf_chaos *self, int64_t bytes)
     net_socket *lower = self->layer.lower;
     int64_t left = self->limit - atomic_fetch_add(&self->moved, bytes);
 
-    if (left > 0 && bytes >= left) { /* it was us who came to it */
+    if (left > 0 && bytes >= left) { /* this call has reached the limit */
         struct nf_value value = {.number = 1};
 
         if (self->breaks) {

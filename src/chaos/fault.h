@@ -1,4 +1,4 @@
-/* A socket with faults, and what its calls share: how much may still go through, waiting, turns. */
+/* A socket with faults, and what its calls share: the limit of bytes, waiting, turns. */
 #ifndef NF_CHAOS_FAULT_H
 #define NF_CHAOS_FAULT_H
 
@@ -13,36 +13,37 @@ enum { NF_FAULTS = NF_ACCEPT_FAIL - NF_SEED + 1 };
 
 struct nf_chaos {
     struct nf_layer layer;
-    bool sends_plainly; /* no fault is asked for in that direction */
-    bool receives_plainly;
-    bool breaks;                    /* at the limit, else it stalls */
-    int64_t limit;                  /* bytes that go through, in both directions; 0: no limit */
-    _Atomic int64_t moved;          /* of these */
-    int64_t fault[NF_FAULTS];       /* as the address has them */
-    const struct nf_backend *calls; /* of a listener: the table of what it picks up */
-    _Atomic(net_socket *) waiting;  /* and one it has picked up that nobody was given yet */
-    _Atomic uint64_t picked_up;     /* and how many */
-    _Atomic uint32_t futex;         /* rung by a cancel for those who sleep on it */
-    struct nf_turn in;              /* the fields of a direction are its user's */
-    struct nf_turn out;
+    bool sends_plainly;       /* no fault concerns sending */
+    bool receives_plainly;    /* the same for receiving */
+    bool breaks;              /* at the limit it is reset; else it stalls */
+    int64_t limit;            /* bytes that pass, both directions together; 0: no limit */
+    _Atomic int64_t moved;    /* bytes that have passed, if there is a limit */
+    int64_t fault[NF_FAULTS]; /* the options of the address */
+    const struct nf_backend *accepted_kind; /* table of what a listener accepts; else NULL */
+    _Atomic(net_socket *) pending;   /* a connection whose accept failed: for the next accept */
+    _Atomic uint64_t accepted_count; /* connections that a listener has accepted */
+    _Atomic uint32_t futex;          /* nf_chaos_sleep sleeps on it; a cancel wakes it */
+    struct nf_turn in;               /* its holder alone uses the fields for receiving */
+    struct nf_turn out;              /* the same for sending a stream */
     struct nf_dice dice_in;
     struct nf_dice dice_out;
     struct nf_dice dice_accept;
-    int64_t cut_in; /* bytes left to the next cut of the stream; 0: to be rolled */
+    int64_t cut_in; /* bytes up to the next cut of the stream (stream.c); 0: to be rolled */
     int64_t cut_out;
-    struct nf_delay *delay;         /* of a stream with delay, else NULL */
-    struct nf_late_queue *queue;    /* of datagrams that are not received plainly, else NULL */
-    void *packet;                   /* where they are received: NF_CHAOS_PACKET_MAX bytes */
-    struct nf_deferred deferred_in; /* failures of the socket below, told once */
+    struct nf_delay *delay;         /* for a stream with a delay, else NULL */
+    struct nf_late_queue *queue;    /* for received datagrams that faults concern, else NULL */
+    void *packet;                   /* buffer of NF_CHAOS_PACKET_MAX bytes to receive one in */
+    struct nf_deferred deferred_in; /* a failure that the socket below reports only once */
     struct nf_deferred deferred_out;
-    _Atomic int64_t bytes_in; /* handed out, of what is not received plainly */
+    _Atomic int64_t bytes_in; /* returned to the caller, unless it receives plainly */
     _Atomic int64_t messages_in;
     _Atomic int64_t truncated;
-    _Atomic int64_t bytes_lost; /* sent, and lost on their way */
+    _Atomic int64_t bytes_lost; /* sent by the caller, and lost here */
     _Atomic int64_t messages_lost;
 };
 
-/* No datagram of IP is larger than a quarter of it, and what unix sockets send by default fits. */
+/* Bytes. A datagram of IP has at most a quarter of it, and the largest that a unix socket sends by
+ * default fits, too. */
 enum { NF_CHAOS_PACKET_MAX = 256 * 1024 };
 
 static inline int64_t nf_chaos_fault(const struct nf_chaos *self, enum nf_property property)
@@ -50,7 +51,7 @@ static inline int64_t nf_chaos_fault(const struct nf_chaos *self, enum nf_proper
     return self->fault[property - NF_SEED];
 }
 
-/* How many bytes may still go through; 0: the connection is broken, or stalled. */
+/* How many bytes may still pass; 0: the connection is reset, or stalled. */
 static inline int64_t nf_chaos_room(struct nf_chaos *self)
 {
     int64_t left = self->limit - atomic_load(&self->moved);
@@ -58,16 +59,19 @@ static inline int64_t nf_chaos_room(struct nf_chaos *self)
     return self->limit == 0 ? INT64_MAX : left > 0 ? left : 0;
 }
 
-/* So many have gone: how many of them before the limit. What lies beyond it breaks or stalls. */
+/* Count bytes that have passed below. Returns how many of them are within the limit. The call that
+ * reaches the limit resets the connection, if reset-after asks for that. */
 int64_t nf_chaos_move(struct nf_chaos *self, int64_t bytes);
 
-/* A call beyond the limit: NET_RESET at once, or it waits: NET_TIMEOUT, NET_CANCELED. */
-int nf_chaos_beyond(struct nf_chaos *self, net_deadline deadline);
+/* The result of a call at the limit: NET_RESET at once, or when stalled NET_TIMEOUT or NET_CANCELED
+ * after waiting. */
+int nf_chaos_over_limit(struct nf_chaos *self, net_deadline deadline);
 
-/* A call of the socket below has failed with `code`: the code for the caller. */
+/* A call of the socket below has failed with `code`. Returns the code for the caller, which is
+ * NET_RESET after the limit has broken the connection. */
 int nf_chaos_failed(struct nf_chaos *self, int code);
 
-/* Wait until `moment`, or a cancel: NET_TIMEOUT, NET_CANCELED. */
+/* Sleep until `moment` (NET_TIMEOUT) or a cancel (NET_CANCELED). */
 int nf_chaos_sleep(struct nf_chaos *self, net_deadline moment);
 
 /* Take a turn: 0, NET_TIMEOUT, NET_CANCELED. */

@@ -1,4 +1,4 @@
-/* A list, short enough to be walked. */
+/* The queue of late datagrams: a linked list. Its bounds keep it short enough to walk. */
 #include "chaos/queue.h"
 #include "os/cause.h"
 #include "wait/deadline.h"
@@ -9,8 +9,8 @@
 int nf_late_queue_put(struct nf_late_queue *queue, const net_message *message, net_deadline due,
                       bool is_held)
 {
-    size_t kept = message->size < message->capacity ? message->size : message->capacity;
-    struct nf_late_packet *queued = malloc(sizeof *queued + kept);
+    size_t stored = message->size < message->capacity ? message->size : message->capacity;
+    struct nf_late_packet *queued = malloc(sizeof *queued + stored);
 
     if (queued == NULL) {
         return nf_fail_because(NET_LIMIT, "no memory");
@@ -19,9 +19,9 @@ int nf_late_queue_put(struct nf_late_queue *queue, const net_message *message, n
                                       .is_held = is_held,
                                       .endpoint = message->endpoint,
                                       .size = message->size,
-                                      .capacity = kept};
-    if (kept > 0) {
-        memcpy(queued->bytes, message->data, kept);
+                                      .capacity = stored};
+    if (stored > 0) {
+        memcpy(queued->bytes, message->data, stored);
     }
     if (queue->first == NULL) {
         queue->first = queued;
@@ -29,7 +29,7 @@ int nf_late_queue_put(struct nf_late_queue *queue, const net_message *message, n
         queue->last->next = queued;
     }
     queue->last = queued;
-    queue->bytes += kept;
+    queue->bytes += stored;
     queue->count++;
     return 0;
 }
@@ -39,7 +39,7 @@ static net_deadline moment_of(const struct nf_late_packet *queued)
     return queued->is_held ? nf_deadline_after(queued->due, NF_LATE_QUEUE_HOLD) : queued->due;
 }
 
-/* With it gone, the one before it, which may have been held back for it, goes free. */
+/* The datagram before it may have been held for this one: it is held no longer. */
 static void take_out(struct nf_late_queue *queue, struct nf_late_packet *before,
                      struct nf_late_packet *queued)
 {

@@ -1,6 +1,6 @@
-/* Streams with faults. Chunk cuts the stream at random places: no receive hands out bytes of both
- * sides of a cut, no piece that is sent below crosses one. Where the cuts are depends on the seed
- * alone, and not on how fast bytes come or how large the buffers are. */
+/* Streams with faults. The option chunk cuts the stream at random places: no receive returns bytes
+ * of both sides of a cut, and no send below crosses one. The places depend on the seed alone, and
+ * not on timing or on the size of buffers. */
 #include "chaos/stream.h"
 #include "socket/counter.h"
 #include "socket/until.h"
@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* At most so many bytes of `size`, before the next cut. */
+/* How many of `size` bytes come before the next cut. */
 static size_t before_cut(struct nf_chaos *self, struct nf_dice *dice, int64_t *cut, size_t size)
 {
     int64_t chunk = nf_chaos_fault(self, NF_CHUNK);
@@ -34,7 +34,7 @@ static size_t lesser(size_t size, int64_t room)
 
 /* ---- Sending ---- */
 
-/* Send a slice piece by piece, the turn being ours. All of it, or as much as went, or why none. */
+/* With the turn: send a slice piece by piece. Returns how many bytes were sent, or why none. */
 static ssize_t send_slice(struct nf_chaos *self, const char *data, size_t size,
                           net_deadline deadline)
 {
@@ -45,7 +45,7 @@ static ssize_t send_slice(struct nf_chaos *self, const char *data, size_t size,
         int64_t room = nf_chaos_room(self);
         size_t piece = before_cut(self, &self->dice_out, &self->cut_out, size - sent);
         net_slice slice = {.data = data + sent, .size = lesser(piece, room)};
-        ssize_t n = room == 0 ? nf_chaos_beyond(self, deadline)
+        ssize_t n = room == 0 ? nf_chaos_over_limit(self, deadline)
                               : nf_backend_of(lower)->send(lower, &slice, 1, deadline);
 
         if (n < 0) {
@@ -110,8 +110,8 @@ ssize_t nf_chaos_stream_send(net_socket *socket, const net_slice *slices, int co
 
 /* ---- Receiving through a delay ---- */
 
-/* A receive below came back with `n`: bytes, or the end, begin their way. */
-static void begin_way(struct nf_chaos *self, ssize_t n)
+/* A receive below has returned `n`: the delay of its bytes, or of the end, starts now. */
+static void start_delay(struct nf_chaos *self, ssize_t n)
 {
     net_deadline due = nf_deadline_after(nf_now(), nf_chaos_fault(self, NF_DELAY));
 
@@ -131,13 +131,13 @@ static void pull(struct nf_chaos *self)
 
     while (space > 0 && n == (ssize_t)space) {
         n = nf_backend_of(lower)->recv(lower, where, space, NF_SOME, NET_NOW);
-        begin_way(self, n);
+        start_delay(self, n);
         space = nf_delay_space(self->delay, &where);
     }
 }
 
-/* Nothing has arrived that would do: wait until more does, or until more can be pulled. 0, or why
- * not. */
+/* No byte has arrived: wait until one does, or until the socket below has more. 0 to look again, or
+ * why not. */
 static int wait_for_more(struct nf_chaos *self, net_deadline deadline)
 {
     net_socket *lower = self->layer.lower;
@@ -154,15 +154,15 @@ static int wait_for_more(struct nf_chaos *self, net_deadline deadline)
     }
     if (space > 0) {
         n = nf_backend_of(lower)->recv(lower, where, space, NF_SOME, until);
-        begin_way(self, n);
+        start_delay(self, n);
     } else {
         n = nf_chaos_sleep(self, until);
     }
     return n == NET_CANCELED ? NET_CANCELED : 0;
 }
 
-/* The end has arrived, all bytes before it being gone: the socket below says again what it was. It
- * may have been no end but a moment of distress, and there is more. */
+/* The end has arrived, and all bytes before it are taken. Ask the socket below again which end it
+ * was. A failure that was transient is not an end: then 0, and the stream goes on. */
 static ssize_t end(struct nf_chaos *self)
 {
     net_socket *lower = self->layer.lower;
@@ -177,7 +177,7 @@ static ssize_t end(struct nf_chaos *self)
         self->delay->end = ended;
         return n;
     }
-    begin_way(self, n);
+    start_delay(self, n);
     return 0;
 }
 
@@ -196,7 +196,7 @@ bool nf_chaos_stream_pull(struct nf_chaos *self)
     return nf_delay_arrived(self->delay, now, &bytes) > 0 || has_ended(self->delay, now);
 }
 
-/* What has arrived of `size` bytes. */
+/* Copy out at most `size` bytes of those that have arrived. Returns how many. */
 static size_t hand_out(struct nf_chaos *self, void *buffer, size_t size, int how)
 {
     const char *bytes = NULL;
@@ -241,14 +241,14 @@ static ssize_t take_below(struct nf_chaos *self, void *buffer, size_t size, int 
                                : nf_backend_of(lower)->recv(lower, buffer, size, until, deadline);
 }
 
-/* What comes next, up to the next cut and the limit; the turn being ours. */
+/* With the turn: what comes next, up to the next cut and the limit. An nf_take. */
 static ssize_t take(net_socket *socket, void *buffer, size_t size, int how, net_deadline deadline)
 {
     struct nf_chaos *self = (struct nf_chaos *)socket;
     size_t most = lesser(size, nf_chaos_room(self));
 
     if (most == 0) {
-        return nf_chaos_beyond(self, deadline);
+        return nf_chaos_over_limit(self, deadline);
     }
     most = before_cut(self, &self->dice_in, &self->cut_in, most);
     ssize_t n = take_below(self, buffer, most, how, deadline);
@@ -261,7 +261,7 @@ static ssize_t take(net_socket *socket, void *buffer, size_t size, int how, net_
     }
     pass_cut(&self->cut_in, n);
     n = (ssize_t)nf_chaos_move(self, n);
-    return n > 0 ? n : nf_chaos_beyond(self, deadline);
+    return n > 0 ? n : nf_chaos_over_limit(self, deadline);
 }
 
 ssize_t nf_chaos_stream_recv(net_socket *socket, void *buffer, size_t size, int until,
@@ -285,7 +285,7 @@ ssize_t nf_chaos_stream_recv(net_socket *socket, void *buffer, size_t size, int 
     bool has_more = self->delay != NULL && (self->delay->count > 0 || self->delay->end != 0);
 
     nf_turn_leave(&self->in);
-    if (has_more) { /* which no descriptor tells of */
+    if (has_more) { /* no descriptor shows this */
         nf_socket_ring(socket);
     }
     return n;

@@ -1,4 +1,4 @@
-/* Streams with faults. */
+/* Streams with faults: the slots that send and receive. */
 #ifndef NF_CHAOS_STREAM_H
 #define NF_CHAOS_STREAM_H
 
@@ -10,8 +10,8 @@ ssize_t nf_chaos_stream_send(net_socket *socket, const net_slice *slices, int co
 ssize_t nf_chaos_stream_recv(net_socket *socket, void *buffer, size_t size, int until,
                              net_deadline deadline);
 
-/* With the turn `in`, as its holder or nobody else can be: take what is there below, without
- * waiting. Whether there is something to hand out. */
+/* With the turn `in`: take what the socket below has, without waiting. Whether a receive would
+ * return at once. */
 bool nf_chaos_stream_pull(struct nf_chaos *self);
 
 #endif
