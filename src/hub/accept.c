@@ -1,4 +1,5 @@
-/* From stranger to peer, and away: who has a place in the hub. The lock held. */
+/* How a stranger becomes a peer, and how both leave the hub. Every function is called with the
+ * hub's lock held. */
 #include "hub/hub.h"
 #include "wait/deadline.h"
 
@@ -13,7 +14,7 @@ static struct nf_stranger *stranger_of(struct nf_packet *packet)
 
 /* ---- Strangers ---- */
 
-struct nf_stranger *nf_hub_meet(struct nf_hub *hub, const struct nf_addr *from)
+struct nf_stranger *nf_hub_add_stranger(struct nf_hub *hub, const struct nf_addr *from)
 {
     struct nf_stranger *stranger = calloc(1, sizeof *stranger);
 
@@ -53,7 +54,7 @@ int nf_hub_admit(struct nf_hub *hub, const struct nf_addr *remote)
         return nf_fail_because(NET_LIMIT, "all %lld peers are taken or admitted",
                                (long long)hub->bound[NF_PEERS]);
     }
-    stranger = stranger != NULL ? stranger : nf_hub_meet(hub, remote);
+    stranger = stranger != NULL ? stranger : nf_hub_add_stranger(hub, remote);
     if (stranger == NULL) {
         return nf_fail_because(NET_LIMIT, "no memory");
     }
@@ -68,7 +69,7 @@ int nf_hub_admit(struct nf_hub *hub, const struct nf_addr *remote)
 
 /* ---- Accepted peers ---- */
 
-static struct nf_stranger *next_caller(struct nf_hub *hub)
+static struct nf_stranger *next_candidate(struct nf_hub *hub)
 {
     struct nf_stranger *stranger = hub->first_admitted;
 
@@ -81,7 +82,8 @@ static struct nf_stranger *next_caller(struct nf_hub *hub)
     return stranger;
 }
 
-/* Its first datagram is in whatever the bounds say: it was let in among the strangers'. */
+/* The first datagram is moved even if the bounds leave no room for it: the strangers' bounds have
+ * let it in. */
 static void move_packets(struct nf_stranger *stranger, struct nf_peer *peer)
 {
     struct nf_queue *queue = &peer->remote.queue;
@@ -100,7 +102,7 @@ static void move_packets(struct nf_stranger *stranger, struct nf_peer *peer)
 
 void nf_hub_accept(struct nf_hub *hub, struct nf_peer *peer, net_deadline now)
 {
-    struct nf_stranger *stranger = next_caller(hub);
+    struct nf_stranger *stranger = next_candidate(hub);
 
     peer->member.hub = hub;
     peer->member.head.name = stranger->addr;
@@ -110,7 +112,7 @@ void nf_hub_accept(struct nf_hub *hub, struct nf_peer *peer, net_deadline now)
     peer->remote.queue.pool = &hub->peers;
     peer->heard_at = now;
     move_packets(stranger, peer);
-    stranger->addr = (struct nf_addr){0}; /* a name is the peer's now */
+    stranger->addr = (struct nf_addr){0}; /* the peer owns the name now */
     nf_hub_forget(hub, stranger);
     nf_table_add(&hub->table, &peer->remote.entry);
     nf_list_append(&hub->heard, &peer->heard);
@@ -118,8 +120,8 @@ void nf_hub_accept(struct nf_hub *hub, struct nf_peer *peer, net_deadline now)
     atomic_fetch_add(&hub->members, 1);
 }
 
-/* The place in the hub is given up; what waits stays with the socket. */
-static void end(struct nf_peer *peer)
+/* Give up the peer's place in the hub. What is queued stays with its socket. */
+static void retire(struct nf_peer *peer)
 {
     struct nf_hub *hub = peer->member.hub;
 
@@ -128,7 +130,7 @@ static void end(struct nf_peer *peer)
     hub->accepted--;
     peer->remote.entry.accepted = false;
     if (hub->listener != NULL) {
-        nf_hub_wake(hub->listener, INT_MAX); /* a stranger may wait for the place */
+        nf_hub_wake(hub->listener, INT_MAX); /* an accept may wait for the place */
     }
 }
 
@@ -137,7 +139,7 @@ static struct nf_peer *longest_silent(const struct nf_hub *hub)
     return NF_HOLDER(hub->heard.first, struct nf_peer, heard);
 }
 
-net_deadline nf_hub_next_end(const struct nf_hub *hub)
+net_deadline nf_hub_next_expiry(const struct nf_hub *hub)
 {
     const struct nf_peer *peer = longest_silent(hub);
     int64_t idle = hub->bound[NF_IDLE];
@@ -147,10 +149,10 @@ net_deadline nf_hub_next_end(const struct nf_hub *hub)
 
 void nf_hub_expire(struct nf_hub *hub, net_deadline now)
 {
-    while (now >= nf_hub_next_end(hub)) {
+    while (now >= nf_hub_next_expiry(hub)) {
         struct nf_peer *peer = longest_silent(hub);
 
-        end(peer);
+        retire(peer);
         nf_hub_wake(&peer->member, INT_MAX);
     }
 }
@@ -159,14 +161,14 @@ void nf_hub_remove_peer(struct nf_peer *peer)
 {
     nf_queue_clear(&peer->remote.queue);
     if (peer->remote.entry.accepted) {
-        end(peer);
+        retire(peer);
     }
 }
 
 void nf_hub_remove_strangers(struct nf_hub *hub)
 {
-    while (nf_hub_has_callers(hub)) {
-        struct nf_stranger *stranger = next_caller(hub);
+    while (nf_hub_has_candidate(hub)) {
+        struct nf_stranger *stranger = next_candidate(hub);
 
         nf_queue_clear(&stranger->remote.queue);
         nf_hub_forget(hub, stranger);

@@ -1,5 +1,5 @@
-/* Who gets a datagram, what may wait, and what is dropped: all of it with the hub's lock held, none
- * of it with a system call but the waking of sleepers. */
+/* Delivers packets to queues, drops what the bounds forbid, and spills the batch. Every function is
+ * called with the hub's lock held. The only system calls here wake sleepers. */
 #include "hub/hub.h"
 #include "name/endpoint.h"
 #include "os/batch.h"
@@ -20,7 +20,8 @@ static struct nf_stranger *stranger_of(struct nf_queue *queue)
 
 /* ---- Direct receive ---- */
 
-/* Where a datagram was sent to: as the kernel told, or else the one address that the hub has. */
+/* On a wildcard the kernel reports which address a datagram was sent to. Otherwise the hub has one
+ * address. */
 void nf_hub_fill(struct nf_member *member, net_message *message, size_t length,
                  const struct nf_addr *from, const struct nf_addr *local)
 {
@@ -32,8 +33,8 @@ void nf_hub_fill(struct nf_member *member, net_message *message, size_t length,
     nf_member_count(member, length, message->capacity);
 }
 
-/* Whether a stranger's packet may go straight to whoever reads: none that came before it waits, and
- * nobody that waited longer sleeps. */
+/* Whether the reader may receive a stranger's packet directly: no older one is queued, and no other
+ * call sleeps for one. */
 static bool goes_direct(const struct nf_hub *hub)
 {
     const struct nf_direct *direct = hub->direct;
@@ -42,7 +43,7 @@ static bool goes_direct(const struct nf_hub *hub)
            hub->strangers.packets.first == NULL && hub->listener->sleepers == 0;
 }
 
-/* As many of a packet's datagrams as there are messages for. */
+/* Receive as many datagrams of a packet as there are messages left. */
 static void receive_direct(struct nf_direct *direct, const struct nf_addr *from,
                            struct nf_packet *packet)
 {
@@ -79,7 +80,7 @@ static void deliver_to_listener(struct nf_hub *hub, struct nf_stranger *stranger
                                 const struct nf_addr *from, struct nf_packet *packet)
 {
     if (hub->listener == NULL) {
-        nf_packet_free(packet); /* nobody is there to hear of strangers any more */
+        nf_packet_free(packet); /* the listener is closed */
         return;
     }
     if (stranger == NULL && goes_direct(hub)) {
@@ -94,7 +95,7 @@ static void deliver_to_listener(struct nf_hub *hub, struct nf_stranger *stranger
                                           : nf_pool_fit(&hub->strangers, NULL, packet);
 
     if (count > 0 && stranger == NULL) {
-        stranger = nf_hub_meet(hub, from);
+        stranger = nf_hub_add_stranger(hub, from);
     }
     if (count == 0 || stranger == NULL) {
         hub->strangers.dropped += nf_packet_count(packet);
@@ -102,7 +103,8 @@ static void deliver_to_listener(struct nf_hub *hub, struct nf_stranger *stranger
         return;
     }
     nf_queue_put(&stranger->remote.queue, packet, count);
-    /* Without a place to have, one who waits for a place might take the wake. */
+    /* Normally one sleeper is woken. Without a free place, that could be an accept that waits for a
+     * place and does not take the datagram: all are woken. */
     nf_hub_wake(hub->listener, hub->accepted < hub->bound[NF_PEERS] ? 1 : INT_MAX);
 }
 
@@ -135,7 +137,7 @@ size_t nf_hub_take_stranger(struct nf_hub *hub, void *buffer, size_t size, struc
 
 /* ---- Out of the batch ---- */
 
-/* Whether nothing of a packet is in the batch any more; without memory it stays. */
+/* Spill one packet. False: no memory, and its bytes are still in the batch. */
 static bool spill(struct nf_hub *hub, struct nf_packet *packet)
 {
     struct nf_queue *queue = packet->queue;
@@ -155,12 +157,12 @@ int nf_hub_spill(struct nf_hub *hub)
 {
     int left = 0;
 
-    for (int i = 0; i < hub->borrowings; i++) {
-        nf_packet_let_off(&hub->borrowed[i]);
+    for (int i = 0; i < hub->borrowed_count; i++) {
+        nf_packet_uncharge(&hub->borrowed[i]);
     }
-    for (int i = 0; i < hub->borrowings; i++) {
+    for (int i = 0; i < hub->borrowed_count; i++) {
         left += spill(hub, &hub->borrowed[i]) ? 0 : 1;
     }
-    hub->borrowings = left > 0 ? hub->borrowings : 0;
+    hub->borrowed_count = left > 0 ? hub->borrowed_count : 0;
     return left == 0 ? 0 : nf_fail_because(NET_LIMIT, "no memory");
 }

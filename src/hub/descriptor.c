@@ -1,4 +1,4 @@
-/* A hub on a descriptor: how it begins and ends, sending, readiness. */
+/* A hub on a descriptor: opening, sending, readiness. Reading is in reader.c. */
 #include "hub/descriptor.h"
 #include "hub/reader.h"
 #include "open/adopt.h"
@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-enum { NO_ROOM_PAUSE = 2 }; /* ms between looks of a poller for room to send */
+enum { FULL_PAUSE = 2 }; /* ms after which a poller asks again for room to send */
 
 static _Atomic net_deadline *full_until(struct nf_hub *hub)
 {
@@ -59,7 +59,8 @@ static int send_messages(struct nf_member *member, nf_datagram_find_route *find_
     return nf_datagram_send_messages(&sender, messages, count, deadline);
 }
 
-/* A shared descriptor has room to send nearly always, and when it has none, soon. */
+/* A poller does not wait for POLLOUT on a shared descriptor: it nearly always has room to send, and
+ * if not, soon will. NF_OUT is asked for here, and again after a pause. */
 static void ready(struct nf_hub *hub, unsigned interest, struct nf_readiness *out)
 {
     struct nf_poll poll = {.fd = hub->fd, .want = NF_OUT};
@@ -69,26 +70,26 @@ static void ready(struct nf_hub *hub, unsigned interest, struct nf_readiness *ou
     bool has_room = wants_out && !is_full && nf_poll(&poll, 1, NET_NOW) > 0;
 
     out->ready = has_room ? NF_OUT : 0;
-    out->again = wants_out && !has_room ? nf_deadline_after(nf_now(), NO_ROOM_PAUSE) : NET_FOREVER;
+    out->again = wants_out && !has_room ? nf_deadline_after(nf_now(), FULL_PAUSE) : NET_FOREVER;
     out->common = (interest & NF_IN) != 0 ? &hub->common : NULL;
 }
 
-static void close_ground(struct nf_hub *hub)
+static void close_descriptor(struct nf_hub *hub)
 {
     nf_wake_close(&hub->wake);
     nf_socket_close(hub->fd);
 }
 
-static const struct nf_ground descriptor = {
+static const struct nf_hub_ops descriptor_ops = {
     .send = send_one,
     .send_messages = send_messages,
     .step = nf_reader_step,
     .leave = nf_reader_leave,
     .ready = ready,
-    .close = close_ground,
+    .close = close_descriptor,
 };
 
-static int open_ground(struct nf_hub *hub, const struct nf_target *target)
+static int open_descriptor(struct nf_hub *hub, const struct nf_target *target)
 {
     hub->common = (struct nf_common){.fd = hub->fd, .pump = nf_reader_pump};
     hub->v6 = nf_socket_is_v6(hub->fd);
@@ -98,8 +99,11 @@ static int open_ground(struct nf_hub *hub, const struct nf_target *target)
     if (code == 0) {
         code = nf_wake_open(&hub->wake);
     }
-    if (code == 0 && target->adopted < 0) { /* another reader would take a train for a datagram */
-        nf_sockopt_set(hub->fd, NF_SO_GRO, 1); /* a system without trains sends none */
+    if (code == 0 &&
+        target->adopted <
+            0) { /* other readers of an adopted descriptor would take joined datagrams for one */
+        nf_sockopt_set(hub->fd, NF_SO_GRO,
+                       1); /* a failure is harmless: then datagrams arrive one by one */
     }
     return code;
 }
@@ -107,12 +111,12 @@ static int open_ground(struct nf_hub *hub, const struct nf_target *target)
 int nf_hub_open(net_socket *listener, const struct nf_target *target, int fd,
                 const struct nf_addr *name, const struct nf_backend *peer_table)
 {
-    struct nf_hub *hub = nf_hub_new(listener, target, name, &descriptor, peer_table);
+    struct nf_hub *hub = nf_hub_new(listener, target, name, &descriptor_ops, peer_table);
     int code = hub != NULL ? 0 : nf_cause_pending()->code;
 
     if (code == 0) {
         hub->fd = fd;
-        code = open_ground(hub, target);
+        code = open_descriptor(hub, target);
     }
     code = nf_adopt_settle(target, fd, code);
     if (code < 0 && hub != NULL) {

@@ -1,11 +1,11 @@
-/* A hub on a bound descriptor that has many peers. */
+/* Opening a hub on a bound descriptor. */
 #ifndef NF_HUB_DESCRIPTOR_H
 #define NF_HUB_DESCRIPTOR_H
 
 #include "hub/hub.h"
 
-/* Make a listener's hub of a bound descriptor and its name, which the hub keeps; the sockets that
- * it accepts get that table. 0 or a code, and then the descriptor is closed and the name dropped.
+/* Make a hub of a bound descriptor for a listener. The hub owns the name. The sockets that it
+ * accepts get `peer_table`. 0; or a code, and then the descriptor is closed and the name dropped.
  */
 int nf_hub_open(net_socket *listener, const struct nf_target *target, int fd,
                 const struct nf_addr *name, const struct nf_backend *peer_table);

@@ -1,4 +1,4 @@
-/* The life of a hub, who owns it after a fork, and waiting on it. */
+/* Creating and freeing a hub, its owner after a fork, and waiting. */
 #include "hub/hub.h"
 #include "os/batch.h"
 #include "os/clock.h"
@@ -11,10 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ORPHANED_AFTER = 50 }; /* ms that no thread of ours holds the lock for */
+enum { ORPHANED_AFTER = 50 }; /* ms; a thread of this process never holds the lock so long */
 
 struct nf_hub *nf_hub_new(net_socket *listener, const struct nf_target *target,
-                          const struct nf_addr *name, const struct nf_ground *ground,
+                          const struct nf_addr *name, const struct nf_hub_ops *ops,
                           const struct nf_backend *peer_table)
 {
     struct nf_hub *hub = calloc(1, sizeof *hub);
@@ -30,7 +30,7 @@ struct nf_hub *nf_hub_new(net_socket *listener, const struct nf_target *target,
     atomic_store(&hub->members, 1);
     memcpy(hub->bound, target->options.value, sizeof hub->bound);
     hub->group_source = target->options.group_source;
-    hub->ground = ground;
+    hub->ops = ops;
     hub->fd = -1;
     hub->name = own;
     hub->peer_table = peer_table;
@@ -57,22 +57,22 @@ void nf_hub_free(struct nf_hub *hub)
     free(hub);
 }
 
-/* In a forked child the lock may be held by a thread that only the parent has. A thread of this
- * process would give it back soon. */
+/* In a forked child the lock may be held by a thread of the parent, which never releases it here. A
+ * thread of this process releases it soon. The two are told apart by a timeout. */
 bool nf_hub_lock_to_close(struct nf_hub *hub)
 {
     if (atomic_load(&hub->process) == nf_process()) {
         nf_mutex_lock(&hub->lock);
         return true;
     }
-    net_deadline patience = nf_deadline_after(nf_now(), ORPHANED_AFTER);
+    net_deadline give_up_at = nf_deadline_after(nf_now(), ORPHANED_AFTER);
 
     while (!atomic_load(&hub->is_lock_orphaned)) {
         if (nf_mutex_try(&hub->lock)) {
             return true;
         }
         nf_thread_yield();
-        atomic_store(&hub->is_lock_orphaned, nf_deadline_passed(patience));
+        atomic_store(&hub->is_lock_orphaned, nf_deadline_passed(give_up_at));
     }
     return false;
 }
@@ -107,7 +107,8 @@ void nf_hub_sleep(struct nf_member *member, net_deadline until)
 
     nf_list_append(&hub->asleep, &self.link);
     member->sleepers++;
-    /* A cancel that came before the word was read left its flag. */
+    /* A cancel sets its flag, then changes the futex word. If it changed the word before `seen` was
+     * read, the flag is set now. */
     bool may_sleep = !nf_is_canceled(&member->head);
 
     nf_mutex_unlock(&hub->lock);
@@ -133,9 +134,9 @@ int nf_hub_wait(struct nf_member *member, nf_condition *is_met, struct nf_direct
         } else if (nf_pending_is_done(&call)) {
             break;
         } else {
-            code = member->hub->ground->step(&call);
+            code = member->hub->ops->step(&call);
         }
     }
-    member->hub->ground->leave(member->hub);
+    member->hub->ops->leave(member->hub);
     return code;
 }

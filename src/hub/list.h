@@ -1,4 +1,5 @@
-/* Doubly linked lists whose links are part of what they hold. A list of zeros is empty. */
+/* Doubly linked lists. The links are members of what is listed, so no call allocates. A list of
+ * zeros is empty. */
 #ifndef NF_HUB_LIST_H
 #define NF_HUB_LIST_H
 
@@ -14,7 +15,7 @@ struct nf_list {
     struct nf_link *last;
 };
 
-/* What has this link as its member; NULL of NULL. */
+/* The object that has this link as its `member`; NULL for NULL. */
 #define NF_HOLDER(link, type, member) ((type *)nf_holder_of((link), offsetof(type, member)))
 
 static inline void *nf_holder_of(struct nf_link *link, size_t offset)
@@ -22,7 +23,7 @@ static inline void *nf_holder_of(struct nf_link *link, size_t offset)
     return link != NULL ? (char *)link - offset : NULL;
 }
 
-/* The places that point to a link: in its neighbours, or in the list. */
+/* Set the two pointers that point to a link: those of its neighbours, or those of the list. */
 static inline void nf_list_point(struct nf_list *list, const struct nf_link *link,
                                  struct nf_link *from_previous, struct nf_link *from_next)
 {
@@ -41,7 +42,7 @@ static inline void nf_list_remove(struct nf_list *list, const struct nf_link *li
     nf_list_point(list, link, link->next, link->previous);
 }
 
-/* `other` takes the place of `link`. */
+/* Put `other` where `link` is. */
 static inline void nf_list_replace(struct nf_list *list, const struct nf_link *link,
                                    struct nf_link *other)
 {

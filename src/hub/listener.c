@@ -1,4 +1,4 @@
-/* The listener of a hub: how it begins, and what it can do. */
+/* The slots of a hub's listener. */
 #include "hub/listener.h"
 #include "datagram/datagram.h"
 #include "name/endpoint.h"
@@ -7,7 +7,7 @@
 
 #include <limits.h>
 
-enum { LIMIT_PATIENCE = 100 }; /* ms that an accept waits for a place to become free */
+enum { PLACE_TIMEOUT = 100 }; /* ms that an accept waits for a place to become free */
 
 static bool has_strangers(const struct nf_member *member)
 {
@@ -23,9 +23,9 @@ static ssize_t take_stranger(struct nf_member *member, void *buffer, size_t size
 static const struct nf_receiver receiver = {
     .is_met = has_strangers, .take = take_stranger, .is_direct = true};
 
-static bool has_callers(const struct nf_member *member)
+static bool has_candidate(const struct nf_member *member)
 {
-    return nf_hub_has_callers(member->hub);
+    return nf_hub_has_candidate(member->hub);
 }
 
 static bool has_place(const struct nf_member *member)
@@ -33,18 +33,19 @@ static bool has_place(const struct nf_member *member)
     return member->hub->accepted < member->hub->bound[NF_PEERS];
 }
 
-/* Whom nobody can accept a poller need not tell of again and again. */
-static bool has_news(const struct nf_member *member)
+/* Whether a poller reports NF_IN. After an accept has failed for want of a place, strangers are not
+ * reported until there is one: otherwise a poller would return at once, again and again. */
+static bool is_readable(const struct nf_member *member)
 {
-    return has_callers(member) && (!member->hub->is_full || has_place(member));
+    return has_candidate(member) && (!member->hub->is_full || has_place(member));
 }
 
-/* The lock held, a stranger waiting: is there a place for him? If not, one may become free soon. */
+/* The lock held: wait a short time for a place for a stranger. NET_LIMIT if none becomes free. */
 static int wait_for_place(struct nf_member *listener, net_deadline deadline)
 {
-    net_deadline patience = nf_deadline_after(nf_now(), LIMIT_PATIENCE);
+    net_deadline place_until = nf_deadline_after(nf_now(), PLACE_TIMEOUT);
 
-    int code = nf_hub_wait(listener, has_place, NULL, nf_earlier(patience, deadline));
+    int code = nf_hub_wait(listener, has_place, NULL, nf_earlier(place_until, deadline));
 
     listener->hub->is_full = code == NET_TIMEOUT;
     return code == NET_TIMEOUT ? nf_fail_because(NET_LIMIT, "all %lld peers are taken",
@@ -52,49 +53,51 @@ static int wait_for_place(struct nf_member *listener, net_deadline deadline)
                                : code;
 }
 
-/* The lock held, a stranger waiting and a place for him. */
+/* The lock held; there is a stranger to accept, and a place for it. */
 static net_socket *accept_first(struct nf_hub *hub)
 {
-    net_socket *call = nf_socket_new(hub->peer_table);
+    net_socket *accepted_socket = nf_socket_new(hub->peer_table);
 
-    if (call != NULL) {
-        nf_hub_accept(hub, (struct nf_peer *)call, nf_now());
+    if (accepted_socket != NULL) {
+        nf_hub_accept(hub, (struct nf_peer *)accepted_socket, nf_now());
     }
-    return call;
+    return accepted_socket;
 }
 
-/* Another may have picked up the stranger while this one waited for a place. */
+/* The loop is needed because another accept may take the stranger while this one waits for a place.
+ */
 net_socket *nf_listener_accept(net_socket *socket, net_deadline deadline)
 {
     struct nf_member *self = (struct nf_member *)socket;
     struct nf_hub *hub = self->hub;
-    net_socket *call = NULL;
+    net_socket *accepted_socket = NULL;
     int code = 0;
 
     nf_mutex_lock(&hub->lock);
-    while (code == 0 && call == NULL) {
-        code = nf_hub_wait(self, has_callers, NULL, deadline);
+    while (code == 0 && accepted_socket == NULL) {
+        code = nf_hub_wait(self, has_candidate, NULL, deadline);
         if (code == 0) {
             code = wait_for_place(self, deadline);
         }
-        if (code == 0 && has_callers(self)) {
-            call = accept_first(hub);
-            code = call != NULL ? 0 : NET_LIMIT;
+        if (code == 0 && has_candidate(self)) {
+            accepted_socket = accept_first(hub);
+            code = accepted_socket != NULL ? 0 : NET_LIMIT;
         }
     }
     nf_mutex_unlock(&hub->lock);
-    return call;
+    return accepted_socket;
 }
 
 int nf_listener_recv_messages(net_socket *socket, net_message *messages, int count,
                               net_deadline deadline)
 {
-    nf_hub_of(socket)->is_full = false; /* to who receives their datagrams, strangers are news */
+    nf_hub_of(socket)->is_full = false; /* a program that receives strangers' datagrams needs no
+                                           place for them: report them */
     return nf_member_recv_messages((struct nf_member *)socket, &receiver, messages, count,
                                    deadline);
 }
 
-/* Whether an address is of another kind than those that can write to us. */
+/* Whether an address is of another family than those that can send to this hub. */
 static bool is_foreign(const struct nf_hub *hub, const struct nf_addr *addr)
 {
     bool named = nf_addr_is_named(addr) || nf_addr_is_named(&hub->name);
@@ -130,8 +133,8 @@ static int find_route(net_socket *socket, const net_endpoint *endpoint, struct n
 int nf_listener_send_messages(net_socket *socket, const net_message *messages, int count,
                               net_deadline deadline)
 {
-    return nf_hub_of(socket)->ground->send_messages((struct nf_member *)socket, find_route,
-                                                    messages, count, deadline);
+    return nf_hub_of(socket)->ops->send_messages((struct nf_member *)socket, find_route, messages,
+                                                 count, deadline);
 }
 
 static void remove_listener(net_socket *socket)
@@ -146,8 +149,8 @@ int nf_listener_close(net_socket *socket, net_deadline deadline)
     return nf_member_close(socket, remove_listener);
 }
 
-/* With another bound whoever sleeps until a peer was silent too long, or until a place is free,
- * must reckon anew, and so must pollers. */
+/* A bound has changed. Wake all sleepers, the reader and all pollers: they compute anew when the
+ * next peer expires, and whether there is a place. */
 static void wake_all(struct nf_hub *hub)
 {
     nf_mutex_lock(&hub->lock);
@@ -180,7 +183,8 @@ static int admit(struct nf_hub *hub, const struct nf_value *value)
     int code = nf_hub_admit(hub, &value->addr);
 
     nf_mutex_unlock(&hub->lock);
-    nf_wake_post(&hub->wake); /* an accept may be the postman, who hears no bell of the listener */
+    nf_wake_post(&hub->wake); /* an accept may be the reader, which waits on this wake and not on a
+                                 futex word */
     return code;
 }
 
@@ -198,7 +202,7 @@ int nf_listener_property(net_socket *socket, enum nf_property property, struct n
         value->addr = hub->name;
         return 0;
     case NF_RELEASE:
-        return nf_refuse_release(); /* whom it accepted has it, too */
+        return nf_refuse_release(); /* the accepted peers use the descriptor, too */
     case NF_ADMIT:
         return admit(hub, value);
     case NF_PEER:
@@ -221,5 +225,5 @@ int nf_listener_property(net_socket *socket, enum nf_property property, struct n
 
 void nf_listener_ready(net_socket *socket, unsigned interest, struct nf_readiness *out)
 {
-    nf_member_ready(socket, interest, out, has_news);
+    nf_member_ready(socket, interest, out, is_readable);
 }

@@ -1,10 +1,11 @@
-/* A socket that hears from strangers, and picks up one socket for each. */
+/* The listener of a hub: it receives strangers' datagrams, and accepts a socket for each stranger.
+ */
 #ifndef NF_HUB_LISTENER_H
 #define NF_HUB_LISTENER_H
 
 #include "hub/member.h"
 
-/* Slots, whatever the addresses. */
+/* Slots for every scheme that has hubs. */
 net_socket *nf_listener_accept(net_socket *socket, net_deadline deadline);
 int nf_listener_send_messages(net_socket *socket, const net_message *messages, int count,
                               net_deadline deadline);

@@ -1,4 +1,4 @@
-/* What the listener and the peers of a hub do alike. */
+/* What the listener and the peers of a hub have in common. */
 #include "hub/member.h"
 #include "os/futex.h"
 #include "os/poll.h"
@@ -17,7 +17,7 @@ int nf_member_close(net_socket *socket, void (*remove)(net_socket *socket))
         nf_mutex_unlock(&hub->lock);
     }
     if (atomic_fetch_sub(&hub->members, 1) == 1) {
-        hub->ground->close(hub);
+        hub->ops->close(hub);
         if (locked) {
             nf_hub_free(hub);
         }
@@ -46,8 +46,8 @@ ssize_t nf_member_recv(struct nf_member *member, const struct nf_receiver *recei
     return n;
 }
 
-/* The lock held: whether there is more without waiting. The kernel is not asked again once it had
- * no more. */
+/* The lock held: whether another datagram can be had without waiting. The kernel is not asked again
+ * once it had no more. */
 static bool has_more(struct nf_member *member, const struct nf_receiver *receiver)
 {
     return receiver->is_met(member) ||
@@ -60,7 +60,7 @@ int nf_member_recv_messages(struct nf_member *member, const struct nf_receiver *
     struct nf_direct direct = {.listener = member, .messages = messages, .count = count};
 
     nf_mutex_lock(&member->hub->lock);
-    member->hub->drained = false; /* who knows what came since somebody looked */
+    member->hub->drained = false; /* more may have arrived since the last read */
     ssize_t n =
         nf_hub_wait(member, receiver->is_met, receiver->is_direct ? &direct : NULL, deadline);
     int i = direct.filled;
@@ -80,8 +80,8 @@ int nf_member_recv_messages(struct nf_member *member, const struct nf_receiver *
 
 /* ---- The other slots ---- */
 
-/* Sleepers sleep on the futex word of their socket; whoever reads, if it is one of ours, hears the
- * hub's wake. */
+/* Sleepers wait on the member's futex word. The reader waits on the hub's wake, and may be a call
+ * of this member. */
 void nf_member_cancel(net_socket *socket)
 {
     struct nf_member *member = (struct nf_member *)socket;
@@ -154,7 +154,7 @@ void nf_member_ready(net_socket *socket, unsigned interest, struct nf_readiness 
     struct nf_hub *hub = member->hub;
 
     *out = (struct nf_readiness){.fd = -1, .again = NET_FOREVER};
-    hub->ground->ready(hub, interest, out);
+    hub->ops->ready(hub, interest, out);
     nf_mutex_lock(&hub->lock);
     if ((interest & NF_IN) != 0 && is_met(member)) {
         out->ready |= NF_IN;
@@ -162,6 +162,6 @@ void nf_member_ready(net_socket *socket, unsigned interest, struct nf_readiness 
     if (nf_is_canceled(socket)) {
         out->ready = interest;
     }
-    out->pump = nf_hub_next_end(hub);
+    out->pump = nf_hub_next_expiry(hub);
     nf_mutex_unlock(&hub->lock);
 }

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A bound counts payload. So that tiny datagrams cannot make what stands around them much larger
- * than what is bounded, their number has a bound too: one for so many bytes of the bound, and some
- * more. */
-enum { BYTES_A_DATAGRAM = 64, DATAGRAMS_MORE = 1024 };
+/* A bound counts bytes of payload. Without a limit on their number, many tiny datagrams would need
+ * much more memory than the bound, for the structures around them. The limit is one datagram for
+ * each BYTES_PER_DATAGRAM of the bound, and DATAGRAMS_EXTRA more. */
+enum { BYTES_PER_DATAGRAM = 64, DATAGRAMS_EXTRA = 1024 };
 
 struct nf_packet *nf_packet_new(const void *data, size_t size, size_t segment,
                                 const struct nf_addr *local)
@@ -39,7 +39,7 @@ void nf_packet_free(struct nf_packet *packet)
 int64_t nf_packet_fit(const struct nf_packet *packet, const struct nf_load *load, int64_t bound)
 {
     int64_t room = bound - load->bytes;
-    int64_t places = bound / BYTES_A_DATAGRAM + DATAGRAMS_MORE - load->datagrams;
+    int64_t places = bound / BYTES_PER_DATAGRAM + DATAGRAMS_EXTRA - load->datagrams;
     int64_t fit = nf_packet_count(packet);
 
     if (room < (int64_t)packet->size) {
@@ -73,7 +73,7 @@ int64_t nf_pool_fit(const struct nf_pool *pool, const struct nf_queue *queue,
     return fit;
 }
 
-static void weigh(struct nf_queue *queue, int64_t bytes, int64_t datagrams)
+static void charge(struct nf_queue *queue, int64_t bytes, int64_t datagrams)
 {
     queue->load.bytes += bytes;
     queue->load.datagrams += datagrams;
@@ -108,7 +108,7 @@ void nf_queue_put(struct nf_queue *queue, struct nf_packet *packet, int64_t coun
     if (queue->pool->is_ordered) {
         nf_list_append(&queue->pool->packets, &packet->in_pool);
     }
-    weigh(queue, (int64_t)packet->size, nf_packet_count(packet));
+    charge(queue, (int64_t)packet->size, nf_packet_count(packet));
 }
 
 static void unlink_packet(struct nf_packet *packet)
@@ -124,7 +124,7 @@ static void unlink_packet(struct nf_packet *packet)
 
 void nf_queue_remove(struct nf_packet *packet)
 {
-    weigh(packet->queue, -(int64_t)packet->size, -nf_packet_count(packet));
+    charge(packet->queue, -(int64_t)packet->size, -nf_packet_count(packet));
     unlink_packet(packet);
 }
 
@@ -135,7 +135,7 @@ size_t nf_queue_take(struct nf_queue *queue, void *buffer, size_t size, struct n
     *local = packet->local;
     size_t length = nf_packet_read(packet, buffer, size);
 
-    weigh(queue, -(int64_t)length, -1);
+    charge(queue, -(int64_t)length, -1);
     if (packet->size == 0) {
         unlink_packet(packet);
         nf_packet_free(packet);
@@ -152,10 +152,10 @@ void nf_queue_clear(struct nf_queue *queue)
     }
 }
 
-void nf_packet_let_off(const struct nf_packet *packet)
+void nf_packet_uncharge(const struct nf_packet *packet)
 {
     if (packet->queue != NULL && packet->is_over_bound) {
-        weigh(packet->queue, -(int64_t)packet->size, -nf_packet_count(packet));
+        charge(packet->queue, -(int64_t)packet->size, -nf_packet_count(packet));
     }
 }
 
@@ -169,7 +169,7 @@ bool nf_packet_spill(struct nf_packet *packet)
         fit > 0 ? nf_packet_new(packet->data, size, packet->segment, &packet->local) : NULL;
 
     if (packet->is_over_bound) {
-        weigh(queue, (int64_t)packet->size, count);
+        charge(queue, (int64_t)packet->size, count);
     }
     if (copy == NULL && fit > 0) {
         return false;
@@ -183,7 +183,7 @@ bool nf_packet_spill(struct nf_packet *packet)
             nf_list_replace(&queue->pool->packets, &packet->in_pool, &copy->in_pool);
         }
         packet->queue = NULL;
-        weigh(queue, (int64_t)(copy->size - packet->size), fit - count);
+        charge(queue, (int64_t)(copy->size - packet->size), fit - count);
     }
     drop(queue, count - fit);
     return true;

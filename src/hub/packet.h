@@ -1,12 +1,13 @@
-/* Datagrams that wait, and the queues they wait in. No locks here: see hub.h.
+/* Queued datagrams, and their queues. Nothing here locks: see hub.h.
  *
- * A packet is a datagram, or several that one sender sent in a row and that the kernel handed over
- * joined (udp(7), UDP_GRO): all but the last have the size of a segment. It is read datagram by
- * datagram. Its bytes are its own, or borrowed from the batch it came with; a borrowed packet has
- * to be spilled, that is copied, before the next batch comes.
+ * A packet is one datagram, or several joined ones: segments that one sender sent in a row and that
+ * the kernel returned together (udp(7), UDP_GRO). All but the last have the same size. Each take
+ * copies one datagram out of it. Its bytes follow it in memory, or are borrowed from the batch that
+ * they were read into. A borrowed packet must be spilled, that is copied, before the next batch is
+ * read.
  *
- * Each sender has a queue. Queues that share a bound, those of all strangers or of all accepted
- * peers, share a pool. */
+ * Each sender has a queue. Queues that share a bound share a pool: one pool for all strangers, one
+ * for all accepted peers. */
 #ifndef NF_HUB_PACKET_H
 #define NF_HUB_PACKET_H
 
@@ -18,15 +19,15 @@
 #include <stdint.h>
 
 struct nf_packet {
-    struct nf_link in_queue; /* the packets of its sender */
-    struct nf_link in_pool;  /* of a pool in order: the packets of all its senders */
-    struct nf_queue *queue;  /* NULL: it waits nowhere */
-    struct nf_addr local;    /* the address of ours it was sent to; NF_NOWHERE: unknown */
+    struct nf_link in_queue; /* in its sender's queue */
+    struct nf_link in_pool;  /* in an ordered pool: the packets of all its senders */
+    struct nf_queue *queue;  /* NULL: not queued */
+    struct nf_addr local;    /* our address that it was sent to; NF_NOWHERE: unknown */
     unsigned char *data;
-    size_t size;        /* of all that is left */
-    size_t segment;     /* of each datagram but the last */
-    bool is_borrowed;   /* its bytes are a batch's, and it is not to be freed */
-    bool is_over_bound; /* it was let in without asking the bounds */
+    size_t size;        /* bytes that are left */
+    size_t segment;     /* bytes of each datagram but the last */
+    bool is_borrowed;   /* its bytes belong to a batch, and it is not freed */
+    bool is_over_bound; /* it was queued without applying the bounds */
 };
 
 struct nf_load {
@@ -34,14 +35,14 @@ struct nf_load {
     int64_t datagrams;
 };
 
-/* What waits in many queues together. */
+/* What is queued in several queues together. */
 struct nf_pool {
     struct nf_load load;
-    int64_t dropped;            /* datagrams for which there was no room */
-    const int64_t *bound;       /* bytes that may wait together, */
-    const int64_t *queue_bound; /* and in each queue; NULL: as many */
-    bool is_ordered;            /* its packets are taken in order of arrival, whoever sent them */
-    struct nf_list packets;     /* then all of them */
+    int64_t dropped;            /* datagrams dropped for want of room */
+    const int64_t *bound;       /* most bytes queued together */
+    const int64_t *queue_bound; /* and in each queue; NULL: the same */
+    bool is_ordered; /* its packets are taken in the order of their arrival, from all senders */
+    struct nf_list packets; /* if ordered: all of them, the oldest first */
 };
 
 struct nf_queue {
@@ -56,19 +57,19 @@ static inline struct nf_packet *nf_queue_first(const struct nf_queue *queue)
     return NF_HOLDER(queue->packets.first, struct nf_packet, in_queue);
 }
 
-/* The oldest of an ordered pool. It is the oldest of its queue, too. */
+/* The oldest packet of an ordered pool. It is the oldest of its queue, too. */
 static inline struct nf_packet *nf_pool_first(const struct nf_pool *pool)
 {
     return NF_HOLDER(pool->packets.first, struct nf_packet, in_pool);
 }
 
-/* A packet with a copy of the bytes, or with room for them where `data` is NULL; NULL: no memory.
- */
+/* Allocate a packet with a copy of the bytes; if `data` is NULL, with uninitialized ones. NULL: no
+ * memory. */
 struct nf_packet *nf_packet_new(const void *data, size_t size, size_t segment,
                                 const struct nf_addr *local);
 void nf_packet_free(struct nf_packet *packet);
 
-/* How many datagrams it has. */
+/* The number of datagrams in it. */
 static inline int64_t nf_packet_count(const struct nf_packet *packet)
 {
     return packet->size <= packet->segment
@@ -76,18 +77,18 @@ static inline int64_t nf_packet_count(const struct nf_packet *packet)
                : (int64_t)((packet->size + packet->segment - 1) / packet->segment);
 }
 
-/* How many of them fit where so much waits already and at most `bound` bytes may. */
+/* How many of them fit beside `load`, under a bound of `bound` bytes. */
 int64_t nf_packet_fit(const struct nf_packet *packet, const struct nf_load *load, int64_t bound);
 
-/* Take the first datagram out of a packet: copy as much of it as fits, return its length. Nothing
- * is left in it when its size is 0 then. */
+/* Take the first datagram out of a packet: copy as much of it as fits into `buffer`, return its
+ * length. The packet is used up when its size is then 0. */
 size_t nf_packet_read(struct nf_packet *packet, void *buffer, size_t size);
 
-/* How many of its datagrams the bounds let into a queue; or, in `queue` NULL, into a new one. */
+/* How many of its datagrams the bounds allow into `queue`; NULL: into a new queue. */
 int64_t nf_pool_fit(const struct nf_pool *pool, const struct nf_queue *queue,
                     const struct nf_packet *packet);
 
-/* Put the first `count` datagrams of a packet last into a queue, and drop the others. Without any
+/* Append the first `count` datagrams of a packet to a queue, and drop the others. If `count` is 0,
  * the packet is freed. */
 void nf_queue_put(struct nf_queue *queue, struct nf_packet *packet, int64_t count);
 
@@ -97,13 +98,15 @@ void nf_queue_remove(struct nf_packet *packet);
 /* Take the first datagram of the first packet: copy as much of it as fits, return its length. */
 size_t nf_queue_take(struct nf_queue *queue, void *buffer, size_t size, struct nf_addr *local);
 
-/* Free all that waits. */
+/* Free all packets of a queue. */
 void nf_queue_clear(struct nf_queue *queue);
 
-/* Spill a borrowed packet that waits: what may stay of it waits on as a copy in its place. False,
- * and it stays as it is: no memory. First all packets of a batch are let off: those over the bounds
- * weigh nothing until they are spilled, so that all else has room before them. */
-void nf_packet_let_off(const struct nf_packet *packet);
+/* Spill a borrowed packet that is queued: a copy replaces what the bounds allow of it, and the rest
+ * is dropped. False: no memory, and the packet stays as it is.
+ *
+ * First call nf_packet_uncharge for every packet of the batch that is queued. It takes the packets
+ * over the bounds out of the sums, so that the others have room before them. */
+void nf_packet_uncharge(const struct nf_packet *packet);
 bool nf_packet_spill(struct nf_packet *packet);
 
 #endif

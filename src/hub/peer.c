@@ -1,4 +1,4 @@
-/* What an accepted peer can do. */
+/* The slots of an accepted peer's socket. */
 #include "hub/peer.h"
 #include "socket/kernel.h"
 #include "datagram/datagram.h"
@@ -41,8 +41,8 @@ int nf_peer_recv_messages(net_socket *socket, net_message *messages, int count,
                                    deadline);
 }
 
-/* Answers leave from where the peer's last datagram was sent to; where that can be only one
- * address, nothing is asked. */
+/* Send from the address that the peer's last datagram was sent to. If the hub has only one address,
+ * the kernel chooses it. */
 static int find_route(net_socket *socket, const net_endpoint *endpoint, struct nf_route *route)
 {
     struct nf_hub *hub = nf_hub_of(socket);
@@ -66,26 +66,27 @@ static int find_route(net_socket *socket, const net_endpoint *endpoint, struct n
     return 0;
 }
 
-static ssize_t give(net_socket *socket, const net_slice *slices, int count, net_deadline deadline)
+static ssize_t send_one(net_socket *socket, const net_slice *slices, int count,
+                        net_deadline deadline)
 {
     struct nf_route route;
     int code = find_route(socket, NULL, &route);
 
     return code < 0 ? code
-                    : nf_hub_of(socket)->ground->send((struct nf_member *)socket, slices, count,
-                                                      &route, deadline);
+                    : nf_hub_of(socket)->ops->send((struct nf_member *)socket, slices, count,
+                                                   &route, deadline);
 }
 
 ssize_t nf_peer_send(net_socket *socket, const net_slice *slices, int count, net_deadline deadline)
 {
-    return nf_datagram_send(socket, slices, count, deadline, give);
+    return nf_datagram_send(socket, slices, count, deadline, send_one);
 }
 
 int nf_peer_send_messages(net_socket *socket, const net_message *messages, int count,
                           net_deadline deadline)
 {
-    return nf_hub_of(socket)->ground->send_messages((struct nf_member *)socket, find_route,
-                                                    messages, count, deadline);
+    return nf_hub_of(socket)->ops->send_messages((struct nf_member *)socket, find_route, messages,
+                                                 count, deadline);
 }
 
 static void remove_peer(net_socket *socket)

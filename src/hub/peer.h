@@ -4,7 +4,7 @@
 
 #include "hub/member.h"
 
-/* Slots, whatever the addresses. */
+/* Slots for every scheme that has hubs. */
 ssize_t nf_peer_send(net_socket *socket, const net_slice *slices, int count, net_deadline deadline);
 ssize_t nf_peer_recv(net_socket *socket, void *buffer, size_t size, int until,
                      net_deadline deadline);

@@ -1,4 +1,4 @@
-/* Reading a shared descriptor, one thread for all, and sleeping while another does. */
+/* Reading a hub's descriptor: one thread reads for all members, the others sleep. */
 #include "hub/reader.h"
 #include "os/batch.h"
 #include "os/transfer.h"
@@ -7,13 +7,13 @@
 #include <stdlib.h>
 
 enum {
-    ROUND_AT_MOST = 4096, /* arrivals read past a deadline in search of one that came before it */
+    LATE_ARRIVALS_MAX = 4096, /* arrivals read past a deadline, to find one from before it */
     CACHE_LINE = 64,
     BEFORE_ENTRY = offsetof(struct nf_peer, remote),
     AFTER_ENTRY = sizeof(struct nf_peer) - BEFORE_ENTRY - 1
 };
 
-/* The lock held: room for a batch. 0 or NET_LIMIT. */
+/* The lock held: free the batch for the next read, or allocate it. 0 or NET_LIMIT. */
 static int make_room(struct nf_hub *hub)
 {
     if (hub->borrowed == NULL) {
@@ -29,15 +29,16 @@ static int make_room(struct nf_hub *hub)
     return hub->batch != NULL ? code : NET_LIMIT;
 }
 
-/* Who sent each packet of the batch. */
+/* The sender of each packet of the batch. */
 struct senders {
     struct nf_addr addr[NF_BATCH_MAX];
     uint32_t hash[NF_BATCH_MAX];
     bool is_cut[NF_BATCH_MAX];
 };
 
-/* Borrow the packets of a batch. With many peers all that is known of them is far from the
- * processor: it is fetched for the whole batch at once, in two steps, as the table leads to it. */
+/* Make packets of the arrivals of a batch; they borrow its bytes. With many peers, the table's
+ * entries are not in the processor's caches. They are prefetched for the whole batch in two steps:
+ * first the buckets, then the entries that these point to. */
 static void borrow(struct nf_hub *hub, int arrivals, struct senders *senders)
 {
     for (int i = 0; i < arrivals; i++) {
@@ -67,13 +68,13 @@ static void borrow(struct nf_hub *hub, int arrivals, struct senders *senders)
     }
 }
 
-/* The lock held: hand out what arrived for the call that read, or for nobody in particular. */
+/* The lock held: deliver what has arrived. `call` is the call that read it; NULL: a poller did. */
 static void sort(struct nf_hub *hub, const struct nf_pending *call, int arrivals, net_deadline now)
 {
     struct senders senders;
 
     borrow(hub, arrivals, &senders);
-    hub->borrowings = arrivals;
+    hub->borrowed_count = arrivals;
     hub->reader = call != NULL ? call->member : NULL;
     hub->direct = call != NULL ? call->direct : NULL;
     for (int i = 0; i < arrivals; i++) {
@@ -87,15 +88,17 @@ static void sort(struct nf_hub *hub, const struct nf_pending *call, int arrivals
     hub->direct = NULL;
 }
 
-/* Read a batch, which nobody else does now; the lock is released meanwhile. How many arrived, or
- * why none did. With nothing there, wait for it until the deadline of the call (NULL: do not), or
- * the next end of a silent peer. Silence is sure only now: a datagram may have waited in the kernel
- * for somebody to read. */
+/* Read a batch and sort it; no other thread is reading. The lock is held, and released meanwhile.
+ * Returns how many arrived, or a code. If none is there, it waits for one until the deadline of the
+ * call (a NULL call does not wait), or until the next peer would expire.
+ *
+ * Peers expire only after a read: a datagram of a silent peer may have waited in the kernel. So
+ * `asked` is taken before the read, and a peer expires if the read found nothing more. */
 static int read_batch(struct nf_hub *hub, const struct nf_pending *call)
 {
     net_deadline until = call != NULL ? call->deadline : NET_NOW;
     net_deadline asked = nf_now();
-    net_deadline end = nf_hub_next_end(hub);
+    net_deadline expiry = nf_hub_next_expiry(hub);
     int code = make_room(hub);
 
     if (code < 0) {
@@ -105,8 +108,8 @@ static int read_batch(struct nf_hub *hub, const struct nf_pending *call)
     nf_mutex_unlock(&hub->lock);
     int n = nf_batch_recv(hub->batch, hub->fd, NULL, 0, NF_DONTWAIT);
 
-    if (n == NF_WOULD_BLOCK && asked < end && !nf_deadline_passed(until)) {
-        code = nf_wait(hub->fd, NF_IN, &hub->wake, nf_earlier(until, end));
+    if (n == NF_WOULD_BLOCK && asked < expiry && !nf_deadline_passed(until)) {
+        code = nf_wait(hub->fd, NF_IN, &hub->wake, nf_earlier(until, expiry));
         n = code >= 0 || code == NET_TIMEOUT ? n : code;
         nf_wake_drain(&hub->wake);
     } else if (n == NF_CONGESTED) {
@@ -119,16 +122,16 @@ static int read_batch(struct nf_hub *hub, const struct nf_pending *call)
     hub->drained = n < 0 || !nf_batch_was_full(hub->batch);
     if (n > 0) {
         sort(hub, call, n, now);
-        hub->overdue = asked < end ? 0 : hub->overdue + n;
+        hub->overdue = asked < expiry ? 0 : hub->overdue + n;
     }
-    if (n == NF_WOULD_BLOCK || hub->overdue >= ROUND_AT_MOST) {
+    if (n == NF_WOULD_BLOCK || hub->overdue >= LATE_ARRIVALS_MAX) {
         nf_hub_expire(hub, asked);
         hub->overdue = 0;
     }
     return n;
 }
 
-/* Read, or sleep while another reads. */
+/* Read, or sleep while another thread reads. */
 int nf_reader_step(struct nf_pending *call)
 {
     struct nf_hub *hub = call->member->hub;
@@ -148,12 +151,12 @@ int nf_reader_step(struct nf_pending *call)
         return n;
     }
     call->arrivals += nothing ? 0 : n;
-    return passed && (nothing || call->arrivals >= ROUND_AT_MOST) && !nf_pending_is_done(call)
+    return passed && (nothing || call->arrivals >= LATE_ARRIVALS_MAX) && !nf_pending_is_done(call)
                ? nf_fail(NET_TIMEOUT)
                : 0;
 }
 
-/* Somebody must read while anybody sleeps. */
+/* While any call sleeps, one thread must read. */
 void nf_reader_leave(struct nf_hub *hub)
 {
     if (!hub->reading && hub->asleep.last != NULL) {
@@ -170,11 +173,12 @@ net_deadline nf_reader_pump(struct nf_common *common)
     int code = hub->reading ? 0 : read_batch(hub, NULL);
 
     nf_reader_leave(hub);
-    net_deadline next = nf_hub_next_end(hub);
+    net_deadline next = nf_hub_next_expiry(hub);
 
     nf_mutex_unlock(&hub->lock);
     if (code == NET_LIMIT) {
-        nf_pause(NULL, 1, NET_FOREVER); /* no memory to read into: a poller comes at once again */
+        nf_pause(NULL, 1,
+                 NET_FOREVER); /* no memory to read into: the poller would call again at once */
     }
     return next;
 }

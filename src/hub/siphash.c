@@ -1,5 +1,6 @@
-/* SipHash with one round for a word and three at the end, as hash tables of several languages have
- * it: its values are seen by nobody. tests/unit/backends/siphash.c holds it to vectors. */
+/* SipHash with one round for each 64-bit word and three at the end, as in the hash tables of
+ * several languages: nobody outside sees its values. tests/unit/hub/siphash.c tests it against
+ * vectors. */
 #include "hub/siphash.h"
 
 struct state {
@@ -25,7 +26,7 @@ static inline void sip_round(struct state *s)
     s->v2 = rotate(s->v2, 32);
 }
 
-/* Eight at once, so that the compiler sees one load. */
+/* Written as one expression, so that the compiler makes one load of it. */
 static inline uint64_t whole_word(const unsigned char *b)
 {
     return (uint64_t)b[0] | (uint64_t)b[1] << 8 | (uint64_t)b[2] << 16 | (uint64_t)b[3] << 24 |
@@ -35,19 +36,19 @@ static inline uint64_t whole_word(const unsigned char *b)
 
 static uint64_t rest_of_word(const unsigned char *bytes, size_t count)
 {
-    uint64_t property = 0;
+    uint64_t word = 0;
 
     for (size_t i = 0; i < count; i++) {
-        property |= (uint64_t)bytes[i] << (8 * i);
+        word |= (uint64_t)bytes[i] << (8 * i);
     }
-    return property;
+    return word;
 }
 
-static void absorb(struct state *s, uint64_t property)
+static void absorb(struct state *s, uint64_t word)
 {
-    s->v3 ^= property;
+    s->v3 ^= word;
     sip_round(s);
-    s->v0 ^= property;
+    s->v0 ^= word;
 }
 
 uint64_t nf_siphash(const struct nf_siphash_key *key, const void *data, size_t size)

@@ -1,4 +1,5 @@
-/* SipHash-1-3: a hash that nobody without the key can steer (Aumasson and Bernstein, 2012). */
+/* SipHash-1-3 (Aumasson and Bernstein, 2012): a keyed hash. Without the key, nobody can choose
+ * inputs that collide. */
 #ifndef NF_HUB_SIPHASH_H
 #define NF_HUB_SIPHASH_H
 

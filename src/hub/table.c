@@ -1,4 +1,4 @@
-/* Chained hashing that doubles when it is full. */
+/* A hash table with chains; the number of buckets doubles when there are as many entries. */
 #include "hub/table.h"
 #include "os/cause.h"
 #include "os/random.h"
@@ -20,7 +20,7 @@ int nf_table_open(struct nf_table *table)
     return table->bucket != NULL ? 0 : nf_fail_because(NET_LIMIT, "no memory");
 }
 
-/* Of an IPv4 address what follows its four bytes is zero. */
+/* The bytes after the four of an IPv4 address are always zero, and are not hashed. */
 uint32_t nf_table_hash(const struct nf_table *table, const struct nf_addr *remote)
 {
     enum { IPV4 = offsetof(struct nf_addr, ip) + 4 };

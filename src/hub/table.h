@@ -1,17 +1,17 @@
-/* Who sent this datagram? A table from remote addresses to whatever hangs on them, keyed so that no
- * sender can choose his bucket. */
+/* A hash table from remote addresses to entries, to find the sender of a datagram. Its hash has a
+ * random key, so that no sender can choose its bucket. */
 #ifndef NF_HUB_TABLE_H
 #define NF_HUB_TABLE_H
 
 #include "hub/siphash.h"
 #include "os/address.h"
 
-/* The head of what is put in. */
+/* The head of each object in the table. */
 struct nf_entry {
     struct nf_entry *next;
     const struct nf_addr *remote;
     uint32_t hash;
-    bool accepted; /* a peer with a socket of its own; else a stranger */
+    bool accepted; /* a peer with a socket of its own; otherwise a stranger */
 };
 
 struct nf_table {
@@ -21,28 +21,28 @@ struct nf_table {
     struct nf_siphash_key key;
 };
 
-/* 0, NET_LIMIT, NET_SYSTEM. */
+/* 0, NET_LIMIT or NET_SYSTEM. */
 int nf_table_open(struct nf_table *table);
 
 uint32_t nf_table_hash(const struct nf_table *table, const struct nf_addr *remote);
 
-/* `hash` is that of `remote`. */
+/* Find an entry. `hash` is the hash of `remote`. NULL: there is none. */
 struct nf_entry *nf_table_find(const struct nf_table *table, const struct nf_addr *remote,
                                uint32_t hash);
 
-/* The chain of a hash: who will search many looks here first, so that memory has time. */
+/* The bucket of a hash. A caller that looks up many addresses prefetches these first. */
 static inline struct nf_entry **nf_table_chain(const struct nf_table *table, uint32_t hash)
 {
     return &table->bucket[hash & (table->buckets - 1)];
 }
 
-/* Put in an entry whose remote is set, stays where it is, and is not there yet. Never fails:
- * without memory to grow, the chains do. */
+/* Add an entry. Its remote must be set, keep its address in memory, and not be in the table yet. It
+ * never fails: if there is no memory for more buckets, the chains grow longer. */
 void nf_table_add(struct nf_table *table, struct nf_entry *entry);
 
 void nf_table_remove(struct nf_table *table, struct nf_entry *entry);
 
-/* The entries are the caller's affair. */
+/* Free the buckets. The entries belong to the caller. */
 void nf_table_close(struct nf_table *table);
 
 #endif

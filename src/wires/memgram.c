@@ -149,7 +149,7 @@ static int step(struct nf_pending *call)
     if (nf_deadline_passed(call->deadline)) {
         return nf_fail(NET_TIMEOUT);
     }
-    nf_hub_sleep(call->member, nf_earlier(call->deadline, nf_hub_next_end(hub)));
+    nf_hub_sleep(call->member, nf_earlier(call->deadline, nf_hub_next_expiry(hub)));
     return 0;
 }
 
@@ -164,7 +164,7 @@ static void ready(struct nf_hub *hub, unsigned interest, struct nf_readiness *ou
 {
     nf_mutex_lock(&hub->lock);
     nf_hub_expire(hub, nf_now());
-    out->again = nf_hub_next_end(hub);
+    out->again = nf_hub_next_expiry(hub);
     nf_mutex_unlock(&hub->lock);
     out->ready = interest & NF_OUT;
 }
@@ -184,7 +184,7 @@ static void close_ground(struct nf_hub *hub)
     free(place);
 }
 
-static const struct nf_ground ground = {
+static const struct nf_hub_ops ops = {
     .send = send_one,
     .send_messages = send_messages,
     .step = step,
@@ -218,7 +218,7 @@ static struct nf_hub *new_hub(net_socket *socket, const struct nf_target *target
 {
     struct nf_addr own = place->entry.addr;
     struct nf_hub *hub =
-        nf_addr_keep(&own) == 0 ? nf_hub_new(socket, target, &own, &ground, &memgram_peer) : NULL;
+        nf_addr_keep(&own) == 0 ? nf_hub_new(socket, target, &own, &ops, &memgram_peer) : NULL;
 
     if (hub != NULL) {
         hub->place = place;

@@ -193,7 +193,7 @@ static void send_train(struct model *model, int place, int number)
                                  .segment = (size_t)(count > 1 ? SIZE : last),
                                  .is_borrowed = true};
     model->letters++;
-    model->hub.borrowings = NF_BATCH_MAX;
+    model->hub.borrowed_count = NF_BATCH_MAX;
     nf_hub_deliver(&model->hub, &from, nf_table_hash(&model->hub.table, &from), letter, NF_EPOCH);
     expect_letter(model, sender, datagram, count, false);
 }
@@ -328,7 +328,7 @@ static void do_something(struct model *model)
     switch (dice(model, 8)) {
     case 0:
     case 1:
-        if (nf_hub_has_callers(&model->hub)) {
+        if (nf_hub_has_candidate(&model->hub)) {
             accept_one(model);
         }
         break;
