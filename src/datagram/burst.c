@@ -1,14 +1,13 @@
-/* Receiving ahead, and only where it pays. */
+/* Receiving ahead, only where it pays. See burst.h. */
 #include "datagram/burst.h"
 #include "os/sockopt.h"
 
 #include <string.h>
 
 enum {
-    MOST_PLAIN =
-        64,   /* or somewhat more plain receives between two looks for more, when there never is */
-    LOOK = 2, /* arrivals in a batch that only looks */
-    MANY = 8  /* arrivals at once that make trains worth asking for */
+    PLAIN_MAX = 64, /* plain receives between two probes double until they are at least so many */
+    PROBE_ARRIVALS = 2, /* arrivals in a probe */
+    GRO_ARRIVALS = 8    /* arrivals in a batch from which on UDP_GRO is turned on */
 };
 
 void nf_burst_share(struct nf_burst *burst, int fd)
@@ -20,7 +19,7 @@ void nf_burst_share(struct nf_burst *burst, int fd)
     burst->head = NF_HEAD_MAX;
 }
 
-/* Make `arrival` the next of the batch, if there is one. */
+/* Go on to the next arrival of the batch, if there is one. */
 static void advance(struct nf_burst *burst)
 {
     if (burst->next < burst->arrivals) {
@@ -40,15 +39,16 @@ ssize_t nf_burst_take(struct nf_burst *burst, void *buffer, size_t size)
     return (ssize_t)length;
 }
 
-/* The first arrival began in the caller's buffer, `head` bytes of it. What of it is not the first
- * datagram belongs in the batch, what of the datagram is not in the buffer there. */
+/* The first `head` bytes of the first arrival are in the caller's buffer, the rest is in the batch.
+ * Move bytes so that the buffer has the first datagram and nothing else. The batch keeps the
+ * datagrams behind it. */
 static size_t finish_first(struct nf_burst *burst, unsigned char *buffer, size_t size, size_t head)
 {
     struct nf_arrival *arrival = &burst->arrival;
 
     nf_batch_arrival(burst->batch, 0, arrival);
     size_t length = arrival->size < arrival->segment ? arrival->size : arrival->segment;
-    size_t here = arrival->size < head ? arrival->size : head; /* bytes in the buffer */
+    size_t here = arrival->size < head ? arrival->size : head; /* its bytes in the buffer */
 
     if (length < here) {
         arrival->data -= here - length;
@@ -64,8 +64,9 @@ static size_t finish_first(struct nf_burst *burst, unsigned char *buffer, size_t
     return length;
 }
 
-/* Without trains the whole buffer is the first datagram's. With them only so much of it as the last
- * one needed, so that little has to be moved out again. */
+/* Receive a batch. Without joined datagrams, the first datagram may fill the whole buffer. With
+ * them, only as many bytes go to the buffer as the last first datagram had, so that few have to be
+ * moved. */
 static ssize_t receive(struct nf_burst *burst, int fd, void *buffer, size_t size, int how)
 {
     size_t head = size;
@@ -90,54 +91,55 @@ static ssize_t receive(struct nf_burst *burst, int fd, void *buffer, size_t size
         length = burst->arrival.size;
         burst->arrival.size = 0;
     }
-    atomic_store(&burst->waiting, true); /* before a poller is looked for that wants to know */
+    atomic_store(&burst->waiting, true); /* before a poller is looked for, which must not miss it */
     if (burst->arrival.size == 0) {
         advance(burst);
     }
     return (ssize_t)length;
 }
 
-/* After a batch of one or none, rest; twice as long as the last time. After a large one, ask for
- * trains, for which the plain receive is no good any more. */
-static void learn(struct nf_burst *burst, int fd, int64_t arrivals)
+/* Adapt to the size of a batch. After one arrival or none, double the number of plain receives
+ * until the next probe. After a large batch, turn on UDP_GRO; from then on every receive needs a
+ * batch. */
+static void adapt(struct nf_burst *burst, int fd, int64_t arrivals)
 {
     burst->is_busy = arrivals > 1;
-    if (arrivals >= MANY && !burst->has_trains && !burst->is_shared) {
+    if (arrivals >= GRO_ARRIVALS && !burst->has_trains && !burst->is_shared) {
         burst->has_trains = nf_sockopt_set(fd, NF_SO_GRO, 1) == 0;
         burst->head = NF_HEAD_MAX;
     }
     burst->plain_since = 0;
     if (burst->is_busy) {
         burst->plain_between = 0;
-    } else if (burst->plain_between < MOST_PLAIN) {
+    } else if (burst->plain_between < PLAIN_MAX) {
         burst->plain_between = (uint8_t)(burst->plain_between * 2 + 1);
     }
 }
 
-/* A batch that receives, or a small one that only looks. */
-static bool make_room(struct nf_burst *burst, bool looks)
+/* Allocate the batch: a probe or a full one. False: no memory. */
+static bool make_room(struct nf_burst *burst, bool is_probe)
 {
-    if (burst->looks && burst->batch != NULL) {
+    if (burst->is_probe && burst->batch != NULL) {
         nf_burst_free(burst);
     }
-    burst->looks = looks;
-    burst->batch = looks ? nf_batch_new(LOOK, NF_BATCH_BESIDE_A_HEAD)
-                         : nf_batch_renew(burst->batch, NF_BATCH_FROM_PEER);
+    burst->is_probe = is_probe;
+    burst->batch = is_probe ? nf_batch_new(PROBE_ARRIVALS, NF_BATCH_BESIDE_A_HEAD)
+                            : nf_batch_renew(burst->batch, NF_BATCH_FROM_PEER);
     return burst->batch != NULL;
 }
 
 ssize_t nf_burst_recv_ahead(struct nf_burst *burst, int fd, void *buffer, size_t size, int how)
 {
-    bool looks = !burst->has_trains && !burst->is_busy;
+    bool is_probe = !burst->has_trains && !burst->is_busy;
     unsigned char none;
 
     burst->drained = false;
-    if (!make_room(burst, looks)) {
+    if (!make_room(burst, is_probe)) {
         return burst->has_trains ? NET_LIMIT : nf_transfer_recv(fd, buffer, size, how);
     }
     ssize_t n = receive(burst, fd, buffer != NULL ? buffer : &none, size, how);
 
-    learn(burst, fd, n >= 0 ? burst->arrivals : 0);
+    adapt(burst, fd, n >= 0 ? burst->arrivals : 0);
     if (!burst->is_busy && !burst->has_trains) {
         nf_burst_free(burst);
     }

@@ -1,8 +1,11 @@
-/* What a dialed socket has received ahead: the rest of the batch whose first datagram went straight
- * to the caller. As long as datagrams come one at a time there is no batch and no memory, and each
- * is one plain receive; now and then one looks whether more have come to wait.
+/* Receiving ahead on a dialed socket. A burst is the rest of a batch whose first datagram went
+ * straight into the caller's buffer.
  *
- * For one receiver at a time; only `waiting` may be read by others. */
+ * While datagrams come one at a time, each is one plain receive, and no batch is allocated. Now and
+ * then a probe, a small batch, checks whether more are waiting in the kernel. If so, full batches
+ * follow.
+ *
+ * One thread at a time may use it (the lane's turn). Other threads may only read `waiting`. */
 #ifndef NF_DATAGRAM_BURST_H
 #define NF_DATAGRAM_BURST_H
 
@@ -14,22 +17,23 @@
 #include <sys/types.h>
 
 struct nf_burst {
-    struct nf_batch *batch;    /* NULL: none is wanted now */
-    struct nf_arrival arrival; /* the rest of the one handed out at present */
-    int next;                  /* arrival after it */
+    struct nf_batch *batch;    /* NULL while datagrams come one at a time */
+    struct nf_arrival arrival; /* what is left of the current arrival */
+    int next;                  /* index of the next arrival */
     int arrivals;
-    _Atomic bool waiting;  /* datagrams are here, so the descriptor's readiness does not tell */
-    bool has_trains;       /* asked the kernel for them */
-    bool is_shared;        /* so do not: there may be other readers, who take one for a datagram */
-    bool is_busy;          /* the last batch was more than one */
-    bool looks;            /* of the batch: made to look only */
-    bool drained;          /* the last receive took all that the kernel had */
-    uint8_t plain_between; /* datagrams by plain receives between two looks */
-    uint8_t plain_since;   /* of these had */
-    size_t head;           /* bytes of a first datagram that go straight to the caller */
+    _Atomic bool waiting;  /* a datagram is here: the descriptor's readiness does not show it */
+    bool has_trains;       /* the kernel may return joined datagrams (UDP_GRO) */
+    bool is_shared;        /* adopted: UDP_GRO stays as it is, for other readers */
+    bool is_busy;          /* the last batch had more than one arrival */
+    bool is_probe;         /* `batch` is a probe */
+    bool drained;          /* the last receive left nothing in the kernel */
+    uint8_t plain_between; /* plain receives between two probes */
+    uint8_t plain_since;   /* plain receives since the last probe */
+    size_t head;           /* bytes of a joined first arrival that go straight to the caller */
 };
 
-/* Whether datagrams are here already; take the first: its real length. */
+/* nf_burst_is_waiting: whether a datagram is here. nf_burst_take: take the first one that is;
+ * returns its real length. */
 static inline bool nf_burst_is_waiting(const struct nf_burst *burst)
 {
     return atomic_load(&burst->waiting);
@@ -37,14 +41,15 @@ static inline bool nf_burst_is_waiting(const struct nf_burst *burst)
 
 ssize_t nf_burst_take(struct nf_burst *burst, void *buffer, size_t size);
 
-/* A fresh one, of a descriptor that others may read, too. */
+/* Prepare a burst for a descriptor that other processes or threads may read, too. */
 void nf_burst_share(struct nf_burst *burst, int fd);
 
-/* The long way of nf_burst_recv: by the batch, or looking whether that would pay. */
+/* The slow path of nf_burst_recv: receive with a batch or a probe. */
 ssize_t nf_burst_recv_ahead(struct nf_burst *burst, int fd, void *buffer, size_t size, int how);
 
-/* With none here: receive one as nf_transfer_recv does, its real length, or NF_WOULD_BLOCK and so
- * on. With `many` more is wanted. */
+/* Receive one datagram as nf_transfer_recv does, when none is waiting in the burst. The real
+ * length, NF_WOULD_BLOCK, NF_CONGESTED or a code. `many`: the caller wants more than one, so a
+ * batch is used. */
 static inline ssize_t nf_burst_recv(struct nf_burst *burst, int fd, void *buffer, size_t size,
                                     int how, bool many)
 {
@@ -58,8 +63,8 @@ static inline ssize_t nf_burst_recv(struct nf_burst *burst, int fd, void *buffer
     return n;
 }
 
-/* Whether more may be had without waiting. The kernel is not asked again when it had no more a
- * moment ago. */
+/* Whether another datagram may be had without waiting. The kernel is not asked again if the last
+ * receive left nothing there. */
 static inline bool nf_burst_has_more(const struct nf_burst *burst)
 {
     return nf_burst_is_waiting(burst) || !burst->drained;

@@ -1,4 +1,4 @@
-/* A dialed datagram socket. RFC 768 */
+/* The slots of a dialed datagram socket. RFC 768 */
 #include "datagram/connection.h"
 #include "socket/kernel.h"
 #include "open/dialing.h"
@@ -7,8 +7,8 @@
 
 #include <string.h>
 
-/* About our sends, that a receive at its deadline passes over in search of a datagram. */
-enum { COMPLAINTS_AT_MOST = 16 };
+/* Errors of earlier sends that a receive skips at its deadline, in search of a datagram. */
+enum { SEND_ERRORS_MAX = 16 };
 
 int nf_connected_open(net_socket *socket, const struct nf_target *target, const struct nf_addr *to,
                       net_deadline deadline)
@@ -24,13 +24,14 @@ int nf_connected_open(net_socket *socket, const struct nf_target *target, const 
     return code;
 }
 
-/* To dial anew would change the peer for all who have the descriptor. */
+/* Such a socket is not dialed again: that would change the peer for all that share the descriptor.
+ */
 static bool is_named_adopted(const struct nf_connection *connection)
 {
     return connection->is_adopted && nf_addr_is_named(&connection->head.name);
 }
 
-/* Datagrams are sent whole, so senders need no turns. */
+/* The kernel sends a datagram whole or not at all, so senders need no turn. */
 static ssize_t send_slices(struct nf_datagram_connection *self, const net_slice *slices, int count,
                            net_deadline deadline)
 {
@@ -59,7 +60,8 @@ static ssize_t send_slices(struct nf_datagram_connection *self, const net_slice 
     }
 }
 
-static ssize_t give(net_socket *socket, const net_slice *slices, int count, net_deadline deadline)
+static ssize_t send_one(net_socket *socket, const net_slice *slices, int count,
+                        net_deadline deadline)
 {
     struct nf_datagram_connection *self = (struct nf_datagram_connection *)socket;
     int code = nf_is_canceled(socket) ? 0 : nf_deferred_take(&self->deferred_out);
@@ -75,13 +77,13 @@ static int find_route(net_socket *socket, const net_endpoint *endpoint, struct n
     return nf_datagram_check_peer(socket, endpoint);
 }
 
-/* The turn being ours. A refusal is passed on and not remembered: the peer may be there the next
- * time. */
+/* Receive one datagram; the caller has the turn. A refusal (ICMP port unreachable) is returned and
+ * not recorded: the peer may be there the next time. */
 static ssize_t receive(struct nf_datagram_connection *self, void *buffer, size_t size,
                        net_deadline deadline, bool many)
 {
     struct nf_connection *connection = &self->connection;
-    int complaints = 0;
+    int send_errors = 0;
     int how = NF_LENGTH;
 
     if (!nf_lane_has_patience(&connection->in, deadline)) {
@@ -99,17 +101,17 @@ static ssize_t receive(struct nf_datagram_connection *self, void *buffer, size_t
         if (n == NF_CONGESTED) {
             return nf_fail(NET_LIMIT);
         }
-        if (n == NET_DENIED) { /* what ICMPv6 says of a peer behind a firewall */
+        if (n == NET_DENIED) { /* ICMPv6 says so of a peer behind a firewall */
             return nf_fail_as(NET_UNREACHABLE, nf_cause_pending()->error);
         }
         bool of_a_send =
-            n == NET_TOOBIG; /* the path's answer to a large one: news for no receiver */
+            n == NET_TOOBIG; /* the path MTU's answer to a large send: no concern of a receiver */
 
         if (n != NF_WOULD_BLOCK && !of_a_send) {
             return n;
         }
         bool goes_on =
-            of_a_send && (++complaints < COMPLAINTS_AT_MOST || !nf_deadline_passed(deadline));
+            of_a_send && (++send_errors < SEND_ERRORS_MAX || !nf_deadline_passed(deadline));
         int code = goes_on ? 0 : nf_lane_wait(connection, NF_IN, deadline);
 
         if (code < 0) {
@@ -119,7 +121,7 @@ static ssize_t receive(struct nf_datagram_connection *self, void *buffer, size_t
     }
 }
 
-/* The turn being ours. */
+/* Take a datagram that is here, or receive one; the caller has the turn. */
 static ssize_t take_one(struct nf_datagram_connection *self, void *buffer, size_t size,
                         net_deadline deadline, bool many)
 {
@@ -144,19 +146,20 @@ static ssize_t take_one(struct nf_datagram_connection *self, void *buffer, size_
 ssize_t nf_connected_send(net_socket *socket, const net_slice *slices, int count,
                           net_deadline deadline)
 {
-    return nf_datagram_send(socket, slices, count, deadline, give);
+    return nf_datagram_send(socket, slices, count, deadline, send_one);
 }
 
-/* What the descriptor does not tell of any more: datagrams, or a failure that is told once. */
-static bool has_news(struct nf_datagram_connection *self)
+/* Whether a datagram or a deferred failure is here, which the descriptor's readiness does not show.
+ */
+static bool has_buffered(struct nf_datagram_connection *self)
 {
     return nf_burst_is_waiting(&self->burst) || nf_deferred_waits(&self->deferred_in);
 }
 
-/* A poller has to hear of it from us. */
-static void ring_if_waiting(struct nf_datagram_connection *self)
+/* Pollers cannot see it at the descriptor, so they are notified. */
+static void notify_if_buffered(struct nf_datagram_connection *self)
 {
-    if (has_news(self)) {
+    if (has_buffered(self)) {
         nf_socket_ring(&self->connection.head);
     }
 }
@@ -180,7 +183,7 @@ ssize_t nf_connected_recv(net_socket *socket, void *buffer, size_t size, int unt
     ssize_t n = take_one(self, buffer, size, deadline, false);
 
     nf_lane_leave(lane);
-    ring_if_waiting(self);
+    notify_if_buffered(self);
     return nf_datagram_received(n, size);
 }
 
@@ -195,7 +198,7 @@ int nf_connected_send_messages(net_socket *socket, const net_message *messages, 
                                         .find_route = find_route,
                                         .bytes = &self->connection.bytes_out,
                                         .messages = &self->messages_out,
-                                        .kept = &self->deferred_out,
+                                        .deferred = &self->deferred_out,
                                         .refusal = &self->refusal};
 
     int n = nf_datagram_send_messages(&sender, messages, count, deadline);
@@ -206,7 +209,8 @@ int nf_connected_send_messages(net_socket *socket, const net_message *messages, 
     return n;
 }
 
-/* The turn being ours. The kernel is not asked again once it had no more. */
+/* Receive up to `count` messages; the caller has the turn. The kernel is not asked again once it
+ * had no more. */
 static int take_many(struct nf_datagram_connection *self, net_message *messages, int count,
                      net_deadline deadline)
 {
@@ -217,7 +221,7 @@ static int take_many(struct nf_datagram_connection *self, net_message *messages,
         nf_socket_local(self->connection.fd, &self->local, NULL);
         self->local.port = 0;
     }
-    self->burst.drained = false; /* who knows what came since */
+    self->burst.drained = false; /* more may have arrived since the last receive */
     while (i < count && (i == 0 || nf_burst_has_more(&self->burst))) {
         n = take_one(self, messages[i].data, messages[i].capacity, i == 0 ? deadline : NET_NOW,
                      !nf_addr_is_named(&self->connection.head.name));
@@ -239,12 +243,12 @@ int nf_connected_recv_messages(net_socket *socket, net_message *messages, int co
     if (code == 0) {
         code = take_many(self, messages, count, deadline);
         nf_lane_leave(&self->connection.in);
-        ring_if_waiting(self);
+        notify_if_buffered(self);
     }
     return code;
 }
 
-/* There is nothing to finish: what was sent is on its way. */
+/* Nothing needs finishing: the kernel has every datagram that was sent. */
 int nf_connected_close(net_socket *socket, net_deadline deadline)
 {
     (void)deadline;
@@ -258,8 +262,9 @@ static int refuse_release(void)
     return nf_fail_because(NET_MISUSE, "datagrams wait in the socket: receive them first");
 }
 
-/* What waits already stays a train, which a plain receive takes for one datagram. */
-static int ask_for_no_trains(struct nf_datagram_connection *self)
+/* Turn UDP_GRO off. Joined datagrams that the kernel has queued stay joined, and a plain receive
+ * would take them for one: then refuse. */
+static int turn_gro_off(struct nf_datagram_connection *self)
 {
     nf_sockopt_set(self->connection.fd, NF_SO_GRO, 0);
     if (!nf_socket_has_unread(self->connection.fd)) {
@@ -270,14 +275,14 @@ static int ask_for_no_trains(struct nf_datagram_connection *self)
     return refuse_release();
 }
 
-/* What was received ahead would be lost, and so would a failure that is told once. */
+/* Release would lose what was received ahead, and a deferred failure, so it is refused until the
+ * program has received them. */
 static int release(struct nf_datagram_connection *self, struct nf_value *value, bool write)
 {
-    if (has_news(self) || nf_deferred_waits(&self->deferred_out)) {
+    if (has_buffered(self) || nf_deferred_waits(&self->deferred_out)) {
         return refuse_release();
     }
-    int code =
-        !write && self->burst.has_trains && !self->burst.is_shared ? ask_for_no_trains(self) : 0;
+    int code = !write && self->burst.has_trains && !self->burst.is_shared ? turn_gro_off(self) : 0;
 
     return code < 0 ? code
                     : nf_connection_property(&self->connection.head, NF_RELEASE, value, write);
@@ -328,14 +333,14 @@ int nf_connected_property(net_socket *socket, enum nf_property property, struct 
     }
 }
 
-/* What was received ahead is ready, and so is a failure that waits to be told, whatever the
- * descriptor says. */
+/* Datagrams received ahead and deferred failures are ready, whatever the descriptor's readiness is.
+ */
 void nf_connected_ready(net_socket *socket, unsigned interest, struct nf_readiness *out)
 {
     struct nf_datagram_connection *self = (struct nf_datagram_connection *)socket;
 
     nf_connection_ready(socket, interest, out);
-    if (has_news(self)) {
+    if (has_buffered(self)) {
         out->ready |= interest & NF_IN;
     }
     if (nf_deferred_waits(&self->deferred_out)) {

@@ -1,4 +1,4 @@
-/* A dialed datagram socket: one descriptor, connected, one peer. */
+/* A dialed datagram socket: one connected descriptor, one peer. */
 #ifndef NF_DATAGRAM_CONNECTION_H
 #define NF_DATAGRAM_CONNECTION_H
 
@@ -11,15 +11,16 @@ struct nf_datagram_connection {
     _Atomic int64_t messages_in;
     _Atomic int64_t messages_out;
     _Atomic int64_t truncated;
-    struct nf_addr local; /* without its port; asked for once, by who receives messages */
+    struct nf_addr
+        local; /* our address without its port; found out once, by the first receive of messages */
     struct nf_deferred deferred_in;
     struct nf_deferred deferred_out;
     struct nf_burst burst;
     _Atomic uint64_t refusal;  /* see nf_datagram_sender */
-    int64_t option[NF_BOUNDS]; /* as the address had them */
+    int64_t option[NF_BOUNDS]; /* as the address gave them */
 };
 
-/* Its slots, and net_connect to the host of the target or to `to`. */
+/* Slots. nf_connected_open connects to the host of the target, or to `to` if that is not NULL. */
 int nf_connected_open(net_socket *socket, const struct nf_target *target, const struct nf_addr *to,
                       net_deadline deadline);
 ssize_t nf_connected_send(net_socket *socket, const net_slice *slices, int count,

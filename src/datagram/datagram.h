@@ -1,4 +1,5 @@
-/* What all datagram sockets share: batches, and datagrams that do not fit. */
+/* What all datagram sockets share: sending batches, failures in the middle of a batch, and
+ * datagrams that do not fit. */
 #ifndef NF_DATAGRAM_DATAGRAM_H
 #define NF_DATAGRAM_DATAGRAM_H
 
@@ -9,92 +10,98 @@
 typedef ssize_t nf_datagram_send_one(net_socket *socket, const net_slice *slices, int count,
                                      net_deadline deadline);
 
-/* A failure that stopped a batch part way and that the system tells but once: it waits for the next
- * call. NULL for sockets whose failures come again by themselves. */
+/* A failure that stopped a batch after some of its messages, and that the system reports only once.
+ * The call returns the number of messages; the next call returns the failure. Sockets whose
+ * failures the system reports again have no nf_deferred (NULL). */
 struct nf_deferred {
     _Atomic uint64_t failure; /* code and system error in one word; 0: none */
 };
 
-/* Record and return the failure that waits; 0: none. */
-int nf_deferred_take_failure(struct nf_deferred *kept);
+/* Record and return the deferred failure, and forget it; 0: there is none. */
+int nf_deferred_take_failure(struct nf_deferred *deferred);
 
-static inline bool nf_deferred_waits(struct nf_deferred *kept)
+static inline bool nf_deferred_waits(struct nf_deferred *deferred)
 {
-    return atomic_load(&kept->failure) != 0;
+    return atomic_load(&deferred->failure) != 0;
 }
 
-static inline int nf_deferred_take(struct nf_deferred *kept)
+static inline int nf_deferred_take(struct nf_deferred *deferred)
 {
-    return atomic_load_explicit(&kept->failure, memory_order_relaxed) != 0
-               ? nf_deferred_take_failure(kept)
+    return atomic_load_explicit(&deferred->failure, memory_order_relaxed) != 0
+               ? nf_deferred_take_failure(deferred)
                : 0;
 }
 
-/* Refuse to receive datagrams otherwise than one by one, and one that was larger than the buffer.
- */
+/* Refuse a receive that wants other than one datagram (`until`), and report a datagram that was
+ * larger than the buffer. */
 int nf_datagram_refuse_until(void);
 int nf_datagram_refuse_large(ssize_t length, size_t size);
 
-/* What a receive returns that took a datagram of `length`, or failed with that code. */
+/* What a receive returns after it took a datagram of `length`, or failed with the code `length`. */
 static inline ssize_t nf_datagram_received(ssize_t length, size_t size)
 {
     return length > 0 && (size_t)length > size ? nf_datagram_refuse_large(length, size) : length;
 }
 
-/* Send one datagram of any number of slices, over a socket's own give. */
+/* Send one datagram of any number of slices with `send_one`. More than NF_SLICES_MAX are first
+ * copied into one. */
 ssize_t nf_datagram_send_joined(net_socket *socket, const net_slice *slices, int count,
-                                net_deadline deadline, nf_datagram_send_one *give);
+                                net_deadline deadline, nf_datagram_send_one *send_one);
 
 static inline ssize_t nf_datagram_send(net_socket *socket, const net_slice *slices, int count,
-                                       net_deadline deadline, nf_datagram_send_one *give)
+                                       net_deadline deadline, nf_datagram_send_one *send_one)
 {
-    return count <= NF_SLICES_MAX ? give(socket, slices, count, deadline)
-                                  : nf_datagram_send_joined(socket, slices, count, deadline, give);
+    return count <= NF_SLICES_MAX
+               ? send_one(socket, slices, count, deadline)
+               : nf_datagram_send_joined(socket, slices, count, deadline, send_one);
 }
 
-/* A batch of which `i` messages are done stops for `code`: what the caller gets. `kept` may be
- * NULL. */
-int nf_datagram_stop(int i, int code, struct nf_deferred *kept);
+/* What a call returns when a batch stops with `code` after `i` messages: `i`, and the code is
+ * deferred; or the code if `i` is 0. `deferred` may be NULL. */
+int nf_datagram_stop(int i, int code, struct nf_deferred *deferred);
 
-/* Where a message goes. */
+/* The addresses that a message is sent with. */
 struct nf_route {
     struct nf_addr to;
     struct nf_addr from;
-    bool is_open; /* it needs `to`; else the descriptor has its peer */
+    bool is_open; /* `to` must be named; otherwise the descriptor is connected to it */
     bool says_from;
 };
 
-/* Find the way to an endpoint: 0, or why there is none. */
+/* Find the route to an endpoint: 0, or a code if there is none. */
 typedef int nf_datagram_find_route(net_socket *socket, const net_endpoint *endpoint,
                                    struct nf_route *route);
 
-/* Who sends batches. */
+/* A socket that sends batches, as nf_datagram_send_messages needs to know it. */
 struct nf_datagram_sender {
     net_socket *socket;
     int fd;
     bool v6;
-    bool is_adopted;                  /* others may have the descriptor: it is not dialed again */
-    bool has_trains;                  /* it may, by its kind */
+    bool is_adopted;                  /* the descriptor may be shared: do not dial it again */
+    bool has_trains;                  /* its kind of socket can send segments */
     _Atomic net_deadline *full_until; /* see nf_datagram_retry; may be NULL */
     nf_datagram_find_route *find_route;
     _Atomic int64_t *bytes;
     _Atomic int64_t *messages;
-    struct nf_deferred *kept;  /* may be NULL */
-    _Atomic uint64_t *refusal; /* the last peer whom no train reached, and of what size */
+    struct nf_deferred *deferred; /* may be NULL */
+    _Atomic uint64_t *refusal;    /* the last route that refused segments, with their size */
 };
 
-/* Send messages in order, runs of one size to one peer as trains. */
+/* Send messages in order. A run of messages of one size to one peer goes as segments, if the system
+ * can. How many were sent, or a code. */
 int nf_datagram_send_messages(const struct nf_datagram_sender *sender, const net_message *messages,
                               int count, net_deadline deadline);
 
-/* A send moved nothing, and `code` says why: 0 when it may be tried again, having waited if need
- * be; or a code. `denied` starts as false. A shared descriptor whose peers have queues of their own
- * does not tell when one has room: then `full_until` is where the moment goes at which to look
- * again, else NULL. */
+/* A send failed with `code`. Returns 0 if it may be tried again, after a wait if need be; or a
+ * code. `denied` must be false before the first try; it records that a retry was spent.
+ *
+ * A shared descriptor whose peers have queues of their own does not show when one of these has
+ * room. For it, `full_until` is set to the moment at which to try again. For other descriptors it
+ * is NULL. */
 int nf_datagram_retry(net_socket *socket, int fd, ssize_t code, bool *denied,
                       _Atomic net_deadline *full_until, net_deadline deadline);
 
-/* Whether an endpoint may be used on a socket that has one peer: 0 or NET_MISUSE. */
+/* Whether `endpoint` may be used on a socket with one peer: 0 or NET_MISUSE. */
 int nf_datagram_check_peer(net_socket *socket, const net_endpoint *endpoint);
 
 #endif

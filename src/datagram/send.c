@@ -1,5 +1,5 @@
-/* Batches of datagrams over whatever gives and takes one; nothing here knows where a datagram comes
- * from. */
+/* Sending datagrams in batches, the same for connected and shared descriptors. Where a message goes
+ * is the business of `find_route`. */
 #include "datagram/datagram.h"
 #include "socket/counter.h"
 #include "name/endpoint.h"
@@ -12,13 +12,13 @@
 
 enum {
     CANCEL_SLICE = 50,    /* ms: half of what a cancel may take */
-    CONGESTION_PAUSE = 1, /* ms before the kernel is asked for buffers again */
-    FULL_PAUSE = 1,       /* ms before a peer's full queue is tried again */
-    KEPT_SHIFT = 32,      /* of the code in nf_datagram_kept, above the system error */
-    SEGMENT_BITS = 16     /* of a refusal; no datagram has more bytes than they can say */
+    CONGESTION_PAUSE = 1, /* ms until the kernel is asked for buffers again */
+    FULL_PAUSE = 1,       /* ms until a peer's full queue is tried again */
+    CODE_SHIFT = 32,      /* position of the code in nf_deferred, above the system error */
+    SEGMENT_BITS = 16     /* bits of the size in a refusal; every datagram's size fits */
 };
 
-/* Many slices as one, which the caller frees; NULL: NET_LIMIT. */
+/* Copy slices into one, which the caller frees. NULL: NET_LIMIT. */
 static void *join(const net_slice *slices, int count, net_slice *joined)
 {
     size_t size = 0;
@@ -44,7 +44,7 @@ static void *join(const net_slice *slices, int count, net_slice *joined)
 }
 
 ssize_t nf_datagram_send_joined(net_socket *socket, const net_slice *slices, int count,
-                                net_deadline deadline, nf_datagram_send_one *give)
+                                net_deadline deadline, nf_datagram_send_one *send_one)
 {
     net_slice joined;
     void *bytes = join(slices, count, &joined);
@@ -52,7 +52,7 @@ ssize_t nf_datagram_send_joined(net_socket *socket, const net_slice *slices, int
     if (bytes == NULL) {
         return NET_LIMIT;
     }
-    ssize_t n = give(socket, &joined, 1, deadline);
+    ssize_t n = send_one(socket, &joined, 1, deadline);
 
     free(bytes);
     return n;
@@ -69,35 +69,37 @@ int nf_datagram_refuse_large(ssize_t length, size_t size)
                            length, size);
 }
 
-int nf_deferred_take_failure(struct nf_deferred *kept)
+int nf_deferred_take_failure(struct nf_deferred *deferred)
 {
-    uint64_t failure = atomic_exchange(&kept->failure, 0);
+    uint64_t failure = atomic_exchange(&deferred->failure, 0);
 
-    return failure != 0 ? nf_fail_as(-(int)(failure >> KEPT_SHIFT), (int)(uint32_t)failure) : 0;
+    return failure != 0 ? nf_fail_as(-(int)(failure >> CODE_SHIFT), (int)(uint32_t)failure) : 0;
 }
 
-/* Whether the system tells this failure but once, of a datagram that went before. */
-static bool is_told_once(int code)
+/* Whether the system reports this failure only once. Then it is about an earlier datagram. */
+static bool is_reported_once(int code)
 {
     return code == NET_REFUSED || code == NET_UNREACHABLE || code == NET_RESET ||
            code == NET_SYSTEM || (code == NET_DENIED && !nf_cause_is_transient());
 }
 
-int nf_datagram_stop(int i, int code, struct nf_deferred *kept)
+int nf_datagram_stop(int i, int code, struct nf_deferred *deferred)
 {
     if (i == 0) {
         return code;
     }
-    if (kept != NULL && is_told_once(code)) {
+    if (deferred != NULL && is_reported_once(code)) {
         uint64_t error = (uint32_t)nf_cause_pending()->error;
 
-        atomic_store(&kept->failure, (uint64_t)-code << KEPT_SHIFT | error);
+        atomic_store(&deferred->failure, (uint64_t)-code << CODE_SHIFT | error);
     }
     return i;
 }
 
-/* Without a peer the socket would hear anybody, and take it for the peer's. */
-static int dial_again(int fd, const struct nf_addr *peer)
+/* Connect again. Without a peer the socket accepts datagrams from anybody, and they would be taken
+ * for the peer's. So the socket is deaf until it is connected, and what has arrived is thrown away.
+ */
+static int redial(int fd, const struct nf_addr *peer)
 {
     char scrap;
 
@@ -112,11 +114,18 @@ static int dial_again(int fd, const struct nf_addr *peer)
     return code;
 }
 
-/* A full queue is waited out in slices: no cancel wakes this wait, because the bell of a shared
- * descriptor may have been heard by another. Linux now and then denies a first datagram that it
- * lets pass the second time; and what it calls too big may have been the one before, which the path
- * has complained of since. From a dialed unix socket Linux takes a peer who has closed: another may
- * be there by his name. */
+/* How each failure is retried:
+ *
+ * A full queue: wait in slices, since no cancel wakes this wait: on a shared descriptor another
+ * thread may have consumed the wake.
+ *
+ * NET_DENIED: Linux sometimes denies a first datagram that it accepts the second time. One retry.
+ *
+ * NET_TOOBIG: it may be about the datagram before, for which the path has since returned an error.
+ * One retry.
+ *
+ * A dialed unix socket whose peer has closed: Linux disconnects it. Another socket may have the
+ * name now, so dial once again. */
 int nf_datagram_retry(net_socket *socket, int fd, ssize_t code, bool *denied,
                       _Atomic net_deadline *full_until, net_deadline deadline)
 {
@@ -143,15 +152,15 @@ int nf_datagram_retry(net_socket *socket, int fd, ssize_t code, bool *denied,
     if (nf_addr_is_named(&socket->name) && socket->name.size > 0 && full_until == NULL &&
         !*denied) {
         *denied = true;
-        return dial_again(fd, &socket->name);
+        return redial(fd, &socket->name);
     }
     return (int)code;
 }
 
 /* ---- Sending many ---- */
 
-/* A refused train, in one word: whom it was for, well mixed, and the size of its datagrams. Two
- * peers that look alike in it only go without trains. */
+/* Segments that a route refused, in one word: a hash of the peer's address and the size of the
+ * segments. If two peers have the same hash, one of them needlessly gets single datagrams. */
 static uint64_t refusal_of(const struct nf_addr *to, size_t segment)
 {
     const uint64_t prime = 0x100000001b3; /* FNV-1a's */
@@ -171,7 +180,7 @@ static bool is_refused(uint64_t refusal, const struct nf_addr *to, size_t segmen
     return (asked ^ refusal) <= size && (asked & size) >= (refusal & size);
 }
 
-/* The next messages, laid out as trains. */
+/* The next messages, as runs of segments. */
 struct plan {
     struct nf_train train[NF_TRAINS_MAX];
     struct nf_route route[NF_TRAINS_MAX];
@@ -179,7 +188,8 @@ struct plan {
     int trains;
 };
 
-/* Whether `next` may join the train that `first` opened and the message before `next` ended. */
+/* Whether `next` may join the run that starts with `first` and whose last message is the one before
+ * `next`. */
 static bool may_join(const net_message *first, const net_message *next, size_t bytes)
 {
     return next->size > 0 && next->size <= first->size && next[-1].size == first->size &&
@@ -203,17 +213,17 @@ static int open_train(const struct nf_datagram_sender *sender, const net_message
     return code;
 }
 
-/* Lay out as many as fit one system call. 0, or why not even the first can go.
+/* Plan as many messages as fit one system call. 0, or a code if not even the first can go.
  *
- * When a train in the midst of others fails, the system says only how many went before, and takes
- * that failure for told. Of a shared descriptor all failures come again; one with a peer has those
- * that are told once, so there every train goes alone. */
-static int draw(const struct nf_datagram_sender *sender, const net_message *messages, int count,
-                bool has_trains, uint64_t refusal, struct plan *plan)
+ * If a run behind others fails, the system returns only the number of runs before it, and does not
+ * report that failure again if it is of the kind that is reported once. A shared descriptor has no
+ * failures of that kind. A connected one has, so each system call sends one run. */
+static int plan_trains(const struct nf_datagram_sender *sender, const net_message *messages,
+                       int count, bool has_trains, uint64_t refusal, struct plan *plan)
 {
-    int most = sender->kept != NULL ? 1 : NF_TRAINS_MAX;
+    int most = sender->deferred != NULL ? 1 : NF_TRAINS_MAX;
     const net_message *first = NULL;
-    bool alone = true; /* what goes to whom `first` goes to, at its size */
+    bool alone = true; /* messages to the route of `first`, at its size, are sent singly */
     int last = -1;
 
     plan->trains = 0;
@@ -234,8 +244,8 @@ static int draw(const struct nf_datagram_sender *sender, const net_message *mess
     return 0;
 }
 
-/* The first trains of a plan have left; how many messages those were. */
-static int account(const struct nf_datagram_sender *sender, const struct plan *plan, int trains)
+/* The first `trains` runs of a plan were sent: count them. Returns the number of messages. */
+static int count_sent(const struct nf_datagram_sender *sender, const struct plan *plan, int trains)
 {
     int64_t bytes = 0;
     int count = 0;
@@ -256,8 +266,8 @@ int nf_datagram_send_messages(const struct nf_datagram_sender *sender, const net
     bool has_trains = count > 1 && sender->has_trains && nf_transfer_knows_trains(sender->fd);
     bool denied = sender->is_adopted;
     int done = 0;
-    int code = sender->kept != NULL && !nf_is_canceled(sender->socket)
-                   ? nf_deferred_take(sender->kept)
+    int code = sender->deferred != NULL && !nf_is_canceled(sender->socket)
+                   ? nf_deferred_take(sender->deferred)
                    : 0;
 
     while (code == 0 && done < count) {
@@ -267,7 +277,7 @@ int nf_datagram_send_messages(const struct nf_datagram_sender *sender, const net
             code = nf_fail(NET_CANCELED);
             break;
         }
-        code = draw(sender, messages + done, count - done, has_trains, refusal, &plan);
+        code = plan_trains(sender, messages + done, count - done, has_trains, refusal, &plan);
         if (code < 0) {
             break;
         }
@@ -275,7 +285,7 @@ int nf_datagram_send_messages(const struct nf_datagram_sender *sender, const net
                                            plan.trains);
 
         if (sent > 0) {
-            done += account(sender, &plan, sent);
+            done += count_sent(sender, &plan, sent);
             denied = sender->is_adopted;
         } else if (sent == NF_NO_TRAIN) {
             refusal = refusal_of(&plan.route[0].to, messages[done].size);
@@ -285,7 +295,7 @@ int nf_datagram_send_messages(const struct nf_datagram_sender *sender, const net
                                      deadline);
         }
     }
-    return code < 0 ? nf_datagram_stop(done, code, sender->kept) : done;
+    return code < 0 ? nf_datagram_stop(done, code, sender->deferred) : done;
 }
 
 int nf_datagram_check_peer(net_socket *socket, const net_endpoint *endpoint)

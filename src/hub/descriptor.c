@@ -99,11 +99,8 @@ static int open_descriptor(struct nf_hub *hub, const struct nf_target *target)
     if (code == 0) {
         code = nf_wake_open(&hub->wake);
     }
-    if (code == 0 &&
-        target->adopted <
-            0) { /* other readers of an adopted descriptor would take joined datagrams for one */
-        nf_sockopt_set(hub->fd, NF_SO_GRO,
-                       1); /* a failure is harmless: then datagrams arrive one by one */
+    if (code == 0 && target->adopted < 0) {    /* other readers must not get joined datagrams */
+        nf_sockopt_set(hub->fd, NF_SO_GRO, 1); /* may fail: then they come one by one */
     }
     return code;
 }

@@ -91,8 +91,7 @@ net_socket *nf_listener_accept(net_socket *socket, net_deadline deadline)
 int nf_listener_recv_messages(net_socket *socket, net_message *messages, int count,
                               net_deadline deadline)
 {
-    nf_hub_of(socket)->is_full = false; /* a program that receives strangers' datagrams needs no
-                                           place for them: report them */
+    nf_hub_of(socket)->is_full = false; /* their receiver needs no place for them */
     return nf_member_recv_messages((struct nf_member *)socket, &receiver, messages, count,
                                    deadline);
 }
@@ -183,8 +182,7 @@ static int admit(struct nf_hub *hub, const struct nf_value *value)
     int code = nf_hub_admit(hub, &value->addr);
 
     nf_mutex_unlock(&hub->lock);
-    nf_wake_post(&hub->wake); /* an accept may be the reader, which waits on this wake and not on a
-                                 futex word */
+    nf_wake_post(&hub->wake); /* the reader waits on this wake, not on a futex word */
     return code;
 }
 

@@ -92,8 +92,9 @@ static void sort(struct nf_hub *hub, const struct nf_pending *call, int arrivals
  * Returns how many arrived, or a code. If none is there, it waits for one until the deadline of the
  * call (a NULL call does not wait), or until the next peer would expire.
  *
- * Peers expire only after a read: a datagram of a silent peer may have waited in the kernel. So
- * `asked` is taken before the read, and a peer expires if the read found nothing more. */
+ * A datagram of a silent peer may still be in the kernel. So peers expire only after a read that
+ * found nothing, or after LATE_ARRIVALS_MAX arrivals, and as of `asked`, the moment before the
+ * read. */
 static int read_batch(struct nf_hub *hub, const struct nf_pending *call)
 {
     net_deadline until = call != NULL ? call->deadline : NET_NOW;
@@ -177,8 +178,7 @@ net_deadline nf_reader_pump(struct nf_common *common)
 
     nf_mutex_unlock(&hub->lock);
     if (code == NET_LIMIT) {
-        nf_pause(NULL, 1,
-                 NET_FOREVER); /* no memory to read into: the poller would call again at once */
+        nf_pause(NULL, 1, NET_FOREVER); /* no memory: the poller would call at once */
     }
     return next;
 }
