@@ -156,8 +156,8 @@ struct nf_hub {
     struct nf_mutex lock;
     _Atomic int process; /* the process that created the hub, or that waited on it last */
     const struct nf_hub_ops *ops;
-    int fd;      /* -1: none */
-    void *place; /* data of the functions in `ops` */
+    int fd;         /* -1: none */
+    void *ops_data; /* data of the functions in `ops` */
     bool v6;
     bool wildcard; /* bound to a wildcard or a group: an answer must name its source address */
     struct nf_addr name;

@@ -1,4 +1,5 @@
-/* The schemes with faults: each has the tables of a layer on another scheme. */
+/* chaos+SCHEME:// - the tables of the schemes with faults. Each is a layer over another scheme; the
+ * faults themselves are in chaos/. */
 #include "chaos/chaos.h"
 #include "chaos/datagram.h"
 #include "chaos/stream.h"
@@ -12,7 +13,7 @@
 #define DATAGRAM_FAULTS                                                                            \
     (ANY_FAULTS | NF_OPTION(NF_LOSS) | NF_OPTION(NF_DUPLICATE) | NF_OPTION(NF_REORDER))
 
-/* What the tables of one scheme have in common. */
+/* What all tables of these schemes have in common. */
 #define COMMON(below, faults, listens)                                                             \
     .scheme = "chaos+" #below, .size = sizeof(struct nf_chaos),                                    \
     .properties = {.options = (faults)}, .listener = &(listens), .lower = &nf_##below,             \

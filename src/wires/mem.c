@@ -1,5 +1,5 @@
-/* mem:// - streams inside the process, without a descriptor: what sockets mean, and nothing else.
- */
+/* mem:// - streams inside the process, without descriptors. Only the tables are here; the code is
+ * in memory/. */
 #include "memory/connection.h"
 #include "memory/dial.h"
 #include "memory/listener.h"

@@ -1,9 +1,9 @@
-/* memgram:// - datagrams inside the process: hubs on memory. Whoever sends delivers, straight into
- * the hub that has the name, so nobody need read for others. A dialed socket is an accepted peer,
- * too: of a hub of its own, that nobody listens on.
+/* memgram:// - datagrams inside the process: hubs without a descriptor. A send puts the packet
+ * straight into the hub that has the name, so no thread reads for others. A dialed socket is an
+ * accepted peer, too: its hub has no listener, and it is the only member.
  *
- * Lock order: that of the names, then that of one hub. A hub is found and locked with the names
- * locked, and taken out of them before it is freed. */
+ * Lock order: first the lock of the names, then that of one hub. A hub is found and locked with the
+ * names locked. It is removed from the names before it is freed. */
 #include "hub/listener.h"
 #include "hub/peer.h"
 #include "memory/names.h"
@@ -22,15 +22,15 @@
                                              NF_PROPERTY(NF_BYTES_RECEIVED)                        \
     }
 
-enum { MOST = 65507 }; /* bytes of a datagram, as of udp over IPv4 */
+enum { DATAGRAM_MAX = 65507 }; /* bytes of a datagram, as of udp over IPv4 */
 
 static struct nf_mem_names names = NF_MEM_NAMES_INIT;
 
-/* Where a hub stands among the names. */
-struct place {
+/* A hub's entry among the names. */
+struct binding {
     struct nf_mem_name entry;
-    int process;  /* whose names these are */
-    int64_t idle; /* as the address of a dialed socket had it */
+    int process;  /* the process that added it */
+    int64_t idle; /* the option in the address of a dialed socket */
     char name[NF_ADDR_NAME_MAX];
 };
 
@@ -47,8 +47,8 @@ static struct nf_packet *write_packet(const net_slice *slices, int count)
     for (int i = 0; i < count; i++) {
         size += slices[i].size;
     }
-    if (size > MOST) {
-        nf_fail_because(NET_TOOBIG, "%zu bytes; the most is %d", size, MOST);
+    if (size > DATAGRAM_MAX) {
+        nf_fail_because(NET_TOOBIG, "%zu bytes; the most is %d", size, DATAGRAM_MAX);
         return NULL;
     }
     struct nf_packet *packet = nf_packet_new(NULL, size, size, &unknown);
@@ -102,7 +102,7 @@ static ssize_t deliver(struct nf_hub *from, const struct nf_addr *to, const net_
     return size;
 }
 
-/* It is there at once, or dropped. */
+/* Never waits: the datagram is delivered or dropped at once. */
 static ssize_t send_one(struct nf_member *member, const net_slice *slices, int count,
                         const struct nf_route *route, net_deadline deadline)
 {
@@ -135,9 +135,9 @@ static int send_messages(struct nf_member *member, nf_datagram_find_route *find_
     return count;
 }
 
-/* ---- The ground of these hubs ---- */
+/* ---- Waiting, readiness, closing ---- */
 
-/* Others deliver: one step is to sleep until they have, or somebody was silent too long. */
+/* Senders deliver, so a step is a sleep until one does, or until a peer expires. */
 static int step(struct nf_pending *call)
 {
     struct nf_hub *hub = call->member->hub;
@@ -153,13 +153,13 @@ static int step(struct nf_pending *call)
     return 0;
 }
 
-/* Nobody reads for others. */
+/* Nothing to do: no call reads for others. */
 static void leave(struct nf_hub *hub)
 {
     (void)hub;
 }
 
-/* There is always room to send. */
+/* A send never waits, so NF_OUT is always ready. */
 static void ready(struct nf_hub *hub, unsigned interest, struct nf_readiness *out)
 {
     nf_mutex_lock(&hub->lock);
@@ -169,19 +169,20 @@ static void ready(struct nf_hub *hub, unsigned interest, struct nf_readiness *ou
     out->ready = interest & NF_OUT;
 }
 
-/* In a forked child the names are others. Whoever found the hub before holds its lock still. */
-static void close_ground(struct nf_hub *hub)
+/* A forked child has names of its own. A sender that found the hub before may still hold its lock:
+ * locking it once waits for the end of that. */
+static void close_hub(struct nf_hub *hub)
 {
-    struct place *place = hub->place;
+    struct binding *binding = hub->ops_data;
 
-    if (place->process == nf_process()) {
+    if (binding->process == nf_process()) {
         nf_mem_names_lock(&names);
-        nf_mem_names_remove(&names, &place->entry);
+        nf_mem_names_remove(&names, &binding->entry);
         nf_mem_names_unlock(&names);
         nf_mutex_lock(&hub->lock);
         nf_mutex_unlock(&hub->lock);
     }
-    free(place);
+    free(binding);
 }
 
 static const struct nf_hub_ops ops = {
@@ -190,71 +191,71 @@ static const struct nf_hub_ops ops = {
     .step = step,
     .leave = leave,
     .ready = ready,
-    .close = close_ground,
+    .close = close_hub,
 };
 
-/* ---- Coming to be ---- */
+/* ---- Opening ---- */
 
-static struct place *new_place(const struct nf_addr *name)
+static struct binding *new_binding(const struct nf_addr *name)
 {
-    struct place *place = calloc(1, sizeof *place);
+    struct binding *binding = calloc(1, sizeof *binding);
 
-    if (place == NULL) {
+    if (binding == NULL) {
         nf_fail_because(NET_LIMIT, "no memory");
         return NULL;
     }
     if (name->size > 0) {
-        memcpy(place->name, name->name, name->size);
+        memcpy(binding->name, name->name, name->size);
     }
-    place->process = nf_process();
-    place->entry.addr = *name;
-    place->entry.addr.name = place->name;
-    return place;
+    binding->process = nf_process();
+    binding->entry.addr = *name;
+    binding->entry.addr.name = binding->name;
+    return binding;
 }
 
-/* The hub of a place whose name is taken. */
+/* Create the hub for an entry whose name is taken. */
 static struct nf_hub *new_hub(net_socket *socket, const struct nf_target *target,
-                              struct place *place)
+                              struct binding *binding)
 {
-    struct nf_addr own = place->entry.addr;
+    struct nf_addr own = binding->entry.addr;
     struct nf_hub *hub =
         nf_addr_keep(&own) == 0 ? nf_hub_new(socket, target, &own, &ops, &memgram_peer) : NULL;
 
     if (hub != NULL) {
-        hub->place = place;
+        hub->ops_data = binding;
     }
     return hub;
 }
 
-/* A name, and a hub that has it and that nobody finds yet. */
+/* Take a name and create a hub for it, which no sender finds yet. */
 static int open_hub(net_socket *socket, const struct nf_target *target, const struct nf_addr *name)
 {
-    struct place *place = new_place(name);
+    struct binding *binding = new_binding(name);
 
-    if (place == NULL) {
+    if (binding == NULL) {
         return NET_LIMIT;
     }
     nf_mem_names_lock(&names);
-    int code = nf_mem_names_add(&names, &place->entry, place->name);
+    int code = nf_mem_names_add(&names, &binding->entry, binding->name);
 
     nf_mem_names_unlock(&names);
-    if (code == 0 && new_hub(socket, target, place) == NULL) {
+    if (code == 0 && new_hub(socket, target, binding) == NULL) {
         code = nf_cause_pending()->code;
         nf_mem_names_lock(&names);
-        nf_mem_names_remove(&names, &place->entry);
+        nf_mem_names_remove(&names, &binding->entry);
         nf_mem_names_unlock(&names);
     }
     if (code < 0) {
-        free(place);
+        free(binding);
     }
     return code;
 }
 
-/* From now on others deliver to it. */
-static void open_to_others(struct nf_hub *hub)
+/* Let senders find the hub. */
+static void publish(struct nf_hub *hub)
 {
     nf_mem_names_lock(&names);
-    ((struct place *)hub->place)->entry.owner = hub;
+    ((struct binding *)hub->ops_data)->entry.owner = hub;
     nf_mem_names_unlock(&names);
 }
 
@@ -269,12 +270,12 @@ static int memgram_listen(net_socket *socket, const struct nf_target *target, ne
         code = open_hub(socket, target, &name);
     }
     if (code == 0) {
-        open_to_others(nf_hub_of(socket));
+        publish(nf_hub_of(socket));
     }
     return code;
 }
 
-/* The one whom it dialed is admitted and accepted at once, and never silent too long. */
+/* The dialed name is admitted and accepted at once. It never expires. */
 static int memgram_connect(net_socket *socket, const struct nf_target *target,
                            net_deadline deadline)
 {
@@ -294,16 +295,16 @@ static int memgram_connect(net_socket *socket, const struct nf_target *target,
 
     code = nf_hub_admit(hub, &to);
     if (code < 0) {
-        close_ground(hub);
+        close_hub(hub);
         nf_hub_free(hub);
         return code;
     }
     nf_hub_accept(hub, (struct nf_peer *)socket, nf_now());
     hub->listener = NULL;
     atomic_store(&hub->members, 1);
-    ((struct place *)hub->place)->idle = hub->bound[NF_IDLE];
+    ((struct binding *)hub->ops_data)->idle = hub->bound[NF_IDLE];
     hub->bound[NF_IDLE] = 0;
-    open_to_others(hub);
+    publish(hub);
     return 0;
 }
 
@@ -311,7 +312,7 @@ static int memgram_property(net_socket *socket, enum nf_property property, struc
                             bool write)
 {
     if (property == NF_IDLE && !write) {
-        value->number = ((struct place *)nf_hub_of(socket)->place)->idle;
+        value->number = ((struct binding *)nf_hub_of(socket)->ops_data)->idle;
         return 0;
     }
     return nf_peer_property(socket, property, value, write);

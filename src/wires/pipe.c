@@ -1,6 +1,6 @@
-/* fd://N of a descriptor that is no socket: a pipe, a FIFO, a terminal, a device or a file, to
- * receive from, so that standard input stands beside sockets in one poller. The descriptor may be
- * shared with other processes: it stays as it is, blocking or not. */
+/* fd://N - a descriptor that is no socket: a pipe, a FIFO, a terminal, a device or a file. It is
+ * for receiving only, so that standard input can be in a poller beside sockets. Other processes may
+ * share the descriptor, so its blocking mode is not changed. */
 #include "wires/wires.h"
 #include "open/adopt.h"
 #include "socket/connection.h"
@@ -10,9 +10,10 @@
 
 struct pipe_end {
     struct nf_connection connection;
-    bool never_waits; /* a file or a device: a read returns at once, and no poll can wait for it */
-    _Atomic bool has_ahead;
-    char ahead; /* a byte that was looked at: nothing here can be looked at and left */
+    bool never_waits; /* a file or a device: a read returns at once, and poll cannot wait for it */
+    _Atomic bool has_peeked;
+    char peeked; /* a byte that was peeked at: such a descriptor has no MSG_PEEK, so it is read and
+                    kept here */
     char name[12];
 };
 
@@ -46,26 +47,26 @@ static int pipe_connect(net_socket *socket, const struct nf_target *target, net_
     return code;
 }
 
-/* One read, which does not wait: bytes, 0 at the end, NF_WOULD_BLOCK, or a code. */
+/* One read, without waiting: the number of bytes, 0 at the end, NF_WOULD_BLOCK, or a code. */
 static ssize_t read_some(struct pipe_end *self, void *buffer, size_t size)
 {
     return self->never_waits ? nf_transfer_read(self->connection.fd, buffer, size)
                              : nf_transfer_read_now(self->connection.fd, buffer, size);
 }
 
-static int ended(struct pipe_end *self)
+static int record_end(struct pipe_end *self)
 {
     atomic_store(&self->connection.in.end, NET_EOF);
     return nf_fail(NET_EOF);
 }
 
-static ssize_t read_on(struct pipe_end *self, void *buffer, size_t size, net_deadline deadline)
+static ssize_t read_or_wait(struct pipe_end *self, void *buffer, size_t size, net_deadline deadline)
 {
     for (;;) {
         ssize_t n = read_some(self, buffer, size);
 
         if (n == 0) {
-            return ended(self);
+            return record_end(self);
         }
         if (n != NF_WOULD_BLOCK) {
             return n != NF_CONGESTED ? n : nf_fail(NET_LIMIT);
@@ -78,33 +79,33 @@ static ssize_t read_on(struct pipe_end *self, void *buffer, size_t size, net_dea
     }
 }
 
-/* What comes next, the turn being ours. A look is at one byte: what lies behind a delimiter is not
- * to be taken from others who may have the descriptor. */
+/* Take bytes, or peek; the caller has the turn. A peek reads one byte only: others may have the
+ * descriptor, and the bytes behind a delimiter must stay for them. */
 static ssize_t take(net_socket *socket, void *buffer, size_t size, int how, net_deadline deadline)
 {
     struct pipe_end *self = (struct pipe_end *)socket;
-    bool looks = (how & NF_PEEK) != 0;
+    bool peeks = (how & NF_PEEK) != 0;
 
-    if (!looks && !self->has_ahead) {
-        return read_on(self, buffer, size, deadline);
+    if (!peeks && !self->has_peeked) {
+        return read_or_wait(self, buffer, size, deadline);
     }
-    if (!self->has_ahead) {
-        ssize_t n = read_on(self, &self->ahead, 1, deadline);
+    if (!self->has_peeked) {
+        ssize_t n = read_or_wait(self, &self->peeked, 1, deadline);
 
         if (n < 0) {
             return n;
         }
     }
-    *(char *)buffer = self->ahead;
-    self->has_ahead = looks;
+    *(char *)buffer = self->peeked;
+    self->has_peeked = peeks;
     return 1;
 }
 
-/* What the descriptor does not tell of any more: a byte that was looked at; the end of a terminal,
- * which it says once, and which may have ended a last line first. */
-static bool has_news(const struct pipe_end *self)
+/* What the descriptor's readiness does not show: a byte that was peeked at, or the end. A terminal
+ * reports its end only once, perhaps while a last line without a newline is received. */
+static bool has_buffered(const struct pipe_end *self)
 {
-    return self->has_ahead || atomic_load(&self->connection.in.end) != 0;
+    return self->has_peeked || atomic_load(&self->connection.in.end) != 0;
 }
 
 static ssize_t pipe_recv(net_socket *socket, void *buffer, size_t size, int until,
@@ -114,7 +115,7 @@ static ssize_t pipe_recv(net_socket *socket, void *buffer, size_t size, int unti
 
     ssize_t n = nf_stream_receive(&self->connection, take, buffer, size, until, deadline);
 
-    if (has_news(self)) {
+    if (has_buffered(self)) {
         nf_socket_ring(socket);
     }
     return n;
@@ -142,7 +143,7 @@ static int pipe_property(net_socket *socket, enum nf_property property, struct n
 {
     struct pipe_end *self = (struct pipe_end *)socket;
 
-    if (property == NF_RELEASE && self->has_ahead) {
+    if (property == NF_RELEASE && self->has_peeked) {
         return refuse("a byte waits in the socket: receive it first");
     }
     return nf_connection_property(socket, property, value, write);
@@ -154,7 +155,7 @@ static void pipe_ready(net_socket *socket, unsigned interest, struct nf_readines
 
     nf_connection_ready(socket, interest, out);
     out->want &= NF_IN;
-    if (self->never_waits || has_news(self)) {
+    if (self->never_waits || has_buffered(self)) {
         out->ready |= interest & NF_IN;
     }
     if (self->never_waits) {
@@ -188,7 +189,7 @@ static int pipe_resolve(const struct nf_target *target, net_endpoint *endpoints,
     .shutdown = nf_refuse_shutdown, .cancel = nf_connection_cancel, .close = pipe_close,           \
     .property = pipe_property, .ready = pipe_ready
 
-/* Never opened: who wants to listen is told so. */
+/* Never opened: a net_listen gets the refusal of pipe_listen. */
 static const struct nf_backend pipe_listener = {
     COMMON,
     .listener = &pipe_listener,

@@ -53,13 +53,13 @@ static int tcp_listen(net_socket *socket, const struct nf_target *target, net_de
 static net_socket *tcp_accept(net_socket *socket, net_deadline deadline)
 {
     struct nf_stream_listener *self = (struct nf_stream_listener *)socket;
-    net_socket *call = nf_stream_accept(self, &nf_tcp, deadline);
+    net_socket *accepted = nf_stream_accept(self, &nf_tcp, deadline);
 
-    if (call != NULL) {
-        ((struct nf_connection *)call)->backlog = self->backlog;
-        ((struct nf_connection *)call)->family = (uint8_t)(self->family & FAMILY_BITS);
+    if (accepted != NULL) {
+        ((struct nf_connection *)accepted)->backlog = self->backlog;
+        ((struct nf_connection *)accepted)->family = (uint8_t)(self->family & FAMILY_BITS);
     }
-    return call;
+    return accepted;
 }
 
 static const struct nf_backend tcp_listener = {

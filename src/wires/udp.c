@@ -1,4 +1,4 @@
-/* udp:// - dialed sockets, and hubs of a listener and the peers it accepted. RFC 768 */
+/* udp:// - dialed sockets, and hubs: a listener and the peers it accepted. RFC 768 */
 #include "datagram/connection.h"
 #include "hub/descriptor.h"
 #include "hub/listener.h"

@@ -25,19 +25,19 @@
 
 struct connection {
     struct nf_connection connection;
-    uint16_t mode; /* as its listener or its address had them */
+    uint16_t mode; /* the options as its listener or its address gave them */
     bool unlink;
 };
 
 struct listener {
     struct nf_stream_listener stream;
     struct nf_unix_file file;
-    _Atomic bool has_buffers; /* of sizes that were asked for */
+    _Atomic bool has_buffers; /* the program has set the sizes of its buffers */
 };
 
 /* ---- Names ---- */
 
-static int complain(const char *what)
+static int refuse_address(const char *what)
 {
     return nf_fail_because(NET_ADDRESS, "%s", what);
 }
@@ -50,21 +50,21 @@ int nf_unix_target(const struct nf_target *target, bool listening, struct nf_add
     if (size < 0) {
         return size;
     }
-    char first = size > 0 ? *target->url.target : '\0'; /* as it is written: %40 is no @ */
+    char first = size > 0 ? *target->url.target : '\0'; /* undecoded: %40 is no @ */
 
     if (first != '/' && first != '@') {
-        return complain("a unix address is unix:///path, or unix://@name without a file");
+        return refuse_address("a unix address is unix:///path, or unix://@name without a file");
     }
     if (room[0] == '/' && size == NF_ADDR_NAME_MAX) {
         return nf_fail_because(NET_ADDRESS, "a path has less than %d bytes", NF_ADDR_NAME_MAX);
     }
     if (room[0] == '/' && memchr(room, '\0', (size_t)size) != NULL) {
-        return complain("a path has no NUL in it");
+        return refuse_address("a path has no NUL in it");
     }
     bool any = room[0] == '@' && size == 1;
 
     if (any && !listening) {
-        return complain("a name is missing: unix://@ is any, to listen on");
+        return refuse_address("a name is missing: unix://@ is any, to listen on");
     }
     room[0] = room[0] == '@' ? '\0' : room[0];
     *addr = (struct nf_addr){.family = NF_UNIX, .size = any ? 0 : (uint16_t)size, .name = room};
@@ -133,7 +133,8 @@ int nf_unix_bind(const struct nf_target *target, enum nf_transport transport, st
     return code == 0 ? fd : code;
 }
 
-/* While the descriptor is open nobody takes the file for a dead one. */
+/* Called while the descriptor is open: another process then does not take the file for a stale one.
+ */
 void nf_unix_unlink(const struct nf_unix_file *file, const struct nf_addr *name)
 {
     if (file->unlink && file->process == nf_process()) {
@@ -160,8 +161,8 @@ static int unix_listen(net_socket *socket, const struct nf_target *target, net_d
     return code;
 }
 
-/* The kernel gives what was accepted buffers of its own choice. */
-static void pass_on_buffers(struct listener *self, int fd)
+/* The kernel gives accepted sockets buffers of its default size, not of the listener's. */
+static void copy_buffer_sizes(struct listener *self, int fd)
 {
     static const enum nf_sockopt buffers[] = {NF_SO_SNDBUF, NF_SO_RCVBUF};
 
@@ -177,19 +178,19 @@ static void pass_on_buffers(struct listener *self, int fd)
 static net_socket *unix_accept(net_socket *socket, net_deadline deadline)
 {
     struct listener *self = (struct listener *)socket;
-    struct connection *call =
+    struct connection *accepted =
         (struct connection *)nf_stream_accept(&self->stream, &nf_unix, deadline);
 
-    if (call != NULL) {
-        call->connection.head.name.family = NF_UNIX; /* also of a caller without a name */
-        call->connection.backlog = self->stream.backlog;
-        call->mode = (uint16_t)self->file.mode;
-        call->unlink = self->file.unlink;
+    if (accepted != NULL) {
+        accepted->connection.head.name.family = NF_UNIX; /* also if the peer has no name */
+        accepted->connection.backlog = self->stream.backlog;
+        accepted->mode = (uint16_t)self->file.mode;
+        accepted->unlink = self->file.unlink;
         if (atomic_load_explicit(&self->has_buffers, memory_order_relaxed)) {
-            pass_on_buffers(self, call->connection.fd);
+            copy_buffer_sizes(self, accepted->connection.fd);
         }
     }
-    return (net_socket *)call;
+    return (net_socket *)accepted;
 }
 
 static int unix_listener_close(net_socket *socket, net_deadline deadline)
@@ -198,7 +199,7 @@ static int unix_listener_close(net_socket *socket, net_deadline deadline)
     return nf_stream_listener_close(socket, deadline);
 }
 
-/* Whoever has the descriptor has the file, too. */
+/* The new owner of the descriptor owns the file, too. */
 static int release(struct listener *self, struct nf_value *value, bool write)
 {
     int code = nf_stream_listener_property(&self->stream.head, NF_RELEASE, value, write);
@@ -271,8 +272,9 @@ static int unix_connect(net_socket *socket, const struct nf_target *target, net_
                     : nf_dialing_connect(&self->connection, target, NF_STREAM, &to, deadline);
 }
 
-/* The system swallows the reset that it meets on the way when it waits for the whole. And where an
- * urgent byte is not one like others, poll tells there of one that no peek sees. */
+/* With MSG_WAITALL the system loses a reset that comes before all bytes are there, so NF_WHOLE is
+ * left out. And unless urgent bytes are inline, poll reports one that a peek does not see, so they
+ * are made inline. */
 static ssize_t take(net_socket *socket, void *buffer, size_t size, int how, net_deadline deadline)
 {
     struct nf_connection *connection = (struct nf_connection *)socket;
@@ -295,7 +297,8 @@ static ssize_t unix_recv(net_socket *socket, void *buffer, size_t size, int unti
                                                 until, deadline);
 }
 
-/* The system makes an end a reset where something was not read, and knows no other way. */
+/* Close, or reset if that is asked for. On a unix stream the system sends a reset only if something
+ * received is unread at the close; there is no other way. */
 static int unix_close(net_socket *socket, net_deadline deadline)
 {
     struct nf_connection *connection = (struct nf_connection *)socket;

@@ -1,5 +1,5 @@
-/* unixgram:// - datagrams between processes of one machine: the hubs and lines of udp, with names
- * for addresses. unix(7) */
+/* unixgram:// - datagrams between processes of one machine: the hubs and the dialed sockets of udp,
+ * with names for addresses. unix(7) */
 #include "datagram/connection.h"
 #include "hub/descriptor.h"
 #include "hub/listener.h"
@@ -14,7 +14,7 @@
         .others = NF_HUB_PROPERTIES | NF_UNIX_PROPERTIES                                           \
     }
 
-/* What mode and unlink were, on sockets that have no file. */
+/* The sockets. Those without a file only record the options mode and unlink, to return them. */
 struct listener {
     struct nf_member member;
     struct nf_unix_file file;
@@ -27,7 +27,7 @@ struct peer {
 };
 
 struct connection {
-    struct nf_datagram_connection udp;
+    struct nf_datagram_connection datagram;
     uint16_t mode;
     bool unlink;
 };
@@ -36,7 +36,7 @@ static const struct nf_backend unixgram_peer;
 
 /* ---- Sending ---- */
 
-/* The system would carry more, and a listener has no room for it. */
+/* The system allows longer datagrams, but a hub's batch has no room for them. */
 static int refuse_long(size_t size)
 {
     return nf_fail_because(NET_TOOBIG, "%zu bytes; the most is %d", size, NF_DATAGRAM_MAX);
@@ -52,7 +52,7 @@ static ssize_t check(const net_slice *slices, int count)
     return size <= NF_DATAGRAM_MAX ? 0 : refuse_long(size);
 }
 
-/* How many may go before one that is too long. */
+/* How many messages come before the first that is too long; a code if that is the first of all. */
 static int check_messages(const net_message *messages, int count)
 {
     int i = 0;
@@ -63,8 +63,9 @@ static int check_messages(const net_message *messages, int count)
     return i > 0 ? i : refuse_long(messages->size);
 }
 
-/* Of `good` messages `n` have gone: when that is all, the one behind them is why no more have. */
-static int stopped(int n, int good, const net_message *messages, int count)
+/* `n` of `good` messages were sent. If those were all, record why the one behind them was not sent.
+ */
+static int record_stop(int n, int good, const net_message *messages, int count)
 {
     if (n == good && good < count) {
         refuse_long(messages[good].size);
@@ -94,8 +95,8 @@ static int unixgram_send_messages(net_socket *socket, const net_message *message
     int good = check_messages(messages, count);
 
     return good < 0 ? good
-                    : stopped(nf_connected_send_messages(socket, messages, good, deadline), good,
-                              messages, count);
+                    : record_stop(nf_connected_send_messages(socket, messages, good, deadline),
+                                  good, messages, count);
 }
 
 static int unixgram_peer_send_messages(net_socket *socket, const net_message *messages, int count,
@@ -104,8 +105,8 @@ static int unixgram_peer_send_messages(net_socket *socket, const net_message *me
     int good = check_messages(messages, count);
 
     return good < 0 ? good
-                    : stopped(nf_peer_send_messages(socket, messages, good, deadline), good,
-                              messages, count);
+                    : record_stop(nf_peer_send_messages(socket, messages, good, deadline), good,
+                                  messages, count);
 }
 
 static int unixgram_listener_send_messages(net_socket *socket, const net_message *messages,
@@ -114,8 +115,8 @@ static int unixgram_listener_send_messages(net_socket *socket, const net_message
     int good = check_messages(messages, count);
 
     return good < 0 ? good
-                    : stopped(nf_listener_send_messages(socket, messages, good, deadline), good,
-                              messages, count);
+                    : record_stop(nf_listener_send_messages(socket, messages, good, deadline), good,
+                                  messages, count);
 }
 
 /* ---- Listening ---- */
@@ -140,13 +141,13 @@ static int unixgram_listen(net_socket *socket, const struct nf_target *target,
 static net_socket *unixgram_accept(net_socket *socket, net_deadline deadline)
 {
     struct listener *self = (struct listener *)socket;
-    struct peer *call = (struct peer *)nf_listener_accept(socket, deadline);
+    struct peer *accepted = (struct peer *)nf_listener_accept(socket, deadline);
 
-    if (call != NULL) {
-        call->mode = (uint16_t)self->file.mode;
-        call->unlink = self->file.unlink;
+    if (accepted != NULL) {
+        accepted->mode = (uint16_t)self->file.mode;
+        accepted->unlink = self->file.unlink;
     }
-    return (net_socket *)call;
+    return (net_socket *)accepted;
 }
 
 static int unixgram_listener_close(net_socket *socket, net_deadline deadline)
@@ -186,7 +187,7 @@ static const struct nf_backend unixgram_listener = {
     .ready = nf_listener_ready,
 };
 
-/* ---- Whom it accepted ---- */
+/* ---- Accepted peers ---- */
 
 static int unixgram_peer_property(net_socket *socket, enum nf_property property,
                                   struct nf_value *value, bool write)
@@ -221,7 +222,7 @@ static const struct nf_backend unixgram_peer = {
 
 /* ---- Dialed ---- */
 
-/* It has a name of its own, which the system chooses, so that answers reach it. */
+/* The socket binds to a name that the system chooses, so that answers reach it. */
 static int unixgram_connect(net_socket *socket, const struct nf_target *target,
                             net_deadline deadline)
 {
@@ -233,8 +234,9 @@ static int unixgram_connect(net_socket *socket, const struct nf_target *target,
 
     self->mode = (uint16_t)target->options.value[NF_MODE];
     self->unlink = target->options.value[NF_UNLINK] != 0;
-    self->udp.burst.plain_between = UINT8_MAX; /* a batch has less room than a datagram may need */
-    named.options.source = (struct nf_addr){.family = NF_UNIX}; /* any name */
+    /* Never probe: a batch has less room than a datagram may need. */
+    self->datagram.burst.plain_between = UINT8_MAX;
+    named.options.source = (struct nf_addr){.family = NF_UNIX}; /* empty: the system chooses */
     return code < 0 ? code : nf_connected_open(socket, &named, &to, deadline);
 }
 

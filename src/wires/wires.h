@@ -1,5 +1,5 @@
-/* The tables of all wires, for the registry and for the layers on them. A connection's table names
- * that of its listeners. */
+/* The tables of all wires, for the registry and for the layers over them. The table of a connection
+ * points to that of its listeners. */
 #ifndef NF_WIRES_WIRES_H
 #define NF_WIRES_WIRES_H
 
@@ -11,7 +11,7 @@ extern const struct nf_backend nf_unix;
 extern const struct nf_backend nf_unixgram;
 extern const struct nf_backend nf_mem;
 extern const struct nf_backend nf_memgram;
-extern const struct nf_backend nf_pipe; /* no scheme of its own: what fd:// makes of files */
+extern const struct nf_backend nf_pipe; /* fd://, where it is no socket */
 extern const struct nf_backend nf_chaos_tcp;
 extern const struct nf_backend nf_chaos_udp;
 extern const struct nf_backend nf_chaos_unix;
