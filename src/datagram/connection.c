@@ -104,8 +104,7 @@ static ssize_t receive(struct nf_datagram_connection *self, void *buffer, size_t
         if (n == NET_DENIED) { /* ICMPv6 says so of a peer behind a firewall */
             return nf_fail_as(NET_UNREACHABLE, nf_cause_pending()->error);
         }
-        bool of_a_send =
-            n == NET_TOOBIG; /* the path MTU's answer to a large send: no concern of a receiver */
+        bool of_a_send = n == NET_TOOBIG; /* the path's MTU is less than an earlier send */
 
         if (n != NF_WOULD_BLOCK && !of_a_send) {
             return n;

@@ -58,7 +58,7 @@ void nf_hub_free(struct nf_hub *hub)
 }
 
 /* In a forked child the lock may be held by a thread of the parent, which never releases it here. A
- * thread of this process releases it soon. The two are told apart by a timeout. */
+ * thread of this process releases it soon. A timeout distinguishes the two. */
 bool nf_hub_lock_to_close(struct nf_hub *hub)
 {
     if (atomic_load(&hub->process) == nf_process()) {

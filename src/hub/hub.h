@@ -167,8 +167,9 @@ struct nf_hub {
     _Atomic uint64_t refusal;        /* see nf_datagram_sender */
     struct nf_wake wake;             /* wakes the reader */
     bool reading;                    /* a thread reads, or waits to read */
-    _Atomic bool is_full; /* an accept has failed for want of a place: see nf_listener_ready */
-    int overdue;          /* arrivals read since the longest silent peer should have expired */
+    _Atomic bool
+        is_full; /* an accept has failed for want of a place: see is_readable, listener.c */
+    int overdue; /* arrivals read since the longest silent peer should have expired */
     _Atomic bool is_lock_orphaned; /* in a forked child: a thread of the parent holds it */
     _Atomic int members;           /* the sockets that are not closed yet */
     struct nf_member *listener;    /* NULL once closed */
