@@ -180,7 +180,7 @@ int net_close(net_socket *socket, net_deadline deadline)
     struct nf_saved_name name;
 
     nf_save_name(&name, socket); /* close may free the bytes of the name */
-    nf_socket_await_visitors(socket);
+    nf_socket_await_users(socket);
     nf_poller_forget(socket);
     int code = nf_backend_of(socket)->close(socket, misuse == 0 ? deadline : NET_NOW);
 

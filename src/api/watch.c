@@ -110,7 +110,7 @@ static struct nf_watch *allocate(struct net_poller *poller, enum nf_watch_role r
 
 int nf_watch_reserve_timer(struct net_poller *poller, struct nf_watch *watch)
 {
-    int code = watch->is_timed ? 0 : nf_timers_promise(&poller->timers);
+    int code = watch->is_timed ? 0 : nf_timers_reserve(&poller->timers);
 
     watch->is_timed = code == 0;
     return code;
@@ -327,7 +327,7 @@ void nf_watch_end(struct net_poller *poller, struct nf_watch *watch)
 {
     disarm(poller, watch);
     release_timer(poller, watch);
-    nf_socket_notify(watch->of.socket, NULL);
+    nf_socket_set_notice(watch->of.socket, NULL);
     watch->role = NF_NO_WATCH;
     watch->plain = 0;
     if (nf_notice_list(&watch->notice)) {
@@ -358,7 +358,7 @@ int nf_watch_list_all(struct net_poller *poller, net_event *events, int count)
 }
 
 /* In a forked child the sockets are copies. Threads that were posting a notice exist only in the
- * parent, and nf_socket_notify would wait for them for ever. */
+ * parent, and nf_socket_set_notice would wait for them for ever. */
 void nf_watch_free_all(struct net_poller *poller)
 {
     bool is_ours = poller->process == nf_process();
@@ -368,7 +368,7 @@ void nf_watch_free_all(struct net_poller *poller)
 
         for (int i = 0; i < IN_A_SLAB; i++) {
             if (slab->watch[i].role == NF_SOCKET_WATCH && is_ours) {
-                nf_socket_notify(slab->watch[i].of.socket, NULL);
+                nf_socket_set_notice(slab->watch[i].of.socket, NULL);
             } else if (slab->watch[i].role == NF_SOCKET_WATCH) {
                 nf_socket_forget_notice(slab->watch[i].of.socket);
             }

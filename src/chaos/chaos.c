@@ -164,7 +164,7 @@ net_socket *nf_chaos_accept(net_socket *socket, net_deadline deadline)
     }
     accepted = accept_below(self, deadline);
     if (accepted != NULL && fails(self, accepted)) {
-        nf_socket_ring(socket);
+        nf_socket_notify(socket);
         nf_fail_because((int)nf_chaos_fault(self, NF_ACCEPT_FAIL),
                         "the address asks for it: accept-fail");
         return NULL;

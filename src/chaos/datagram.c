@@ -288,7 +288,7 @@ static int receive_messages(struct nf_chaos *self, net_message *messages, int co
 
     nf_turn_leave(&self->in);
     if (has_more || nf_deferred_waits(&self->deferred_in)) { /* no descriptor shows these */
-        nf_socket_ring(&self->layer.head);
+        nf_socket_notify(&self->layer.head);
     }
     return i;
 }

@@ -59,7 +59,7 @@ int64_t nf_chaos_move(struct nf_chaos *self, int64_t bytes)
         if (self->breaks) {
             nf_backend_of(lower)->property(lower, NF_ABORT, &value, true);
         }
-        nf_socket_ring(&self->layer.head);
+        nf_socket_notify(&self->layer.head);
     }
     return left <= 0 ? 0 : bytes < left ? bytes : left;
 }

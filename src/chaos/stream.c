@@ -286,7 +286,7 @@ ssize_t nf_chaos_stream_recv(net_socket *socket, void *buffer, size_t size, int 
 
     nf_turn_leave(&self->in);
     if (has_more) { /* no descriptor shows this */
-        nf_socket_ring(socket);
+        nf_socket_notify(socket);
     }
     return n;
 }

@@ -86,8 +86,8 @@ static ssize_t receive(struct nf_datagram_connection *self, void *buffer, size_t
     int send_errors = 0;
     int how = NF_LENGTH;
 
-    if (!nf_lane_has_patience(&connection->in, deadline)) {
-        how |= nf_lane_patience(connection->fd, &connection->in, NF_SO_RCVTIMEO, deadline);
+    if (!nf_lane_timeout_fits(&connection->in, deadline)) {
+        how |= nf_lane_set_timeout(connection->fd, &connection->in, NF_SO_RCVTIMEO, deadline);
     }
     for (;;) {
         ssize_t n = nf_burst_recv(&self->burst, connection->fd, buffer, size, how, many);
@@ -159,7 +159,7 @@ static bool has_buffered(struct nf_datagram_connection *self)
 static void notify_if_buffered(struct nf_datagram_connection *self)
 {
     if (has_buffered(self)) {
-        nf_socket_ring(&self->connection.head);
+        nf_socket_notify(&self->connection.head);
     }
 }
 
@@ -203,7 +203,7 @@ int nf_connected_send_messages(net_socket *socket, const net_message *messages, 
     int n = nf_datagram_send_messages(&sender, messages, count, deadline);
 
     if (nf_deferred_waits(&self->deferred_out)) {
-        nf_socket_ring(socket);
+        nf_socket_notify(socket);
     }
     return n;
 }

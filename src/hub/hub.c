@@ -96,7 +96,7 @@ void nf_hub_wake(struct nf_member *member, int count)
     if (member->sleepers > 0) {
         nf_futex_wake(&member->changes, count);
     }
-    nf_socket_ring(&member->head);
+    nf_socket_notify(&member->head);
 }
 
 void nf_hub_sleep(struct nf_member *member, net_deadline until)

@@ -156,9 +156,9 @@ static void wake_all(struct nf_hub *hub)
     for (struct nf_link *each = hub->asleep.first; each != NULL; each = each->next) {
         nf_hub_wake(NF_HOLDER(each, struct nf_sleeper, link)->member, INT_MAX);
     }
-    nf_socket_ring(&hub->listener->head);
+    nf_socket_notify(&hub->listener->head);
     for (struct nf_link *each = hub->heard.first; each != NULL; each = each->next) {
-        nf_socket_ring(&NF_HOLDER(each, struct nf_peer, heard)->member.head);
+        nf_socket_notify(&NF_HOLDER(each, struct nf_peer, heard)->member.head);
     }
     nf_mutex_unlock(&hub->lock);
     nf_wake_post(&hub->wake);

@@ -56,7 +56,7 @@ static void join_queue(struct nf_mem_listener *listener, struct nf_mem_pipe *pip
         atomic_fetch_add(&listener->futex, 1);
         nf_futex_wake(&listener->futex, 1);
     }
-    nf_socket_ring(&listener->head);
+    nf_socket_notify(&listener->head);
 }
 
 /* Take the first pipe out of the queue, which is not empty. Its reference goes to the caller. */

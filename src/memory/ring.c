@@ -12,7 +12,7 @@ void nf_mem_notify(struct nf_mem_end *end)
     net_socket *socket = atomic_load(&end->socket);
 
     if (socket != NULL) {
-        nf_socket_ring(socket);
+        nf_socket_notify(socket);
     }
     atomic_fetch_sub(&end->notifiers, 1);
 }

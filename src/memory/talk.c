@@ -314,7 +314,7 @@ ssize_t nf_mem_recv(net_socket *socket, void *buffer, size_t size, int until, ne
     if (until != NF_SOME || size == 0 || !nf_turn_try(&self->in.turn)) {
         return receive(self, buffer, size, until, deadline);
     }
-    if (is_shut(self, &self->in) || socket->kept != NULL) {
+    if (is_shut(self, &self->in) || socket->partial != NULL) {
         nf_turn_leave(&self->in.turn);
         return receive(self, buffer, size, until, deadline);
     }

@@ -1,5 +1,5 @@
-/* An address put together from parts that may come from anywhere. Nothing is trusted: what was
- * written is taken apart again, and has to be what was asked for. */
+/* Composes an address from parts. The parts are not trusted: the written address is parsed
+ * again, and the result has to equal the parts. */
 #include "name/compose.h"
 #include "name/endpoint.h"
 #include "name/path.h"
@@ -8,15 +8,15 @@
 
 #include <string.h>
 
-/* The scheme, the target and no option. */
+/* Whether it splits into the scheme and a target, without options. */
 static bool splits_into(const char *address, const char *scheme, struct nf_url *url)
 {
     return nf_url_split(address, url) == 0 && strcmp(url->scheme, scheme) == 0 &&
            url->target[url->target_length] == '\0';
 }
 
-/* A literal is equal to what it is parsed from, in whichever of its spellings; its zone as it is
- * written. */
+/* Whether `text` is the literal of a host. Any spelling of an address matches, but the zone has
+ * to match as text. */
 static bool is_literal(const struct nf_host *host, const char *text)
 {
     size_t length = strcspn(text, "%");
@@ -86,7 +86,8 @@ int nf_compose_host(char address[NF_COMPOSED_MAX], const char *scheme, const cha
 
 int nf_compose_name(char address[NF_COMPOSED_MAX], const char *scheme, const char *name)
 {
-    struct nf_addr addr = {.family = NF_MEM, .name = name}; /* of which nothing is left out */
+    /* not NF_UNIX, which would escape a leading '@' */
+    struct nf_addr addr = {.family = NF_MEM, .name = name};
     size_t length = strlen(name);
     char parsed[NF_ADDR_NAME_MAX];
     struct nf_url url;

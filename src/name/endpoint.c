@@ -1,5 +1,4 @@
-/* Address literals, strictly: what is not in the one modern form is refused here, and never guessed
- * at. */
+/* Address literals, parsed strictly: anything but the one modern form is refused, never guessed. */
 #include "name/endpoint.h"
 #include "name/path.h"
 
@@ -8,7 +7,7 @@
 
 enum { IPV4_BYTES = 4, IPV6_GROUPS = 8, GROUP_DIGITS = 4 };
 
-/* Four decimal bytes, no leading zeros. */
+/* Four decimal bytes without leading zeros. */
 static bool parse_ipv4(const char *text, size_t length, uint8_t *ip)
 {
     size_t at = 0;
@@ -32,7 +31,7 @@ static bool parse_ipv4(const char *text, size_t length, uint8_t *ip)
     return at == length;
 }
 
-/* One group of one to four hex digits; returns the digits used. */
+/* One group of up to four hex digits. Returns the digits used; 0: none. */
 static size_t parse_group(const char *text, size_t length, uint8_t *bytes)
 {
     unsigned value = 0;
@@ -47,7 +46,7 @@ static size_t parse_group(const char *text, size_t length, uint8_t *bytes)
     return n;
 }
 
-/* Groups with colons between them, perhaps an IPv4 tail; returns the bytes filled, or -1. */
+/* Groups with colons between them, and perhaps an IPv4 tail. Returns the bytes filled, or -1. */
 static int parse_groups(const char *text, size_t length, uint8_t *bytes, int room)
 {
     int filled = 0;
@@ -80,7 +79,7 @@ static int parse_groups(const char *text, size_t length, uint8_t *bytes, int roo
     }
 }
 
-/* `::` stands once, for one group of zeros or more. */
+/* `::` may occur once, and replaces one or more groups of zeros. */
 static bool parse_ipv6(const char *text, size_t length, uint8_t *ip)
 {
     enum { BYTES = IPV6_GROUPS * 2 };
@@ -145,7 +144,7 @@ bool nf_looks_numeric(const char *text, size_t length)
     return length > start;
 }
 
-/* The longest run of zero groups, the first of equals, is the one that `::` replaces (RFC
+/* Find the run of zero groups that `::` replaces: the longest one, or the first of several (RFC
  * 5952, 4.2). */
 static void find_gap(const uint8_t *ip, int *start, int *count)
 {
@@ -220,7 +219,7 @@ void nf_print_addr(struct nf_text *text, const struct nf_addr *addr)
     }
 }
 
-/* In an endpoint the name of a named address is with it, after its family and size. */
+/* An endpoint holds the name of a named address behind its family and size. */
 enum { NAME_AT = offsetof(struct nf_addr, size) + sizeof(uint16_t) };
 
 _Static_assert(sizeof(struct nf_addr) <= sizeof((net_endpoint *)0)->local, "an address fits");

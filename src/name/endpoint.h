@@ -1,4 +1,5 @@
-/* Addresses as text, both ways, and inside the net_endpoint that callers carry about. */
+/* Addresses: parsed from text, printed as text, and stored in a net_endpoint, which callers copy
+ * freely. */
 #ifndef NF_NAME_ENDPOINT_H
 #define NF_NAME_ENDPOINT_H
 
@@ -9,20 +10,20 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Parse the `length` characters of an IPv4 or IPv6 literal, without brackets or zone, into family
- * and ip; the strict forms only (RFC 6943, 3.1.1; RFC 4291, 2.2). A mapped IPv4 address is IPv4.
- * Whether it is one. */
+/* Parse `length` characters of an IPv4 or IPv6 literal, without brackets or zone, into family
+ * and ip. Accepts the strict forms only (RFC 6943, 3.1.1; RFC 4291, 2.2). An IPv4-mapped address
+ * becomes IPv4. Returns whether it is a literal. */
 bool nf_literal_parse(const char *text, size_t length, struct nf_addr *addr);
 
-/* Whether a host that is no literal looks like one all the same, `127.1` or `0x7f.1`: its last
- * label is a number. */
+/* Whether a host that is no literal looks like one, as `127.1` or `0x7f.1` do: its last label is
+ * a number. */
 bool nf_looks_numeric(const char *text, size_t length);
 
-/* Print a host as other programs take it, an IPv6 address without brackets. */
+/* Print a host for other programs: an IPv6 address has no brackets. */
 void nf_print_bare_host(struct nf_text *text, const struct nf_addr *addr);
 
-/* Print host, or host and port: `127.0.0.1:80`, `[fe80::1%eth0]:80`, `*:80`; IPv6 by RFC 5952; a
- * name has no port. */
+/* Print the host, or host and port: `127.0.0.1:80`, `[fe80::1%eth0]:80`, `*:80`. IPv6 follows
+ * RFC 5952. A named address has no port. */
 void nf_print_host(struct nf_text *text, const struct nf_addr *addr);
 void nf_print_addr(struct nf_text *text, const struct nf_addr *addr);
 

@@ -1,4 +1,4 @@
-/* Names compared as people mistype them. */
+/* Finds the name that is nearest to a misspelled one. */
 #include "name/nearest.h"
 #include "os/cause.h"
 
@@ -10,8 +10,7 @@ static char lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
-/* Levenshtein's distance, of names as short as ours; a longer text is far from all of them.
- * Capitals are no distance. */
+/* The Levenshtein distance, ignoring case. A text over LONGEST bytes is far from every name. */
 static size_t distance(const char *text, size_t length, const char *name)
 {
     enum { LONGEST = 32 };
@@ -43,7 +42,7 @@ int nf_unknown(const char *what, const char *text, size_t length,
                const char *(*next)(int, const void *), const void *argument)
 {
     const char *nearest = NULL;
-    size_t least = length / 2 + 2; /* what differs in more than half is no slip of the hand */
+    size_t least = length / 2 + 2; /* a difference of more than half is no typing error */
     int quoted = length > 64 ? 64 : (int)length;
     int i = 0;
 

@@ -1,11 +1,12 @@
-/* What a name that is none was perhaps meant to be. */
+/* Refusing an unknown name, with a suggestion. */
 #ifndef NF_NAME_NEAREST_H
 #define NF_NAME_NEAREST_H
 
 #include <stddef.h>
 
-/* Refuse a name that is none of those that `next` gives, one a number from 0 on, NULL after the
- * last and "" for a gap: NET_ADDRESS, with the one it was perhaps meant to be. */
+/* Refuse an unknown name with NET_ADDRESS, and suggest the nearest known one. `what` says what
+ * it should name. `next` returns the known names by number from 0: "" for a gap, NULL after the
+ * last. */
 int nf_unknown(const char *what, const char *text, size_t length,
                const char *(*next)(int, const void *), const void *argument);
 

@@ -1,4 +1,4 @@
-/* A query taken apart. */
+/* Parses the query of an address. */
 #include "name/option.h"
 #include "os/cause.h"
 
@@ -16,8 +16,8 @@ void nf_options_value(const struct nf_options *options, enum nf_property propert
     value->list = options->sockopt;
 }
 
-static void keep(struct nf_options *options, enum nf_property property,
-                 const struct nf_value *value)
+static void store(struct nf_options *options, enum nf_property property,
+                  const struct nf_value *value)
 {
     options->given |= NF_OPTION(property);
     options->value[property] = value->number;
@@ -55,7 +55,7 @@ static int parse_one(uint64_t allowed, const char *text, size_t length, struct n
     int code = nf_value_parse((enum nf_property)property, sign + 1, length - name - 1, &value);
 
     if (code == 0) {
-        keep(options, (enum nf_property)property, &value);
+        store(options, (enum nf_property)property, &value);
     }
     return code;
 }

@@ -1,4 +1,4 @@
-/* Names as parts of addresses: what an address cannot have in its target is written as %XX. */
+/* Names in addresses. A byte that a target cannot contain is escaped as %XX. */
 #include "name/path.h"
 #include "os/cause.h"
 
@@ -35,7 +35,7 @@ int nf_path_parse(const char *text, size_t length, char name[NF_ADDR_NAME_MAX])
     return size;
 }
 
-/* Blanks, control bytes and what has a meaning of its own in an address. */
+/* Blanks, control bytes, and bytes that have a meaning in an address. */
 static bool is_special(unsigned char byte)
 {
     return byte <= ' ' || byte == 0x7f || byte == '%' || byte == '?' || byte == '#';

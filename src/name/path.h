@@ -1,4 +1,4 @@
-/* Addresses by name: the target of unix:// and mem:// addresses. Pure text. */
+/* Named addresses: the target of unix:// and mem:// addresses. Pure text: no file is touched. */
 #ifndef NF_NAME_PATH_H
 #define NF_NAME_PATH_H
 
@@ -7,12 +7,12 @@
 
 #include <stddef.h>
 
-/* Take a target apart: %XX stands for one byte (RFC 3986, 2.1). How many bytes went into `name`, or
- * NET_ADDRESS with what is wrong. */
+/* Parse a target, in which %XX is one byte (RFC 3986, 2.1). Returns the number of bytes in
+ * `name`, or NET_ADDRESS with what is wrong. */
 int nf_path_parse(const char *text, size_t length, char name[NF_ADDR_NAME_MAX]);
 
-/* Print a named address so that it parses to the same again. A NUL at the front of a unix name is
- * printed as @, unix(7)'s abstract names. */
+/* Print a named address so that parsing it gives the same name. A NUL at the front of a unix
+ * name, which is the abstract kind of unix(7), is printed as @. */
 void nf_path_print(struct nf_text *text, const struct nf_addr *addr);
 
 #endif

@@ -1,4 +1,4 @@
-/* The list of options and properties. */
+/* The table of options and properties. */
 #include "name/property.h"
 #include "name/nearest.h"
 
@@ -102,7 +102,7 @@ bool nf_property_is_number(enum nf_property property)
     }
 }
 
-/* The names of a set, one by one; empty for a property that is not in it. */
+/* The names of a set by number; "" for a property that is not in it. */
 static const char *name_in(int i, const void *set)
 {
     if (i == NF_PROPERTIES) {

@@ -1,6 +1,6 @@
-/* What can be asked of a socket, or told it: the options of addresses, which net_get and net_set
- * share, and the properties that can only be read. One list for all schemes; each backend states
- * which of them are its own. */
+/* Options and properties. An address gives options; net_get reads them, and net_set changes
+ * some. net_get reads the other properties, and a few of them are actions of net_set. One list
+ * serves all schemes; each backend states its own set. */
 #ifndef NF_NAME_PROPERTY_H
 #define NF_NAME_PROPERTY_H
 
@@ -30,13 +30,13 @@ enum nf_property {
     NF_SOURCE,
     NF_GROUP_SOURCE,
     NF_FAMILY,
-    NF_SOCKOPT, /* options of the kernel's that have no name here; it can only be set */
+    NF_SOCKOPT, /* kernel options without a name here; write only */
     NF_PEERS,
     NF_QUEUE,
     NF_TOTAL,
     NF_STRANGERS,
     NF_IDLE,
-    NF_BOUNDS, /* the options before this are those of sockets of IP */
+    NF_BOUNDS, /* the options before this are those of IP sockets */
     /* options of unix sockets, and of faults */
     NF_MODE = NF_BOUNDS,
     NF_UNLINK,
@@ -68,18 +68,18 @@ enum nf_property {
     NF_RTT,
     NF_RETRANSMITS,
     NF_MTU,
-    NF_ADMIT, /* no property, but something to be done: it can only be set */
+    NF_ADMIT, /* an action, not a property: write only */
     NF_DROPPED_KERNEL,
     NF_PEER_PID,
     NF_PEER_UID,
     NF_PEER_GID,
-    NF_RESET,      /* as NF_ADMIT, of a stream: its close is to be a reset */
+    NF_RESET,      /* of a stream: its close is to reset the connection */
     NF_PROPERTIES, /* how many there are, options and others */
-    /* what is asked like a property, but has no name and is in no set */
-    NF_FD = NF_PROPERTIES, /* net_fd asks for it */
-    NF_ABORT,              /* written, it breaks a stream as a reset does */
-    NF_RELEASE /* read, it says whether the socket can give its descriptor away; written, the socket
-                  has none any more, and `value` has it */
+    /* what is read or written like a property, but has no name and is in no set */
+    NF_FD = NF_PROPERTIES, /* net_fd reads it */
+    NF_ABORT,              /* write: break a stream as a reset does */
+    NF_RELEASE /* read: whether the socket can release its descriptor; write: release it into
+                  `value`, so that the socket has none */
 };
 
 /* A set of options, and of properties that are no options. */
@@ -97,7 +97,7 @@ static inline bool nf_properties_have(const struct nf_properties *set, enum nf_p
                                  : (set->others & NF_PROPERTY(property)) != 0;
 }
 
-/* Of all sockets of IP. */
+/* What all IP sockets have. */
 #define NF_IP_OPTIONS                                                                              \
     (NF_OPTION(NF_REUSEPORT) | NF_OPTION(NF_V6ONLY) | NF_OPTION(NF_SNDBUF) |                       \
      NF_OPTION(NF_RCVBUF) | NF_OPTION(NF_SOURCE) | NF_OPTION(NF_FAMILY) | NF_OPTION(NF_SOCKOPT) |  \
@@ -110,18 +110,19 @@ static inline bool nf_properties_have(const struct nf_properties *set, enum nf_p
      NF_PROPERTY(NF_DROPPED_QUEUE) | NF_PROPERTY(NF_DROPPED_STRANGERS) |                           \
      NF_PROPERTY(NF_TRUNCATED) | NF_PROPERTY(NF_MTU))
 
-/* The property called so, of those in a set; or NET_ADDRESS, which names the nearest. */
+/* Find a property of a set by its name. Returns it, or NET_ADDRESS, whose sentence suggests the
+ * nearest name. */
 int nf_property_find(const struct nf_properties *set, const char *name, size_t length);
 
-/* Whether net_set may change it, and net_get read it. */
+/* Whether net_set may change it, and net_get may read it. */
 bool nf_property_is_settable(enum nf_property property);
 bool nf_property_is_readable(enum nf_property property);
 bool nf_property_is_option(enum nf_property property);
 
-/* Whether it is a number. */
+/* Whether its value is a number. */
 bool nf_property_is_number(enum nf_property property);
 
-/* ---- What is known of each, for those who read and print values ---- */
+/* ---- The rule of each property, for the code that parses and prints values ---- */
 
 enum nf_kind {
     NF_KIND_SWITCH,
@@ -142,12 +143,12 @@ enum nf_kind {
     NF_KIND_SOCKOPT
 };
 
-/* The names stand in the table itself: pointers to them would have to be relocated. */
+/* The name is an array: a pointer would need a relocation. */
 struct nf_rule {
     char name[20];
     uint8_t kind;
     bool settable;
-    int16_t step; /* a value is a multiple of it */
+    int16_t step; /* values are multiples of this */
     int32_t standard;
     int32_t least;
     int64_t most;
@@ -160,6 +161,6 @@ extern const struct nf_rule nf_rules[NF_PROPERTIES];
 #define NF_MIB          (1024 * NF_KIB)
 #define NF_GIB          (1024 * NF_MIB)
 #define NF_MILLIONTHS   ((int64_t)1000000) /* millionths */
-#define NF_UNLIMITED    ((int64_t)1 << 50) /* far more than a machine has, and far from overflow */
+#define NF_UNLIMITED    ((int64_t)1 << 50) /* more than any machine has, yet far from overflow */
 
 #endif

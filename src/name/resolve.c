@@ -1,5 +1,5 @@
-/* The line of look-ups, the few threads that serve it, and requests that may be forgotten while
- * they run. */
+/* The queue of look-ups, the pool of threads that serves it, and requests that can be forgotten
+ * while a thread still works on them. */
 #include "name/resolve.h"
 #include "name/text.h"
 #include "name/url.h"
@@ -16,59 +16,58 @@
 
 enum { V4, V6, FAMILIES };
 
-/* One question: a name in one family. */
+/* One look-up: a host in one family. */
 struct job {
-    struct job *next; /* in line */
+    struct job *next; /* in the queue */
     struct nf_resolve *request;
     bool done;
     int count; /* of addrs, or a code */
     struct nf_addr addrs[NF_RESOLVE_MAX];
-    char words[128]; /* the resolver's, of a failure */
+    char detail[128]; /* the resolver's, of a failure */
 };
 
 struct nf_resolve {
-    int users; /* the asker and the jobs not done */
+    int users; /* 1 for the caller, 1 for each job that is not done */
     bool forgotten;
     struct nf_wake wake;
     struct job job[FAMILIES];
     char host[NF_NAME_MAX];
 };
 
-/* Everything here, and what is not done of every request, is held by the lock. */
+/* The lock guards the pool, and of every request the jobs that are not done. */
 static struct {
     struct nf_mutex lock;
-    _Atomic int
-        process; /* whose line it is; 0: nobody's yet; negative: that process is making it */
+    _Atomic int process; /* the pool's owner; 0: none; negative: it is initializing the pool */
     int running;
     struct job *first;
     struct job **last;
-} line = {.lock = NF_MUTEX_INIT};
+} pool = {.lock = NF_MUTEX_INIT};
 
-/* A forked child has none of its parent's threads, and perhaps a lock that one of them held: it
- * starts afresh. */
+/* Take the lock. A forked child has none of its parent's threads, and one of those may have held
+ * the lock: the child initializes the pool anew. */
 static void enter(void)
 {
     int own = nf_process();
-    int seen = atomic_load(&line.process);
+    int seen = atomic_load(&pool.process);
 
     while (seen != own) {
-        if (seen != -own && atomic_compare_exchange_strong(&line.process, &seen, -own)) {
-            nf_mutex_init(&line.lock);
-            line.running = 0;
-            line.first = NULL;
-            line.last = &line.first;
-            atomic_store(&line.process, own);
+        if (seen != -own && atomic_compare_exchange_strong(&pool.process, &seen, -own)) {
+            nf_mutex_init(&pool.lock);
+            pool.running = 0;
+            pool.first = NULL;
+            pool.last = &pool.first;
+            atomic_store(&pool.process, own);
             break;
         }
         nf_thread_yield();
-        seen = atomic_load(&line.process);
+        seen = atomic_load(&pool.process);
     }
-    nf_mutex_lock(&line.lock);
+    nf_mutex_lock(&pool.lock);
 }
 
 static void leave(void)
 {
-    nf_mutex_unlock(&line.lock);
+    nf_mutex_unlock(&pool.lock);
 }
 
 static void drop(struct nf_resolve *request)
@@ -89,18 +88,18 @@ static void finish(struct job *job, int count)
     drop(job->request);
 }
 
-static void remember_words(struct job *job, int code)
+static void save_detail(struct job *job, int code)
 {
     const struct nf_cause *cause = nf_cause_pending();
 
     if (cause->error != 0) {
-        nf_errno_text(cause->error, job->words, sizeof job->words);
+        nf_errno_text(cause->error, job->detail, sizeof job->detail);
     } else if (code < 0) {
-        nf_text_copy(job->words, sizeof job->words, cause->detail);
+        nf_text_copy(job->detail, sizeof job->detail, cause->detail);
     }
 }
 
-/* The body of a thread: one job, and as long as there is a line the next. */
+/* The body of a thread: it runs one job, and then others until the queue is empty. */
 static void *serve(void *first)
 {
     struct job *job = first;
@@ -110,39 +109,39 @@ static void *serve(void *first)
         int count = nf_lookup_host(job->request->host, family, job->addrs, NF_RESOLVE_MAX);
 
         if (count < 0) {
-            remember_words(job, count);
+            save_detail(job, count);
         }
         enter();
         finish(job, count);
-        job = line.first;
+        job = pool.first;
         if (job != NULL) {
-            line.first = job->next;
-            if (line.first == NULL) {
-                line.last = &line.first;
+            pool.first = job->next;
+            if (pool.first == NULL) {
+                pool.last = &pool.first;
             }
         } else {
-            line.running--;
+            pool.running--;
         }
         leave();
     }
     return NULL;
 }
 
-/* Start a job, or put it in line. */
+/* Start a thread for a job, or put the job in the queue. */
 static void submit(struct job *job)
 {
     job->next = NULL;
-    if (line.running == NF_RESOLVE_RUNNING) {
-        *line.last = job;
-        line.last = &job->next;
+    if (pool.running == NF_RESOLVE_RUNNING) {
+        *pool.last = job;
+        pool.last = &job->next;
         return;
     }
     int code = nf_thread_start(serve, job);
 
     if (code == 0) {
-        line.running++;
+        pool.running++;
     } else {
-        remember_words(job, code);
+        save_detail(job, code);
         finish(job, code);
     }
 }
@@ -180,7 +179,7 @@ int nf_resolve_fd(struct nf_resolve *request)
     return nf_wake_fd(&request->wake);
 }
 
-void nf_resolve_hear(struct nf_resolve *request)
+void nf_resolve_drain(struct nf_resolve *request)
 {
     nf_wake_drain(&request->wake);
 }
@@ -198,15 +197,15 @@ int nf_resolve_answer(struct nf_resolve *request, enum nf_family family, struct 
     if (count > 0) {
         memcpy(addrs, job->addrs, (size_t)count * sizeof *addrs);
     } else if (count != NF_WOULD_BLOCK) {
-        nf_fail_because(count, "%s: %s", request->host, job->words);
+        nf_fail_because(count, "%s: %s", request->host, job->detail);
     }
     return count;
 }
 
-/* Take this request's jobs out of the line. */
+/* Remove the jobs of this request from the queue. */
 static void withdraw(struct nf_resolve *request)
 {
-    struct job **link = &line.first;
+    struct job **link = &pool.first;
 
     while (*link != NULL) {
         struct job *job = *link;
@@ -218,7 +217,7 @@ static void withdraw(struct nf_resolve *request)
             link = &job->next;
         }
     }
-    line.last = link;
+    pool.last = link;
 }
 
 void nf_resolve_forget(struct nf_resolve *request)

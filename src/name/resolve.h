@@ -1,6 +1,6 @@
-/* Names become addresses on threads that nobody waits for: a request owns its memory and can be
- * forgotten at any moment, however long the resolver goes on. At most NF_RESOLVE_RUNNING look-ups
- * run at once; more wait in line. */
+/* Look-ups of host names, on threads that no caller waits for. A request owns its memory, so you
+ * can forget it at any time, however long the resolver takes. At most NF_RESOLVE_RUNNING
+ * look-ups run at once; more wait in a queue. */
 #ifndef NF_NAME_RESOLVE_H
 #define NF_NAME_RESOLVE_H
 
@@ -8,22 +8,26 @@
 
 #include <stdbool.h>
 
-enum { NF_RESOLVE_RUNNING = 16, NF_RESOLVE_MAX = 16 }; /* at once; addresses of one family */
+enum {
+    NF_RESOLVE_RUNNING = 16, /* look-ups at once */
+    NF_RESOLVE_MAX = 16      /* addresses of one family */
+};
 
 struct nf_resolve;
 
-/* Ask for the addresses of `host` in the families wanted, at once. 0, NET_LIMIT, NET_SYSTEM. */
+/* Start looking up `host` in the families wanted. Does not wait for the resolver. 0, NET_LIMIT
+ * or NET_SYSTEM. */
 int nf_resolve_begin(const char *host, bool v4, bool v6, struct nf_resolve **out);
 
-/* Readable (NF_IN) when an answer has come since it was last heard. */
+/* The descriptor is readable (NF_IN) when an answer has come since the last drain. */
 int nf_resolve_fd(struct nf_resolve *request);
-void nf_resolve_hear(struct nf_resolve *request);
+void nf_resolve_drain(struct nf_resolve *request);
 
-/* The answer for `family`: how many of `addrs` (room for NF_RESOLVE_MAX) were filled;
- * NF_WOULD_BLOCK: not yet; or the code of its failure, with the resolver's words. */
+/* The answer for `family`. Returns how many of `addrs` (room for NF_RESOLVE_MAX) it filled;
+ * NF_WOULD_BLOCK: not yet; or the code of the failure, with the resolver's text. */
 int nf_resolve_answer(struct nf_resolve *request, enum nf_family family, struct nf_addr *addrs);
 
-/* Never waits. */
+/* Drop the request. Never waits for the resolver. */
 void nf_resolve_forget(struct nf_resolve *request);
 
 #endif

@@ -1,5 +1,5 @@
-/* The value of `sockopt`: LEVEL/NAME/VALUE[,...], each a number or, but for VALUE, a name of C's.
- */
+/* The value of `sockopt`: LEVEL/NAME/VALUE[,...]. Each part is a number. LEVEL and NAME may also
+ * be a name that C's headers define. */
 #include "name/sockopt.h"
 #include "name/nearest.h"
 #include "os/cause.h"
@@ -9,7 +9,7 @@
 
 enum { QUOTED_MAX = 64, PARTS = 3 };
 
-/* One of the parts of an option, as it is written. */
+/* One part of an option, as written. */
 struct part {
     const char *text;
     size_t length;
@@ -27,7 +27,7 @@ static int refuse(const char *text, size_t length)
                            quoted(length), text);
 }
 
-/* Exactly three parts. */
+/* Split into exactly three parts, none empty. */
 static bool split(const char *text, size_t length, struct part parts[PARTS])
 {
     size_t at = 0;
@@ -49,8 +49,8 @@ static bool split(const char *text, size_t length, struct part parts[PARTS])
     return true;
 }
 
-/* Whether it is written as a number; one that is no int is the nearest that is, and `is_int` says
- * so. */
+/* Whether it is written as a number. A number that does not fit an int becomes the nearest that
+ * does, and `is_int` is false. */
 static bool read_number(const struct part *part, int32_t *number, bool *is_int)
 {
     size_t sign = part->text[0] == '-' ? 1 : 0;

@@ -8,7 +8,7 @@
 /* 0, or NET_ADDRESS with what is wrong. */
 int nf_sockopt_parse(const char *text, size_t length, struct nf_rawopts *list);
 
-/* With numbers, so that it parses to the same again. */
+/* Print the options as numbers, so that parsing them gives the same list. */
 void nf_sockopt_print(struct nf_text *text, const struct nf_rawopts *list);
 
 #endif

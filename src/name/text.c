@@ -1,4 +1,4 @@
-/* Printing piece by piece without losing count. */
+/* Printing piece by piece, and counting the full length. */
 #include "name/text.h"
 
 #include <stdarg.h>

@@ -1,5 +1,5 @@
-/* Text being printed into a caller's buffer, counted as snprintf counts: the length that all of it
- * needs. And digits being read. */
+/* Text printed into a caller's buffer. It counts as snprintf does: the length that the whole
+ * text needs. Also the parsing of digits. */
 #ifndef NF_NAME_TEXT_H
 #define NF_NAME_TEXT_H
 
@@ -11,13 +11,13 @@ enum { NF_QUOTE_MAX = 200 };
 struct nf_text {
     char *buffer;
     size_t size;
-    size_t length; /* of the whole text, also of what did not fit */
+    size_t length; /* of the whole text, with what did not fit */
 };
 
-/* A whole string, cut where it does not fit. */
+/* Copy a string, cut where it does not fit. */
 void nf_text_copy(char *buffer, size_t size, const char *string);
 
-/* An address as given, or NULL; "..." stands where it is cut. */
+/* Copy an address (may be NULL) for a sentence. "..." ends it where it is cut. */
 void nf_text_quote(char quote[NF_QUOTE_MAX], const char *address);
 
 void nf_text_begin(struct nf_text *text, char *buffer, size_t size);
@@ -29,7 +29,7 @@ static inline bool nf_is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* What a hex digit stands for; -1: it is none. */
+/* The value of a hex digit; -1: it is none. */
 int nf_hex_value(char c);
 
 #endif

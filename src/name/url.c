@@ -1,4 +1,4 @@
-/* The grammar of addresses. Every refusal says what is wrong and, where it can, what would be
+/* The grammar of addresses. Every refusal says what is wrong and, where possible, what would be
  * right. */
 #include "name/url.h"
 #include "name/endpoint.h"
@@ -74,8 +74,8 @@ static int parse_number(const char *text, size_t length, struct nf_host *host)
     return 0;
 }
 
-/* A service name begins with a letter (RFC 6335, 5.1, asks for one somewhere): what begins with a
- * digit is a number. */
+/* A service name has to begin with a letter here (RFC 6335, 5.1, only requires one somewhere):
+ * what begins with a digit is a number. */
 static int parse_port(const char *text, size_t length, struct nf_host *host)
 {
     host->has_port = true;
@@ -97,7 +97,7 @@ static int parse_port(const char *text, size_t length, struct nf_host *host)
     return 0;
 }
 
-/* RFC 6761, 6.3: it is what it says, whatever a resolver would. */
+/* localhost is always the loopback address; no resolver is asked (RFC 6761, 6.3). */
 static bool is_localhost(const char *text, size_t length)
 {
     static const char localhost[] = "localhost";
@@ -140,7 +140,7 @@ static int parse_name(const char *text, size_t length, struct nf_host *host)
     return 0;
 }
 
-/* What stands between the brackets. */
+/* The text between the brackets. */
 static int parse_bracketed(const char *text, size_t length, struct nf_host *host)
 {
     const char *percent = memchr(text, '%', length);
@@ -179,7 +179,7 @@ static int parse_host(const char *text, size_t length, struct nf_host *host)
     return parse_name(text, length, host);
 }
 
-/* The host may lack its port: has_port tells. */
+/* The port may be missing; then has_port is false. */
 static int parse_authority(const char *text, size_t length, struct nf_host *host)
 {
     size_t end = 0;

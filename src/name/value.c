@@ -1,4 +1,4 @@
-/* The grammar of values: what stands behind the = of an option, and what net_get prints. */
+/* The grammar of values: what an option has behind its `=`, and what net_get prints. */
 #include "name/value.h"
 #include "name/endpoint.h"
 #include "name/path.h"
@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* What an accept can be made to fail with. */
+/* The codes that accept-fail can make an accept return. */
 static const struct {
     char name[16];
     int code;
@@ -43,7 +43,7 @@ static void print_units(struct nf_text *text, const struct unit *units, int64_t 
     nf_text_add(text, "%lld%s", (long long)(number / best->factor), best->name);
 }
 
-/* As few decimals as tell it. */
+/* Print as few decimals as the value needs. */
 static void print_share(struct nf_text *text, int64_t millionths)
 {
     int digits = 6;
@@ -151,7 +151,7 @@ void nf_value_print(struct nf_text *text, enum nf_property property, const struc
     }
 }
 
-/* What is too long for a count of nanoseconds is as long as one can be. */
+/* Multiply; a product that does not fit becomes INT64_MAX. */
 static int64_t scale(int64_t number, int64_t factor)
 {
     return number > INT64_MAX / factor ? INT64_MAX : number * factor;
@@ -169,7 +169,7 @@ int64_t nf_value_number(enum nf_property property, const struct nf_value *value)
     }
 }
 
-/* Quote the value refused, and say what would do. */
+/* Quote the refused value, and say what would be accepted. */
 static int refuse(enum nf_property property, const char *text, size_t length, const char *advice)
 {
     return nf_fail_because(NET_ADDRESS, "%s takes %s, not '%.*s'", nf_rules[property].name, advice,
@@ -201,7 +201,7 @@ static int parse_switch(enum nf_property property, const char *text, size_t leng
     return refuse(property, text, length, "on or off");
 }
 
-/* The factor of what stands after the digits; 0 when it is no unit of this kind. */
+/* The factor of the unit after the digits; 0: it is no unit of this kind. */
 static int64_t factor_of(int kind, const char *text, size_t length)
 {
     if (length == 0) {
@@ -254,7 +254,7 @@ static int parse_number(enum nf_property property, const char *text, size_t leng
     return 0;
 }
 
-/* Octal, as chmod(1) takes them. */
+/* Octal, as for chmod(1). */
 static int parse_mode(enum nf_property property, const char *text, size_t length, int64_t *number)
 {
     int64_t value = 0;
@@ -271,7 +271,7 @@ static int parse_mode(enum nf_property property, const char *text, size_t length
     return 0;
 }
 
-/* 0, 1, or 0. and up to six digits. */
+/* 0, 1, or a decimal fraction with up to six digits. */
 static int parse_share(enum nf_property property, const char *text, size_t length, int64_t *number)
 {
     int64_t unit = NF_MILLIONTHS;
@@ -326,7 +326,7 @@ static int parse_source(const char *text, size_t length, struct nf_value *value)
     return code;
 }
 
-/* A peer of a unix socket. */
+/* The address of a unix peer. */
 static int parse_path(const char *text, size_t length, struct nf_value *value)
 {
     int size = nf_path_parse(text, length, value->name);
@@ -346,8 +346,7 @@ static int parse_path(const char *text, size_t length, struct nf_value *value)
     return size < 0 ? size : 0;
 }
 
-/* A name; whether the system knows it is asked of an interface now, and of others when it is used.
- */
+/* A name. The name of an interface is looked up now; others are checked when they are used. */
 static int parse_name(enum nf_property property, const char *text, size_t length,
                       struct nf_value *value)
 {
@@ -389,7 +388,7 @@ int nf_value_parse(enum nf_property property, const char *text, size_t length,
             return 0;
         }
         return property == NF_ADMIT
-                   ? refuse(property, text, length, "the address of a peer, NF_KIND_HOST:PORT")
+                   ? refuse(property, text, length, "the address of a peer, HOST:PORT")
                    : NET_ADDRESS;
     case NF_KIND_FAMILY:
         return parse_family(property, text, length, &value->number);

@@ -127,7 +127,7 @@ static void read_resolver(struct nf_dial *dial)
     if (dial->resolve == NULL) {
         return;
     }
-    nf_resolve_hear(dial->resolve);
+    nf_resolve_drain(dial->resolve);
     take_answers(dial, NF_IPV6, &dial->race.asked_v6);
     take_answers(dial, NF_IPV4, &dial->race.asked_v4);
     if (!dial->race.asked_v4 && !dial->race.asked_v6) {
@@ -211,18 +211,19 @@ static int connect_attempt(struct nf_dial *dial, int fd, const struct nf_addr *a
 static bool may_block(const struct nf_dial *dial, net_deadline deadline)
 {
     return dial->alone && dial->race.count == 1 && dial->resolve == NULL &&
-           (deadline == NET_FOREVER || deadline - nf_now() >= nf_patience_of(0) + 2 * NF_TICK);
+           (deadline == NET_FOREVER ||
+            deadline - nf_now() >= nf_lane_longest_wait(0) + 2 * NF_TICK);
 }
 
 static int open_attempt(struct nf_dial *dial, struct nf_connection *connection,
                         const struct nf_addr *addr, net_deadline deadline)
 {
     dial->blocking = may_block(dial, deadline);
-    connection->out.patience = 0;
+    connection->out.timeout = 0;
     int fd = nf_socket_open((enum nf_family)addr->family, dial->transport, dial->blocking);
 
     if (fd >= 0 && dial->blocking &&
-        nf_lane_patience(fd, &connection->out, NF_SO_SNDTIMEO, deadline) != 0) {
+        nf_lane_set_timeout(fd, &connection->out, NF_SO_SNDTIMEO, deadline) != 0) {
         nf_socket_close(fd);
         return nf_fail_because(NET_TIMEOUT, "no time left");
     }

@@ -76,9 +76,9 @@ static int drive_dial(struct nf_connection *connection, net_deadline deadline)
             dialing->watch = NULL;
             nf_socket_set_backend(&connection->head, dialing->dial.target.backend);
             free_dialing(connection);
-            connection->spent = spent; /* in a union with `dialing`, which a cancel might read */
-            atomic_store(&connection->has_spent, spent != NULL);
-            nf_socket_ring(&connection->head);
+            connection->dial_set = spent; /* in a union with `dialing`, which a cancel might read */
+            atomic_store(&connection->has_dial_set, spent != NULL);
+            nf_socket_notify(&connection->head);
             if (nf_is_canceled(&connection->head)) {
                 nf_connection_cancel(&connection->head);
             }
@@ -92,7 +92,8 @@ static int drive_dial(struct nf_connection *connection, net_deadline deadline)
             return nf_fail_because(code, "still dialing %s", dialing->address);
         }
         fail(dialing, code);
-        nf_socket_ring(&connection->head); /* a poller should ask: it watches closed descriptors */
+        nf_socket_notify(
+            &connection->head); /* a poller should ask: it watches closed descriptors */
     }
     return nf_fail_sentence(dialing->code, "%s", dialing->sentence);
 }

@@ -1,4 +1,5 @@
-/* Lanes, and what every line does alike. Moves no bytes: see stream.c and udp.c. */
+/* Lanes, and what all connections on a descriptor share. Moves no bytes: see stream/stream.c and
+ * datagram/connection.c. */
 #include "socket/connection.h"
 #include "socket/kernel.h"
 #include "os/descriptor.h"
@@ -7,7 +8,7 @@
 
 #include <stdlib.h>
 
-enum { MOST_PATIENCE = 25 }; /* doublings: more than three days */
+enum { MOST_DOUBLINGS = 25 }; /* doublings: more than three days */
 
 int nf_lane_enter(struct nf_connection *connection, struct nf_lane *lane, net_deadline deadline)
 {
@@ -30,48 +31,49 @@ int nf_lane_enter(struct nf_connection *connection, struct nf_lane *lane, net_de
                              : nf_fail(end);
 }
 
-/* Powers of two: the same timeout serves all deadlines between it and its double. */
-static int set_patience(int fd, struct nf_lane *lane, enum nf_sockopt option, int64_t left)
+/* The timeout is NF_TIMEOUT_LEAST times a power of two: the same one serves all deadlines
+ * between it and its double. */
+static int set_timeout(int fd, struct nf_lane *lane, enum nf_sockopt option, int64_t left)
 {
-    uint8_t patience = 1;
+    uint8_t timeout = 1;
 
     if (lane->how != 0) {
         return lane->how;
     }
-    while (nf_patience_of(patience) <= left && patience < MOST_PATIENCE) {
-        patience++;
+    while (nf_lane_longest_wait(timeout) <= left && timeout < MOST_DOUBLINGS) {
+        timeout++;
     }
-    if (nf_sockopt_set(fd, option, NF_PATIENCE << (patience - 1)) < 0) {
+    if (nf_sockopt_set(fd, option, NF_TIMEOUT_LEAST << (timeout - 1)) < 0) {
         return NF_DONTWAIT;
     }
-    lane->patience = patience;
+    lane->timeout = timeout;
     return 0;
 }
 
-bool nf_lane_has_patience(const struct nf_lane *lane, net_deadline deadline)
+bool nf_lane_timeout_fits(const struct nf_lane *lane, net_deadline deadline)
 {
-    return lane->patience != 0 &&
-           nf_patience_of(lane->patience - 1) <= deadline - nf_now_roughly() - NF_TICK;
+    return lane->timeout != 0 &&
+           nf_lane_longest_wait(lane->timeout - 1) <= deadline - nf_now_roughly() - NF_TICK;
 }
 
-/* Apart, so that who waits forever pays nothing for it. */
-static __attribute__((noinline)) int be_patient(int fd, struct nf_lane *lane,
+/* Not inlined, so that a call with NET_FOREVER does not pay for it. */
+static __attribute__((noinline)) int bound_wait(int fd, struct nf_lane *lane,
                                                 enum nf_sockopt option, net_deadline deadline)
 {
     if (deadline == NET_NOW) {
         return NF_DONTWAIT;
     }
-    if (nf_lane_has_patience(lane, deadline)) {
+    if (nf_lane_timeout_fits(lane, deadline)) {
         return 0;
     }
     int64_t left = deadline - nf_now_roughly() - NF_TICK;
 
-    return left < nf_patience_of(0) ? NF_DONTWAIT : set_patience(fd, lane, option, left);
+    return left < nf_lane_longest_wait(0) ? NF_DONTWAIT : set_timeout(fd, lane, option, left);
 }
 
-int nf_lane_patience(int fd, struct nf_lane *lane, enum nf_sockopt option, net_deadline deadline)
+int nf_lane_set_timeout(int fd, struct nf_lane *lane, enum nf_sockopt option, net_deadline deadline)
 {
-    return deadline == NET_FOREVER ? lane->how : be_patient(fd, lane, option, deadline);
+    return deadline == NET_FOREVER ? lane->how : bound_wait(fd, lane, option, deadline);
 }
 
 int nf_lane_wait(struct nf_connection *connection, unsigned want, net_deadline deadline)
@@ -84,7 +86,8 @@ int nf_lane_wait(struct nf_connection *connection, unsigned want, net_deadline d
     return got < 0 ? got : 0;
 }
 
-/* Breaking a line that was made by connect or accept disturbs no other process. */
+/* No other process uses a connection that was made by connect or accept, so a cancel may break
+ * it. */
 void nf_connection_cancel(net_socket *socket)
 {
     struct nf_connection *connection = (struct nf_connection *)socket;
@@ -105,31 +108,32 @@ void nf_connection_free_wake(struct nf_connection *connection)
     }
 }
 
-static void close_spent(struct nf_connection *connection)
+static void close_dial_set(struct nf_connection *connection)
 {
-    if (atomic_load(&connection->has_spent)) {
-        nf_ready_best->close(connection->spent);
-        atomic_store(&connection->has_spent, false);
+    if (atomic_load(&connection->has_dial_set)) {
+        nf_ready_best->close(connection->dial_set);
+        atomic_store(&connection->has_dial_set, false);
     }
 }
 
 void nf_connection_close(struct nf_connection *connection)
 {
-    close_spent(connection);
+    close_dial_set(connection);
     nf_connection_free_wake(connection);
     nf_socket_close(connection->fd);
 }
 
-/* All the readiness of a line is the kernel's. What was watched while it was dialing stays open
- * until the poller has been told of the descriptor that takes its place. */
+/* All readiness of a connection is the kernel's. A poller may still watch what it watched during
+ * the dial. That stays open until the second query after the dial, when the poller watches the
+ * descriptor instead. */
 void nf_connection_ready(net_socket *socket, unsigned interest, struct nf_readiness *out)
 {
     struct nf_connection *connection = (struct nf_connection *)socket;
 
-    if (connection->is_spent) {
-        close_spent(connection);
+    if (connection->dial_set_replaced) {
+        close_dial_set(connection);
     }
-    connection->is_spent = atomic_load(&connection->has_spent);
+    connection->dial_set_replaced = atomic_load(&connection->has_dial_set);
     *out = (struct nf_readiness){
         .ready = nf_is_canceled(socket) ? interest : 0,
         .fd = connection->fd,
@@ -154,7 +158,7 @@ static int set_reset(struct nf_connection *connection, bool resets)
     return code;
 }
 
-/* What the caller has chosen stays, also when the descriptor is released. */
+/* A value that the caller sets stays when the descriptor is released. */
 static int nodelay(struct nf_connection *connection, struct nf_value *value, bool write)
 {
     if (write) {
@@ -163,18 +167,19 @@ static int nodelay(struct nf_connection *connection, struct nf_value *value, boo
     return nf_kernel_property(connection->fd, NF_NODELAY, value, write);
 }
 
-/* Undo what we asked of the descriptor for ourselves. An adopted one was told no timeouts. */
+/* Release the descriptor, and undo what the library set on it. An adopted one has no timeouts to
+ * undo. */
 static int release(struct nf_connection *connection, struct nf_value *value)
 {
     int code = 0;
 
-    if (connection->in.patience != 0) {
+    if (connection->in.timeout != 0) {
         code = nf_sockopt_set(connection->fd, NF_SO_RCVTIMEO, 0);
-        connection->in.patience = 0;
+        connection->in.timeout = 0;
     }
-    if (connection->out.patience != 0 && code == 0) {
+    if (connection->out.timeout != 0 && code == 0) {
         code = nf_sockopt_set(connection->fd, NF_SO_SNDTIMEO, 0);
-        connection->out.patience = 0;
+        connection->out.timeout = 0;
     }
     if (nf_connection_mark(connection, NF_INLINE | NF_WAS_INLINE) == NF_INLINE && code == 0) {
         code = nf_sockopt_set(connection->fd, NF_SO_URGENT, 0);

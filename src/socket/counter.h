@@ -1,11 +1,11 @@
-/* Counting what net_get tells, for readers in any thread. */
+/* Counters that net_get reports. Any thread may read them. */
 #ifndef NF_SOCKET_COUNTER_H
 #define NF_SOCKET_COUNTER_H
 
 #include <stdatomic.h>
 #include <stdint.h>
 
-/* Where one thread at a time counts, because it holds a turn: no atomic addition. */
+/* For a counter that one thread at a time writes, because it holds a turn: no atomic addition. */
 static inline void nf_count(_Atomic int64_t *counter, int64_t more)
 {
     int64_t before = atomic_load_explicit(counter, memory_order_relaxed);
@@ -13,7 +13,7 @@ static inline void nf_count(_Atomic int64_t *counter, int64_t more)
     atomic_store_explicit(counter, before + more, memory_order_relaxed);
 }
 
-/* Where several may. */
+/* For a counter that several threads write. */
 static inline void nf_add(_Atomic int64_t *counter, int64_t more)
 {
     atomic_fetch_add_explicit(counter, more, memory_order_relaxed);

@@ -1,13 +1,13 @@
-/* Options and properties, and the kernel's names for them. */
+/* Options and properties of a descriptor, by way of getsockopt and setsockopt. */
 #include "socket/kernel.h"
 #include "os/socket.h"
 #include "os/sockopt.h"
 
-/* The words that the kernel keeps, and its names for them. */
+/* The properties that the kernel keeps, and the socket option of each. */
 static const struct {
     enum nf_property property;
     enum nf_sockopt option;
-} kept[] = {
+} kernel_options[] = {
     {NF_NODELAY, NF_SO_NODELAY},
     {NF_KEEPALIVE, NF_SO_KEEPALIVE},
     {NF_USER_TIMEOUT, NF_SO_USER_TIMEOUT},
@@ -28,10 +28,10 @@ static const struct {
     {NF_DROPPED_KERNEL, NF_SO_DROPPED},
 };
 
-enum { KEPT = sizeof kept / sizeof kept[0] };
+enum { KERNEL_OPTIONS = sizeof kernel_options / sizeof kernel_options[0] };
 
-/* The options above, all of which a new descriptor can be given. v6only is settled by who binds,
- * and congestion is a name. */
+/* Those of the above that are set on a new descriptor. The code that binds sets v6only, and
+ * congestion is a name, not a number. */
 #define TO_APPLY ((NF_OPTION(NF_BACKLOG) - 1) & ~(NF_OPTION(NF_V6ONLY) | NF_OPTION(NF_CONGESTION)))
 
 int64_t nf_kernel_interface(const int64_t *values, const struct nf_addr *name)
@@ -50,10 +50,11 @@ int nf_kernel_apply(int fd, const struct nf_target *target)
     uint64_t left = wanted & TO_APPLY;
     int code = 0;
 
-    for (int i = 0; i < KEPT && left != 0 && code == 0; i++) {
-        if ((left & NF_OPTION(kept[i].property)) != 0) {
-            left &= ~NF_OPTION(kept[i].property);
-            code = nf_sockopt_set(fd, kept[i].option, options->value[kept[i].property]);
+    for (int i = 0; i < KERNEL_OPTIONS && left != 0 && code == 0; i++) {
+        if ((left & NF_OPTION(kernel_options[i].property)) != 0) {
+            left &= ~NF_OPTION(kernel_options[i].property);
+            code = nf_sockopt_set(fd, kernel_options[i].option,
+                                  options->value[kernel_options[i].property]);
         }
     }
     if (code == 0 && (wanted & NF_OPTION(NF_CONGESTION)) != 0) {
@@ -82,10 +83,10 @@ int nf_kernel_mtu(const struct nf_addr *peer, int64_t device, int64_t *mtu)
 
 int nf_kernel_property(int fd, enum nf_property property, struct nf_value *value, bool write)
 {
-    for (int i = 0; i < KEPT; i++) {
-        if (kept[i].property == property) {
-            return write ? nf_sockopt_set(fd, kept[i].option, value->number)
-                         : nf_sockopt_get(fd, kept[i].option, &value->number);
+    for (int i = 0; i < KERNEL_OPTIONS; i++) {
+        if (kernel_options[i].property == property) {
+            return write ? nf_sockopt_set(fd, kernel_options[i].option, value->number)
+                         : nf_sockopt_get(fd, kernel_options[i].option, &value->number);
         }
     }
     if (property == NF_CONGESTION) {

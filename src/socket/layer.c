@@ -1,7 +1,8 @@
-/* What every layer does alike. Knows nothing of bytes. */
+/* What all layers share. Moves no bytes. */
 #include "socket/layer.h"
 
-/* What the address asks of the scheme below. */
+/* The part of a target that concerns the scheme below: options and address stay, the backend
+ * changes. */
 static struct nf_target target_below(const struct nf_target *target)
 {
     struct nf_target below = *target;
@@ -18,7 +19,7 @@ int nf_layer_resolve(const struct nf_target *target, net_endpoint *endpoints, in
     return below.backend->resolve(&below, endpoints, count, deadline);
 }
 
-/* The name of a layer is that of the socket below, whose memory it is. */
+/* The name of a layer is that of the socket below, which owns its memory. */
 void nf_layer_wrap(net_socket *socket, net_socket *lower)
 {
     ((struct nf_layer *)socket)->lower = lower;
@@ -45,8 +46,8 @@ int nf_layer_listen(net_socket *socket, const struct nf_target *target)
     return open_below(socket, target->backend->lower->listener, target, NET_NOW);
 }
 
-/* The name outlives the socket below, for the sentence about a failure. In a forked child the
- * object below may have to stay, and then keeps it. */
+/* The layer takes the name over, because the sentence about a failed close needs it. In a forked
+ * child the object below may have to stay (NF_STAYS); it then keeps the name. */
 int nf_layer_close(net_socket *socket, net_deadline deadline)
 {
     net_socket *lower = nf_layer_lower(socket);
@@ -74,18 +75,18 @@ void nf_layer_ready(net_socket *socket, unsigned interest, struct nf_readiness *
 
 /* ---- While the dial below goes on ---- */
 
-/* The call below may have won the dial. */
-static void settle(net_socket *socket)
+/* Take the kind's own table if the call below has won the dial. */
+static void finish_dial(net_socket *socket)
 {
     struct nf_layer *self = (struct nf_layer *)socket;
     bool won = nf_backend_of(self->lower) == self->lower->kind;
 
-    if (won && nf_turn_try(&self->settling)) {
+    if (won && nf_turn_try(&self->finishing)) {
         if (nf_backend_of(socket) != socket->kind) {
             socket->name = self->lower->name;
             nf_socket_set_backend(socket, socket->kind);
         }
-        nf_turn_leave(&self->settling);
+        nf_turn_leave(&self->finishing);
     }
 }
 
@@ -94,7 +95,7 @@ static ssize_t dialing_send(net_socket *socket, const net_slice *slices, int cou
 {
     ssize_t n = socket->kind->send(socket, slices, count, deadline);
 
-    settle(socket);
+    finish_dial(socket);
     return n;
 }
 
@@ -103,7 +104,7 @@ static ssize_t dialing_recv(net_socket *socket, void *buffer, size_t size, int u
 {
     ssize_t n = socket->kind->recv(socket, buffer, size, until, deadline);
 
-    settle(socket);
+    finish_dial(socket);
     return n;
 }
 
@@ -112,7 +113,7 @@ static int dialing_send_messages(net_socket *socket, const net_message *messages
 {
     int n = socket->kind->send_messages(socket, messages, count, deadline);
 
-    settle(socket);
+    finish_dial(socket);
     return n;
 }
 
@@ -121,7 +122,7 @@ static int dialing_recv_messages(net_socket *socket, net_message *messages, int 
 {
     int n = socket->kind->recv_messages(socket, messages, count, deadline);
 
-    settle(socket);
+    finish_dial(socket);
     return n;
 }
 
@@ -129,7 +130,7 @@ static int dialing_shutdown(net_socket *socket)
 {
     int code = socket->kind->shutdown(socket);
 
-    settle(socket);
+    finish_dial(socket);
     return code;
 }
 
@@ -148,14 +149,14 @@ static int dialing_property(net_socket *socket, enum nf_property property, struc
 {
     int code = socket->kind->property(socket, property, value, write);
 
-    settle(socket);
+    finish_dial(socket);
     return code;
 }
 
 static void dialing_ready(net_socket *socket, unsigned interest, struct nf_readiness *out)
 {
     socket->kind->ready(socket, interest, out);
-    settle(socket);
+    finish_dial(socket);
 }
 
 static const struct nf_backend dialing_table = {

@@ -1,21 +1,22 @@
-/* A layer: a socket whose bytes come from another socket, the lower one, which it owns. What every
- * layer does alike: dial and listen below, lend its notice, pass on what it has no say in. */
+/* A layer: a socket that owns another socket, the lower one, and gets its bytes from it. This is
+ * what all layers share: they dial and listen below, lend their notice, and pass on the calls
+ * they do not change. */
 #ifndef NF_SOCKET_LAYER_H
 #define NF_SOCKET_LAYER_H
 
 #include "socket/backend.h"
 
-/* Dial, or listen, below; with what the target asks of the lower scheme. As nf_backend.open. A dial
- * that goes on makes this socket a dialing one, too: each call does its work by the slots of its
- * kind, whose calls below wait for the dial, and when that is won the socket has its name and takes
- * its kind's table for good. */
+/* Dial or listen below, with the options that the target has for the lower scheme. As
+ * nf_backend.open. If the dial goes on after the call, this socket is a dialing one too. Each
+ * call then runs the slot of its kind, which waits for the dial below. When the dial is won, the
+ * socket gets its name and its kind's table. */
 int nf_layer_dial(net_socket *socket, const struct nf_target *target, net_deadline deadline);
 int nf_layer_listen(net_socket *socket, const struct nf_target *target);
 
-/* Stand on a connection that was picked up below, or is there already. */
+/* Wrap a connection that was accepted below, or exists already. The layer owns it from now on. */
 void nf_layer_wrap(net_socket *socket, net_socket *lower);
 
-/* Slots, for a layer that has nothing to add. */
+/* Slots for a layer that adds nothing. */
 int nf_layer_resolve(const struct nf_target *target, net_endpoint *endpoints, int count,
                      net_deadline deadline);
 int nf_layer_close(net_socket *socket, net_deadline deadline);

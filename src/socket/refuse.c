@@ -1,4 +1,4 @@
-/* What a socket says to a call that does not fit it. */
+/* Slots that refuse: the call does not fit the kind of socket. */
 #include "socket/backend.h"
 
 static int refuse(const char *what)

@@ -1,4 +1,4 @@
-/* The life of the object behind a net_socket, whatever its wire. */
+/* The life of the object behind a net_socket, on every wire. */
 #include "socket/backend.h"
 #include "os/clock.h"
 #include "os/process.h"
@@ -27,45 +27,45 @@ void nf_socket_free(net_socket *socket)
         nf_addr_drop(&socket->name);
     }
     if (socket != NULL) {
-        free(socket->kept);
+        free(socket->partial);
     }
     free(socket);
 }
 
-/* Counting first and loading second is what those who wait for visitors to leave rely on. */
-void nf_socket_ring_watched(net_socket *socket)
+/* await_users relies on this order: count first, then load. The same holds for nf_socket_cancel. */
+void nf_socket_notify_watched(net_socket *socket)
 {
-    atomic_fetch_add(&socket->visitors, 1);
+    atomic_fetch_add(&socket->users, 1);
     struct nf_notice *notice = atomic_load(&socket->notice);
 
     if (notice != NULL) {
-        nf_notice_ring(notice);
+        nf_notice_post(notice);
     }
-    atomic_fetch_sub(&socket->visitors, 1);
+    atomic_fetch_sub(&socket->users, 1);
 }
 
 void nf_socket_cancel(net_socket *socket)
 {
-    atomic_fetch_add(&socket->visitors, 1);
+    atomic_fetch_add(&socket->users, 1);
     atomic_store(&socket->canceled, true);
     atomic_load(&socket->backend)->cancel(socket);
-    nf_socket_ring(socket);
-    atomic_fetch_sub(&socket->visitors, 1);
+    nf_socket_notify(socket);
+    atomic_fetch_sub(&socket->users, 1);
 }
 
-/* A fork copies the count: whoever was counted then is not in the child, which waits no longer than
- * a thread of its own may take to leave. */
-void nf_socket_await_visitors(net_socket *socket)
+/* A fork copies `users`, and may so count threads that only the parent has. A child therefore waits
+ * no longer than a thread of its own needs to leave. */
+void nf_socket_await_users(net_socket *socket)
 {
     enum { COPIED = 100 }; /* ms */
 
-    if (atomic_load(&socket->visitors) == 0) {
+    if (atomic_load(&socket->users) == 0) {
         return;
     }
     bool is_ours = socket->process == (uint16_t)nf_process();
     net_deadline until = is_ours ? NET_FOREVER : nf_deadline_after(nf_now(), COPIED);
 
-    while (atomic_load(&socket->visitors) != 0 && !nf_deadline_passed(until)) {
+    while (atomic_load(&socket->users) != 0 && !nf_deadline_passed(until)) {
         nf_thread_yield();
     }
 }
@@ -73,15 +73,15 @@ void nf_socket_await_visitors(net_socket *socket)
 void nf_socket_set_backend(net_socket *socket, const struct nf_backend *backend)
 {
     atomic_store(&socket->backend, backend);
-    nf_socket_await_visitors(socket);
+    nf_socket_await_users(socket);
 }
 
-void nf_socket_notify(net_socket *socket, struct nf_notice *notice)
+void nf_socket_set_notice(net_socket *socket, struct nf_notice *notice)
 {
     atomic_store(&socket->notice, notice);
-    nf_socket_await_visitors(socket);
+    nf_socket_await_users(socket);
     if (socket->kind->lower != NULL) {
-        nf_socket_notify(nf_layer_lower(socket), notice);
+        nf_socket_set_notice(nf_layer_lower(socket), notice);
     }
 }
 

@@ -1,5 +1,5 @@
-/* Receiving from a stream, and the part of a line that is kept. What moves the bytes is the
- * stream's own; nothing here knows one wire from another. */
+/* Receiving from a stream, and the stored part of a line. The stream's own function moves the
+ * bytes; nothing here depends on the wire. */
 #include "socket/until.h"
 #include "os/transfer.h"
 #include "wait/deadline.h"
@@ -8,21 +8,22 @@
 #include <string.h>
 
 enum {
-    WINDOW_LEAST = 1024,     /* bytes that a search looks at: most lines are shorter */
-    WINDOW_MOST = 16 * 1024, /* a peek in tiny segments costs the square of their number */
-    KEPT_LEAST = 1024,       /* bytes of memory for a part */
-    ONCE = 1024 * 1024,      /* bytes that one system call may move, */
-    LATE = ONCE,             /* one call after its deadline has passed, */
-    LATE_AT_ONCE = 4 * ONCE, /* and one that never was to wait; */
-    STEP_LEAST = 512         /* as so many counts what comes in smaller pieces */
+    WINDOW_LEAST = 1024,     /* bytes that a search peeks at: most lines are shorter */
+    WINDOW_MOST = 16 * 1024, /* peeks at tiny segments cost the square of their number */
+    PARTIAL_LEAST = 1024,    /* bytes of memory for a partial line */
+    ONCE = 1024 * 1024,      /* bytes that one system call may move */
+    LATE = ONCE,             /* bytes that a call may still move after its deadline */
+    LATE_AT_ONCE = 4 * ONCE, /* the same with NET_NOW, which never waits */
+    STEP_LEAST = 512         /* smaller pieces count as this many of those bytes */
 };
 
-/* Its bytes begin at `first`; without any there is no object. */
-struct nf_kept {
+/* The part of a line that was received without its delimiter. Its bytes begin at `first`. There
+ * is no object while there are no bytes. */
+struct nf_partial {
     size_t first;
     size_t count;
     size_t room;
-    size_t searched; /* so many of the bytes are known not to be `delimiter` */
+    size_t searched; /* this many bytes are known not to be `delimiter` */
     int delimiter;
     char bytes[];
 };
@@ -34,92 +35,95 @@ static size_t lesser(size_t a, size_t b)
 
 static size_t count_of(const net_socket *socket)
 {
-    return socket->kept != NULL ? socket->kept->count : 0;
+    return socket->partial != NULL ? socket->partial->count : 0;
 }
 
-/* Whether a poller is to tell of what is kept: as a part of a line it is no news. */
-static void set_data(net_socket *socket, bool is_data)
+/* Whether the stored part counts as readable. A part that a search for a delimiter left does
+ * not: only more bytes can complete the line. */
+static void set_ready(net_socket *socket, bool is_ready)
 {
-    bool was = atomic_load_explicit(&socket->kept_is_data, memory_order_relaxed);
+    bool was = atomic_load_explicit(&socket->partial_is_ready, memory_order_relaxed);
 
-    if (was != is_data) {
-        atomic_store(&socket->kept_is_data, is_data);
+    if (was != is_ready) {
+        atomic_store(&socket->partial_is_ready, is_ready);
     }
-    if (is_data && !was) {
-        nf_socket_ring(socket);
+    if (is_ready && !was) {
+        nf_socket_notify(socket);
     }
 }
 
-/* ---- What is kept ---- */
+/* ---- The stored part ---- */
 
 static size_t hand_out(net_socket *socket, char *buffer, size_t size)
 {
-    struct nf_kept *kept = socket->kept;
-    size_t n = lesser(size, kept->count);
+    struct nf_partial *partial = socket->partial;
+    size_t n = lesser(size, partial->count);
 
-    memcpy(buffer, kept->bytes + kept->first, n);
-    kept->first += n;
-    kept->count -= n;
-    kept->searched -= lesser(n, kept->searched);
-    if (kept->count == 0) {
-        socket->kept = NULL;
-        free(kept);
+    memcpy(buffer, partial->bytes + partial->first, n);
+    partial->first += n;
+    partial->count -= n;
+    partial->searched -= lesser(n, partial->searched);
+    if (partial->count == 0) {
+        socket->partial = NULL;
+        free(partial);
     }
-    set_data(socket, socket->kept != NULL);
+    set_ready(socket, socket->partial != NULL);
     return n;
 }
 
-/* Have room for `more` bytes behind those that are kept. Bytes move only where at least as many
- * were handed out before, so that each moves a bounded number of times. 0 or NET_LIMIT. */
+/* Make room for `more` bytes behind the stored ones. The stored bytes move to the front only if
+ * at least as many were handed out before, so each byte moves a bounded number of times. 0 or
+ * NET_LIMIT. */
 static int make_room(net_socket *socket, size_t more)
 {
-    struct nf_kept *kept = socket->kept;
-    size_t used = kept != NULL ? kept->first + kept->count : 0;
-    size_t room = kept != NULL ? kept->room : KEPT_LEAST;
+    struct nf_partial *partial = socket->partial;
+    size_t used = partial != NULL ? partial->first + partial->count : 0;
+    size_t room = partial != NULL ? partial->room : PARTIAL_LEAST;
 
-    if (kept != NULL && room - used < more && kept->first >= kept->count) {
-        memmove(kept->bytes, kept->bytes + kept->first, kept->count);
-        kept->first = 0;
-        used = kept->count;
+    if (partial != NULL && room - used < more && partial->first >= partial->count) {
+        memmove(partial->bytes, partial->bytes + partial->first, partial->count);
+        partial->first = 0;
+        used = partial->count;
     }
     while (room - used < more) {
         room *= 2;
     }
-    if (kept != NULL && room == kept->room) {
+    if (partial != NULL && room == partial->room) {
         return 0;
     }
-    struct nf_kept *larger = realloc(kept, sizeof *larger + room);
+    struct nf_partial *larger = realloc(partial, sizeof *larger + room);
 
     if (larger == NULL) {
         return nf_fail_because(NET_LIMIT, "no memory for the part of a line that came");
     }
-    if (kept == NULL) {
+    if (partial == NULL) {
         memset(larger, 0, sizeof *larger);
     }
     larger->room = room;
-    socket->kept = larger;
+    socket->partial = larger;
     return 0;
 }
 
-/* Take `size` bytes that were looked at, and have no delimiter. How many, or why not, as NET_LIMIT:
- * then they wait where they were. */
-static ssize_t keep(net_socket *socket, nf_take *take, size_t size, int delimiter,
-                    net_deadline deadline)
+/* Receive and store `size` bytes that a peek found to have no delimiter. Returns how many, or a
+ * code such as NET_LIMIT; the bytes then stay where they were. */
+static ssize_t take_partial(net_socket *socket, nf_take *take, size_t size, int delimiter,
+                            net_deadline deadline)
 {
     int code = make_room(socket, size);
 
     if (code < 0) {
         return code;
     }
-    struct nf_kept *kept = socket->kept;
-    ssize_t n = take(socket, kept->bytes + kept->first + kept->count, size, NF_DONTWAIT, deadline);
+    struct nf_partial *partial = socket->partial;
+    ssize_t n =
+        take(socket, partial->bytes + partial->first + partial->count, size, NF_DONTWAIT, deadline);
 
-    kept->count += n > 0 ? (size_t)n : 0;
-    kept->searched = kept->count;
-    kept->delimiter = delimiter;
-    if (kept->count == 0) {
-        socket->kept = NULL;
-        free(kept);
+    partial->count += n > 0 ? (size_t)n : 0;
+    partial->searched = partial->count;
+    partial->delimiter = delimiter;
+    if (partial->count == 0) {
+        socket->partial = NULL;
+        free(partial);
     }
     return n;
 }
@@ -128,19 +132,20 @@ static ssize_t keep(net_socket *socket, nf_take *take, size_t size, int delimite
 
 static int too_big(net_socket *socket, size_t size)
 {
-    set_data(socket, socket->kept != NULL);
+    set_ready(socket, socket->partial != NULL);
     return nf_fail_because(NET_TOOBIG, "no delimiter in %zu bytes", size);
 }
 
-/* The line, if what is kept has its end; 0: it has not, and is less than `size`; or NET_TOOBIG. */
-static ssize_t search_kept(net_socket *socket, char *buffer, size_t size, int delimiter)
+/* Search the stored part. Returns the length of the line if it is complete; 0: there is no
+ * delimiter, and the part is shorter than `size`; or NET_TOOBIG. */
+static ssize_t search_partial(net_socket *socket, char *buffer, size_t size, int delimiter)
 {
-    struct nf_kept *kept = socket->kept;
+    struct nf_partial *partial = socket->partial;
     size_t most = lesser(count_of(socket), size);
 
-    if (kept != NULL) {
-        size_t known = kept->delimiter == delimiter ? lesser(kept->searched, most) : 0;
-        const char *start = kept->bytes + kept->first;
+    if (partial != NULL) {
+        size_t known = partial->delimiter == delimiter ? lesser(partial->searched, most) : 0;
+        const char *start = partial->bytes + partial->first;
         const char *found = memchr(start + known, delimiter, most - known);
 
         if (found != NULL) {
@@ -150,15 +155,16 @@ static ssize_t search_kept(net_socket *socket, char *buffer, size_t size, int de
     if (most == size) {
         return too_big(socket, size);
     }
-    if (kept != NULL) {
-        kept->searched = kept->count;
-        kept->delimiter = delimiter;
+    if (partial != NULL) {
+        partial->searched = partial->count;
+        partial->delimiter = delimiter;
     }
-    set_data(socket, false);
+    set_ready(socket, false);
     return 0;
 }
 
-/* The rest of a line waits, and is `size` bytes with its delimiter: the whole line, or why not. */
+/* Receive the rest of a line, `size` bytes with the delimiter, and return the length of the
+ * whole line or a code. */
 static ssize_t take_line(net_socket *socket, nf_take *take, char *buffer, size_t size,
                          net_deadline deadline)
 {
@@ -166,7 +172,7 @@ static ssize_t take_line(net_socket *socket, nf_take *take, char *buffer, size_t
     size_t taken = 0;
     ssize_t n = 0;
 
-    while (taken < size && n >= 0) { /* one call, but where an urgent byte has come between */
+    while (taken < size && n >= 0) { /* one call, unless an urgent byte has come between */
         n = take(socket, buffer + known + taken, size - taken, NF_DONTWAIT, deadline);
         taken += n > 0 ? (size_t)n : 0;
     }
@@ -176,8 +182,8 @@ static ssize_t take_line(net_socket *socket, nf_take *take, char *buffer, size_t
     return (ssize_t)(taken + (known > 0 ? hand_out(socket, buffer, known) : 0));
 }
 
-/* Look at what comes next, behind the `known` bytes that are kept, and take it: the whole line, or
- * 0 and a part of it is kept, or why not. */
+/* Peek at what follows the `known` stored bytes, and receive it. Returns the length of the whole
+ * line; 0: a part is stored and the line is not complete; or a code. */
 static ssize_t advance(net_socket *socket, nf_take *take, char *buffer, size_t size, int delimiter,
                        net_deadline deadline)
 {
@@ -197,12 +203,13 @@ static ssize_t advance(net_socket *socket, nf_take *take, char *buffer, size_t s
     if ((size_t)n == size - known) {
         return too_big(socket, size);
     }
-    n = keep(socket, take, (size_t)n, delimiter, deadline);
+    n = take_partial(socket, take, (size_t)n, delimiter, deadline);
     return n < 0 ? n : 0;
 }
 
-/* More has come, but no end of it: whether a call may go on, whose deadline may have passed. What
- * takes time is the looking, so that a peer could stretch it by bytes that come one by one. */
+/* Bytes came, but not the delimiter: whether the call may go on. After the deadline it may move
+ * LATE more bytes. Small pieces count as STEP_LEAST, because each search takes time: a peer
+ * could stretch the call by sending byte by byte. */
 static bool may_go_on(size_t more, size_t *late, net_deadline deadline)
 {
     if (nf_deadline_passed(deadline)) {
@@ -211,8 +218,8 @@ static bool may_go_on(size_t more, size_t *late, net_deadline deadline)
     return *late < (size_t)(deadline == NET_NOW ? LATE_AT_ONCE : LATE);
 }
 
-/* What comes before an end or a failure is handed out first; a deadline, a cancel and a want of
- * memory leave it where it is. */
+/* Whether the stored part is returned before this code. An end or a failure of the stream is
+ * final. After a timeout, a cancel, NET_LIMIT or NET_TOOBIG the part stays stored. */
 static bool is_final(ssize_t code)
 {
     return code != NET_TIMEOUT && code != NET_CANCELED && code != NET_LIMIT && code != NET_TOOBIG;
@@ -221,7 +228,7 @@ static bool is_final(ssize_t code)
 static ssize_t receive_line(net_socket *socket, nf_take *take, char *buffer, size_t size,
                             int delimiter, net_deadline deadline)
 {
-    ssize_t n = search_kept(socket, buffer, size, delimiter);
+    ssize_t n = search_partial(socket, buffer, size, delimiter);
     size_t late = 0;
 
     while (n == 0) {
@@ -232,7 +239,7 @@ static ssize_t receive_line(net_socket *socket, nf_take *take, char *buffer, siz
             n = nf_fail(NET_TIMEOUT);
         }
     }
-    if (n < 0 && socket->kept != NULL && is_final(n)) {
+    if (n < 0 && socket->partial != NULL && is_final(n)) {
         n = (ssize_t)hand_out(socket, buffer, size);
     }
     return n;
@@ -243,7 +250,7 @@ static ssize_t receive_line(net_socket *socket, nf_take *take, char *buffer, siz
 static ssize_t receive_some(net_socket *socket, nf_take *take, char *buffer, size_t size, int how,
                             net_deadline deadline)
 {
-    if (socket->kept != NULL) {
+    if (socket->partial != NULL) {
         return (ssize_t)hand_out(socket, buffer, size);
     }
     return take(socket, buffer, lesser(size, ONCE), how, deadline);
@@ -273,13 +280,13 @@ static ssize_t receive_all(net_socket *socket, nf_take *take, char *buffer, size
 static ssize_t look(net_socket *socket, nf_take *take, char *buffer, size_t size,
                     net_deadline deadline)
 {
-    const struct nf_kept *kept = socket->kept;
+    const struct nf_partial *partial = socket->partial;
 
-    if (kept == NULL) {
+    if (partial == NULL) {
         return take(socket, buffer, lesser(size, ONCE), NF_PEEK, deadline);
     }
-    memcpy(buffer, kept->bytes + kept->first, lesser(size, kept->count));
-    return (ssize_t)lesser(size, kept->count);
+    memcpy(buffer, partial->bytes + partial->first, lesser(size, partial->count));
+    return (ssize_t)lesser(size, partial->count);
 }
 
 ssize_t nf_receive(net_socket *socket, nf_take *take, void *buffer, size_t size, int until,

@@ -99,13 +99,13 @@ static int accept_one(struct nf_stream_listener *self, struct nf_addr *peer, cha
 static void stop_polling(struct nf_stream_listener *self)
 {
     atomic_store(&self->limited_until, nf_deadline_after(nf_now(), LIMIT_RECHECK));
-    nf_socket_ring(&self->head);
+    nf_socket_notify(&self->head);
 }
 
 static void resume_polling(struct nf_stream_listener *self)
 {
     atomic_store(&self->limited_until, NET_NOW);
-    nf_socket_ring(&self->head);
+    nf_socket_notify(&self->head);
 }
 
 static bool is_polling_stopped(struct nf_stream_listener *self)

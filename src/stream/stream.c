@@ -102,7 +102,7 @@ static __attribute__((noinline)) ssize_t send_slices(struct nf_connection *conne
     ssize_t n = nf_lane_enter(connection, &connection->out, deadline);
 
     if (n == 0) {
-        int how = nf_lane_patience(connection->fd, &connection->out, NF_SO_SNDTIMEO, deadline);
+        int how = nf_lane_set_timeout(connection->fd, &connection->out, NF_SO_SNDTIMEO, deadline);
 
         n = send_rest(connection, slices, count, send_some(connection, slices, count, 0, how),
                       deadline);
@@ -206,7 +206,7 @@ ssize_t nf_stream_take(net_socket *socket, void *buffer, size_t size, int how,
 {
     struct nf_connection *connection = (struct nf_connection *)socket;
 
-    how |= nf_lane_patience(connection->fd, &connection->in, NF_SO_RCVTIMEO, deadline);
+    how |= nf_lane_set_timeout(connection->fd, &connection->in, NF_SO_RCVTIMEO, deadline);
     ssize_t n = nf_transfer_recv(connection->fd, buffer, size, how);
 
     return n > 0 ? n : receive_first(connection, buffer, size, how, n, deadline);
@@ -273,11 +273,11 @@ ssize_t nf_stream_recv(net_socket *socket, void *buffer, size_t size, int until,
     if (!some || !nf_turn_try(&connection->in.turn)) {
         return receive(connection, buffer, size, until, deadline);
     }
-    if (nf_lane_is_shut(connection, &connection->in) || socket->kept != NULL) {
+    if (nf_lane_is_shut(connection, &connection->in) || socket->partial != NULL) {
         return leave_and_receive(connection, buffer, size, deadline);
     }
     if (deadline != NET_NOW) {
-        if (!nf_lane_has_patience(&connection->in, deadline) && deadline != NET_FOREVER) {
+        if (!nf_lane_timeout_fits(&connection->in, deadline) && deadline != NET_FOREVER) {
             return leave_and_receive(connection, buffer, size, deadline);
         }
         how = connection->in.how;

@@ -1,4 +1,4 @@
-/* The arithmetic of moments, with its ends held. */
+/* Adding time to a moment without overflow. */
 #include "wait/deadline.h"
 
 net_deadline nf_deadline_after(net_deadline now, int64_t milliseconds)

@@ -1,9 +1,9 @@
-/* A stack that is pushed to by anybody and taken whole by one. */
+/* The ready list: a lock-free stack. Any thread pushes a notice; one thread takes them all. */
 #include "wait/notice.h"
 
 int nf_ready_list_open(struct nf_ready_list *ready_list)
 {
-    atomic_init(&ready_list->rung, NULL);
+    atomic_init(&ready_list->posted, NULL);
     atomic_init(&ready_list->awake, true);
     return nf_wake_open(&ready_list->wake);
 }
@@ -20,24 +20,24 @@ void nf_ready_list_wake(struct nf_ready_list *ready_list)
     }
 }
 
-void nf_notice_ring(struct nf_notice *notice)
+void nf_notice_post(struct nf_notice *notice)
 {
     struct nf_ready_list *ready_list = notice->ready_list;
 
-    if ((atomic_fetch_or(&notice->state, NF_LISTED | NF_RUNG) & NF_LISTED) != 0) {
-        return; /* it will be looked at, and is known to have rung */
+    if ((atomic_fetch_or(&notice->state, NF_LISTED | NF_POSTED) & NF_LISTED) != 0) {
+        return; /* it is in a list already, and NF_POSTED is recorded */
     }
-    struct nf_notice *newest = atomic_load(&ready_list->rung);
+    struct nf_notice *newest = atomic_load(&ready_list->posted);
 
     do {
         notice->next = newest;
-    } while (!atomic_compare_exchange_weak(&ready_list->rung, &newest, notice));
+    } while (!atomic_compare_exchange_weak(&ready_list->posted, &newest, notice));
     nf_ready_list_wake(ready_list);
 }
 
 struct nf_notice *nf_ready_list_take(struct nf_ready_list *ready_list)
 {
-    struct nf_notice *left = atomic_exchange(&ready_list->rung, NULL);
+    struct nf_notice *left = atomic_exchange(&ready_list->posted, NULL);
     struct nf_notice *oldest = NULL;
 
     while (left != NULL) {

@@ -1,6 +1,6 @@
-/* Telling a thread that waits for many things which of them to look at again. Each thing has a
- * notice, and all that one thread waits for hang on its ready_list: to ring a notice puts it in the
- * ready_list's list, once, and wakes the sleeper. */
+/* Notices: they tell a thread that waits for many things which of them to check again. Each thing
+ * has a notice, and each notice belongs to the ready list of the thread that waits for it. Posting
+ * a notice puts it in that ready list, at most once, and wakes the thread. */
 #ifndef NF_WAIT_NOTICE_H
 #define NF_WAIT_NOTICE_H
 
@@ -12,19 +12,19 @@
 #include <stdint.h>
 
 enum {
-    NF_LISTED = 1, /* in the ready_list's list, or in one that whoever listens keeps by `next` */
-    NF_RUNG = 2    /* since it was last looked at */
+    NF_LISTED = 1, /* in the ready list, or in a list that the waiting thread links by `next` */
+    NF_POSTED = 2  /* since it last left its list */
 };
 
 struct nf_notice {
-    struct nf_notice *next; /* of whoever listed it */
+    struct nf_notice *next; /* belongs to the list that it is in */
     struct nf_ready_list *ready_list;
     _Atomic uint8_t state;
 };
 
 struct nf_ready_list {
-    _Atomic(struct nf_notice *) rung; /* the newest first */
-    _Atomic bool awake; /* whoever listens will look by himself, or the bell has been rung */
+    _Atomic(struct nf_notice *) posted; /* the newest first */
+    _Atomic bool awake;                 /* the thread checks without a wake, or was woken */
     struct nf_wake wake;
 };
 
@@ -32,19 +32,19 @@ struct nf_ready_list {
 int nf_ready_list_open(struct nf_ready_list *ready_list);
 void nf_ready_list_close(struct nf_ready_list *ready_list);
 
-/* Ring; wake the listener without a notice. Neither takes a lock: with any lock held, and in any
- * signal handler. */
-void nf_notice_ring(struct nf_notice *notice);
+/* Post a notice; wake the waiting thread without a notice. Neither takes a lock: you may call both
+ * with any lock held, and in a signal handler. */
+void nf_notice_post(struct nf_notice *notice);
 void nf_ready_list_wake(struct nf_ready_list *ready_list);
 
-/* From now on every ring and wake is to be heard by the bell. The caller looks once more whether
- * something was rung before, and then may sleep. */
+/* From now on a post or a wake posts the eventfd. After this and before you sleep, call
+ * nf_ready_list_has_any: a notice that was posted earlier does not wake you. */
 static inline void nf_ready_list_arm(struct nf_ready_list *ready_list)
 {
     atomic_store(&ready_list->awake, false);
 }
 
-/* Nothing need be heard until the next nf_ready_list_arm. */
+/* Until the next nf_ready_list_arm no post or wake touches the eventfd. */
 static inline void nf_ready_list_disarm(struct nf_ready_list *ready_list)
 {
     atomic_store_explicit(&ready_list->awake, true, memory_order_relaxed);
@@ -52,22 +52,24 @@ static inline void nf_ready_list_disarm(struct nf_ready_list *ready_list)
 
 static inline bool nf_ready_list_has_any(struct nf_ready_list *ready_list)
 {
-    return atomic_load(&ready_list->rung) != NULL;
+    return atomic_load(&ready_list->posted) != NULL;
 }
 
-/* Put a notice into a list of the listener's own: false when it is in one already. */
+/* Mark a notice as listed, to put it into a list of your own. False: it is in a list already. */
 static inline bool nf_notice_list(struct nf_notice *notice)
 {
     return (atomic_fetch_or(&notice->state, NF_LISTED) & NF_LISTED) == 0;
 }
 
-/* It has left its list; whether it was rung meanwhile. Every later ring lists it anew. */
+/* Mark a notice that has left its list. Returns whether it was posted while it was listed. The next
+ * post lists it again. */
 static inline bool nf_notice_unlist(struct nf_notice *notice)
 {
-    return (atomic_exchange(&notice->state, 0) & NF_RUNG) != 0;
+    return (atomic_exchange(&notice->state, 0) & NF_POSTED) != 0;
 }
 
-/* Take all that were rung off the ready_list, the first that was rung first. They stay listed. */
+/* Take all that were posted off the ready_list, the first that was posted first. They stay listed.
+ */
 struct nf_notice *nf_ready_list_take(struct nf_ready_list *ready_list);
 
 #endif

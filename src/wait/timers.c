@@ -1,4 +1,4 @@
-/* A binary heap; each timer knows its place in it. */
+/* A binary heap, the earliest key at the top. Each timer stores its place in the heap. */
 #include "wait/timers.h"
 #include "os/cause.h"
 
@@ -17,8 +17,8 @@ static void put(struct nf_timers *timers, uint32_t place, struct nf_timer_slot s
     slot.timer->place = place;
 }
 
-/* Find the place of a slot from `place` upwards. */
-static void rise(struct nf_timers *timers, uint32_t place, struct nf_timer_slot slot)
+/* Move the hole at `place` towards the top until `slot` fits, and put it there. */
+static void sift_up(struct nf_timers *timers, uint32_t place, struct nf_timer_slot slot)
 {
     while (place > 1 && slot.key < timers->slots[place / 2 - 1].key) {
         put(timers, place, timers->slots[place / 2 - 1]);
@@ -27,7 +27,7 @@ static void rise(struct nf_timers *timers, uint32_t place, struct nf_timer_slot 
     put(timers, place, slot);
 }
 
-static void sink(struct nf_timers *timers, uint32_t place, struct nf_timer_slot slot)
+static void sift_down(struct nf_timers *timers, uint32_t place, struct nf_timer_slot slot)
 {
     for (;;) {
         uint32_t child = place * 2;
@@ -44,9 +44,9 @@ static void sink(struct nf_timers *timers, uint32_t place, struct nf_timer_slot 
     put(timers, place, slot);
 }
 
-int nf_timers_promise(struct nf_timers *timers)
+int nf_timers_reserve(struct nf_timers *timers)
 {
-    if (timers->promised == timers->room) {
+    if (timers->reserved == timers->room) {
         uint32_t room = timers->room == 0 ? FIRST_ROOM : timers->room * 2;
         struct nf_timer_slot *slots = realloc(timers->slots, room * sizeof *slots);
 
@@ -56,16 +56,16 @@ int nf_timers_promise(struct nf_timers *timers)
         timers->slots = slots;
         timers->room = room;
     }
-    timers->promised++;
+    timers->reserved++;
     return 0;
 }
 
 void nf_timers_release(struct nf_timers *timers)
 {
-    timers->promised--;
+    timers->reserved--;
 }
 
-static void take_out(struct nf_timers *timers, struct nf_timer *timer)
+static void remove_timer(struct nf_timers *timers, struct nf_timer *timer)
 {
     uint32_t place = timer->place;
     struct nf_timer_slot last = timers->slots[--timers->count];
@@ -75,9 +75,9 @@ static void take_out(struct nf_timers *timers, struct nf_timer *timer)
         return;
     }
     if (place > 1 && last.key < timers->slots[place / 2 - 1].key) {
-        rise(timers, place, last);
+        sift_up(timers, place, last);
     } else {
-        sink(timers, place, last);
+        sift_down(timers, place, last);
     }
 }
 
@@ -87,7 +87,7 @@ void nf_timer_set(struct nf_timers *timers, struct nf_timer *timer, net_deadline
 
     if (at == NET_FOREVER) {
         if (place != 0) {
-            take_out(timers, timer);
+            remove_timer(timers, timer);
         }
         return;
     }
@@ -96,7 +96,7 @@ void nf_timer_set(struct nf_timers *timers, struct nf_timer *timer, net_deadline
     } else if (at >= timers->slots[place - 1].key) {
         return;
     }
-    rise(timers, place, (struct nf_timer_slot){.key = at, .timer = timer});
+    sift_up(timers, place, (struct nf_timer_slot){.key = at, .timer = timer});
 }
 
 net_deadline nf_timers_next(const struct nf_timers *timers)
@@ -111,7 +111,7 @@ struct nf_timer *nf_timers_due(struct nf_timers *timers, net_deadline now)
     }
     struct nf_timer *timer = timers->slots[0].timer;
 
-    take_out(timers, timer);
+    remove_timer(timers, timer);
     return timer;
 }
 

@@ -1,4 +1,4 @@
-/* One descriptor and perhaps a bell, until a deadline. */
+/* Polls one descriptor, and a wake if there is one, until a deadline. */
 #include "wait/wait.h"
 #include "os/cause.h"
 
@@ -21,13 +21,13 @@ int nf_wait(int fd, unsigned want, struct nf_wake *wake, net_deadline deadline)
     return (int)polls[0].got;
 }
 
-/* A forked child at the descriptor limit can make no bell of its own; a pause is short enough to go
- * without. */
+/* A forked child at the descriptor limit cannot make its own wake. It then pauses without one: a
+ * pause is short. */
 int nf_pause(struct nf_wake *wake, int64_t milliseconds, net_deadline deadline)
 {
     net_deadline end = nf_deadline_after(nf_now(), milliseconds);
-    bool has_bell = wake != NULL && nf_wake_fd(wake) >= 0;
-    int code = nf_wait(-1, 0, has_bell ? wake : NULL, nf_earlier(end, deadline));
+    bool has_wake = wake != NULL && nf_wake_fd(wake) >= 0;
+    int code = nf_wait(-1, 0, has_wake ? wake : NULL, nf_earlier(end, deadline));
 
     return code < 0 && deadline > end ? 0 : code;
 }

@@ -1,4 +1,5 @@
-/* Waiting for a descriptor, with a deadline: the shape every backend needs. */
+/* Waiting for a descriptor with a deadline, as every backend on descriptors does. A call tries the
+ * operation first and waits only when it would block. */
 #ifndef NF_WAIT_WAIT_H
 #define NF_WAIT_WAIT_H
 
@@ -6,12 +7,13 @@
 #include "os/wake.h"
 #include "wait/deadline.h"
 
-/* Wait until `fd` may be ready for `want`, or `wake` (may be NULL) rings. The caller has just tried
- * and found nothing. Returns what it may be ready for, at least something; 0 after a ring, the
- * deadline or a signal; NET_TIMEOUT; a code of nf_wake_fd. */
+/* Wait until `fd` may be ready for `want`, or `wake` (may be NULL) is posted. Blocks until
+ * `deadline`. Returns what `fd` may be ready for, or 0 after a wake, a signal, or a deadline that
+ * passed during the wait. NET_TIMEOUT: the deadline had passed before. Or a code of nf_wake_fd. */
 int nf_wait(int fd, unsigned want, struct nf_wake *wake, net_deadline deadline);
 
-/* Let `milliseconds` pass, but stop at `deadline` (NET_TIMEOUT) or a ring of `wake`. Returns 0. */
+/* Sleep for `milliseconds`, but stop at `deadline` or when `wake` is posted. Returns 0; or
+ * NET_TIMEOUT where `deadline` had passed before. */
 int nf_pause(struct nf_wake *wake, int64_t milliseconds, net_deadline deadline);
 
 #endif

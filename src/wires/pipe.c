@@ -116,7 +116,7 @@ static ssize_t pipe_recv(net_socket *socket, void *buffer, size_t size, int unti
     ssize_t n = nf_stream_receive(&self->connection, take, buffer, size, until, deadline);
 
     if (has_buffered(self)) {
-        nf_socket_ring(socket);
+        nf_socket_notify(socket);
     }
     return n;
 }

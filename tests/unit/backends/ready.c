@@ -17,7 +17,7 @@ static void hang(struct bell *bell, net_socket *socket)
     *bell = (struct bell){0};
     assert_ok(nf_ready_list_open(&bell->ready_list));
     bell->notice.ready_list = &bell->ready_list;
-    nf_socket_notify(socket, &bell->notice);
+    nf_socket_set_notice(socket, &bell->notice);
 }
 
 /* Whether it rang since this was asked last. */
@@ -30,7 +30,7 @@ static bool has_rung(struct bell *bell)
 
 static void take_down(struct bell *bell, net_socket *socket)
 {
-    nf_socket_notify(socket, NULL);
+    nf_socket_set_notice(socket, NULL);
     nf_ready_list_close(&bell->ready_list);
 }
 

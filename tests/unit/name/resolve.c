@@ -171,7 +171,7 @@ static int hear(struct nf_resolve *resolve, enum nf_family family, struct nf_add
 
         assert_true(nf_now() < deadline);
         nf_poll(&bell, 1, deadline);
-        nf_resolve_hear(resolve);
+        nf_resolve_drain(resolve);
         count = nf_resolve_answer(resolve, family, addrs);
     }
     return count;

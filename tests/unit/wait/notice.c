@@ -25,7 +25,7 @@ static atomic_int writes; /* to the bell */
 
 ssize_t __wrap_write(int fd, const void *data, size_t size)
 {
-    if (fd == (int)(uint32_t)atomic_load(&ready_list.bell.owner)) {
+    if (fd == (int)(uint32_t)atomic_load(&ready_list.wake.owner)) {
         atomic_fetch_add(&writes, 1);
     }
     return __real_write(fd, data, size);
@@ -47,7 +47,7 @@ static void begin(void)
 static void happen(int which)
 {
     atomic_fetch_add(&happened[which], 1);
-    nf_notice_ring(&notice[which]);
+    nf_notice_post(&notice[which]);
 }
 
 /* Look at all that were rung: how many; each at most once. */
@@ -81,7 +81,7 @@ static void assert_all_seen(void)
 
 static bool bell_is_rung(void)
 {
-    struct nf_poll poll = {.fd = nf_wake_fd(&ready_list.bell), .want = NF_IN};
+    struct nf_poll poll = {.fd = nf_wake_fd(&ready_list.wake), .want = NF_IN};
 
     return nf_poll(&poll, 1, NET_NOW) == 1;
 }
@@ -150,7 +150,7 @@ static void the_bell_is_written_to_only_when_armed_and_once(void **state)
         assert_int_equal(writes, round);
         assert_true(bell_is_rung());
         nf_ready_list_disarm(&ready_list);
-        nf_wake_drain(&ready_list.bell);
+        nf_wake_drain(&ready_list.wake);
         assert_int_equal(look(), NOTICES);
         happen(0);
         nf_ready_list_wake(&ready_list);
@@ -213,7 +213,7 @@ static void no_ring_of_many_threads_is_lost(void **state)
 /* Sleep until the bell rings, as whoever listens does; false: nobody rang. */
 static bool sleep_and_look(void)
 {
-    struct nf_poll poll = {.fd = nf_wake_fd(&ready_list.bell), .want = NF_IN};
+    struct nf_poll poll = {.fd = nf_wake_fd(&ready_list.wake), .want = NF_IN};
     bool rung = true;
 
     nf_ready_list_arm(&ready_list);
@@ -225,7 +225,7 @@ static bool sleep_and_look(void)
         }
     }
     nf_ready_list_disarm(&ready_list);
-    nf_wake_drain(&ready_list.bell);
+    nf_wake_drain(&ready_list.wake);
     look();
     return rung;
 }

@@ -60,7 +60,7 @@ static uint32_t in_the_table(void)
 /* Only memory may be missing. */
 static bool promise(int which)
 {
-    int code = promised[which] ? 0 : nf_timers_promise(&timers);
+    int code = promised[which] ? 0 : nf_timers_reserve(&timers);
 
     assert_true(code == 0 || (code == NET_LIMIT && memory_is_used_up));
     promised[which] = code == 0;
@@ -190,7 +190,7 @@ static void a_promise_is_kept_without_memory(void **state)
             room++;
         }
         assert_true(room < TIMERS);
-        assert_int_equal(nf_timers_promise(&timers), NET_LIMIT);
+        assert_int_equal(nf_timers_reserve(&timers), NET_LIMIT);
         memory_is_used_up = false;
         assert_true(promise(room));
         room++;
