@@ -1,5 +1,17 @@
-/* Sending datagrams in batches, the same for connected and shared descriptors. Where a message goes
- * is the business of `find_route`. */
+/* Sending datagrams in batches, the same for connected and shared descriptors. `find_route` says
+ * where a message goes, and from which address.
+ *
+ * A train is a run of datagrams of one size, the last perhaps shorter, end to end in one buffer,
+ * from one sender to one receiver. Linux carries it through its layers as one (UDP_SEGMENT). The
+ * next messages, at most 64, are laid out as trains, at most 32, and given to one sendmmsg(2). A
+ * message joins the train before it when it goes to the same endpoint and is not larger than the
+ * first of the train; a smaller one ends the train, and an empty one goes alone. When the system
+ * takes fewer, the rest is laid out again.
+ *
+ * The system can refuse a train where it would send single datagrams: the interface cannot split
+ * it, or a segment does not fit the path. Nothing is sent then. The peer and the size are stored in
+ * one word, the refusal, and messages of that size or more go to that peer one by one from then on.
+ * Only the last refusal is stored; a forgotten one costs one refused call. */
 #include "datagram/datagram.h"
 #include "socket/counter.h"
 #include "name/endpoint.h"
