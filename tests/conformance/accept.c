@@ -61,7 +61,6 @@ static void hang_up(struct call *call, net_socket *server)
     net_close(server, NET_NOW);
 }
 
-/* ACC-01 */
 static void a_call_is_picked_up_that_came_before_or_after_the_accept(void **state)
 {
     struct call call;
@@ -89,7 +88,7 @@ static void call_and_be_gone(net_socket *listener, const char *address)
     }
 }
 
-/* ACC-02, PEER-07: a caller who is gone again is no error of the listener. */
+/* A caller who is gone again is no error of the listener. */
 static void a_caller_who_is_gone_again_does_no_harm(void **state)
 {
     struct call call;
@@ -114,7 +113,6 @@ static void a_caller_who_is_gone_again_does_no_harm(void **state)
     net_close(call.listener, NET_NOW);
 }
 
-/* ACC-03, T14 */
 static void errors_of_the_caller_are_retried_within_the_deadline(void **state)
 {
     static const int errors[] = {ECONNABORTED, EPROTO,      EINTR,      EAGAIN,
@@ -139,7 +137,7 @@ static void errors_of_the_caller_are_retried_within_the_deadline(void **state)
     net_close(call.listener, NET_NOW);
 }
 
-/* ACC-04, injected: told within 100 ms or the caller's deadline, without spinning; then it serves.
+/* Injected: told within 100 ms or the caller's deadline, without spinning; then it serves.
  */
 static void a_system_out_of_descriptors_is_a_limit_for_a_moment(void **state)
 {
@@ -176,7 +174,7 @@ static void a_system_out_of_descriptors_is_a_limit_for_a_moment(void **state)
     net_close(call.listener, NET_NOW);
 }
 
-/* ---- ACC-04 with the true limit, in a child whose limit it is ---- */
+/* ---- With the true limit, in a child whose limit it is ---- */
 
 /* Valgrind holds nobody to a limit; and where a machine is short of time, it may count what it took
  * from a process as used by it. */
@@ -265,7 +263,6 @@ static void a_forked_worker_without_descriptors_waits_and_recovers(void **state)
     net_close(call.listener, NET_NOW);
 }
 
-/* ACC-05, ACC-06 */
 static void an_accept_ends_at_its_deadline_and_loses_no_call(void **state)
 {
     static const int after[] = {-1000, 0, 1, 20};
@@ -292,7 +289,7 @@ static void an_accept_ends_at_its_deadline_and_loses_no_call(void **state)
     net_close(call.listener, NET_NOW);
 }
 
-/* ACC-08, ACC-09: beyond the backlog a dial ends at its own deadline, and the server goes on. */
+/* Beyond the backlog a dial ends at its own deadline, and the server goes on. */
 static void a_full_backlog_makes_the_next_caller_wait(void **state)
 {
     struct call call;
@@ -321,7 +318,6 @@ static void a_full_backlog_makes_the_next_caller_wait(void **state)
     net_close(call.listener, NET_NOW);
 }
 
-/* ACC-10, T31 */
 static void an_accepted_connection_has_its_own_state(void **state)
 {
     struct pair pair;
@@ -343,7 +339,6 @@ static void an_accepted_connection_has_its_own_state(void **state)
     close_pair(&pair);
 }
 
-/* ACC-11 */
 static void each_side_names_the_other_by_its_own_address(void **state)
 {
     struct pair pair;
@@ -360,7 +355,6 @@ static void each_side_names_the_other_by_its_own_address(void **state)
     close_pair(&pair);
 }
 
-/* ACC-12 */
 static void a_listener_that_closes_resets_who_was_not_picked_up(void **state)
 {
     enum { WAITING = 100 };
@@ -379,7 +373,6 @@ static void a_listener_that_closes_resets_who_was_not_picked_up(void **state)
     }
 }
 
-/* ACC-13, ACC-14 */
 static int listen_there(void *argument)
 {
     return net_listen(argument) == NULL && net_error() == NET_INUSE ? 0 : 1;
@@ -403,7 +396,7 @@ static void an_address_is_known_at_once_and_nobody_elses(void **state)
     net_close(call.listener, NET_NOW);
 }
 
-/* ACC-15, T16: the connections that the server itself closed sit in TIME_WAIT. */
+/* The connections that the server itself closed sit in TIME_WAIT. */
 static void a_server_restarts_while_its_last_calls_linger(void **state)
 {
     struct pair pair;

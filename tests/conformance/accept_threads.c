@@ -1,4 +1,4 @@
-/* ACC-07: many threads pick up at one listener, and each call is picked up once. */
+/* Many threads pick up at one listener, and each call is picked up once. */
 #include "support.h"
 
 enum { CALLS = 1000, BEHIND = 10 };

@@ -1,4 +1,4 @@
-/* LIF-03: what any connection must do, over every address (after golang.org/x/net/nettest). */
+/* What any connection must do, over every address (after golang.org/x/net/nettest). */
 #include "support.h"
 
 #include <stdlib.h>

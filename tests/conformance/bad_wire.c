@@ -1,4 +1,4 @@
-/* DGR-12: over a wire that loses, doubles and mixes up, what the kernel delivers is what the
+/* Over a wire that loses, doubles and mixes up, what the kernel delivers is what the
  * program gets, each datagram whole and in the hands of the socket that it was sent to; and what it
  * does not get is counted. */
 #include "scene.h"

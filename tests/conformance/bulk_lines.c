@@ -1,5 +1,5 @@
 /* driven: skip, it has a poller of its own */
-/* BLK-01: a million short lines from a sender that never pauses, with default options and with a
+/* A million short lines from a sender that never pauses, with default options and with a
  * small buffer: every line arrives, then the end. */
 #include "feed.h"
 #include "watching.h"

@@ -37,8 +37,6 @@ int __wrap_getaddrinfo(const char *node, const char *service, const struct addri
     return code;
 }
 
-/* ---- CAN-01 ---- */
-
 static void expect_canceled(caller_call *call, net_socket *socket)
 {
     struct caller caller;
@@ -125,7 +123,7 @@ static void a_cancel_leaves_the_other_sockets_alone(void **state)
     close_pair(&pair);
 }
 
-/* CAN-01, CON-11, CLS-05: a dial in flight, waited for by a call */
+/* A dial in flight, waited for by a call */
 static void a_cancel_ends_a_dial(void **state)
 {
     static caller_call *const calls[] = {call_recv, call_send, call_recv_until};
@@ -149,7 +147,7 @@ static void a_cancel_ends_a_dial(void **state)
     close_black_hole(&hole);
 }
 
-/* CAN-07, CON-11: the lookup ends later, by itself, and nobody waits for it. */
+/* The lookup ends later, by itself, and nobody waits for it. */
 static void a_cancel_does_not_wait_for_the_resolver(void **state)
 {
     double since;
@@ -173,8 +171,6 @@ static void a_cancel_does_not_wait_for_the_resolver(void **state)
     }
     assert_int_equal(lookups, 0); /* and the runner waits for their threads */
 }
-
-/* ---- CAN-02, CAN-03, CAN-06 ---- */
 
 static void expect_all_canceled(net_socket *socket, bool stream)
 {
@@ -245,7 +241,7 @@ static void every_call_after_a_cancel_says_so(void **state)
     close_pair(&pair);
 }
 
-/* CAN-02: with a call waiting in the queue, an accept is cancelled all the same. */
+/* With a call waiting in the queue, an accept is cancelled all the same. */
 static void an_accept_is_canceled_although_a_call_waits(void **state)
 {
     char target[ADDRESS_MAX];
@@ -260,8 +256,6 @@ static void an_accept_is_canceled_although_a_call_waits(void **state)
     net_close(client, NET_NOW);
     net_close(listener, NET_NOW);
 }
-
-/* ---- CAN-04 ---- */
 
 static net_socket *to_cancel;
 static _Atomic int errno_after;
@@ -297,8 +291,6 @@ static void a_signal_handler_may_cancel(void **state)
         close_pair(&pair);
     }
 }
-
-/* ---- CAN-05 ---- */
 
 struct opener {
     const char *address;

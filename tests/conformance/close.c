@@ -9,7 +9,6 @@
 
 enum { ANSWER = 200000 };
 
-/* CLS-01 */
 static void what_was_sent_before_a_close_arrives(void **state)
 {
     struct pair pair;
@@ -41,7 +40,7 @@ static void what_was_sent_before_a_close_arrives(void **state)
     }
 }
 
-/* ---- CLS-04, T27: an answer with the request unread ---- */
+/* ---- An answer with the request unread ---- */
 
 struct answer {
     net_socket *server;
@@ -124,7 +123,6 @@ static void a_close_at_once_with_unread_bytes_resets(void **state)
     close_pair(&pair);
 }
 
-/* PEER-13, CLS-04 */
 static void a_lingering_close_ends_at_its_deadline(void **state)
 {
     struct pair pair;
@@ -215,7 +213,7 @@ static void a_lingering_close_ends_when_the_peer_closes(void **state)
     }
 }
 
-/* CLS-05 of the rest: whatever state it is in, a close frees it. */
+/* Whatever state it is in, a close frees it. */
 static void every_socket_can_be_closed(void **state)
 {
     struct pair pair;

@@ -98,7 +98,6 @@ static void closed_port(const char *template, char address[ADDRESS_MAX])
 
 /* ---- The tests ---- */
 
-/* CON-01 */
 static void nobody_listens_is_refused_at_once(void **state)
 {
     static const char *const templates[] = {"tcp://127.0.0.1:0", "tcp://[::1]:0",
@@ -118,7 +117,6 @@ static void nobody_listens_is_refused_at_once(void **state)
     }
 }
 
-/* CON-02, K#12 */
 static void a_deadline_ends_a_dial_that_hangs(void **state)
 {
     struct black_hole hole;
@@ -134,7 +132,6 @@ static void a_deadline_ends_a_dial_that_hangs(void **state)
     close_black_hole(&hole);
 }
 
-/* CON-03 */
 static void deadlines_at_the_ends_of_time_are_kept(void **state)
 {
     net_socket *listener = assert_socket(net_listen("tcp://127.0.0.1:0"));
@@ -159,7 +156,7 @@ static void deadlines_at_the_ends_of_time_are_kept(void **state)
     close_black_hole(&hole);
 }
 
-/* CON-04; the runner counts descriptors. */
+/* The runner counts descriptors. */
 static void many_dials_that_time_out_leave_nothing(void **state)
 {
     struct black_hole hole;
@@ -172,7 +169,7 @@ static void many_dials_that_time_out_leave_nothing(void **state)
     close_black_hole(&hole);
 }
 
-/* CON-05, T1: the dial goes on in the kernel; a second connect would be a mistake. */
+/* The dial goes on in the kernel; a second connect would be a mistake. */
 static void a_signal_in_connect_does_not_dial_again(void **state)
 {
     static const int errors[] = {EINTR, EINPROGRESS, EALREADY};
@@ -209,7 +206,7 @@ static void a_refusal_after_a_signal_is_found(void **state)
     reset_system();
 }
 
-/* CON-06, T2: no error is no proof. */
+/* No error is no proof. */
 static void a_spurious_wake_is_no_connection(void **state)
 {
     net_socket *listener = assert_socket(net_listen("tcp://127.0.0.1:0"));
@@ -228,7 +225,7 @@ static void a_spurious_wake_is_no_connection(void **state)
     net_close(listener, NET_NOW);
 }
 
-/* CON-07, T3: the very port that is dialed as the local one. */
+/* The very port that is dialed as the local one. */
 static void a_call_that_reaches_itself_is_refused(void **state)
 {
     static const char *const templates[] = {"tcp://127.0.0.1:0", "tcp://[::1]:0"};
@@ -251,7 +248,7 @@ static void a_call_that_reaches_itself_is_refused(void **state)
     }
 }
 
-/* CON-08, T4: now and then the system finds no port and has one the next moment. */
+/* Now and then the system finds no port and has one the next moment. */
 static void local_ports_used_up_are_a_limit_that_passes(void **state)
 {
     net_socket *listener = assert_socket(net_listen("tcp://127.0.0.1:0"));
@@ -270,7 +267,6 @@ static void local_ports_used_up_are_a_limit_that_passes(void **state)
     net_close(listener, NET_NOW);
 }
 
-/* CON-09, K#11 */
 static void what_the_system_says_of_a_route_becomes_a_code(void **state)
 {
     static const struct {
@@ -309,7 +305,6 @@ static void what_the_system_says_of_a_route_becomes_a_code(void **state)
     reset_system();
 }
 
-/* CON-18 */
 static void a_numeric_address_touches_no_resolver(void **state)
 {
     static const char *const addresses[] = {
@@ -331,7 +326,7 @@ static void a_numeric_address_touches_no_resolver(void **state)
     assert_int_equal(system_now.lookups, 0);
 }
 
-/* CON-19, CON-23, ADR-03, K#10: refused before anything is asked of anybody. */
+/* Refused before anything is asked of anybody. */
 static void what_cannot_be_dialed_is_no_address(void **state)
 {
     static const char *const bad[] = {
@@ -365,7 +360,6 @@ static void what_cannot_be_dialed_is_no_address(void **state)
     assert_int_equal(system_now.lookups, 0);
 }
 
-/* CON-20 */
 static void a_source_is_where_the_call_comes_from(void **state)
 {
     net_socket *listener = assert_socket(net_listen("tcp://127.0.0.1:0"));
@@ -399,7 +393,6 @@ static void a_source_is_where_the_call_comes_from(void **state)
     net_close(listener, NET_NOW);
 }
 
-/* CON-21 */
 static void a_listener_that_closes_breaks_the_calls_in_its_queue(void **state)
 {
     (void)state;
@@ -421,7 +414,7 @@ static void a_listener_that_closes_breaks_the_calls_in_its_queue(void **state)
     }
 }
 
-/* CON-22: a dial of datagrams sends nothing, and takes no time. */
+/* A dial of datagrams sends nothing, and takes no time. */
 static void dialing_datagrams_sends_nothing(void **state)
 {
     net_socket *listener = assert_socket(net_listen("udp://127.0.0.1:0"));

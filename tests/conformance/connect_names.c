@@ -147,7 +147,6 @@ static bool is_peer(net_socket *call, const char *host)
 
 /* ---- The tests ---- */
 
-/* CON-13 */
 static void when_the_first_address_refuses_the_second_is_used(void **state)
 {
     long long port;
@@ -175,7 +174,6 @@ static void when_the_first_address_refuses_the_second_is_used(void **state)
     forget_names();
 }
 
-/* CON-14, T5, T6 */
 static void a_black_hole_costs_no_more_than_the_stagger(void **state)
 {
     long long port;
@@ -198,7 +196,7 @@ static void a_black_hole_costs_no_more_than_the_stagger(void **state)
     forget_names();
 }
 
-/* A slow attempt still wins when the later ones fail: T5. */
+/* A slow attempt still wins when the later ones fail. */
 static void an_earlier_attempt_goes_on_beside_a_later_one(void **state)
 {
     long long port;
@@ -265,7 +263,6 @@ static void a_family_that_is_never_answered_is_not_waited_for(void **state)
     forget_names();
 }
 
-/* CON-15 */
 static void when_all_fail_every_attempt_is_in_the_sentence(void **state)
 {
     long long port = closed_port();
@@ -291,7 +288,7 @@ static void when_all_fail_every_attempt_is_in_the_sentence(void **state)
     forget_names();
 }
 
-/* CON-16, T6: one deadline over all, and the refusal beside the silence decides. */
+/* One deadline over all, and the refusal beside the silence decides. */
 static void the_deadline_is_one_for_all_addresses(void **state)
 {
     long long port = closed_port();
@@ -316,7 +313,6 @@ static void the_deadline_is_one_for_all_addresses(void **state)
     forget_names();
 }
 
-/* CON-17 */
 static void an_unknown_name_is_said_in_the_resolvers_words(void **state)
 {
     net_endpoint endpoint;
@@ -336,7 +332,7 @@ static void an_unknown_name_is_said_in_the_resolvers_words(void **state)
     forget_names();
 }
 
-/* CON-17, CAN-07: on time, and what is left behind ends by itself. */
+/* On time, and what is left behind ends by itself. */
 static void a_silent_resolver_is_left_behind_at_the_deadline(void **state)
 {
     net_endpoint endpoint;
@@ -358,7 +354,6 @@ static void a_silent_resolver_is_left_behind_at_the_deadline(void **state)
     forget_names();
 }
 
-/* CON-11, CLS-05 */
 static void a_dial_in_the_resolver_can_be_cancelled(void **state)
 {
     struct caller caller;
@@ -380,7 +375,7 @@ static void a_dial_in_the_resolver_can_be_cancelled(void **state)
     forget_names();
 }
 
-/* T8: 16 look-ups run, and more wait within their own deadlines. */
+/* 16 look-ups run, and more wait within their own deadlines. */
 static void more_lookups_than_run_at_once_wait_in_line(void **state)
 {
     enum { CALLERS = 24 };
@@ -410,7 +405,6 @@ static void more_lookups_than_run_at_once_wait_in_line(void **state)
     forget_names();
 }
 
-/* RES-09 */
 static void without_a_thread_for_the_resolver_it_is_a_limit(void **state)
 {
     net_endpoint endpoint;

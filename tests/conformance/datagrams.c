@@ -11,7 +11,7 @@ static char out[ROOM + 64];
 static char in[ROOM + 64];
 static char huge[1 << 20];
 
-/* DGR-01, T33: as many receives as sends, and each of its length. */
+/* As many receives as sends, and each of its length. */
 static void boundaries_are_kept(void **state)
 {
     static const size_t sizes[] = {0, 1, 0, 1472, 1473, 9000, LARGEST, 2};
@@ -35,7 +35,6 @@ static void boundaries_are_kept(void **state)
     close_pair(&pair);
 }
 
-/* DGR-02 */
 static void a_datagram_too_big_for_the_wire_is_refused_and_no_more(void **state)
 {
     struct pair pair;
@@ -54,7 +53,7 @@ static void a_datagram_too_big_for_the_wire_is_refused_and_no_more(void **state)
     close_pair(&pair);
 }
 
-/* DGR-03, T34: never cut silently; what comes after is intact. */
+/* Never cut silently; what comes after is intact. */
 static void check_small_buffer(net_socket *from, net_socket *to)
 {
     char small[100];
@@ -84,7 +83,6 @@ static void a_datagram_too_big_for_the_buffer_is_dropped_and_told(void **state)
     close_pair(&pair);
 }
 
-/* DGR-04, DGR-05, T33 */
 static void an_empty_datagram_is_zero_bytes_and_no_end(void **state)
 {
     struct pair pair;
@@ -108,7 +106,7 @@ static void an_empty_datagram_is_zero_bytes_and_no_end(void **state)
     close_pair(&pair);
 }
 
-/* DGR-06, T35: soft, once for each that was refused. */
+/* Soft, once for each that was refused. */
 static void a_refusal_is_told_once_and_the_socket_goes_on(void **state)
 {
     struct pair pair;
@@ -133,7 +131,7 @@ static void a_refusal_is_told_once_and_the_socket_goes_on(void **state)
     close_pair(&pair);
 }
 
-/* DGR-07, T35: on the shared descriptor nobody hears of another's refusals. */
+/* On the shared descriptor nobody hears of another's refusals. */
 static void a_dead_peer_does_not_disturb_the_live_ones(void **state)
 {
     struct pair pair;
@@ -157,7 +155,7 @@ static void a_dead_peer_does_not_disturb_the_live_ones(void **state)
     close_pair(&pair);
 }
 
-/* DGR-08, K#8: the sender never hears of what the receiver had no room for. */
+/* The sender never hears of what the receiver had no room for. */
 static void a_receiver_that_is_flooded_loses_datagrams_and_works_on(void **state)
 {
     struct pair pair;
@@ -182,7 +180,7 @@ static void a_receiver_that_is_flooded_loses_datagrams_and_works_on(void **state
     close_pair(&pair);
 }
 
-/* DGR-08: what the kernel dropped is told at once, and what we dropped is not among it. */
+/* What the kernel dropped is told at once, and what we dropped is not among it. */
 static void what_the_kernel_drops_of_a_listener_is_counted(void **state)
 {
     enum { SENT = 500 };
@@ -231,7 +229,7 @@ static void many_slices_are_one_datagram(void **state)
     close_pair(&pair);
 }
 
-/* DGR-17: a dialed socket that never spoke just hears nothing. */
+/* A dialed socket that never spoke just hears nothing. */
 static void with_nothing_to_hear_a_receive_ends_at_its_deadline(void **state)
 {
     net_socket *listener = assert_socket(net_listen(template_of(state)));
@@ -248,7 +246,6 @@ static void with_nothing_to_hear_a_receive_ends_at_its_deadline(void **state)
     net_close(listener, NET_NOW);
 }
 
-/* LIF-05, contract 7 */
 static void calls_of_streams_are_a_misuse(void **state)
 {
     struct pair pair;
@@ -273,7 +270,7 @@ static void calls_of_streams_are_a_misuse(void **state)
     close_pair(&pair);
 }
 
-/* DGR-13, T37: the answer leaves from the address that was asked. */
+/* The answer leaves from the address that was asked. */
 static void check_answer_from(const char *listened, const char *dialed, const char *local)
 {
     net_socket *listener = assert_socket(net_listen(listened));
@@ -314,7 +311,6 @@ static void an_answer_leaves_from_the_address_that_was_asked(void **state)
     check_answer_from("udp://127.0.0.9:0", "udp://127.0.0.9", "udp://127.0.0.9");
 }
 
-/* DGR-14 */
 static void broadcasting_takes_leave(void **state)
 {
     net_socket *listener = assert_socket(net_listen("udp://0.0.0.0:0"));

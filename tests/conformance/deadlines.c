@@ -7,7 +7,7 @@
 
 enum { SHORT = 30, MUCH_LATER = 1000 }; /* ms */
 
-/* DL-07: the order and the unit of moments */
+/* The order and the unit of moments */
 static void moments_lie_between_now_and_forever(void **state)
 {
     (void)state;
@@ -68,7 +68,6 @@ static void a_raw_number_is_no_deadline(void **state)
     close_pair(&pair);
 }
 
-/* DL-01, ACC-05 */
 static void what_is_there_is_handed_out_after_the_deadline(void **state)
 {
     net_deadline passed[] = {NET_NOW, net_after(0), net_after(-1), net_after(-100000)};
@@ -116,7 +115,6 @@ static void expect_timely(caller_call *call, net_socket *socket)
     assert_took(elapsed_ms(since), SHORT, MUCH_LATER);
 }
 
-/* DL-02 */
 static void a_silent_peer_is_waited_for_until_the_deadline(void **state)
 {
     struct pair pair;
@@ -138,7 +136,7 @@ static void a_silent_peer_is_waited_for_until_the_deadline(void **state)
     close_pair(&pair);
 }
 
-/* DL-03, FES-05: signals do not stretch a deadline, nor end a call before it. */
+/* Signals do not stretch a deadline, nor end a call before it. */
 static void a_storm_of_signals_does_not_move_a_deadline(void **state)
 {
     struct pair pair;
@@ -159,8 +157,6 @@ static void a_storm_of_signals_does_not_move_a_deadline(void **state)
     in_time(storm.sent > 3);
     close_pair(&pair);
 }
-
-/* ---- DL-04 ---- */
 
 struct trickle {
     net_socket *socket;
@@ -206,7 +202,6 @@ static void a_trickle_does_not_stretch_a_deadline(void **state)
     close_pair(&pair);
 }
 
-/* DL-07 */
 static void forever_lasts_until_something_comes(void **state)
 {
     struct pair pair;

@@ -130,7 +130,7 @@ static void a_refusal_comes_with_the_first_call_and_stays(void **state)
     assert_int_equal(net_close(call, soon()), 0);
 }
 
-/* ADR-06: a name too, though it is no host's. */
+/* A name too, though it is no host's. */
 static void an_unknown_service_is_an_unknown_name(void **state)
 {
     char byte;
@@ -149,7 +149,6 @@ static void an_unknown_service_is_an_unknown_name(void **state)
     }
 }
 
-/* CON-11, CAN-01, CAN-02 */
 static void a_dial_on_its_way_can_be_cancelled(void **state)
 {
     static caller_call *const calls[] = {call_recv, call_recv_all, call_recv_until, call_send};
@@ -198,7 +197,7 @@ static void a_dial_can_be_closed_at_once(void **state)
     close_black_hole(&hole);
 }
 
-/* CAN-02: the handshake is over in the kernel, and nobody drove the dial to its decision. */
+/* The handshake is over in the kernel, and nobody drove the dial to its decision. */
 static void the_peer_of_a_cancelled_dial_sees_an_end(void **state)
 {
     net_socket *listener = assert_socket(net_listen("tcp://127.0.0.1:0"));
@@ -223,7 +222,7 @@ static long long send_byte(struct caller *caller)
     return net_send(caller->socket, "x", 1, caller->deadline);
 }
 
-/* CON-12: one outcome for each, whoever is first; the runner counts descriptors. */
+/* One outcome for each, whoever is first; the runner counts descriptors. */
 static void a_cancel_that_races_with_success_has_one_outcome(void **state)
 {
     enum { ROUNDS = 300 };

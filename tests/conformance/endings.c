@@ -1,4 +1,4 @@
-/* STR, PEER, P4: how a stream ends. An end is told after the last byte and stays the end; a reset
+/* How a stream ends. An end is told after the last byte and stays the end; a reset
  * is told after what had arrived, stays a reset, and is never taken for the end. */
 #include "support.h"
 
@@ -68,7 +68,6 @@ static void send_until_it_fails(net_socket *socket)
     assert_code(n, NET_RESET);
 }
 
-/* STR-06 */
 static void the_end_comes_after_the_last_byte_and_stays(void **state)
 {
     struct pair pair;
@@ -86,7 +85,6 @@ static void the_end_comes_after_the_last_byte_and_stays(void **state)
     close_pair(&pair);
 }
 
-/* STR-06 */
 static void the_end_wakes_who_waits_for_bytes(void **state)
 {
     struct pair pair;
@@ -101,7 +99,7 @@ static void the_end_wakes_who_waits_for_bytes(void **state)
     close_pair(&pair);
 }
 
-/* STR-08, CLS-07, FES-04: SIGPIPE has its default action here. */
+/* SIGPIPE has its default action here. */
 static void who_has_finished_sending_sends_no_more(void **state)
 {
     struct pair pair;
@@ -119,7 +117,6 @@ static void who_has_finished_sending_sends_no_more(void **state)
     close_pair(&pair);
 }
 
-/* CLS-07 */
 static void a_shutdown_after_the_peer_has_gone_is_harmless(void **state)
 {
     struct odd_pair pair;
@@ -142,7 +139,7 @@ static void a_shutdown_after_the_peer_has_gone_is_harmless(void **state)
     close_raw(&pair);
 }
 
-/* PEER-01: reset before it was accepted; the call comes, or is skipped as if it had not. */
+/* Reset before it was accepted; the call comes, or is skipped as if it had not. */
 static void a_reset_before_the_accept_is_seen_by_the_first_receive(void **state)
 {
     net_socket *listener = assert_socket(net_listen(template_of(state)));
@@ -159,7 +156,7 @@ static void a_reset_before_the_accept_is_seen_by_the_first_receive(void **state)
     net_close(listener, NET_NOW);
 }
 
-/* PEER-01: idle; sent to first, or received from first */
+/* Idle; sent to first, or received from first */
 static void a_reset_of_an_idle_connection_is_a_reset_for_ever(void **state)
 {
     struct odd_pair pair;
@@ -179,7 +176,7 @@ static void a_reset_of_an_idle_connection_is_a_reset_for_ever(void **state)
     close_raw(&pair);
 }
 
-/* PEER-01: in the middle of a receive */
+/* In the middle of a receive */
 static void a_reset_wakes_a_receiver(void **state)
 {
     static caller_call *const calls[] = {call_recv, call_recv_all, call_recv_until};
@@ -198,7 +195,7 @@ static void a_reset_wakes_a_receiver(void **state)
     }
 }
 
-/* PEER-01: in the middle of a send: how much was taken, then why no more. */
+/* In the middle of a send: how much was taken, then why no more. */
 static void a_reset_wakes_a_sender(void **state)
 {
     struct odd_pair pair;
@@ -214,7 +211,7 @@ static void a_reset_wakes_a_sender(void **state)
     close_raw(&pair);
 }
 
-/* PEER-01: after our end */
+/* After our end */
 static void a_reset_after_our_end_is_no_end(void **state)
 {
     struct odd_pair pair;
@@ -228,7 +225,7 @@ static void a_reset_after_our_end_is_no_end(void **state)
     close_raw(&pair);
 }
 
-/* P4: what had arrived is handed out, also when a send hears of the reset first. */
+/* What had arrived is handed out, also when a send hears of the reset first. */
 static void what_had_arrived_is_handed_out_before_the_reset(void **state)
 {
     for (int sends_first = 0; sends_first < 2; sends_first++) {
@@ -266,7 +263,7 @@ static void stranger_says_and_goes(struct odd_pair *pair, const char *words)
     }
 }
 
-/* PEER-02: he answers and hangs up without having read all that we sent. */
+/* He answers and hangs up without having read all that we sent. */
 static void an_answer_is_received_before_the_reset_that_follows_it(void **state)
 {
     for (int sends_first = 0; sends_first < 2; sends_first++) {
@@ -285,7 +282,7 @@ static void an_answer_is_received_before_the_reset_that_follows_it(void **state)
     }
 }
 
-/* P4: each direction remembers for itself. */
+/* Each direction remembers for itself. */
 static void an_end_that_was_told_stays_the_end_when_sending_fails(void **state)
 {
     struct odd_pair pair;
@@ -299,7 +296,7 @@ static void an_end_that_was_told_stays_the_end_when_sending_fails(void **state)
     close_raw(&pair);
 }
 
-/* P4: the end was on its way, but the connection broke before anybody heard of it. */
+/* The end was on its way, but the connection broke before anybody heard of it. */
 static void an_end_behind_a_failed_send_is_a_reset(void **state)
 {
     struct odd_pair pair;
@@ -311,7 +308,6 @@ static void an_end_behind_a_failed_send_is_a_reset(void **state)
     close_raw(&pair);
 }
 
-/* PEER-12 */
 static void both_may_hang_up_at_once(void **state)
 {
     struct pair pair;

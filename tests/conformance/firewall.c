@@ -1,4 +1,4 @@
-/* DGR-09: what a firewall, an ICMP answer or a full queue does to a send: told as what it is, once,
+/* What a firewall, an ICMP answer or a full queue does to a send: told as what it is, once,
  * with a count that is true, and whatever was not sent can be sent again. */
 #include "support.h"
 

@@ -31,7 +31,7 @@ static int close_in_child(void *argument)
            net_close(pair->listener, NET_NOW) != 0;
 }
 
-/* FES-03: nothing shut down, nothing drained, nothing taken. */
+/* Nothing shut down, nothing drained, nothing taken. */
 static void a_child_that_closes_leaves_the_parent_its_sockets(void **state)
 {
     struct pair pair;
@@ -51,7 +51,7 @@ static void a_child_that_closes_leaves_the_parent_its_sockets(void **state)
     close_pair(&pair);
 }
 
-/* FES-03: and the other way round, where the parent closes and the child goes on. */
+/* And the other way round, where the parent closes and the child goes on. */
 static int serve_in_child(void *argument)
 {
     struct pair *pair = argument;
@@ -93,8 +93,6 @@ static void a_connection_may_be_handed_to_a_child(void **state)
     assert_code(net_recv(pair.client, buffer, sizeof buffer, soon()), NET_EOF);
     close_pair(&pair);
 }
-
-/* ---- FES-02 ---- */
 
 /* A thread of the parent sits in a call, or is busy with one, while the child closes its copies. */
 static void a_fork_beside_a_thread_inside_does_not_hang(void **state)
@@ -159,7 +157,7 @@ static void a_fork_in_the_middle_of_a_call_does_not_hang(void **state)
     close_pair(&pair);
 }
 
-/* ---- CAN-02: a shared stream listener ---- */
+/* ---- A shared stream listener ---- */
 
 static int cancel_in_child(void *argument)
 {
@@ -230,8 +228,6 @@ static void processes_may_share_a_stream_listener(void **state)
     close_pair(&pair);
 }
 
-/* ---- FES-01 ---- */
-
 static bool is_socket(int fd)
 {
     struct stat status;
@@ -280,9 +276,7 @@ static void an_exec_inherits_no_descriptor(void **state)
     }
 }
 
-/* ---- FES-04, FES-06, FES-07, FES-08 ---- */
-
-/* FES-04: with SIGPIPE as a process finds it */
+/* With SIGPIPE as a process finds it */
 static bool resets_without_a_signal(const char *address, bool vector)
 {
     struct pair pair;
@@ -314,7 +308,6 @@ static void sending_to_nobody_raises_no_signal(void **state)
     assert_int_equal(in_child(write_to_nobody, (char *)(uintptr_t)template_of(state)), 0);
 }
 
-/* FES-06 */
 static void a_stop_outlasting_the_deadline_ends_in_a_timeout(void **state)
 {
     struct pair pair;
@@ -339,7 +332,6 @@ static void a_stop_outlasting_the_deadline_ends_in_a_timeout(void **state)
     close_pair(&pair);
 }
 
-/* FES-07, P2 */
 static void signals_and_handlers_stay_as_they_were(void **state)
 {
     struct sigaction before[64];
@@ -367,7 +359,7 @@ static void signals_and_handlers_stay_as_they_were(void **state)
     }
 }
 
-/* FES-08: the numbers 0, 1 and 2 are as good as any. */
+/* The numbers 0, 1 and 2 are as good as any. */
 static int talk_over_the_first_descriptors(void *argument)
 {
     struct pair pair;

@@ -75,7 +75,6 @@ static void check_caller(const char *listened, const char *scheme, const char *h
     net_close(listener, NET_NOW);
 }
 
-/* IP6-01 */
 static void a_wildcard_hears_both_families(void **state)
 {
     static const char *const wildcards[] = {"*:0", ":0", "[::]:0", "*:0?v6only=off"};
@@ -94,7 +93,6 @@ static void a_wildcard_hears_both_families(void **state)
     }
 }
 
-/* IP6-02 */
 static void a_listener_for_ipv6_only_does_not_hear_ipv4(void **state)
 {
     enum { TRIES = 3 };
@@ -144,7 +142,7 @@ static bool may_both_listen(const char *scheme, const char *host, const char *be
     return both;
 }
 
-/* IP6-03, ACC-14, K#3: who may listen beside whom on one port. */
+/* Who may listen beside whom on one port. */
 static void who_may_listen_beside_whom(void **state)
 {
     static const struct {
@@ -185,7 +183,6 @@ static void who_may_listen_beside_whom(void **state)
     net_close(v6, NET_NOW);
 }
 
-/* IP6-04 */
 static void without_ipv6_a_wildcard_hears_ipv4(void **state)
 {
     (void)state;
@@ -202,7 +199,6 @@ static void without_ipv6_a_wildcard_hears_ipv4(void **state)
     without_ipv6 = false;
 }
 
-/* IP6-06 */
 static void a_dual_stack_socket_sends_to_both_families(void **state)
 {
     net_socket *to_v4 = assert_socket(net_listen("udp://127.0.0.1:0"));
@@ -229,7 +225,7 @@ static void a_dual_stack_socket_sends_to_both_families(void **state)
     net_close(to_v4, NET_NOW);
 }
 
-/* IP6-07, T16: the system's default does not matter, because it is set both ways. */
+/* The system's default does not matter, because it is set both ways. */
 static void v6only_is_always_said(void **state)
 {
     static const char *const listeners[] = {"tcp://*:0", "udp://*:0", "tcp://[::1]:0"};

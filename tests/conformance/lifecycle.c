@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* LIF-01, LIF-02: one body for every wire; only the address differs. */
+/* One body for every wire; only the address differs. */
 static void a_call_goes_from_dial_to_hang_up(void **state)
 {
     char target[ADDRESS_MAX];
@@ -30,7 +30,6 @@ static void a_call_goes_from_dial_to_hang_up(void **state)
     assert_count(net_close(listener, NET_NOW), 0);
 }
 
-/* LIF-04 */
 static void a_null_for_a_socket_is_misuse(void **state)
 {
     char buffer[8];
@@ -73,7 +72,7 @@ static void expect_ping(struct pair *pair)
     assert_memory_equal(buffer, "pong", 4);
 }
 
-/* LIF-04: any other NULL, or a number that is none. */
+/* Any other NULL, or a number that is none. */
 static void a_senseless_argument_is_misuse_and_changes_nothing(void **state)
 {
     struct pair pair;
@@ -110,7 +109,6 @@ static void a_senseless_argument_is_misuse_and_changes_nothing(void **state)
     close_pair(&pair);
 }
 
-/* LIF-05 */
 static void a_call_on_the_wrong_kind_of_stream_is_misuse(void **state)
 {
     struct pair pair;
@@ -138,7 +136,6 @@ static void a_call_on_the_wrong_kind_of_stream_is_misuse(void **state)
     close_pair(&pair);
 }
 
-/* LIF-05 */
 static void a_call_on_the_wrong_kind_of_datagram_socket_is_misuse(void **state)
 {
     struct pair pair;
@@ -162,7 +159,6 @@ static void a_call_on_the_wrong_kind_of_datagram_socket_is_misuse(void **state)
     close_pair(&pair);
 }
 
-/* LIF-07 */
 static void a_port_can_be_listened_on_again_at_once(void **state)
 {
     char address[ADDRESS_MAX];
@@ -190,7 +186,7 @@ static long resident_pages(void)
     return strtol(size_end, NULL, 10);
 }
 
-/* LIF-08: the memory is compared where no sanitizer or valgrind keeps what was freed. */
+/* The memory is compared where no sanitizer or valgrind keeps what was freed. */
 static void thousands_of_calls_leave_nothing_behind(void **state)
 {
     enum { CYCLES = 5000, WARM_UP = 500, PAGES_MORE = 64 };
@@ -220,7 +216,7 @@ static void thousands_of_calls_leave_nothing_behind(void **state)
     close_pair(&pair);
 }
 
-/* LIF-09, and UPD-10 over udp: nobody else can take the port of the peers that live on. */
+/* Nobody else can take the port of the peers that live on. */
 static void what_was_accepted_outlives_its_listener(void **state)
 {
     struct pair pair;
@@ -236,8 +232,6 @@ static void what_was_accepted_outlives_its_listener(void **state)
     expect_ping(&second);
     close_pair(&second);
 }
-
-/* ---- LIF-10 ---- */
 
 struct relay {
     pthread_mutex_t lock;
@@ -275,7 +269,7 @@ static void *talk_and_close(void *argument)
     return NULL;
 }
 
-/* LIF-10: made here, used there, closed elsewhere. */
+/* Made here, used there, closed elsewhere. */
 static void a_socket_moves_from_thread_to_thread(void **state)
 {
     struct pair pair;

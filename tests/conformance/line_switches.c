@@ -1,5 +1,5 @@
 /* driven: skip, it has a poller and a foreign loop of its own */
-/* BLK-03: any verb after any other on one stream, with bytes of an unfinished line kept or not:
+/* Any verb after any other on one stream, with bytes of an unfinished line kept or not:
  * what each returns, and whether a poller and a foreign loop are told, is known from what was sent.
  */
 #include "watching.h"

@@ -1,4 +1,4 @@
-/* STR-12: net_recv_until hands out up to the delimiter, nothing beyond it, and nothing at all while
+/* Net_recv_until hands out up to the delimiter, nothing beyond it, and nothing at all while
  * the delimiter is missing. */
 #include "support.h"
 

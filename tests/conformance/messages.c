@@ -69,7 +69,7 @@ ssize_t __wrap_sendto(int fd, const void *data, size_t size, int flags, const st
     return fails_now() ? -1 : __real_sendto(fd, data, size, flags, to, length);
 }
 
-/* T38: it stops before the one that fails, and tells why only when that is the first. */
+/* It stops before the one that fails, and tells why only when that is the first. */
 int __wrap_sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 {
     unsigned good = 0;
@@ -160,7 +160,7 @@ static void a_receive_takes_what_is_there_and_waits_for_one(void **state)
     close_pair(&pair);
 }
 
-/* DGR-03: what did not fit counts as one, is dropped, and tells who sent it. */
+/* What did not fit counts as one, is dropped, and tells who sent it. */
 static void what_does_not_fit_has_a_size_over_its_capacity(void **state)
 {
     struct pair pair;
@@ -252,7 +252,7 @@ static void streams_carry_no_messages(void **state)
     close_pair(&pair);
 }
 
-/* IP6-01, UPD-14, contract 7: one peer has one name, whatever socket heard him. */
+/* One peer has one name, whatever socket heard him. */
 static void a_peer_is_the_same_to_every_socket(void **state)
 {
     static const char *const listeners[] = {"udp://127.0.0.1:0", "udp://0.0.0.0:0", "udp://*:0"};
@@ -283,7 +283,7 @@ static void a_peer_is_the_same_to_every_socket(void **state)
     net_close(home, NET_NOW);
 }
 
-/* DGR-10, T38: what went out counts, the next call says why, and the rest can be sent. */
+/* What went out counts, the next call says why, and the rest can be sent. */
 static void a_batch_may_be_sent_in_part(void **state)
 {
     static char huge[1 << 20];
@@ -327,7 +327,7 @@ static void what_stopped_a_batch_is_told_by_the_next_call(void **state)
     close_pair(&pair);
 }
 
-/* DGR-09, T43, T46: what passes is waited out; what does not is told, and nothing is broken. */
+/* What passes is waited out; what does not is told, and nothing is broken. */
 static void trouble_that_passes_is_waited_out(void **state)
 {
     static const struct {
@@ -378,7 +378,7 @@ static void trouble_that_passes_is_waited_out(void **state)
     close_pair(&pair);
 }
 
-/* T39, T44: readable is no promise, and a failure while reading is told once. For a dialed socket a
+/* Readable is no promise, and a failure while reading is told once. For a dialed socket a
  * want of buffers is NET_LIMIT at once. */
 static void trouble_in_receiving_is_told_and_nothing_is_lost(void **state)
 {

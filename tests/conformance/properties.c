@@ -187,7 +187,7 @@ static void options_of_the_address_take_effect_and_pass_on(void **state)
     close_pair(&pair);
 }
 
-/* ACC-11, ACC-13: what `local` says can be dialed, and both ends agree. */
+/* What `local` says can be dialed, and both ends agree. */
 static void addresses_can_be_dialed_and_agree(void **state)
 {
     struct pair pair;
@@ -328,7 +328,6 @@ static void counters_are_exact(void **state)
     close_pair(&pair);
 }
 
-/* ADR-08 */
 static void net_get_counts_like_snprintf(void **state)
 {
     struct pair pair;

@@ -1,5 +1,5 @@
 /* wrap: send recv sendmsg */
-/* STR-03: the system moves one byte where more was asked for, or is interrupted, at every call in
+/* The system moves one byte where more was asked for, or is interrupted, at every call in
  * turn; nothing is lost and nothing doubled. */
 #include "support.h"
 

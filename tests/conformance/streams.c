@@ -92,7 +92,6 @@ static void move_both_ways(struct pair *pair, size_t size, int most)
     }
 }
 
-/* STR-01 */
 static void much_arrives_as_it_was_sent_in_pieces_of_any_size(void **state)
 {
     struct pair pair;
@@ -102,7 +101,7 @@ static void much_arrives_as_it_was_sent_in_pieces_of_any_size(void **state)
     close_pair(&pair);
 }
 
-/* STR-11, STR-02: as many waits as there can be. */
+/* As many waits as there can be. */
 static void both_may_send_at_once_through_small_buffers(void **state)
 {
     struct pair pair;
@@ -112,7 +111,7 @@ static void both_may_send_at_once_through_small_buffers(void **state)
     close_pair(&pair);
 }
 
-/* STR-10: as many segments at once as the wire holds; unix sockets hold fewest. */
+/* As many segments at once as the wire holds; unix sockets hold fewest. */
 static void a_reader_does_not_see_where_segments_begin(void **state)
 {
     enum { BYTES = 500, FEWEST = 200 };
@@ -133,7 +132,7 @@ static void a_reader_does_not_see_where_segments_begin(void **state)
     close_pair(&pair);
 }
 
-/* STR-04: nothing sent is nothing received, and no end. */
+/* Nothing sent is nothing received, and no end. */
 static void nothing_is_nothing_and_not_the_end(void **state)
 {
     struct pair pair;
@@ -154,7 +153,7 @@ static void nothing_is_nothing_and_not_the_end(void **state)
     close_pair(&pair);
 }
 
-/* STR-05: a size that no int holds is no smaller one. */
+/* A size that no int holds is no smaller one. */
 static void a_size_over_int_max_is_not_cut(void **state)
 {
     const size_t size = (size_t)INT_MAX + 4096;
@@ -172,7 +171,7 @@ static void a_size_over_int_max_is_not_cut(void **state)
     munmap(much, size);
 }
 
-/* STR-02, STR-13: what was taken is counted exactly, and the rest can follow. */
+/* What was taken is counted exactly, and the rest can follow. */
 static void a_send_cut_off_by_its_deadline_says_how_much_went(void **state)
 {
     const size_t size = (size_t)16 * MIB;
@@ -202,7 +201,7 @@ static void a_send_cut_off_by_its_deadline_says_how_much_went(void **state)
     free(text);
 }
 
-/* STR-16: a call that is over does not touch its buffer. */
+/* A call that is over does not touch its buffer. */
 static void a_buffer_is_the_callers_again_after_a_timeout(void **state)
 {
     const size_t size = (size_t)8 * MIB;
@@ -228,7 +227,6 @@ static void a_buffer_is_the_callers_again_after_a_timeout(void **state)
     free(text);
 }
 
-/* STR-07 */
 static void who_has_finished_sending_goes_on_receiving(void **state)
 {
     struct pair pair;
@@ -249,7 +247,7 @@ static void who_has_finished_sending_goes_on_receiving(void **state)
     close_pair(&pair);
 }
 
-/* STR-09: the count so far, and the next call says why. */
+/* The count so far, and the next call says why. */
 static void a_receive_of_all_gives_what_came_before_end_deadline_or_cancel(void **state)
 {
     struct pair pair;
@@ -313,7 +311,7 @@ static void slices_arrive_as_one_text(void **state)
     free(text);
 }
 
-/* STR-14: the urgent byte is left out, the others are in order. */
+/* The urgent byte is left out, the others are in order. */
 static void an_urgent_byte_does_not_disturb_the_stream(void **state)
 {
     char buffer[16];
@@ -332,7 +330,7 @@ static void an_urgent_byte_does_not_disturb_the_stream(void **state)
     net_close(listener, NET_NOW);
 }
 
-/* STR-14: a look ahead does not reach past the urgent byte, and the line goes on behind it. */
+/* A look ahead does not reach past the urgent byte, and the line goes on behind it. */
 static void an_urgent_byte_within_a_line_is_passed_over(void **state)
 {
     char buffer[16];
@@ -351,7 +349,7 @@ static void an_urgent_byte_within_a_line_is_passed_over(void **state)
     net_close(listener, NET_NOW);
 }
 
-/* STR-15: small sends in a row do not wait for acknowledgements, 40 ms each. */
+/* Small sends in a row do not wait for acknowledgements, 40 ms each. */
 static void small_pieces_are_not_held_back(void **state)
 {
     enum { ROUNDS = 50 };

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- THR-01 ---- */
-
 static void *read_until_canceled(void *argument)
 {
     char buffer[256];
@@ -57,8 +55,6 @@ static void reader_writer_and_canceller_end_in_good_order(void **state)
         close_pair(&round);
     }
 }
-
-/* ---- THR-02 ---- */
 
 enum { SENDERS = 4, RECORD = 20000, RECORDS = 40 };
 
@@ -157,8 +153,6 @@ static void whole_receives_never_mix(void **state)
     assert_int_equal(received, 2 * RECORDS);
     close_pair(&pair);
 }
-
-/* ---- THR-03 ---- */
 
 enum { PAIRS = 20, SOCKETS = 2 * PAIRS, THREADS = 8 };
 
@@ -265,8 +259,6 @@ static void random_calls_of_many_threads_on_many_sockets_do_no_harm(void **state
                     visitors[i].bad == NET_EOF || visitors[i].bad == NET_RESET);
     }
 }
-
-/* ---- THR-06 ---- */
 
 static void *fail_differently(void *argument)
 {

@@ -1,4 +1,4 @@
-/* ADR-07: whatever text comes in, what is taken for an address prints as one that means the same,
+/* Whatever text comes in, what is taken for an address prints as one that means the same,
  * and printing that again changes nothing. The library's own parser, without the network. */
 #include "api/registry.h"
 #include "name/endpoint.h"

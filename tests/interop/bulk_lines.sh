@@ -1,5 +1,5 @@
 #!/bin/sh
-# BLK-01: a million short lines from the programs that people use, into twenty lines of C: over
+# A million short lines from the programs that people use, into twenty lines of C: over
 # loopback and over wires with MTUs of 1500 and 576, with default options and a small buffer, by
 # calls that wait and by a poller.
 set -eu

@@ -1,5 +1,5 @@
 #!/bin/sh
-# CON-14, CON-17: real resolvers in a private network: one that is silent, one whose AAAA leads
+# Real resolvers in a private network: one that is silent, one whose AAAA leads
 # nowhere, one that knows no such name.
 set -u
 

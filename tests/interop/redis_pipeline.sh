@@ -1,5 +1,5 @@
 #!/bin/sh
-# BLK-01: a hundred thousand commands in one pipeline to a real redis-server, whose answers are lines.
+# A hundred thousand commands in one pipeline to a real redis-server, whose answers are lines.
 set -eu
 
 bin=${NETFACADE_BUILD_DIR:-build/gcc}/tests

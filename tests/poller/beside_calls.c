@@ -1,5 +1,5 @@
 /* driven: skip, it has a poller of its own */
-/* MUX-03: a watched socket is a socket like others: threads may sit in blocking calls on it, and
+/* A watched socket is a socket like others: threads may sit in blocking calls on it, and
  * others may open and close what they like, while a poller watches. */
 #include "watching.h"
 

@@ -1,5 +1,5 @@
 /* driven: skip, it has a poller of its own */
-/* MUX-03..06: what a poller tells of two ends that talk: all that is ready, as long as it is, to
+/* What a poller tells of two ends that talk: all that is ready, as long as it is, to
  * the last watch only, and nothing of a socket that is closed. */
 #include "watching.h"
 
@@ -46,7 +46,6 @@ static void a_senseless_argument_is_misuse_and_changes_nothing(void **state)
     close_pair(&pair);
 }
 
-/* MUX-04 */
 static void what_is_still_there_is_told_again(void **state)
 {
     struct pair pair;
@@ -186,7 +185,7 @@ static void an_event_inside_obeys_the_newest_watch(void **state)
     net_poller_close(poller);
 }
 
-/* MUX-06: with events of theirs inside, all but one are closed, and others get their descriptors.
+/* With events of theirs inside, all but one are closed, and others get their descriptors.
  */
 static void a_descriptor_that_is_used_again_tells_of_its_new_owner(void **state)
 {
@@ -329,7 +328,6 @@ static void a_listener_tells_of_callers(void **state)
 
 /* ---- How a stream ends ---- */
 
-/* MUX-05 */
 static void data_is_told_before_the_end(void **state)
 {
     struct pair pair;

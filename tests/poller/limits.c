@@ -1,5 +1,5 @@
 /* driven: skip, it has a poller of its own */
-/* MUX-01, ACC-04, RES-07 in part: as many sockets as there are descriptors, and what a poller does
+/* As many sockets as there are descriptors, and what a poller does
  * when there are none left. */
 #include "watching.h"
 
@@ -213,7 +213,7 @@ static void expect_recovery(int result)
     assert_true(result == 0 || result == NO_LIMIT_HERE || result == BUSY);
 }
 
-/* ACC-04: told once, no spin, and told again when there are descriptors. */
+/* Told once, no spin, and told again when there are descriptors. */
 static void a_listener_without_descriptors_rests_and_recovers(void **state)
 {
     expect_recovery(in_child(accept_without_descriptors, (char *)(uintptr_t)template_of(state)));

@@ -1,6 +1,6 @@
 /* wrap: getaddrinfo */
 /* driven: skip, it has pollers of its own */
-/* MUX-09: random programs, run twice in step, over epoll(7) and over poll(2): after each step both
+/* Random programs, run twice in step, over epoll(7) and over poll(2): after each step both
  * pollers tell the same, and what they tell is what the program knows to be so. */
 #include "oracle_steps.h"
 

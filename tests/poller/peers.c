@@ -1,5 +1,5 @@
 /* driven: skip, it has a poller of its own */
-/* MUX-08: accepted udp peers, which share one descriptor and have their mail in user space, told of
+/* Accepted udp peers, which share one descriptor and have their mail in user space, told of
  * as if each had a descriptor to itself; and what a dialed socket has received ahead. */
 #include "watching.h"
 
@@ -302,7 +302,7 @@ static void strangers_are_told_until_they_are_accepted_or_heard(void **state)
     net_poller_close(poller);
 }
 
-/* UPD-17: whom nobody can accept is told of once, and again when a place is free. */
+/* Whom nobody can accept is told of once, and again when a place is free. */
 static void a_stranger_without_a_place_is_told_once(void **state)
 {
     struct pair pair;

@@ -1,5 +1,5 @@
 /* driven: skip, it has a poller of its own */
-/* PEER-03 and its kin: a server of one thread, among a thousand callers who send a byte now and
+/* A server of one thread, among a thousand callers who send a byte now and
  * then, who reset, who never read or go away half-way. The others are served on time, and each of
  * those ends at his deadline. */
 #include "watching.h"

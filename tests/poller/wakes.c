@@ -1,5 +1,5 @@
 /* driven: skip, it has a poller of its own */
-/* MUX-07: a wake ends a wait, from any thread and any signal handler, and none is lost; and while
+/* A wake ends a wait, from any thread and any signal handler, and none is lost; and while
  * one thread waits, others may change what it waits for. */
 #include "watching.h"
 

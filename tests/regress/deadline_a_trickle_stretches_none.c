@@ -1,4 +1,4 @@
-/* BLK-02: a peer that trickles a line without an end in tiny segments held net_recv_until for
+/* A peer that trickles a line without an end in tiny segments held net_recv_until for
  * seconds past its deadline, and burnt a core: each look at the line was one at all of it.
  *
  * The kernel joins segments whose bytes lie next to each other in the sender's memory, so the

@@ -1,5 +1,5 @@
 /* wrap: connect */
-/* T36: a datagram socket dialed from a port of the caller's choice hears anybody from bind to
+/* A datagram socket dialed from a port of the caller's choice hears anybody from bind to
  * connect, and what came then was handed out as the peer's. */
 #include "support.h"
 

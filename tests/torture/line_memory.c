@@ -1,5 +1,5 @@
 /* wrap: malloc calloc realloc free */
-/* P1: each allocation that a line needs fails. The call says so, not a byte is lost, and the next
+/* Each allocation that a line needs fails. The call says so, not a byte is lost, and the next
  * call goes on; what was allocated is given back. */
 #include "allocations.h"
 #include "support.h"

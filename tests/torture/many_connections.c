@@ -1,4 +1,4 @@
-/* RES-07: very many connections at once, all open before the first says anything: 19,000 in one
+/* Very many connections at once, all open before the first says anything: 19,000 in one
  * server process, and 100,000 over six that share a port. Each is answered once, the end of each is
  * heard, and none is lost. Servers and clients are processes, since descriptors are counted by
  * process. */

@@ -1,5 +1,5 @@
 /* wrap: malloc calloc free pthread_create getaddrinfo */
-/* P1, RES-01, RES-09: each allocation and each thread fails, once or from then on, and what was
+/* Each allocation and each thread fails, once or from then on, and what was
  * allocated before is given back; counted here, so that it holds without a sanitizer too. */
 #include "allocations.h"
 #include "support.h"

@@ -1,5 +1,5 @@
 /* wrap: epoll_ctl epoll_create1 eventfd timerfd_create malloc calloc realloc free */
-/* P1, RES: a poller whose calls of the system and allocations fail, one by one, once or from then
+/* A poller whose calls of the system and allocations fail, one by one, once or from then
  * on. Whatever fails says so by its code, nothing is left behind, and what was watched before still
  * is: afterwards all of it is told. */
 #include "api/poller.h"

@@ -1,5 +1,5 @@
 /* wrap: epoll_ctl epoll_create1 eventfd timerfd_create malloc calloc realloc free */
-/* P1: a conversation through a poller, while the calls that make pollers and watches fail, one by
+/* A conversation through a poller, while the calls that make pollers and watches fail, one by
  * one, once or for ever. Nothing crashes, hangs or is left behind; and what failed once may be
  * called again, and nothing was lost. */
 #include "allocations.h"

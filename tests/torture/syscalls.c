@@ -1,5 +1,5 @@
 /* wrap: socket bind listen accept4 connect getsockname setsockopt eventfd close fcntl shutdown */
-/* P1, RES-02..05, RES-10, RES-11: the calls that make and end sockets fail, one by one, with each
+/* The calls that make and end sockets fail, one by one, with each
  * error that they may give. Nothing crashes, hangs or leaves a descriptor behind. */
 #include "support.h"
 #include "torture.h"
@@ -84,7 +84,7 @@ static void each_call_fails_from_some_moment_on(void **state)
     torture_all(victims, COUNT(victims), true, true, NULL);
 }
 
-/* RES-03: an error in the path of an error. */
+/* An error in the path of an error. */
 static void each_call_fails_and_every_close_too(void **state)
 {
     (void)state;

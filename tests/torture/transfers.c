@@ -1,5 +1,5 @@
 /* wrap: sendmsg recvmsg send recv sendto sendmmsg recvmmsg ppoll getsockopt getpeername */
-/* P1, RES-02, STR-03: the calls that move bytes, wait and ask fail, one by one, with each error
+/* The calls that move bytes, wait and ask fail, one by one, with each error
  * that they may give. Nothing crashes, hangs or leaves a descriptor behind. */
 #include "support.h"
 #include "torture.h"

@@ -112,7 +112,6 @@ static void a_long_address_is_visibly_cut(void **state)
     assert_true(strlen(net_error_text()) < 600);
 }
 
-/* LIF-04 */
 static void misuse_has_a_sentence_too(void **state)
 {
     char byte;

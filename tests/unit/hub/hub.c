@@ -139,7 +139,6 @@ static int take_stranger(struct nf_hub *hub, int from)
     return mark;
 }
 
-/* UPD-03 */
 static void the_first_letter_waits_in_the_accepted_socket(void **state)
 {
     struct nf_hub *hub = *state;
@@ -155,7 +154,7 @@ static void the_first_letter_waits_in_the_accepted_socket(void **state)
     drop(peer);
 }
 
-/* UPD-13: what he wrote before the accept goes with him, in order, and nobody else's does. */
+/* What he wrote before the accept goes with him, in order, and nobody else's does. */
 static void all_letters_of_a_stranger_go_with_him(void **state)
 {
     struct nf_hub *hub = *state;
@@ -179,7 +178,6 @@ static void all_letters_of_a_stranger_go_with_him(void **state)
     drop(peer);
 }
 
-/* UPD-01, UPD-02 */
 static void interleaved_peers_see_only_their_own(void **state)
 {
     struct nf_hub *hub = *state;
@@ -220,7 +218,6 @@ static void the_oldest_stranger_is_first_in_line(void **state)
     assert_null(hub->strangers.packets.first);
 }
 
-/* UPD-05, P6 */
 static void strangers_are_bounded_to_the_byte(void **state)
 {
     struct nf_hub *hub = *state;
@@ -242,7 +239,7 @@ static void strangers_are_bounded_to_the_byte(void **state)
     assert_int_equal(hub->peers.dropped, 0);
 }
 
-/* P6: what stands around a tiny datagram is bounded too. */
+/* What stands around a tiny datagram is bounded too. */
 static void tiny_datagrams_are_bounded_in_number(void **state)
 {
     struct nf_hub *hub = *state;
@@ -255,7 +252,6 @@ static void tiny_datagrams_are_bounded_in_number(void **state)
     assert_int_equal(hub->table.count, hub->strangers.load.datagrams);
 }
 
-/* UPD-04, UPD-11 */
 static void a_queue_is_bounded_to_the_byte_and_drops_the_newest(void **state)
 {
     struct nf_hub *hub = *state;
@@ -309,7 +305,7 @@ static void the_queues_together_are_bounded_to_the_byte(void **state)
     }
 }
 
-/* UPD-16: the first letter is in whatever the bounds say; the rest must fit. */
+/* The first letter is in whatever the bounds say; the rest must fit. */
 static void an_accept_lets_the_first_letter_in_whatever_its_size(void **state)
 {
     struct nf_hub *hub = *state;
@@ -329,7 +325,7 @@ static void an_accept_lets_the_first_letter_in_whatever_its_size(void **state)
     drop(peer);
 }
 
-/* UPD-05: neither can strangers use up the peers' memory, nor peers the strangers'. */
+/* Neither can strangers use up the peers' memory, nor peers the strangers'. */
 static void the_bounds_of_strangers_and_peers_are_apart(void **state)
 {
     struct nf_hub *hub = *state;
@@ -348,7 +344,6 @@ static void the_bounds_of_strangers_and_peers_are_apart(void **state)
     drop(peer);
 }
 
-/* UPD-09 */
 static void a_silent_peer_ends_on_the_moment(void **state)
 {
     struct nf_hub *hub = *state;
@@ -432,7 +427,6 @@ static void an_ended_peer_that_writes_again_is_a_stranger(void **state)
     drop(again);
 }
 
-/* UPD-08 */
 static void a_closed_peer_that_writes_again_is_a_stranger(void **state)
 {
     struct nf_hub *hub = *state;
@@ -444,7 +438,6 @@ static void a_closed_peer_that_writes_again_is_a_stranger(void **state)
     assert_int_equal(take_stranger(hub, 1), -1);
 }
 
-/* UPD-10 */
 static void without_a_listener_strangers_are_not_heard(void **state)
 {
     struct nf_hub *hub = *state;

@@ -1,4 +1,4 @@
-/* UPD-18: the hub against a model of it, a few counters for each sender: 10,000 senders, ten
+/* The hub against a model of it, a few counters for each sender: 10,000 senders, ten
  * datagrams each, in random order and in trains, with admits, accepts, receives and closes between.
  * What comes lies in the batch, whose bytes are gone when the next batch comes. */
 #include "hub/hub.h"

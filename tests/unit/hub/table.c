@@ -106,7 +106,7 @@ static void what_was_removed_is_gone_and_the_rest_stays(void **state)
     test_free(entries);
 }
 
-/* UPD-02, UPD-12: each part of an address counts. */
+/* Each part of an address counts. */
 static void addresses_that_differ_anywhere_are_others(void **state)
 {
     struct nf_addr base = {.family = NF_IPV6, .port = 7, .scope = 2, .ip = {0xfe, 0x80}};
@@ -129,7 +129,7 @@ static void addresses_that_differ_anywhere_are_others(void **state)
     nf_table_close(&table);
 }
 
-/* UPD-06, UPD-07: with a key of its own for each table, chains stay short for whatever set of
+/* With a key of its own for each table, chains stay short for whatever set of
  * addresses somebody chose; 10,000 in the buckets of a table this full have chains below 16 with
  * all but certainty. */
 static void chains_stay_short(void **state)
@@ -161,7 +161,6 @@ static void every_table_has_a_key_of_its_own(void **state)
     nf_table_close(&two);
 }
 
-/* RES-01 */
 static void without_memory_the_chains_grow_instead(void **state)
 {
     struct nf_table table;

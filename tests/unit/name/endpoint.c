@@ -71,7 +71,7 @@ static void ipv6_prints_as_rfc_5952_says(void **state)
     }
 }
 
-/* ADR-05, UPD-14: one peer, however it was written. */
+/* One peer, however it was written. */
 static void a_mapped_address_is_ipv4(void **state)
 {
     static const char *const forms[] = {"::ffff:127.0.0.1", "::FFFF:7f00:1",
@@ -88,7 +88,6 @@ static void a_mapped_address_is_ipv4(void **state)
     }
 }
 
-/* ADR-03 */
 static void what_is_no_strict_literal_is_refused(void **state)
 {
     static const char *const bad[] = {"",
@@ -236,7 +235,6 @@ static void a_bare_host_has_a_zone_and_no_brackets(void **state)
     }
 }
 
-/* ADR-08 */
 static void endpoint_text_counts_like_snprintf(void **state)
 {
     static const char whole[] = "[2001:db8::8:800:200c:417a]:65535";

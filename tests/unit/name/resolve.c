@@ -193,7 +193,7 @@ static void both_families_are_asked_and_answer_apart(void **state)
     nf_resolve_forget(resolve);
 }
 
-/* CON-17: the resolver's own words. */
+/* The resolver's own words. */
 static void a_name_that_nobody_has_is_said_so(void **state)
 {
     struct nf_resolve *resolve = begin("nobody");
@@ -211,7 +211,6 @@ static void a_name_that_nobody_has_is_said_so(void **state)
     nf_resolve_forget(resolve);
 }
 
-/* RES-04 */
 static void a_resolver_without_means_is_at_its_limit(void **state)
 {
     struct nf_resolve *resolve = begin("broken");
@@ -236,7 +235,7 @@ static void more_answers_than_there_is_room_for_are_left_out(void **state)
     nf_resolve_forget(resolve);
 }
 
-/* T8: at most 16 look-ups run, and more wait in line and are served in their turn. */
+/* At most 16 look-ups run, and more wait in line and are served in their turn. */
 static void at_most_16_lookups_run_and_more_wait(void **state)
 {
     enum { REQUESTS = 20 };
@@ -290,7 +289,7 @@ static void what_waits_in_line_can_be_withdrawn(void **state)
     assert_int_equal(finished, 2 * (RUNNING + 1));
 }
 
-/* CAN-07, T8: nobody waits for it, and what it leaves behind is nothing: LeakSanitizer looks on. */
+/* Nobody waits for it, and what it leaves behind is nothing: LeakSanitizer looks on. */
 static void a_forgotten_lookup_ends_by_itself(void **state)
 {
     (void)state;
@@ -308,7 +307,6 @@ static void a_forgotten_lookup_ends_by_itself(void **state)
     await(&finished, 2);
 }
 
-/* RES-09 */
 static void without_a_thread_a_lookup_is_at_its_limit(void **state)
 {
     struct nf_addr addrs[NF_RESOLVE_MAX];

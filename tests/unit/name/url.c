@@ -57,7 +57,6 @@ static void assert_prints(const char *given, const char *printed)
     assert_memory_equal(&again, &host, sizeof host);
 }
 
-/* ADR-01 */
 static void good_targets_print_back_the_same(void **state)
 {
     static const char *const good[] = {"127.0.0.1:80",
@@ -88,7 +87,7 @@ static void good_targets_print_back_the_same(void **state)
     }
 }
 
-/* ADR-01, ADR-05: what may be written in several ways prints in one. */
+/* What may be written in several ways prints in one. */
 static void other_spellings_print_as_the_canonical_one(void **state)
 {
     static const char *const both[][2] = {{":80", "*:80"},
@@ -129,7 +128,6 @@ static void kinds_are_told_apart(void **state)
     }
 }
 
-/* ADR-02 */
 static void malformed_targets_are_refused_with_a_sentence(void **state)
 {
     static const char *const bad[] = {"",
@@ -219,7 +217,7 @@ static void malformed_targets_are_refused_with_a_sentence(void **state)
     }
 }
 
-/* ADR-02: a NUL inside the given length is a character like others, and none that fits. */
+/* A NUL inside the given length is a character like others, and none that fits. */
 static void a_nul_is_no_character_of_a_target(void **state)
 {
     static const char *const around[] = {"a", "127.0.0.1", "*", ":", ":8", "[::1]", "[fe80::1%l"};
@@ -238,7 +236,7 @@ static void a_nul_is_no_character_of_a_target(void **state)
     }
 }
 
-/* ADR-03, T: what a resolver would guess at is refused here. */
+/* What a resolver would guess at is refused here. */
 static void numbers_that_are_no_literal_are_refused(void **state)
 {
     static const char *const bad[] = {
@@ -255,7 +253,6 @@ static void numbers_that_are_no_literal_are_refused(void **state)
     }
 }
 
-/* ADR-04 */
 static void zones_belong_to_link_local_addresses(void **state)
 {
     static const char *const bad[] = {"[::1%lo]:80",
@@ -283,7 +280,7 @@ static void zones_belong_to_link_local_addresses(void **state)
     }
 }
 
-/* ADR-04: `%25` is no escape here: it is the beginning of a zone's name, or the number 25. */
+/* `%25` is no escape here: it is the beginning of a zone's name, or the number 25. */
 static void a_zone_must_name_an_interface(void **state)
 {
     static const struct {
@@ -315,7 +312,7 @@ static void a_zone_must_name_an_interface(void **state)
     }
 }
 
-/* ADR-06: whether a service is known is another room's affair; here it is only told from a number.
+/* Whether a service is known is another room's affair; here it is only told from a number.
  */
 static void a_service_stands_in_the_place_of_a_number(void **state)
 {
@@ -352,7 +349,6 @@ static void assert_name_of(size_t label, size_t length, int code)
     free(text);
 }
 
-/* CON-19, ADR-02 */
 static void names_and_labels_have_their_lengths(void **state)
 {
     (void)state;
@@ -447,7 +443,6 @@ static void an_address_without_a_scheme_is_refused(void **state)
     }
 }
 
-/* ADR-08 */
 static void printing_into_any_room_counts_the_whole(void **state)
 {
     static const char whole[] = "[fe80::1%lo]:65535";

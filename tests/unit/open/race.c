@@ -42,7 +42,7 @@ static void assert_waits_until(const struct nf_race *race, int64_t now, int64_t 
     assert_int_equal(nf_race_next(race, AT(now)), AT(next));
 }
 
-/* CON-14, T10: the resolver's order inside a family, the families in turn, IPv6 first. */
+/* The resolver's order inside a family, the families in turn, IPv6 first. */
 static void ipv6_starts_first_and_the_families_take_turns(void **state)
 {
     struct nf_race race;
@@ -81,7 +81,7 @@ static void the_family_that_is_asked_for_starts_first(void **state)
     assert_starts(&race, 0, 250);
 }
 
-/* T6: an attempt gets 250 ms before the next one starts, not a nanosecond less. */
+/* An attempt gets 250 ms before the next one starts, not a nanosecond less. */
 static void the_stagger_is_250_ms(void **state)
 {
     struct nf_race race;
@@ -123,7 +123,7 @@ static void a_failure_of_one_starts_the_next_beside_another(void **state)
     assert_starts(&race, 2, 251);
 }
 
-/* T5: all that are on their way can still win. */
+/* All that are on their way can still win. */
 static void a_later_attempt_does_not_end_an_earlier_one(void **state)
 {
     struct nf_race race;
@@ -154,7 +154,6 @@ static void a_win_decides_whatever_waits(void **state)
     assert_int_equal(nf_race_step(&race, AT(1000)), NF_RACE_DECIDED);
 }
 
-/* CON-15 */
 static void with_nothing_left_the_race_is_lost(void **state)
 {
     struct nf_race race;
@@ -184,7 +183,7 @@ static int code_of(int first, int64_t first_at, int second, int64_t second_at)
     return nf_race_code(&race);
 }
 
-/* CON-15: by when it failed, not by its place; a mere silence is no decision. */
+/* By when it failed, not by its place; a mere silence is no decision. */
 static void the_code_is_of_the_last_to_fail_decisively(void **state)
 {
     (void)state;

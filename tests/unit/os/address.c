@@ -38,7 +38,7 @@ static void assert_round_trip(const struct nf_addr *addr, bool on_v6, sa_family_
     assert_memory_equal(&back, addr, sizeof back);
 }
 
-/* UPD-14, IP6-01: whatever socket sees it, an IPv4 address is one. */
+/* Whatever socket sees it, an IPv4 address is one. */
 static void addresses_survive_the_way_there_and_back(void **state)
 {
     struct nf_addr addrs[] = {v4(127, 0, 0, 1, 80), v4(255, 255, 255, 255, 65535),

@@ -118,7 +118,6 @@ static void *look(void *argument)
     return NULL;
 }
 
-/* THR-06 */
 static void each_thread_has_its_own_record(void **state)
 {
     pthread_t thread;

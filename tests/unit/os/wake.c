@@ -60,7 +60,6 @@ static void ring(int number)
     nf_wake_post(rung_by_signal);
 }
 
-/* CAN-04 */
 static void a_signal_handler_may_ring_and_errno_is_kept(void **state)
 {
     struct nf_wake wake;
@@ -96,7 +95,7 @@ static int ring_in_child(void *argument)
     return inherited >= 0 ? 0 : 3;
 }
 
-/* FES-02: neither hears the other's. */
+/* Neither hears the other's. */
 static void a_forked_child_has_a_bell_of_its_own(void **state)
 {
     struct nf_wake wake;
@@ -117,7 +116,6 @@ static int ask_without_means(void *argument)
     return nf_wake_fd(argument) == NET_LIMIT ? 0 : 1;
 }
 
-/* RES-04 */
 static void without_descriptors_it_is_a_limit(void **state)
 {
     struct nf_wake wake;

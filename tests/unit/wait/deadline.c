@@ -1,5 +1,5 @@
 /* wrap: clock_gettime */
-/* DL-07, DL-09, CON-03: moments at the ends of time, with a clock that says what the test wants. */
+/* Moments at the ends of time, with a clock that says what the test wants. */
 #include "wait/deadline.h"
 
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-/* LIF-11: fd:// adopts a descriptor that is open already. It keeps its number, is the library's
+/* Fd:// adopts a descriptor that is open already. It keeps its number, is the library's
  * from then on, and does what one of the library's own does; what others rely on who may have it,
  * too, stays. */
 #include "foreign.h"

@@ -1,4 +1,4 @@
-/* LIF-11, CAN-02: what is done with an adopted descriptor is as with any other, but that others may
+/* What is done with an adopted descriptor is as with any other, but that others may
  * have it, too: no call of ours keeps, ends or confuses theirs. */
 #include "foreign.h"
 
@@ -11,7 +11,7 @@
 
 enum { AT_MOST = 100 }; /* ms that a cancelled call may take; stretched where all is slow */
 
-/* ---- CAN-02: a cancel ---- */
+/* ---- A cancel ---- */
 
 static void expect_canceled(caller_call *call, net_socket *socket)
 {

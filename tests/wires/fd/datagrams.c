@@ -1,4 +1,4 @@
-/* LIF-11: datagrams of adopted connections come and go many at a time, and each as it was sent. */
+/* Datagrams of adopted connections come and go many at a time, and each as it was sent. */
 #include "foreign.h"
 
 #include <netinet/in.h>

@@ -1,4 +1,4 @@
-/* LIF-11: systemd:// takes the sockets that a service manager passed, as sd_listen_fds(3) says.
+/* Systemd:// takes the sockets that a service manager passed, as sd_listen_fds(3) says.
  * Each test is a manager: it opens sockets, and a child, which the environment is meant for, takes
  * them as descriptors 3, 4 and so on. */
 #include "foreign.h"

@@ -1,5 +1,5 @@
 /* driven: skip, it has a poller of its own */
-/* LIF-11, MUX: adopted descriptors in a poller. Others may keep copies open, so that the system
+/* Adopted descriptors in a poller. Others may keep copies open, so that the system
  * itself forgets nothing when ours is closed. */
 #include "foreign.h"
 #include "watching.h"

@@ -1,4 +1,4 @@
-/* LIF-11: a descriptor that does not fit fd:// is refused with a sentence that says what it is, and
+/* A descriptor that does not fit fd:// is refused with a sentence that says what it is, and
  * left exactly as it was. */
 #include "foreign.h"
 

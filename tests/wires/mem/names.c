@@ -239,7 +239,7 @@ static void a_dial_that_waits_is_woken(void **state)
     }
 }
 
-/* ACC-12: a listener that closes turns away whom it has not accepted. */
+/* A listener that closes turns away whom it has not accepted. */
 static void callers_who_are_turned_away_see_a_reset(void **state)
 {
     net_socket *listener = assert_socket(net_listen("mem://away?backlog=1"));

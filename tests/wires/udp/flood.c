@@ -1,4 +1,4 @@
-/* UPD-05, P6: a million made-up senders. What they may use is bounded, whether anybody reads them
+/* A million made-up senders. What they may use is bounded, whether anybody reads them
  * or not; who was accepted goes on, and who is new is served. */
 #include "crowd.h"
 #include "support.h"

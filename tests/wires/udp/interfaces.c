@@ -241,7 +241,7 @@ static void await_mtu(net_socket *socket, int mtu)
     assert_int_equal(number_of(socket, "mtu"), mtu);
 }
 
-/* DGR-11: what the path complains of is the datagram that it has lost, not the next one; and from
+/* What the path complains of is the datagram that it has lost, not the next one; and from
  * then on what does not fit is refused. */
 static void check_path(const char *scheme_host, const char *dialed, size_t headers)
 {
@@ -347,7 +347,6 @@ static void a_complaint_of_the_path_is_no_failure_of_the_next_datagram(void **st
 
 /* ---- broadcast ---- */
 
-/* DGR-14 */
 static void a_broadcast_is_heard_and_answered_by_a_host(void **state)
 {
     static const char *const everybody[] = {"255.255.255.255", "10.77.0.255"};
@@ -395,7 +394,7 @@ static void a_broadcast_is_heard_and_answered_by_a_host(void **state)
 
 /* ---- Link-local peers ---- */
 
-/* IP6-05: what `local` says on one host is dialed on the other, and the zone is kept. */
+/* What `local` says on one host is dialed on the other, and the zone is kept. */
 static void link_local_peers_talk_and_keep_their_zone(void **state)
 {
     static const char *const listeners[] = {"tcp://[fe80::2%eth0]:0", "udp://[fe80::2%eth0]:0",

@@ -1,4 +1,4 @@
-/* Groups: who hears what, through which interface, and where the answers come from. DGR-15 */
+/* Groups: who hears what, through which interface, and where the answers come from. */
 #include "hosts.h"
 
 #include <stdio.h>
@@ -188,7 +188,7 @@ static void answers_come_from_a_host(void **state)
     }
 }
 
-/* IP6-05: two hosts that know nothing of each other but the link. */
+/* Two hosts that know nothing of each other but the link. */
 static void link_local_peers_are_answered_on_their_link(void **state)
 {
     net_socket *listener = assert_socket(net_listen("udp://[ff02::99%eth1]:5002"));

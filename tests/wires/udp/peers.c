@@ -36,7 +36,6 @@ static void hear_nothing(net_socket *peer)
     assert_code(net_recv(peer, in, sizeof in, NET_NOW), NET_TIMEOUT);
 }
 
-/* UPD-01, UPD-03 */
 static void interleaved_peers_hear_only_their_own(void **state)
 {
     if (!holds_many(template_of(state))) {
@@ -68,7 +67,7 @@ static void interleaved_peers_hear_only_their_own(void **state)
     close_pair(&pair);
 }
 
-/* UPD-02, UPD-12: another port is another peer, and so is another address with the same port. */
+/* Another port is another peer, and so is another address with the same port. */
 static void a_peer_is_an_address_and_a_port(void **state)
 {
     net_socket *listener = assert_socket(net_listen("udp://*:0"));
@@ -100,7 +99,7 @@ static void a_peer_is_an_address_and_a_port(void **state)
     net_close(listener, NET_NOW);
 }
 
-/* UPD-04, UPD-11: bounded to the byte, counted at the peer and at the listener, and nobody else
+/* Bounded to the byte, counted at the peer and at the listener, and nobody else
  * notices. */
 static void a_peer_that_is_not_read_is_bounded(void **state)
 {
@@ -133,7 +132,6 @@ static void a_peer_that_is_not_read_is_bounded(void **state)
     close_pair(&pair);
 }
 
-/* UPD-16 */
 static void the_largest_datagram_fits_whole_or_not_at_all(void **state)
 {
     enum { LARGEST = 65507 };
@@ -161,7 +159,6 @@ static void the_largest_datagram_fits_whole_or_not_at_all(void **state)
     close_pair(&pair);
 }
 
-/* UPD-08, UPD-12 */
 static void a_peer_that_was_closed_is_a_stranger_again(void **state)
 {
     struct pair pair;
@@ -180,7 +177,7 @@ static void a_peer_that_was_closed_is_a_stranger_again(void **state)
     close_pair(&pair);
 }
 
-/* UPD-09: what had arrived first, then the end, again and again. Silence counts once nothing is
+/* What had arrived first, then the end, again and again. Silence counts once nothing is
  * left to be read, so the accept that finds nothing ends the peer. */
 static void a_silent_peer_ends(void **state)
 {
@@ -206,7 +203,7 @@ static void a_silent_peer_ends(void **state)
     close_pair(&pair);
 }
 
-/* UPD-09: who speaks stays, however much we ourselves say in between. */
+/* Who speaks stays, however much we ourselves say in between. */
 static void only_the_peers_own_words_keep_him(void **state)
 {
     struct pair pair;
@@ -263,7 +260,6 @@ static void with_idle_off_a_peer_never_ends(void **state)
     close_pair(&pair);
 }
 
-/* UPD-10, LIF-09 */
 static void peers_outlive_their_listener(void **state)
 {
     struct pair pair;
@@ -292,7 +288,7 @@ static void peers_outlive_their_listener(void **state)
     close_pair(&pair);
 }
 
-/* UPD-17: the caller waits in line, within `strangers`, and his first words with him. */
+/* The caller waits in line, within `strangers`, and his first words with him. */
 static void with_all_places_taken_an_accept_is_at_its_limit(void **state)
 {
     struct pair pair;
@@ -355,7 +351,7 @@ static void strangers_are_for_accept_or_for_messages(void **state)
 
 /* ---- A sender of many faces ---- */
 
-/* UPD-05, P6: what a flood of made-up senders may use is `strangers`, exactly; those who were
+/* What a flood of made-up senders may use is `strangers`, exactly; those who were
  * accepted notice nothing, and the next to come is heard once there is room. */
 static void a_flood_of_strangers_is_bounded_and_disturbs_nobody(void **state)
 {
@@ -396,7 +392,7 @@ static void a_flood_of_strangers_is_bounded_and_disturbs_nobody(void **state)
     close_pair(&pair);
 }
 
-/* UPD-18 over the wire, scaled: every accepted peer hears what he was sent, in order. */
+/* Every accepted peer hears what it was sent, in order. */
 static void many_peers_are_kept_apart(void **state)
 {
     enum { PEERS = 500, EACH = 4 };

@@ -9,8 +9,6 @@
 
 enum { THREADS = 4 };
 
-/* ---- UPD-15 ---- */
-
 enum { CALLERS = 200 };
 
 struct acceptor {
@@ -83,8 +81,6 @@ static void each_peer_is_accepted_once(void **state)
     }
     net_close(listener, NET_NOW);
 }
-
-/* ---- UPD-13 ---- */
 
 enum { PEERS = 4, PINGS = 400 };
 

@@ -103,7 +103,7 @@ static void strangers_cut_a_train_to_the_datagram(void **state)
 
 /* ---- Ends ---- */
 
-/* UPD-09: what had come is handed out first, then the end. */
+/* What had come is handed out first, then the end. */
 static void a_peer_that_falls_silent_has_his_train_heard(void **state)
 {
     net_socket *listener = listen_with(state, "idle=100ms");
@@ -212,7 +212,7 @@ static int close_in_child(void *argument)
            net_close(loaded->listener, NET_NOW) != 0;
 }
 
-/* FES-03: the child has a copy of what waits, and takes nothing. */
+/* The child has a copy of what waits, and takes nothing. */
 static void a_child_that_closes_leaves_the_parent_its_trains(void **state)
 {
     struct loaded loaded;

@@ -100,7 +100,7 @@ static void messages_are_the_datagrams_of_a_train(void **state)
     close(fd);
 }
 
-/* DGR-03 within a train: what is too big is dropped, told and counted, and the rest is whole. */
+/* What is too big is dropped, told and counted, and the rest is whole. */
 static void check_small_buffer(net_socket *socket, int fd)
 {
     long long truncated = number_of(socket, "truncated");
@@ -174,7 +174,7 @@ static void hear_late(struct talker *talker, int left)
     }
 }
 
-/* UPD-01: trains and single datagrams of all sizes from several at once, of whom some are heard
+/* Trains and single datagrams of all sizes from several at once, of whom some are heard
  * later than others. */
 static void interleaved_trains_reach_their_own_peers(void **state)
 {

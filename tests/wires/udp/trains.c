@@ -1,5 +1,5 @@
 /* wrap: setsockopt sendmmsg */
-/* DGR-16: whatever becomes a train on its way, the datagrams that arrive are those that were sent,
+/* Whatever becomes a train on its way, the datagrams that arrive are those that were sent,
  * as they were sent: for the sizes of Linux' own test of trains (udpgso.c), from every kind of
  * socket to every kind, where trains work and where the system refuses them. */
 #include "support.h"
@@ -319,7 +319,7 @@ static unsigned stride(void)
     return slowness() >= 10 ? 3 : 1;
 }
 
-/* T42: at the moment of sending, whatever was promised before. */
+/* At the moment of sending, whatever was promised before. */
 static void trains_that_are_refused_go_one_by_one(void **state)
 {
     static const int errors[] = {EIO, EINVAL, EMSGSIZE, EOPNOTSUPP};
@@ -334,7 +334,7 @@ static void trains_that_are_refused_go_one_by_one(void **state)
     }
 }
 
-/* T38: a system call may take fewer than it was given, and the next goes on from there. */
+/* A system call may take fewer than it was given, and the next goes on from there. */
 static void a_system_call_that_sends_in_part_is_followed_by_another(void **state)
 {
     for (unsigned most = 1; most < 4; most += stride()) {
@@ -423,7 +423,7 @@ static void a_refused_train_is_remembered_for_its_host_and_size(void **state)
     close_bench(&bench);
 }
 
-/* DGR-10, T38: three trains and a datagram that no packet holds in the middle. What went counts to
+/* Three trains and a datagram that no packet holds in the middle. What went counts to
  * the byte, the next call says why, and the rest can be sent. */
 static void check_partial(net_socket *from, net_socket *to, const net_endpoint *endpoint)
 {

@@ -1,5 +1,5 @@
 /* driven: skip, the half of it has a poller of its own */
-/* T12: dials that meet a full backlog, for which nothing tells when there is room, and dials that
+/* Dials that meet a full backlog, for which nothing tells when there is room, and dials that
  * meet nobody, or somebody of another kind. */
 #include "watching.h"
 

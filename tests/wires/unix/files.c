@@ -1,5 +1,5 @@
 /* wrap: listen fchmodat */
-/* UNX-01 to UNX-05: the files of unix sockets. Which are made, which are replaced, which are left
+/* The files of unix sockets. Which are made, which are replaced, which are left
  * alone, who may use them, and when they go. Starters at once are starters.c's. */
 #include "support.h"
 
@@ -89,8 +89,6 @@ static void expect_in_use(const char *address)
     assert_says("in use");
 }
 
-/* ---- UNX-01 ---- */
-
 /* The address of a path of so many bytes, in the directory of the test. */
 static void make_address(const char *address, size_t size, char *whole)
 {
@@ -144,8 +142,6 @@ static void an_encoded_byte_counts_once(void **state)
     strcat(whole, "%3F");
     assert_no_socket(net_listen(whole), NET_ADDRESS);
 }
-
-/* ---- UNX-02, UNX-03 ---- */
 
 static const int types[] = {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET};
 
@@ -241,7 +237,6 @@ static void make_other_file(const char *path, int kind)
     }
 }
 
-/* UNX-03 */
 static void any_other_file_is_never_touched(void **state)
 {
     enum { KINDS = 5 };
@@ -266,8 +261,6 @@ static void any_other_file_is_never_touched(void **state)
         assert_int_equal(remove(path), 0);
     }
 }
-
-/* ---- UNX-04 ---- */
 
 static void a_close_removes_its_own_file_only(void **state)
 {
@@ -354,8 +347,6 @@ static void a_listener_that_fails_leaves_no_file(void **state)
     assert_no_socket(net_listen(whole), NET_SYSTEM);
     assert_says("No such file or directory");
 }
-
-/* ---- UNX-05 ---- */
 
 static void a_file_has_the_mode_that_was_asked_for(void **state)
 {

@@ -1,4 +1,4 @@
-/* UNX-06, UNX-07, UNX-08, UNX-11: what unix sockets have of their own: names without files, who is
+/* What unix sockets have of their own: names without files, who is
  * at the other end, descriptors that nobody asked for. */
 #include "support.h"
 
@@ -182,8 +182,6 @@ static void a_name_resolves_to_itself(void **state)
     }
 }
 
-/* ---- UNX-11 ---- */
-
 static void a_caller_without_a_name_has_none(void **state)
 {
     struct pair pair;
@@ -213,8 +211,6 @@ static void who_has_no_name_is_heard_and_not_answered(void **state)
     close(fd);
     net_close(listener, NET_NOW);
 }
-
-/* ---- UNX-07 ---- */
 
 enum { NOBODY = 65534, NOT_ROOT = 77 };
 
@@ -294,8 +290,6 @@ static void a_child_is_told_by_its_own_numbers(void **state)
     assert_int_equal(visit.result, 0);
     net_close(listener, NET_NOW);
 }
-
-/* ---- UNX-08 ---- */
 
 enum { MOST_PASSED = 253 /* SCM_MAX_FD */ };
 
@@ -406,8 +400,6 @@ static void a_dialed_socket_keeps_no_descriptors(void **state)
     close(peer);
     net_close(client, NET_NOW);
 }
-
-/* ---- UNX-10 ---- */
 
 static void a_close_with_unread_bytes_resets_after_what_had_arrived(void **state)
 {

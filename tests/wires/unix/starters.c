@@ -1,4 +1,4 @@
-/* UNX-02: many begin to listen at once where a dead socket stands. One of them gets it, the others
+/* Many begin to listen at once where a dead socket stands. One of them gets it, the others
  * are told that it is in use, and nothing else is left there. */
 #include "support.h"
 

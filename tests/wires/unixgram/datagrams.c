@@ -1,5 +1,5 @@
 /* valgrind: skip, it takes a path of 108 bytes for one that a NUL ends */
-/* UNX-11, UPD-08, UPD-10, UPD-12: datagrams between names. Who dials has one, so that answers reach
+/* Datagrams between names. Who dials has one, so that answers reach
  * him; who has none is heard; and names come and go. */
 #include "raw_unix.h"
 
@@ -290,7 +290,7 @@ static void a_peer_may_have_a_path_that_is_none_of_ours(void **state)
     net_close(listener, NET_NOW);
 }
 
-/* ---- UNX-11: who has none ---- */
+/* ---- Who has none ---- */
 
 /* All of them are one to us. */
 static void who_has_no_name_is_accepted_and_not_answered(void **state)
