@@ -5,7 +5,7 @@
 static void a_datagram_that_no_accept_can_take_is_received(void **state)
 {
     struct pair pair;
-    struct caller postman;
+    struct caller reader;
     struct caller acceptor;
     struct caller receiver;
     char address[ADDRESS_MAX];
@@ -14,7 +14,7 @@ static void a_datagram_that_no_accept_can_take_is_received(void **state)
     dial_address(pair.listener, address);
     net_socket *stranger = assert_socket(net_connect(address, soon()));
 
-    caller_start(&postman, call_recv, pair.server, soon()); /* reads for all, and wakes them */
+    caller_start(&reader, call_recv, pair.server, soon()); /* reads for all, and wakes them */
     caller_start(&acceptor, call_accept, pair.listener, soon());
     caller_start(&receiver, call_recv_messages, pair.listener, soon());
     net_deadline sent = net_after(0);
@@ -24,7 +24,7 @@ static void a_datagram_that_no_accept_can_take_is_received(void **state)
     net_cancel(pair.listener);
     caller_join(&acceptor);
     net_cancel(pair.server);
-    caller_join(&postman);
+    caller_join(&reader);
     net_close(stranger, NET_NOW);
     close_pair(&pair);
     assert_int_equal(receiver.result, 1);

@@ -224,14 +224,14 @@ net_deadline soon(void)
 /* ---- Addresses ---- */
 
 /* A test, and what it is run over. */
-struct errand {
+struct instance {
     void (*run)(void **state);
     const char *address;
 };
 
 const char *template_of(void **state)
 {
-    return template_instance(((const struct errand *)*state)->address);
+    return template_instance(((const struct instance *)*state)->address);
 }
 
 long long number_of(net_socket *socket, const char *name)
@@ -345,7 +345,7 @@ static int compare_means(void **state)
 static void run_until_in_time(void **state)
 {
     enum { RUNS = 5, PAUSE = 100 /* ms, for the stall to pass */ };
-    const struct errand *errand = *state;
+    const struct instance *instance = *state;
 
     run.is_one_of_several = true;
     for (int i = 1; i == 1 || run.late_file != NULL; i++) {
@@ -354,7 +354,7 @@ static void run_until_in_time(void **state)
         }
         nap(i > 1 ? i * PAUSE : 0);
         run.late_file = NULL;
-        errand->run(state);
+        instance->run(state);
     }
 }
 
@@ -368,16 +368,16 @@ static char *test_name(const char *name, const char *address)
     return text;
 }
 
-static void add_tests(struct CMUnitTest *all, struct errand *errands, const struct test *tests,
+static void add_tests(struct CMUnitTest *all, struct instance *instances, const struct test *tests,
                       size_t count, const char *address)
 {
     for (size_t i = 0; i < count; i++) {
-        errands[i] = (struct errand){.run = tests[i].run, .address = address};
+        instances[i] = (struct instance){.run = tests[i].run, .address = address};
         all[i] = (struct CMUnitTest){.name = test_name(tests[i].name, address),
                                      .test_func = run_until_in_time,
                                      .setup_func = count_means,
                                      .teardown_func = compare_means,
-                                     .initial_state = &errands[i]};
+                                     .initial_state = &instances[i]};
     }
 }
 
@@ -395,12 +395,12 @@ int run_list(const char *const *templates, const struct test *tests, size_t coun
     rounds += rounds == 0 ? 1 : 0;
     size_t total = rounds * count;
     struct CMUnitTest *all = calloc(total, sizeof *all);
-    struct errand *errands = calloc(total, sizeof *errands);
+    struct instance *instances = calloc(total, sizeof *instances);
 
     assert_non_null(all);
-    assert_non_null(errands);
+    assert_non_null(instances);
     for (size_t i = 0; i < rounds; i++) {
-        add_tests(all + i * count, errands + i * count, tests, count, address[i]);
+        add_tests(all + i * count, instances + i * count, tests, count, address[i]);
     }
     if (only != NULL) {
         cmocka_set_test_filter(only);
@@ -410,7 +410,7 @@ int run_list(const char *const *templates, const struct test *tests, size_t coun
     for (size_t i = 0; i < total; i++) {
         free((char *)(uintptr_t)all[i].name);
     }
-    free(errands);
+    free(instances);
     free(all);
     return failures;
 }
