@@ -23,5 +23,5 @@ install(FILES ${PROJECT_BINARY_DIR}/netfacadeConfig.cmake
               ${PROJECT_BINARY_DIR}/netfacadeConfigVersion.cmake DESTINATION ${cmake_dir})
 install(FILES ${PROJECT_BINARY_DIR}/netfacade.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 install(FILES include/netfacade.h TYPE INCLUDE)
-install(FILES LICENSE README.md TYPE DOC OPTIONAL)
+install(FILES LICENSE CHANGELOG.md TYPE DOC OPTIONAL)
 install(FILES docs/netfacade.7 docs/netfacade-chaos.7 DESTINATION ${CMAKE_INSTALL_MANDIR}/man7 OPTIONAL)
