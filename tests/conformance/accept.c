@@ -1,6 +1,6 @@
 /* wrap: accept4 */
-/* ACC: picking up, whatever callers do, and when descriptors run out. Many threads at it are
- * accept_threads.c's. */
+/* ACC: net_accept, whatever callers do, and when the system has no descriptor left. Many threads
+ * that accept are in accept_threads.c. */
 #include "support.h"
 
 #include <errno.h>
@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* ---- A system that fails at will ---- */
+/* ---- A system that fails when the test says so ---- */
 
 static int fail_with;  /* errno of the calls that fail */
 static int fail_times; /* how many of them do */
@@ -34,7 +34,7 @@ int __wrap_accept4(int fd, struct sockaddr *name, socklen_t *length, int flags)
     return __real_accept4(fd, name, length, flags);
 }
 
-/* A listener, and somebody who calls. */
+/* A listener and one caller. */
 struct call {
     net_socket *listener;
     net_socket *client;
@@ -88,7 +88,7 @@ static void call_and_be_gone(net_socket *listener, const char *address)
     }
 }
 
-/* A caller who is gone again is no error of the listener. */
+/* A caller that has gone again is not an error of the listener. */
 static void a_caller_who_is_gone_again_does_no_harm(void **state)
 {
     struct call call;
@@ -137,8 +137,8 @@ static void errors_of_the_caller_are_retried_within_the_deadline(void **state)
     net_close(call.listener, NET_NOW);
 }
 
-/* Injected: told within 100 ms or the caller's deadline, without spinning; then it serves.
- */
+/* An injected failure is told within 100 ms or by the caller's deadline, without spinning. Then
+ * the listener serves again. */
 static void a_system_out_of_descriptors_is_a_limit_for_a_moment(void **state)
 {
     static const int errors[] = {EMFILE, ENFILE, ENOBUFS, ENOMEM};
@@ -174,10 +174,10 @@ static void a_system_out_of_descriptors_is_a_limit_for_a_moment(void **state)
     net_close(call.listener, NET_NOW);
 }
 
-/* ---- With the true limit, in a child whose limit it is ---- */
+/* ---- With the true limit of descriptors, in a child that has set it ---- */
 
-/* Valgrind holds nobody to a limit; and where a machine is short of time, it may count what it took
- * from a process as used by it. */
+/* Valgrind does not apply the limit. A machine that is short of time may count the time it took
+ * from a process as time the process used. */
 enum { MOST_DESCRIPTORS = 40, NO_LIMIT_HERE = 77, BUSY = 3 };
 
 static double cpu_ms(void)
@@ -251,7 +251,7 @@ static void an_accept_without_descriptors_waits_and_recovers(void **state)
     expect_recovery(in_child(accept_with_a_listener_of_its_own, address));
 }
 
-/* The bell for a cancel is of each process's own, and there is no descriptor for it either. */
+/* Each process makes its own wake for a cancel, and here there is no descriptor for it either. */
 static void a_forked_worker_without_descriptors_waits_and_recovers(void **state)
 {
     struct call call;
@@ -310,7 +310,7 @@ static void a_full_backlog_makes_the_next_caller_wait(void **state)
         }
         connected++;
     }
-    in_time(connected <= 3); /* several may be on their way while the first gets his place */
+    in_time(connected <= 3); /* several may be in flight while the first takes its place */
     for (size_t i = 0; i < connected; i++) {
         net_close(clients[i], NET_NOW);
         net_close(assert_socket(net_accept(call.listener, soon())), NET_NOW);
@@ -390,13 +390,13 @@ static void an_address_is_known_at_once_and_nobody_elses(void **state)
     assert_ok(net_get(call.listener, "local", address, sizeof address));
     assert_no_socket(net_listen(address), NET_INUSE);
     assert_says(address);
-    if (net_fd(call.listener) >= 0) { /* else it is this process's own */
+    if (net_fd(call.listener) >= 0) { /* else the file is this process's own */
         assert_int_equal(in_child(listen_there, address), 0);
     }
     net_close(call.listener, NET_NOW);
 }
 
-/* The connections that the server itself closed sit in TIME_WAIT. */
+/* The connections that the server itself closed are in TIME_WAIT. */
 static void a_server_restarts_while_its_last_calls_linger(void **state)
 {
     struct pair pair;

@@ -1,4 +1,4 @@
-/* Many threads pick up at one listener, and each call is picked up once. */
+/* Many threads accept at one listener. Each call is accepted once. */
 #include "support.h"
 
 enum { CALLS = 1000, BEHIND = 10 };
@@ -11,7 +11,7 @@ struct worker {
 
 static _Atomic bool hung_up[CALLS];
 
-/* Each call tells its number, and is told that it was heard. */
+/* Each caller sends its number, and gets an answer when the number was received. */
 static void *pick_up_all(void *argument)
 {
     struct worker *worker = argument;
@@ -31,7 +31,8 @@ static void *pick_up_all(void *argument)
     return NULL;
 }
 
-/* A datagram from the port of a peer who lives on is his: who has called keeps the port so long. */
+/* A datagram from the port of a live peer belongs to that peer. So the caller keeps its port
+ * until the peers are closed. */
 static void let_go(net_socket *client, int number)
 {
     while (!hung_up[number]) {

@@ -1,5 +1,5 @@
-/* net_set(listener, "admit", HOST:PORT): who is accepted when, with which of his letters, and
- * within which bounds. */
+/* net_set(listener, "admit", HOST:PORT): when an admitted address is accepted, which of its
+ * datagrams its socket gets, and within which bounds. */
 #include "somebody.h"
 
 #include <stdio.h>
@@ -7,9 +7,9 @@
 
 static char in[65536];
 
-/* ---- Accepting who was admitted ---- */
+/* ---- Accepting the admitted ---- */
 
-/* What the whole is for: a stranger answers a challenge, and has a socket. */
+/* The purpose of `admit`: a stranger answers a challenge, and gets a socket. */
 static void who_answers_a_challenge_is_let_in(void **state)
 {
     net_socket *listener = assert_socket(net_listen(template_of(state)));
@@ -42,7 +42,8 @@ static void who_answers_a_challenge_is_let_in(void **state)
     net_close(listener, NET_NOW);
 }
 
-/* He need not have said a word. The socket knows what any other does. */
+/* The admitted address need not have sent anything. Its socket knows what any other socket
+ * knows. */
 static void who_never_spoke_is_accepted_at_once(void **state)
 {
     net_socket *listener = assert_socket(net_listen(template_of(state)));
@@ -70,8 +71,8 @@ static void who_never_spoke_is_accepted_at_once(void **state)
     net_close(listener, NET_NOW);
 }
 
-/* Letters that wait, of before and after the admission, are his in their order; what was read from
- * the listener before he was accepted is read. */
+/* The socket gets the datagrams that wait, from before and after the admission, in their order.
+ * What was read from the listener before the accept does not come again. */
 static void his_letters_come_with_him(void **state)
 {
     net_socket *listener = assert_socket(net_listen(template_of(state)));
@@ -102,8 +103,9 @@ static void his_letters_come_with_him(void **state)
     net_close(listener, NET_NOW);
 }
 
-/* Until he is accepted, his letters are strangers' letters: for accept or for messages, whichever
- * comes first; and he keeps his turn when none is left. */
+/* Until an admitted address is accepted, its datagrams are those of a stranger. They come to
+ * net_accept or to net_recv_messages, whichever is first. The address keeps its turn when none
+ * is left. */
 static void his_letters_can_be_read_until_he_is_accepted(void **state)
 {
     net_socket *listener = assert_socket(net_listen(template_of(state)));
@@ -127,8 +129,8 @@ static void his_letters_can_be_read_until_he_is_accepted(void **state)
     net_close(listener, NET_NOW);
 }
 
-/* Who were admitted in the order of their admission, then strangers in the order of their first
- * letters, whatever came when. */
+/* Admitted addresses come in the order of their admission, then strangers in the order of their
+ * first datagrams, whenever each datagram came. */
 static void the_admitted_come_first_in_their_order(void **state)
 {
     enum { PEOPLE = 8 };
@@ -158,7 +160,7 @@ static void the_admitted_come_first_in_their_order(void **state)
     net_close(listener, NET_NOW);
 }
 
-/* Admitting twice is once, and who is in needs no admission: the next accept is another's. */
+/* Two admissions are one. An accepted peer needs no admission: the next accept returns another. */
 static void admitting_again_does_nothing(void **state)
 {
     net_socket *listener = assert_socket(net_listen(template_of(state)));
@@ -186,7 +188,7 @@ static void admitting_again_does_nothing(void **state)
     net_close(listener, NET_NOW);
 }
 
-/* Who was silent for `idle` has no place any more, and can be admitted to a new one. */
+/* A peer that was silent for `idle` loses its place, and can be admitted again. */
 static void who_ended_can_be_admitted_again(void **state)
 {
     struct pair pair;
@@ -210,8 +212,8 @@ static void who_ended_can_be_admitted_again(void **state)
 
 /* ---- Bounds and counters ---- */
 
-/* `peers` bounds those accepted and those admitted together, to the one; a place that becomes free
- * is anybody's, but of who was admitted first. */
+/* `peers` bounds the accepted and the admitted together, exactly. A place that becomes free goes
+ * to the next to come, but the first admitted comes before the others. */
 static void peers_bounds_the_admitted_too(void **state)
 {
     enum { PEOPLE = 5 };
@@ -226,7 +228,7 @@ static void peers_bounds_the_admitted_too(void **state)
     admit(pair.listener, &people[1]);
     assert_code(net_set(pair.listener, "admit", people[2].name), NET_LIMIT);
     assert_says("3 peers");
-    admit(pair.listener, &people[0]); /* he has his place */
+    admit(pair.listener, &people[0]); /* it has its place */
     say_words(&people[3], "a stranger");
     net_socket *first = accept_him(pair.listener, &people[0]);
     net_socket *second = accept_him(pair.listener, &people[1]);
@@ -248,7 +250,7 @@ static void peers_bounds_the_admitted_too(void **state)
     close_pair(&pair);
 }
 
-/* A bound that was lowered holds for those admitted before. */
+/* A lowered bound also holds for those that were admitted before. */
 static void a_lower_bound_lets_the_admitted_wait(void **state)
 {
     net_socket *listener = assert_socket(net_listen(template_of(state)));
@@ -268,8 +270,8 @@ static void a_lower_bound_lets_the_admitted_wait(void **state)
     net_close(listener, NET_NOW);
 }
 
-/* Until they are accepted, letters of the admitted weigh on `strangers` as all others do; then on
- * `queue`. What is dropped is counted once. */
+/* Until they are accepted, the datagrams of the admitted count toward `strangers` as all others
+ * do, and after that toward `queue`. A dropped datagram is counted once. */
 static void letters_of_the_admitted_are_bounded(void **state)
 {
     if (!holds_many(template_of(state))) {
@@ -297,7 +299,7 @@ static void letters_of_the_admitted_are_bounded(void **state)
         assert_count(net_send(people[0].socket, letter, SIZE, soon()), SIZE);
     }
     say_words(&people[1], "no room");
-    expect_no_words(other); /* which sorts what has come */
+    expect_no_words(other); /* this call sorts what has come */
     assert_count(net_recv_messages(listener, &message, 1, soon()), 1);
     assert_true(is_pattern(in, SIZE, 0));
     assert_int_equal(number_of(listener, "dropped-strangers"), SENT + 1 - FIT);
@@ -311,7 +313,7 @@ static void letters_of_the_admitted_are_bounded(void **state)
     }
     expect_no_words(peer);
     assert_int_equal(number_of(listener, "dropped-strangers"), SENT + 1 - FIT);
-    /* There is room for strangers again, for all that there ever is beside one that is read. */
+    /* There is room for strangers again: all the room there is, beside one that is read. */
     say_words(&people[1], "read at once");
     write_pattern(in, ALL, 0);
     assert_count(net_send(people[1].socket, in, ALL, soon()), ALL);
@@ -324,7 +326,7 @@ static void letters_of_the_admitted_are_bounded(void **state)
     net_close(listener, NET_NOW);
 }
 
-/* Strangers who use up all that is theirs keep nobody out who was admitted. */
+/* Strangers that use up their whole bound keep no admitted address out. */
 static void a_crowd_of_strangers_is_passed(void **state)
 {
     if (!holds_many(template_of(state))) {
@@ -347,7 +349,7 @@ static void a_crowd_of_strangers_is_passed(void **state)
     admit(listener, &who);
     net_socket *peer = accept_him(listener, &who);
 
-    expect_words(peer, "nobody hears this"); /* it was for him already when it was read */
+    expect_words(peer, "nobody hears this"); /* it was the peer's already when it was read */
     say_words(&who, "this they do");
     expect_words(peer, "this they do");
     assert_no_socket(net_accept(listener, NET_NOW), NET_LIMIT);

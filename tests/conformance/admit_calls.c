@@ -1,5 +1,5 @@
-/* net_set(listener, "admit", HOST:PORT): which sockets take it, and which addresses; while others
- * accept, and at the end. */
+/* net_set(listener, "admit", HOST:PORT): which sockets and which addresses it is for, while
+ * other threads accept, and when the listener closes. */
 #include "somebody.h"
 
 #include <stdatomic.h>
@@ -10,7 +10,7 @@ static char in[ADDRESS_MAX];
 
 /* ---- Close and cancel ---- */
 
-/* Nothing is left of who was admitted, with letters and without; the accepted go on. */
+/* Nothing is left of the admitted, with or without datagrams. The accepted go on. */
 static void a_listener_closes_on_the_admitted(void **state)
 {
     enum { PEOPLE = 4 };
@@ -23,7 +23,7 @@ static void a_listener_closes_on_the_admitted(void **state)
         meet_somebody(pair.listener, &people[i]);
         say_words(&people[i], "hello");
     }
-    overhear(pair.listener, "hello", name); /* the others' wait */
+    overhear(pair.listener, "hello", name); /* the others' datagrams wait */
     for (int i = 0; i < PEOPLE - 1; i++) {
         admit(pair.listener, &people[i]);
     }
@@ -41,7 +41,7 @@ static void a_listener_closes_on_the_admitted(void **state)
     close_pair(&pair);
 }
 
-/* Admitting is no call that waits: a cancelled listener takes it, and accepts nobody. */
+/* `admit` is not a call that waits: a cancelled listener takes it, and accepts nothing. */
 static void a_cancelled_listener_admits_and_accepts_nobody(void **state)
 {
     net_socket *listener = assert_socket(net_listen(template_of(state)));
@@ -60,7 +60,7 @@ static void a_cancelled_listener_admits_and_accepts_nobody(void **state)
 
 /* ---- While others accept ---- */
 
-/* An accept that waits while another reads for all is told. */
+/* An accept that waits while another call is the reader is woken. */
 static void an_accept_that_sleeps_gets_who_is_admitted(void **state)
 {
     struct pair pair;
@@ -82,7 +82,8 @@ static void an_accept_that_sleeps_gets_who_is_admitted(void **state)
     close_pair(&pair);
 }
 
-/* Who waits for strangers' datagrams is not disturbed; who waits for a peer's neither. */
+/* A call that waits for strangers' datagrams is not disturbed, nor is one that waits for a
+ * peer's. */
 static void an_admission_is_no_datagram(void **state)
 {
     struct pair pair;
@@ -139,8 +140,8 @@ static void *accept_many(void *argument)
     return NULL;
 }
 
-/* Each is accepted once, by one of several threads, however often he is admitted and whatever he
- * says meanwhile; and has heard all that he said. */
+/* Each address is accepted once, by one of several threads, however often it is admitted and
+ * whatever it sends meanwhile. Its socket has received all that it sent. */
 static void several_threads_accept_each_of_the_admitted_once(void **state)
 {
     static struct acceptor acceptor[THREADS];
@@ -248,7 +249,7 @@ static void only_a_peers_address_is_admitted(void **state)
     net_close(listener, NET_NOW);
 }
 
-/* An IPv4 peer of a listener for both families is who he is in either spelling. */
+/* An IPv4 peer of a listener for both families is the same peer in either spelling. */
 static void both_families_admit_by_the_text_that_names_the_peer(void **state)
 {
     net_socket *listener = assert_socket(net_listen("udp://*:0"));
@@ -285,7 +286,7 @@ static void both_families_admit_by_the_text_that_names_the_peer(void **state)
     net_close(listener, NET_NOW);
 }
 
-/* A zone is part of who he is; whom a listener cannot hear it does not admit. */
+/* A zone is part of an address. A listener does not admit an address that it cannot hear. */
 static void a_family_that_cannot_come_is_refused(void **state)
 {
     static const char link_local[] = "[fe80::1%lo]:7";

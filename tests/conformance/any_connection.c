@@ -1,4 +1,4 @@
-/* What any connection must do, over every address (after golang.org/x/net/nettest). */
+/* What every connection must do, over every address (after golang.org/x/net/nettest). */
 #include "support.h"
 
 #include <stdlib.h>
@@ -6,13 +6,13 @@
 
 enum { PIECE = 1000, MEGABYTE = 1 << 20 };
 
-/* ---- Threads that talk, and keep count ---- */
+/* ---- Threads that send and receive, and count ---- */
 
 struct talker {
     net_socket *socket;
     net_deadline deadline;
-    size_t size;  /* to move in all */
-    size_t moved; /* by it */
+    size_t size;  /* in all */
+    size_t moved; /* by this thread */
     int pieces;
     bool intact;
     int code;
@@ -152,7 +152,7 @@ static void a_number_grows_as_it_goes_to_and_fro(void **state)
     close_pair(&pair);
 }
 
-/* Deadlines of every kind, in turn; a code that does not belong is kept. */
+/* Deadlines of every kind, in turn. An unexpected code is kept. */
 static void *race_reading(void *argument)
 {
     struct talker *talker = argument;
@@ -171,7 +171,7 @@ static void *race_reading(void *argument)
     }
 }
 
-/* 3: racing readers; each byte goes to one of them. */
+/* 3: several threads receive at once, and each byte goes to one of them */
 static void many_readers_share_what_comes(void **state)
 {
     enum { SENDS = 100, SIZE = 16 };
@@ -222,7 +222,7 @@ static void *race_writing(void *argument)
     }
 }
 
-/* 4: racing writers */
+/* 4: several threads send at once */
 static void many_writers_share_the_way_out(void **state)
 {
     struct pair pair;
@@ -271,7 +271,7 @@ static void expect_no_room(net_socket *socket, net_deadline deadline)
     }
 }
 
-/* 6, DL-05: and the reverse; only a stream makes a sender wait. */
+/* 6, DL-05: a write timeout leaves reads alone. Only a stream makes a sender wait. */
 static void a_send_that_timed_out_leaves_receiving_alone(void **state)
 {
     struct pair pair;
@@ -312,7 +312,7 @@ static void a_deadline_past_present_or_future_ends_the_wait(void **state)
     close_pair(&pair);
 }
 
-/* 10: what wakes the blocked is cancel; close comes after it. */
+/* 10: a cancel wakes blocked calls, and the close comes after it */
 static void a_cancel_wakes_who_is_blocked(void **state)
 {
     struct pair pair;

@@ -1,13 +1,12 @@
-/* Over a wire that loses, doubles and mixes up, what the kernel delivers is what the
- * program gets, each datagram whole and in the hands of the socket that it was sent to; and what it
- * does not get is counted. */
+/* The wire loses, doubles and reorders packets. The program gets what the kernel delivers, each
+ * datagram whole and on the socket it was sent to. What the program does not get is counted. */
 #include "scene.h"
 
 #include <stdio.h>
 
 enum { ROUNDS = 40, ROUNDS_IF_SLOW = 10, LAST = CALLERS - 1 };
 
-/* Under valgrind fewer. */
+/* fewer under valgrind */
 static int rounds(void)
 {
     return slowness() < 10 ? ROUNDS : ROUNDS_IF_SLOW;
@@ -28,7 +27,7 @@ static void assert_was_bad(void)
     assert_true(wire.delayed > 0);
 }
 
-/* What the sockets' own buffers could not hold: nothing, or as many as the kernel says. */
+/* What the sockets' own buffers had no room for: nothing, or as many as the kernel says. */
 static long dropped_by_the_kernel(void)
 {
     long sum = (long)number_of(scene.listener, "dropped-kernel");
@@ -44,7 +43,7 @@ static long errors_of_the_kernel(void)
     return kernel_count("InErrors") + kernel_count("NoPorts");
 }
 
-/* ---- All of it ---- */
+/* ---- Everything is received ---- */
 
 static void come_or_go(void)
 {
@@ -57,7 +56,7 @@ static void come_or_go(void)
     }
 }
 
-/* A packet of the kernel's is a datagram, unless it is a train. */
+/* A packet that the kernel counts is one datagram, unless it is a train. */
 static void talk(enum wire_kind kind)
 {
     long packets = kernel_count("InDatagrams");
@@ -97,7 +96,7 @@ static void what_is_delivered_is_heard_and_nothing_else(void **state)
     }
 }
 
-/* ---- Less than all of it ---- */
+/* ---- Less than everything is received ---- */
 
 static void accept_the_first(unsigned count)
 {
@@ -109,7 +108,7 @@ static void accept_the_first(unsigned count)
     hear_a_round(true);
 }
 
-/* What was delivered of this peer, and not heard, was dropped from his queue. */
+/* What was delivered for this peer and not received was dropped from its queue. */
 static long assert_adds_up(unsigned call)
 {
     long dropped = (long)number_of(scene.call[call].peer, "dropped-queue");
@@ -118,7 +117,7 @@ static long assert_adds_up(unsigned call)
     return dropped;
 }
 
-/* One peer is heard each round, the other and the strangers not before the end. */
+/* One peer receives each round. The other and the strangers are read only at the end. */
 static void what_our_bounds_drop_is_counted(void **state)
 {
     for (enum wire_kind kind = 0; kind < WIRE_KINDS; kind++) {
@@ -154,7 +153,8 @@ static void what_our_bounds_drop_is_counted(void **state)
     }
 }
 
-/* Nobody reads while it is full. Of a train that this wire takes the kernel counts a packet. */
+/* No call reads while the buffer is full. Of a train that this wire delivers whole, the kernel
+ * counts one packet. */
 static void what_the_kernel_drops_is_counted(void **state)
 {
     for (enum wire_kind kind = 0; kind < WIRE_TAKES_TRAINS; kind++) {
@@ -189,7 +189,7 @@ static void what_the_kernel_drops_is_counted(void **state)
 
 /* ---- Fragments ---- */
 
-/* How many. */
+/* How many fragments. */
 static long hear_whole(const struct ear *ear)
 {
     static unsigned char in[SIZE_MOST];
@@ -224,9 +224,10 @@ static long hear_each_whole(void)
     return count;
 }
 
-/* The wire does with each fragment what it likes; which datagrams become whole of them the kernel
- * knows alone. It may also take fragments of two for those of one, as their numbers of 16 bits are
- * alike by chance: an error to it, and a drop where a socket was to get it. */
+/* The wire loses, doubles and reorders each fragment. Only the kernel knows which datagrams
+ * become whole. It may also join fragments of two datagrams whose 16-bit identifications are
+ * equal by chance. It counts that as an error, and as a drop if a socket was to get the
+ * datagram. */
 static void fragments_become_whole_datagrams_or_none(void **state)
 {
     long count = 0;

@@ -15,7 +15,7 @@ enum {
     TURN = 16     /* lines that a poller's loop takes for one event */
 };
 
-/* As many as the build can do in a second or two. */
+/* As many lines as the build can do in a second or two. */
 static size_t lines_in_bulk(void)
 {
     if (slowness() > 1) {
@@ -64,16 +64,16 @@ static void start(struct feed *feed)
     feed_start(feed);
 }
 
-/* ---- The readers: each returns the last that net_recv_until said ---- */
+/* ---- The readers: each returns the last result of net_recv_until ---- */
 
 struct reader {
     net_socket *socket;
     net_poller *poller;
-    size_t lines; /* that were right */
+    size_t lines; /* correct ones */
     char expected[LINE];
 };
 
-/* One line: its size, and it is the next one; or the code; or 0 when it is another. */
+/* Receives one line. Returns its size if it is the expected line, 0 if it is another, or a code. */
 static ssize_t next_line(struct reader *reader, net_deadline deadline)
 {
     char line[64];
@@ -101,7 +101,7 @@ static ssize_t read_blocking(struct reader *reader)
     return n;
 }
 
-/* Level-triggered: it leaves lines behind, and is told again. */
+/* The poller is level-triggered: this reader leaves lines behind, and is told again. */
 static ssize_t read_by_poller(struct reader *reader)
 {
     net_event event;
@@ -165,7 +165,7 @@ static void expect_every_line(const char *address, const char *options, size_t l
     feed_close(&feed);
 }
 
-/* What shares its way with another wire gets a part. */
+/* A wire on top of another wire gets a part of the lines. */
 static size_t share_of(const char *address)
 {
     bool shares = strncmp(address, "chaos", 5) == 0 || strncmp(address, "fd:", 3) == 0;
@@ -200,7 +200,7 @@ static void a_small_buffer_keeps_no_poller_silent(void **state)
 
 static void a_foreign_loop_reads_every_line(void **state)
 {
-    if (strncmp(template_of(state), "mem:", 4) != 0) { /* which has no descriptor */
+    if (strncmp(template_of(state), "mem:", 4) != 0) { /* a mem:// socket has no descriptor */
         expect_every_line(template_of(state), NULL, part(), read_in_foreign_loop);
     }
 }

@@ -1,6 +1,6 @@
 /* wrap: getaddrinfo */
-/* CAN: a cancel ends the calls in progress within 100 ms and every later one at once; it disturbs
- * nobody else. */
+/* CAN: a cancel ends the calls in progress within 100 ms, and every later call at once. It
+ * disturbs no other socket. */
 #include "support.h"
 
 #include <errno.h>
@@ -15,7 +15,7 @@
 
 enum { AT_MOST = 100 }; /* ms that a cancelled call may take; stretched where all is slow */
 
-/* ---- A resolver that takes its time ---- */
+/* ---- A resolver that is slow ---- */
 
 static _Atomic int lookups;
 static _Atomic bool name_server_is_slow;
@@ -95,7 +95,7 @@ static void a_cancel_ends_every_call_of_a_datagram_socket(void **state)
     close_pair(&pair);
 }
 
-/* Over udp several sockets wait for one descriptor: only the cancelled one's calls end. */
+/* Over udp several sockets wait for one descriptor. Only the calls of the cancelled socket end. */
 static void a_cancel_leaves_the_other_sockets_alone(void **state)
 {
     struct pair pair;
@@ -123,7 +123,7 @@ static void a_cancel_leaves_the_other_sockets_alone(void **state)
     close_pair(&pair);
 }
 
-/* A dial in flight, waited for by a call */
+/* A dial in flight, and a call that waits for it. */
 static void a_cancel_ends_a_dial(void **state)
 {
     static caller_call *const calls[] = {call_recv, call_send, call_recv_until};
@@ -147,7 +147,7 @@ static void a_cancel_ends_a_dial(void **state)
     close_black_hole(&hole);
 }
 
-/* The lookup ends later, by itself, and nobody waits for it. */
+/* The lookup ends later by itself, and no call waits for it. */
 static void a_cancel_does_not_wait_for_the_resolver(void **state)
 {
     double since;
@@ -198,7 +198,8 @@ static void expect_all_canceled(net_socket *socket, bool stream)
     assert_true(net_fd(socket) >= -1);
 }
 
-/* Also while data waits, and however often. The peer of a stream sees an end. */
+/* A cancel also works while data waits, and any number of times. The peer of a stream sees an
+ * end. */
 static void every_call_after_a_cancel_says_so(void **state)
 {
     bool stream = is_stream(template_of(state));
@@ -241,7 +242,7 @@ static void every_call_after_a_cancel_says_so(void **state)
     close_pair(&pair);
 }
 
-/* With a call waiting in the queue, an accept is cancelled all the same. */
+/* A call that waits in the queue does not keep an accept from being cancelled. */
 static void an_accept_is_canceled_although_a_call_waits(void **state)
 {
     char target[ADDRESS_MAX];
@@ -299,7 +300,7 @@ struct opener {
     pthread_t thread;
 };
 
-/* Each socket it opens hears only its own greeting. */
+/* Each socket that this thread opens receives only its own greeting. */
 static void *open_and_greet(void *argument)
 {
     struct opener *opener = argument;

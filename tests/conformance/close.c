@@ -1,5 +1,5 @@
-/* CLS: what is sent before a close arrives; a close with a deadline waits for the peer, and frees
- * the socket in every case. */
+/* CLS: what is sent before a close arrives. A close with a deadline waits for the peer, and
+ * frees the socket in every case. */
 #include "support.h"
 
 #include <stdlib.h>
@@ -40,7 +40,7 @@ static void what_was_sent_before_a_close_arrives(void **state)
     }
 }
 
-/* ---- An answer with the request unread ---- */
+/* ---- An answer is sent while the request is unread ---- */
 
 struct answer {
     net_socket *server;
@@ -64,7 +64,7 @@ static void *answer_and_close(void *argument)
     return NULL;
 }
 
-/* The client reads slowly, so that the close finds the answer on its way. */
+/* The client reads slowly, so that the answer is still in flight at the close. */
 static size_t read_answer(net_socket *client, bool *intact, int *code)
 {
     char piece[5000];
@@ -108,7 +108,7 @@ static void a_lingering_close_lets_the_answer_arrive(void **state)
     close_pair(&pair);
 }
 
-/* What the header says of NET_NOW: the unread request resets the connection. */
+/* What the header says of NET_NOW: a close with unread bytes resets the connection. */
 static void a_close_at_once_with_unread_bytes_resets(void **state)
 {
     struct pair pair;
@@ -148,7 +148,7 @@ static void a_lingering_close_ends_at_its_deadline(void **state)
     }
 }
 
-/* ---- A peer who never stops talking does not keep a close from ending. ---- */
+/* ---- A peer that never stops sending does not keep a close from ending ---- */
 
 struct chatter {
     net_socket *socket;
@@ -213,7 +213,7 @@ static void a_lingering_close_ends_when_the_peer_closes(void **state)
     }
 }
 
-/* Whatever state it is in, a close frees it. */
+/* A close frees the socket in every state. */
 static void every_socket_can_be_closed(void **state)
 {
     struct pair pair;
@@ -225,7 +225,7 @@ static void every_socket_can_be_closed(void **state)
     assert_count(net_close(pair.client, soon()), 0);
     assert_code(net_close(pair.server, 1234), NET_MISUSE);
     assert_count(net_close(assert_socket(net_connect(address, NET_NOW)), NET_NOW), 0);
-    /* Driven by a poller, a dial that is decided at once is a connection, whose peer stays. */
+    /* Under a poller, a dial that is decided at once is a connection whose peer stays. */
     int code = net_close(assert_socket(net_connect(address, NET_NOW)), net_after(20));
 
     assert_true(code == 0 || (code == NET_TIMEOUT && is_driven()));
@@ -233,7 +233,8 @@ static void every_socket_can_be_closed(void **state)
     assert_count(net_close(pair.listener, soon()), 0);
 }
 
-/* Datagrams, listeners: there is nothing to finish, so a close with a deadline is a close. */
+/* Datagram sockets and listeners have nothing to finish, so a close with a deadline is a plain
+ * close. */
 static void a_close_with_nothing_to_finish_does_not_wait(void **state)
 {
     struct pair pair;

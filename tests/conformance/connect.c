@@ -1,5 +1,5 @@
 /* wrap: connect getpeername getaddrinfo */
-/* Dialing numeric addresses: refusals, deadlines, what the system may answer, self-connects and
+/* Dialing numeric addresses: refusals, deadlines, answers of the system, self-connects and
  * source addresses. */
 #include "support.h"
 
@@ -20,13 +20,13 @@ int __wrap_getpeername(int fd, struct sockaddr *name, socklen_t *length);
 int __wrap_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
                        struct addrinfo **found);
 
-/* ---- What the system does ---- */
+/* ---- The system calls of this test ---- */
 
 static struct {
-    int failures;   /* connects that fail yet */
-    int error;      /* with this */
+    int failures;   /* connects that are still to fail */
+    int error;      /* with this errno */
     bool in_kernel; /* ... while the dial goes on in the kernel */
-    int not_yet;    /* getpeernames that say ENOTCONN yet */
+    int not_yet;    /* getpeernames that are still to say ENOTCONN */
     int connects;   /* calls so far */
     int lookups;    /* calls so far */
     int peer_lookups;
@@ -87,7 +87,7 @@ static void fail_connects(int failures, int error, bool in_kernel)
 
 /* ---- Addresses to dial ---- */
 
-/* An address at which nobody listens. */
+/* An address without a listener. */
 static void closed_port(const char *template, char address[ADDRESS_MAX])
 {
     net_socket *listener = assert_socket(net_listen(template));
@@ -156,7 +156,7 @@ static void deadlines_at_the_ends_of_time_are_kept(void **state)
     close_black_hole(&hole);
 }
 
-/* The runner counts descriptors. */
+/* The runner counts descriptors, so a leak fails the test. */
 static void many_dials_that_time_out_leave_nothing(void **state)
 {
     struct black_hole hole;
@@ -169,7 +169,7 @@ static void many_dials_that_time_out_leave_nothing(void **state)
     close_black_hole(&hole);
 }
 
-/* The dial goes on in the kernel; a second connect would be a mistake. */
+/* The dial goes on in the kernel. A second connect would be wrong. */
 static void a_signal_in_connect_does_not_dial_again(void **state)
 {
     static const int errors[] = {EINTR, EINPROGRESS, EALREADY};
@@ -206,7 +206,7 @@ static void a_refusal_after_a_signal_is_found(void **state)
     reset_system();
 }
 
-/* No error is no proof. */
+/* A socket without an error is not yet proof of a connection. */
 static void a_spurious_wake_is_no_connection(void **state)
 {
     net_socket *listener = assert_socket(net_listen("tcp://127.0.0.1:0"));
@@ -225,7 +225,7 @@ static void a_spurious_wake_is_no_connection(void **state)
     net_close(listener, NET_NOW);
 }
 
-/* The very port that is dialed as the local one. */
+/* The dialed port is also the local one. */
 static void a_call_that_reaches_itself_is_refused(void **state)
 {
     static const char *const templates[] = {"tcp://127.0.0.1:0", "tcp://[::1]:0"};
@@ -248,7 +248,7 @@ static void a_call_that_reaches_itself_is_refused(void **state)
     }
 }
 
-/* Now and then the system finds no port and has one the next moment. */
+/* Sometimes the system has no free port, and has one a moment later. */
 static void local_ports_used_up_are_a_limit_that_passes(void **state)
 {
     net_socket *listener = assert_socket(net_listen("tcp://127.0.0.1:0"));
@@ -326,7 +326,7 @@ static void a_numeric_address_touches_no_resolver(void **state)
     assert_int_equal(system_now.lookups, 0);
 }
 
-/* Refused before anything is asked of anybody. */
+/* Refused before any name is looked up or any packet is sent. */
 static void what_cannot_be_dialed_is_no_address(void **state)
 {
     static const char *const bad[] = {
@@ -414,7 +414,7 @@ static void a_listener_that_closes_breaks_the_calls_in_its_queue(void **state)
     }
 }
 
-/* A dial of datagrams sends nothing, and takes no time. */
+/* A dial of datagrams sends nothing and takes no time. */
 static void dialing_datagrams_sends_nothing(void **state)
 {
     net_socket *listener = assert_socket(net_listen("udp://127.0.0.1:0"));

@@ -1,6 +1,5 @@
 /* wrap: getaddrinfo freeaddrinfo pthread_create */
-/* Dialing names, with a resolver that knows what the test has told it, and is as slow as it is
- * told. */
+/* Dialing names. The resolver knows what the test has told it, and waits as long as it is told. */
 #include "support.h"
 
 #include <arpa/inet.h>
@@ -29,7 +28,7 @@ static struct {
     const char *v6[4];
     atomic_int v4_delay; /* ms; -1: silent until the end */
     atomic_int v6_delay;
-    atomic_bool over; /* the silent may go */
+    atomic_bool over; /* silent look-ups may return */
     atomic_int asked;
     atomic_int answered;
     atomic_bool no_threads;
@@ -92,7 +91,7 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
 
 static int threads_without_names;
 
-/* Once nobody looks up any. */
+/* Waits until no look-up runs. */
 static void forget_names(void)
 {
     double since = now_ms();
@@ -111,7 +110,7 @@ static void forget_names(void)
     names.over = false;
 }
 
-/* ---- The other ends ---- */
+/* ---- The listeners ---- */
 
 static net_socket *listen_on(const char *address, long long *port)
 {
@@ -164,7 +163,7 @@ static void when_the_first_address_refuses_the_second_is_used(void **state)
         assert_true(is_peer(made, "127.0.0.1:"));
         net_close(made, NET_NOW);
     }
-    assert_took(best, 0, 200); /* no stagger was waited out */
+    assert_took(best, 0, 200); /* no stagger delayed it */
     net_socket *call = assert_socket(net_connect(call_of(port), NET_NOW));
 
     assert_count(net_send(call, "x", 1, soon()), 1);
@@ -288,7 +287,8 @@ static void when_all_fail_every_attempt_is_in_the_sentence(void **state)
     forget_names();
 }
 
-/* One deadline over all, and the refusal beside the silence decides. */
+/* One deadline holds for all addresses. Of a refusal and a silence, the refusal decides the
+ * code. */
 static void the_deadline_is_one_for_all_addresses(void **state)
 {
     long long port = closed_port();
@@ -332,7 +332,7 @@ static void an_unknown_name_is_said_in_the_resolvers_words(void **state)
     forget_names();
 }
 
-/* On time, and what is left behind ends by itself. */
+/* The call ends on time, and the look-up it leaves behind ends by itself. */
 static void a_silent_resolver_is_left_behind_at_the_deadline(void **state)
 {
     net_endpoint endpoint;
@@ -375,7 +375,7 @@ static void a_dial_in_the_resolver_can_be_cancelled(void **state)
     forget_names();
 }
 
-/* 16 look-ups run, and more wait within their own deadlines. */
+/* 16 look-ups run at once. More of them wait within their own deadlines. */
 static void more_lookups_than_run_at_once_wait_in_line(void **state)
 {
     enum { CALLERS = 24 };
@@ -427,7 +427,7 @@ static void without_a_thread_for_the_resolver_it_is_a_limit(void **state)
     forget_names();
 }
 
-/* The order of a dial: families in turn, the resolver's order within each. */
+/* The order of a dial: the families in turn, and within each the resolver's order. */
 static void resolve_tells_whom_a_dial_would_try_in_its_order(void **state)
 {
     static const char *const order[] = {"[::1]:7", "127.0.0.3:7", "[::2]:7", "127.0.0.1:7"};

@@ -1,4 +1,5 @@
-/* Datagrams as they are: whole, one by one, never the end, and refused without being broken. */
+/* Datagrams arrive whole and one by one. None is the end of a conversation, and a refused one
+ * breaks nothing. */
 #include "support.h"
 
 #include <stdio.h>
@@ -11,7 +12,7 @@ static char out[ROOM + 64];
 static char in[ROOM + 64];
 static char huge[1 << 20];
 
-/* As many receives as sends, and each of its length. */
+/* There are as many receives as sends, and each has the length that was sent. */
 static void boundaries_are_kept(void **state)
 {
     static const size_t sizes[] = {0, 1, 0, 1472, 1473, 9000, LARGEST, 2};
@@ -53,7 +54,7 @@ static void a_datagram_too_big_for_the_wire_is_refused_and_no_more(void **state)
     close_pair(&pair);
 }
 
-/* Never cut silently; what comes after is intact. */
+/* A datagram is never cut silently. The ones after it are intact. */
 static void check_small_buffer(net_socket *from, net_socket *to)
 {
     char small[100];
@@ -106,7 +107,7 @@ static void an_empty_datagram_is_zero_bytes_and_no_end(void **state)
     close_pair(&pair);
 }
 
-/* Soft, once for each that was refused. */
+/* A refusal does not break the socket, and is told once for each refused datagram. */
 static void a_refusal_is_told_once_and_the_socket_goes_on(void **state)
 {
     struct pair pair;
@@ -131,7 +132,7 @@ static void a_refusal_is_told_once_and_the_socket_goes_on(void **state)
     close_pair(&pair);
 }
 
-/* On the shared descriptor nobody hears of another's refusals. */
+/* On a shared descriptor no socket is told of another's refusals. */
 static void a_dead_peer_does_not_disturb_the_live_ones(void **state)
 {
     struct pair pair;
@@ -155,7 +156,7 @@ static void a_dead_peer_does_not_disturb_the_live_ones(void **state)
     close_pair(&pair);
 }
 
-/* The sender never hears of what the receiver had no room for. */
+/* The sender is not told of what the receiver had no room for. */
 static void a_receiver_that_is_flooded_loses_datagrams_and_works_on(void **state)
 {
     struct pair pair;
@@ -180,7 +181,7 @@ static void a_receiver_that_is_flooded_loses_datagrams_and_works_on(void **state
     close_pair(&pair);
 }
 
-/* What the kernel dropped is told at once, and what we dropped is not among it. */
+/* What the kernel dropped is told at once. It does not include what the library dropped. */
 static void what_the_kernel_drops_of_a_listener_is_counted(void **state)
 {
     enum { SENT = 500 };
@@ -205,7 +206,7 @@ static void what_the_kernel_drops_of_a_listener_is_counted(void **state)
     close_pair(&pair);
 }
 
-/* One datagram, however many slices; more than one system call takes. */
+/* However many slices there are, even more than one system call takes, they are one datagram. */
 static void many_slices_are_one_datagram(void **state)
 {
     enum { SLICES = 3000 };
@@ -229,7 +230,7 @@ static void many_slices_are_one_datagram(void **state)
     close_pair(&pair);
 }
 
-/* A dialed socket that never spoke just hears nothing. */
+/* A dialed socket whose peer never sends just receives nothing. */
 static void with_nothing_to_hear_a_receive_ends_at_its_deadline(void **state)
 {
     net_socket *listener = assert_socket(net_listen(template_of(state)));
@@ -270,7 +271,7 @@ static void calls_of_streams_are_a_misuse(void **state)
     close_pair(&pair);
 }
 
-/* The answer leaves from the address that was asked. */
+/* The answer leaves from the address that the request was sent to. */
 static void check_answer_from(const char *listened, const char *dialed, const char *local)
 {
     net_socket *listener = assert_socket(net_listen(listened));

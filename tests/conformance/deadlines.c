@@ -1,5 +1,5 @@
-/* DL: a call ends at its deadline, not before and not long after, whatever else happens; and what
- * is there is handed out even when the deadline has passed. */
+/* DL: a call ends at its deadline, not before it and not long after it, whatever else happens.
+ * What has already come is received even when the deadline has passed. */
 #include "support.h"
 
 #include <fcntl.h>
@@ -7,7 +7,7 @@
 
 enum { SHORT = 30, MUCH_LATER = 1000 }; /* ms */
 
-/* The order and the unit of moments */
+/* The order and the unit of moments. */
 static void moments_lie_between_now_and_forever(void **state)
 {
     (void)state;
@@ -35,7 +35,7 @@ static void moments_lie_between_now_and_forever(void **state)
     }
 }
 
-/* A number that net_after did not make is refused, and nothing is done. */
+/* A number that net_after did not make is refused, and the call does nothing. */
 static void a_raw_number_is_no_deadline(void **state)
 {
     static const net_deadline numbers[] = {1, 5000, 60000, -1, INT64_MIN, INT64_C(5000000000)};
@@ -63,7 +63,7 @@ static void a_raw_number_is_no_deadline(void **state)
     }
     assert_count(net_recv(pair.server, buffer, sizeof buffer, soon()), 4);
     assert_code(net_recv(pair.client, buffer, sizeof buffer, NET_NOW), NET_TIMEOUT);
-    assert_code(net_close(pair.server, 5000), NET_MISUSE); /* it is gone: no leak */
+    assert_code(net_close(pair.server, 5000), NET_MISUSE); /* it is freed: no leak */
     pair.server = NULL;
     close_pair(&pair);
 }
@@ -82,7 +82,7 @@ static void what_is_there_is_handed_out_after_the_deadline(void **state)
         char target[ADDRESS_MAX];
 
         assert_count(net_send(pair.client, "data", 4, passed[i]), 4);
-        await_ready(heard, POLLIN); /* nothing is said about bytes still on their way */
+        await_ready(heard, POLLIN); /* no promise covers bytes in flight */
         assert_count(net_recv(pair.server, buffer, sizeof buffer, passed[i]), 4);
         dial_address(pair.listener, target);
         net_socket *client = assert_socket(net_connect(target, soon()));
@@ -136,7 +136,7 @@ static void a_silent_peer_is_waited_for_until_the_deadline(void **state)
     close_pair(&pair);
 }
 
-/* Signals do not stretch a deadline, nor end a call before it. */
+/* Signals neither stretch a deadline nor end a call before it. */
 static void a_storm_of_signals_does_not_move_a_deadline(void **state)
 {
     struct pair pair;
@@ -221,8 +221,7 @@ static void forever_lasts_until_something_comes(void **state)
     close_pair(&pair);
 }
 
-/* Section 6 of the contract: the timeout that stays on a descriptor belongs to nobody's deadline.
- */
+/* Section 6 of the contract: a timeout that stays set on a descriptor shortens no other call. */
 static void short_long_and_endless_deadlines_take_turns(void **state)
 {
     static const int after[] = {20, 60000, -1, 33, 300, 17, -1, 5, 60000, 40};
@@ -281,7 +280,7 @@ static void short_and_long_deadlines_wait_side_by_side(void **state)
     close_pair(&pair);
 }
 
-/* The foreign loop that net_fd is for makes its descriptors non-blocking. */
+/* A foreign loop, for which net_fd exists, makes its descriptors non-blocking. */
 static void a_descriptor_made_non_blocking_still_waits(void **state)
 {
     struct pair pair;
