@@ -1,7 +1,7 @@
 /* wrap: getaddrinfo */
 /* driven: skip, it has a poller of its own */
-/* The outcome of a dial that nobody waited for: once it is writable, `peer` is there, or says why
- * the dial was lost. */
+/* The outcome of a dial that no call waited for. Once the dial is writable, `peer` is there, or
+ * says why the dial was lost. */
 #include "watching.h"
 
 #include <netdb.h>
@@ -52,7 +52,7 @@ static void assert_won(const char *address)
     net_close(call, NET_NOW);
 }
 
-/* Asked again, it says the same. */
+/* A second and a third question get the same answer. */
 static void assert_lost(const char *address, int code, const char *words)
 {
     net_socket *call = dial_and_wait(address);
@@ -71,7 +71,7 @@ static void assert_lost(const char *address, int code, const char *words)
         assert_code(net_get_number(call, "peer-port", &number), code);
         assert_int_equal(strncmp(net_error_text(), start, strlen(start)), 0);
     }
-    assert_code(net_send(call, "", 0, NET_NOW), code); /* as any other call does */
+    assert_code(net_send(call, "", 0, NET_NOW), code); /* as from any other call */
     assert_int_equal(strncmp(net_error_text(), start, strlen(start)), 0);
     net_close(call, NET_NOW);
 }
@@ -86,8 +86,8 @@ static void a_dial_that_is_won_has_a_peer(void **state)
     net_close(listener, NET_NOW);
 }
 
-/* Where a listener was, nobody is any more. A dial over datagrams asks nobody, but where it is the
- * system that looks for a name. */
+/* The listener's address has no listener any more. A dial over datagrams sends nothing, so it is
+ * won, except where the system looks up a name. */
 static void a_dial_that_is_refused_says_so(void **state)
 {
     net_socket *listener = assert_socket(net_listen(template_of(state)));
@@ -137,7 +137,7 @@ static void a_path_that_is_none_is_refused(void **state)
     assert_lost("chaos+unix://@nobody-is-called-so", NET_REFUSED, "refused");
 }
 
-/* Before it is decided it is neither. */
+/* A dial that is not decided is neither won nor refused. */
 static void a_dial_on_its_way_is_a_timeout(void **state)
 {
     struct black_hole hole;

@@ -1,4 +1,4 @@
-/* Sockets that are still dialing: what net_connect with NET_NOW returns. */
+/* Sockets that are still dialing: net_connect with NET_NOW returns them. */
 #include "support.h"
 
 #include <arpa/inet.h>
@@ -41,7 +41,7 @@ static void a_dial_that_succeeds_is_a_connection_like_others(void **state)
     net_close(listener, NET_NOW);
 }
 
-/* The call waits for the dial first, and says so when its deadline is over. */
+/* The call first waits for the dial, and says so if its deadline passes. */
 static void every_call_waits_for_the_dial(void **state)
 {
     struct black_hole hole;
@@ -72,7 +72,7 @@ static void every_call_waits_for_the_dial(void **state)
     close_black_hole(&hole);
 }
 
-/* Until there is a descriptor, an option is what the address asked for. */
+/* Until there is a descriptor, an option has the value that the address asked for. */
 static void a_dialing_socket_knows_its_options_and_no_more(void **state)
 {
     static const char *const unknown[] = {"local", "peer", "port", "rtt", "retransmits"};
@@ -130,7 +130,7 @@ static void a_refusal_comes_with_the_first_call_and_stays(void **state)
     assert_int_equal(net_close(call, soon()), 0);
 }
 
-/* A name too, though it is no host's. */
+/* A service is a name too, though not a host's. */
 static void an_unknown_service_is_an_unknown_name(void **state)
 {
     char byte;
@@ -197,7 +197,7 @@ static void a_dial_can_be_closed_at_once(void **state)
     close_black_hole(&hole);
 }
 
-/* The handshake is over in the kernel, and nobody drove the dial to its decision. */
+/* The handshake is over in the kernel, but no call has driven the dial to its decision. */
 static void the_peer_of_a_cancelled_dial_sees_an_end(void **state)
 {
     net_socket *listener = assert_socket(net_listen("tcp://127.0.0.1:0"));
@@ -222,7 +222,8 @@ static long long send_byte(struct caller *caller)
     return net_send(caller->socket, "x", 1, caller->deadline);
 }
 
-/* One outcome for each, whoever is first; the runner counts descriptors. */
+/* Each dial has one outcome, whether the cancel or the call is first. The runner counts
+ * descriptors, so a leak fails the test. */
 static void a_cancel_that_races_with_success_has_one_outcome(void **state)
 {
     enum { ROUNDS = 300 };
@@ -286,7 +287,7 @@ static void a_dial_serves_all_who_wait_for_it(void **state)
     close_black_hole(&hole);
 }
 
-/* A sentence that had to be cut shows it. */
+/* A sentence that was cut shows that it was cut. */
 static void a_long_address_is_visibly_cut(void **state)
 {
     char address[700];

@@ -1,5 +1,5 @@
-/* How a stream ends. An end is told after the last byte and stays the end; a reset
- * is told after what had arrived, stays a reset, and is never taken for the end. */
+/* How a stream ends. An end is told after the last byte, and stays the end. A reset is told
+ * after what had arrived, stays a reset, and is never taken for the end. */
 #include "support.h"
 
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* A socket of ours whose peer is a stranger. */
+/* A socket of the library whose peer is a stranger: a plain descriptor where the wire has one. */
 struct odd_pair {
     net_socket *listener;
     net_socket *ours;
@@ -20,7 +20,7 @@ static void dial_raw(const char *address, struct odd_pair *pair)
     pair->ours = meet_stranger(pair->listener, &pair->peer);
 }
 
-/* The peer resets, and our system knows. */
+/* The peer resets, and the kernel at this end has seen it. */
 static void reset_raw(struct odd_pair *pair)
 {
     stranger_breaks_off(&pair->peer);
@@ -139,7 +139,8 @@ static void a_shutdown_after_the_peer_has_gone_is_harmless(void **state)
     close_raw(&pair);
 }
 
-/* Reset before it was accepted; the call comes, or is skipped as if it had not. */
+/* The peer resets before the accept. The accept returns its connection, or skips it and waits
+ * for another. */
 static void a_reset_before_the_accept_is_seen_by_the_first_receive(void **state)
 {
     net_socket *listener = assert_socket(net_listen(template_of(state)));
@@ -156,7 +157,7 @@ static void a_reset_before_the_accept_is_seen_by_the_first_receive(void **state)
     net_close(listener, NET_NOW);
 }
 
-/* Idle; sent to first, or received from first */
+/* A reset of an idle connection. The test first receives, then in a second round first sends. */
 static void a_reset_of_an_idle_connection_is_a_reset_for_ever(void **state)
 {
     struct odd_pair pair;
@@ -176,7 +177,7 @@ static void a_reset_of_an_idle_connection_is_a_reset_for_ever(void **state)
     close_raw(&pair);
 }
 
-/* In the middle of a receive */
+/* A reset in the middle of a receive. */
 static void a_reset_wakes_a_receiver(void **state)
 {
     static caller_call *const calls[] = {call_recv, call_recv_all, call_recv_until};
@@ -195,7 +196,8 @@ static void a_reset_wakes_a_receiver(void **state)
     }
 }
 
-/* In the middle of a send: how much was taken, then why no more. */
+/* A reset in the middle of a send: the send returns how much was taken, the next calls say why
+ * it was no more. */
 static void a_reset_wakes_a_sender(void **state)
 {
     struct odd_pair pair;
@@ -211,7 +213,7 @@ static void a_reset_wakes_a_sender(void **state)
     close_raw(&pair);
 }
 
-/* After our end */
+/* A reset after this end has shut down. */
 static void a_reset_after_our_end_is_no_end(void **state)
 {
     struct odd_pair pair;
@@ -225,7 +227,7 @@ static void a_reset_after_our_end_is_no_end(void **state)
     close_raw(&pair);
 }
 
-/* What had arrived is handed out, also when a send hears of the reset first. */
+/* What had arrived is received, even when a send is the first call that sees the reset. */
 static void what_had_arrived_is_handed_out_before_the_reset(void **state)
 {
     for (int sends_first = 0; sends_first < 2; sends_first++) {
@@ -246,7 +248,8 @@ static void what_had_arrived_is_handed_out_before_the_reset(void **state)
     }
 }
 
-/* What was said to him has come, and he has not read it; what he says has come, too. */
+/* What was sent to the stranger has arrived, and the stranger has not read it. What the stranger
+ * sends has arrived, too. */
 static void stranger_says_and_goes(struct odd_pair *pair, const char *words)
 {
     struct stranger *him = &pair->peer;
@@ -263,7 +266,7 @@ static void stranger_says_and_goes(struct odd_pair *pair, const char *words)
     }
 }
 
-/* He answers and hangs up without having read all that we sent. */
+/* The peer answers and closes without having read all that was sent to it. */
 static void an_answer_is_received_before_the_reset_that_follows_it(void **state)
 {
     for (int sends_first = 0; sends_first < 2; sends_first++) {
@@ -282,7 +285,7 @@ static void an_answer_is_received_before_the_reset_that_follows_it(void **state)
     }
 }
 
-/* Each direction remembers for itself. */
+/* Each direction keeps its own ending. */
 static void an_end_that_was_told_stays_the_end_when_sending_fails(void **state)
 {
     struct odd_pair pair;
@@ -296,7 +299,7 @@ static void an_end_that_was_told_stays_the_end_when_sending_fails(void **state)
     close_raw(&pair);
 }
 
-/* The end was on its way, but the connection broke before anybody heard of it. */
+/* The end was in flight, but the connection broke before a receive had returned it. */
 static void an_end_behind_a_failed_send_is_a_reset(void **state)
 {
     struct odd_pair pair;
@@ -322,7 +325,7 @@ static void both_may_hang_up_at_once(void **state)
     net_close(pair.listener, NET_NOW);
 }
 
-/* A deadline leaves nothing pending: the calls simply go on. DL-10 */
+/* DL-10: a call that ends at its deadline leaves nothing pending. Later calls go on. */
 static void a_timeout_is_not_remembered(void **state)
 {
     struct pair pair;

@@ -47,8 +47,8 @@ static void assert_reads(net_socket *socket, const char *name, const char *expec
     assert_string_equal(text, expected);
 }
 
-/* Dials this host where the listener is, or NULL. The system may give the caller the very port that
- * it dials, where nobody else is: then it would talk to itself. */
+/* Dials this host at the listener's port, or returns NULL. Where nothing listens, the system may
+ * give the caller the very port that it dials, and it would then talk to itself. */
 static net_socket *dial_host(net_socket *listener, const char *scheme, const char *host)
 {
     char address[ADDRESS_MAX];
@@ -76,7 +76,7 @@ static void assert_reached(net_socket *listener, const char *scheme, const char 
     net_close(call, NET_NOW);
 }
 
-/* Of datagrams a refusal comes back. */
+/* Over datagrams a refusal comes back after a send. */
 static void assert_not_reached(net_socket *listener, const char *scheme, const char *host)
 {
     net_socket *call = dial_host(listener, scheme, host);
@@ -93,7 +93,8 @@ static void assert_not_reached(net_socket *listener, const char *scheme, const c
     net_close(call, NET_NOW);
 }
 
-/* One after another: listeners of different families may get the same port. */
+/* The listeners are opened one after another, because listeners of different families may get
+ * the same port. */
 static void a_wildcard_listens_on_the_family_alone(void **state)
 {
     const char *scheme = template_of(state);
@@ -205,7 +206,7 @@ static void only_the_family_is_looked_up(void **state)
     assert_int_equal(atomic_load(&asked_v6), 2);
 }
 
-/* ---- What does not go together ---- */
+/* ---- Options that contradict each other ---- */
 
 static void assert_refused(const char *address, const char *words)
 {

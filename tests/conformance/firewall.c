@@ -1,5 +1,5 @@
-/* What a firewall, an ICMP answer or a full queue does to a send: told as what it is, once,
- * with a count that is true, and whatever was not sent can be sent again. */
+/* What a firewall, an ICMP answer or a full queue does to a send. The send tells what happened,
+ * once, with a true count. Whatever was not sent can be sent again. */
 #include "support.h"
 
 #include <netinet/in.h>
@@ -27,7 +27,7 @@ static void allow_all(void)
     assert_true(tell("nft -f -", "flush ruleset\n"));
 }
 
-/* What goes to the port is counted, and then the rule is for it. */
+/* Counts what goes to the port, then applies the rule to it. */
 static void lay_down(const char *hook, long long port, const char *rule)
 {
     char text[512];
@@ -125,7 +125,7 @@ static void say(net_socket *socket, char word)
     assert_count(net_send(socket, &word, 1, soon()), 1);
 }
 
-/* These one after the other, by the first byte of each, and no more. */
+/* The socket receives one datagram for each byte of `words`, in this order, and no more. */
 static void assert_hears(net_socket *socket, const char *words)
 {
     for (; *words != '\0'; words++) {
@@ -135,7 +135,8 @@ static void assert_hears(net_socket *socket, const char *words)
     assert_code(net_recv(socket, in, sizeof in, NET_NOW), NET_TIMEOUT);
 }
 
-/* A message for each letter of `words`; the first has the size, and each later one `more`. */
+/* Writes one message for each byte of `words`. The first has `size` bytes, and each later one
+ * has `more` bytes more than the one before. */
 static void write_messages(net_message *messages, const char *words, size_t size, size_t more)
 {
     for (int i = 0; words[i] != '\0'; i++) {
@@ -146,7 +147,7 @@ static void write_messages(net_message *messages, const char *words, size_t size
 
 /* ---- Denied ---- */
 
-/* Twice, as the first time may be a whim. */
+/* Every send is tried twice by the library, because the first refusal may be by chance. */
 static void a_denied_datagram_is_told_and_was_not_sent(void **state)
 {
     struct party party;
@@ -201,7 +202,8 @@ static void what_a_second_try_passes_was_not_denied(void **state)
     close_party(&party);
 }
 
-/* Two of a live peer, `dead` of the denied one, one of each of the live ones. */
+/* The batch has two for a live peer, `dead` for the denied one, and one for each of the two live
+ * ones. */
 static void check_batch(struct party *party, const char *words, size_t size, size_t more)
 {
     net_message messages[MOST];
@@ -262,8 +264,8 @@ static void a_denied_train_was_not_sent_at_all(void **state)
 
 /* ---- Rejected ---- */
 
-/* The news of one datagram comes once, with the next call, which sends nothing; a receive may have
- * another word for it. */
+/* The answer to one datagram is told once, by the next call. If that call is a send, it sends
+ * nothing. A receive may return another code (`heard`). */
 static void check_answer(struct party *party, const char *rule, int code, int heard)
 {
     net_socket *caller = party->caller[0];
@@ -278,7 +280,7 @@ static void check_answer(struct party *party, const char *rule, int code, int he
     assert_code(net_recv(caller, in, sizeof in, NET_NOW), NET_TIMEOUT);
     assert_count(net_send_messages(caller, messages, 4, soon()), 4);
     assert_code(net_send_messages(caller, messages, 4, soon()), code);
-    write_messages(messages, "abcd", 1, 1); /* no train: the second hears of the first */
+    write_messages(messages, "abcd", 1, 1); /* no train: the second is refused for the first */
     assert_count(net_send_messages(caller, messages, 4, soon()), 1);
     assert_code(net_send_messages(caller, messages, 4, soon()), code);
     allow_all();
@@ -336,8 +338,8 @@ static void an_icmp_answer_to_a_listener_disturbs_nobody(void **state)
 
 /* ---- Lost by the kernel, by chance ---- */
 
-/* A train is one packet to the firewall, and its datagrams share a fate. What passed, and finds no
- * room in the socket, is counted by datagrams all the same. */
+/* A train is one packet to the firewall, so its datagrams pass or are lost together. What passes
+ * and finds no room in the socket is still counted by datagrams. */
 static void check_loss(struct party *party, const char *options)
 {
     enum { TRAINS = 60, HEADERS_V4 = 28, HEADERS_V6 = 48 };
@@ -393,8 +395,9 @@ static void what_passes_a_firewall_that_drops_is_heard_or_counted(void **state)
 
 /* ---- No buffers ---- */
 
-/* The kernel tells of a full queue only who listens for errors, which the library does not; so the
- * descriptor is set to, as a kernel short of memory would need no asking. */
+/* The kernel reports a full queue only on a descriptor that asks for errors, and the library
+ * does not ask. So the test sets IP_RECVERR. A kernel short of memory reports it without being
+ * asked. */
 static void a_full_queue_is_waited_out(void **state)
 {
     enum { SENT = 40 };

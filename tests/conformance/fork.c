@@ -1,5 +1,5 @@
-/* FES: after a fork the other process only closes; its closing, its exec and its signals disturb
- * nobody. */
+/* FES: after a fork the other process only closes. Its closing, its exec and its signals disturb
+ * no other process. */
 #include "support.h"
 
 #include <errno.h>
@@ -31,7 +31,7 @@ static int close_in_child(void *argument)
            net_close(pair->listener, NET_NOW) != 0;
 }
 
-/* Nothing shut down, nothing drained, nothing taken. */
+/* The close shuts nothing down, drains nothing and takes nothing. */
 static void a_child_that_closes_leaves_the_parent_its_sockets(void **state)
 {
     struct pair pair;
@@ -51,7 +51,7 @@ static void a_child_that_closes_leaves_the_parent_its_sockets(void **state)
     close_pair(&pair);
 }
 
-/* And the other way round, where the parent closes and the child goes on. */
+/* The other way round: the parent closes and the child goes on. */
 static int serve_in_child(void *argument)
 {
     struct pair *pair = argument;
@@ -94,7 +94,7 @@ static void a_connection_may_be_handed_to_a_child(void **state)
     close_pair(&pair);
 }
 
-/* A thread of the parent sits in a call, or is busy with one, while the child closes its copies. */
+/* A thread of the parent blocks in a call while the child closes its copies. */
 static void a_fork_beside_a_thread_inside_does_not_hang(void **state)
 {
     struct pair pair;
@@ -119,7 +119,7 @@ static void a_fork_beside_a_thread_inside_does_not_hang(void **state)
 struct busy {
     struct pair *pair;
     _Atomic bool stop;
-    int failure; /* of a receive, that is no timeout */
+    int failure; /* code of a receive other than NET_TIMEOUT */
     pthread_t thread;
 };
 
@@ -140,7 +140,8 @@ static void *talk(void *argument)
     return NULL;
 }
 
-/* At whatever moment: locks are held in the child's copy that nobody will ever release. */
+/* The fork comes at any moment. A lock that is held then stays locked in the child's copy for
+ * ever. */
 static void a_fork_in_the_middle_of_a_call_does_not_hang(void **state)
 {
     struct pair pair;
@@ -235,7 +236,7 @@ static bool is_socket(int fd)
     return fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode);
 }
 
-/* The child of an exec counts the descriptors it has beyond the first three. */
+/* After an exec the child counts its descriptors beyond the first three. */
 static int count_after_exec(void *argument)
 {
     (void)argument;
@@ -276,7 +277,7 @@ static void an_exec_inherits_no_descriptor(void **state)
     }
 }
 
-/* With SIGPIPE as a process finds it */
+/* SIGPIPE has its default action. */
 static bool resets_without_a_signal(const char *address, bool vector)
 {
     struct pair pair;
@@ -359,7 +360,7 @@ static void signals_and_handlers_stay_as_they_were(void **state)
     }
 }
 
-/* The numbers 0, 1 and 2 are as good as any. */
+/* The descriptors 0, 1 and 2 work like any other. */
 static int talk_over_the_first_descriptors(void *argument)
 {
     struct pair pair;

@@ -1,5 +1,5 @@
 /* wrap: socket setsockopt */
-/* Both families on one socket, one family on its own, and systems that have but one. */
+/* Both families on one socket, one family on its own, and systems that have only one. */
 #include "support.h"
 
 #include <errno.h>
@@ -51,7 +51,7 @@ static void assert_property(net_socket *socket, const char *name, const char *be
     }
 }
 
-/* A listener hears a caller by this host, who is shown as `peer`. */
+/* A listener receives from a caller by this host, and shows it as `peer`. */
 static void check_caller(const char *listened, const char *scheme, const char *host)
 {
     net_socket *listener = assert_socket(net_listen(listened));
@@ -118,8 +118,8 @@ static void a_listener_for_ipv6_only_does_not_hear_ipv4(void **state)
     net_close(tcp, NET_NOW);
 }
 
-/* On a port that the system gives to the first. Elsewhere on this machine somebody else may have
- * the same port: only a refusal of several ports is one. */
+/* The system picks the port of the first. Another process on this machine may listen on the same
+ * port, so the two refuse each other only if they do so on several ports. */
 static bool may_both_listen(const char *scheme, const char *host, const char *beside)
 {
     enum { PORTS = 5 };
@@ -142,7 +142,7 @@ static bool may_both_listen(const char *scheme, const char *host, const char *be
     return both;
 }
 
-/* Who may listen beside whom on one port. */
+/* Which addresses may be listened on together on one port. */
 static void who_may_listen_beside_whom(void **state)
 {
     static const struct {
@@ -225,7 +225,7 @@ static void a_dual_stack_socket_sends_to_both_families(void **state)
     net_close(to_v4, NET_NOW);
 }
 
-/* The system's default does not matter, because it is set both ways. */
+/* The system's default does not matter, because the library always sets the option, on or off. */
 static void v6only_is_always_said(void **state)
 {
     static const char *const listeners[] = {"tcp://*:0", "udp://*:0", "tcp://[::1]:0"};

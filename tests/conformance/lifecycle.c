@@ -1,4 +1,4 @@
-/* LIF: from listen to close, over every address; what no call may do to a socket; nothing leaks. */
+/* LIF: from listen to close, over every address. What no call may do to a socket. Nothing leaks. */
 #include "support.h"
 
 #include <limits.h>
@@ -72,7 +72,7 @@ static void expect_ping(struct pair *pair)
     assert_memory_equal(buffer, "pong", 4);
 }
 
-/* Any other NULL, or a number that is none. */
+/* Any other argument that is NULL, or a number that no function made. */
 static void a_senseless_argument_is_misuse_and_changes_nothing(void **state)
 {
     struct pair pair;
@@ -186,7 +186,7 @@ static long resident_pages(void)
     return strtol(size_end, NULL, 10);
 }
 
-/* The memory is compared where no sanitizer or valgrind keeps what was freed. */
+/* The memory is compared only where no sanitizer or valgrind keeps what was freed. */
 static void thousands_of_calls_leave_nothing_behind(void **state)
 {
     enum { CYCLES = 5000, WARM_UP = 500, PAGES_MORE = 64 };
@@ -216,7 +216,7 @@ static void thousands_of_calls_leave_nothing_behind(void **state)
     close_pair(&pair);
 }
 
-/* Nobody else can take the port of the peers that live on. */
+/* While these peers live, no other socket can take their ports. */
 static void what_was_accepted_outlives_its_listener(void **state)
 {
     struct pair pair;
@@ -269,7 +269,7 @@ static void *talk_and_close(void *argument)
     return NULL;
 }
 
-/* Made here, used there, closed elsewhere. */
+/* A socket is made in one thread, used in another and closed in a third. */
 static void a_socket_moves_from_thread_to_thread(void **state)
 {
     struct pair pair;

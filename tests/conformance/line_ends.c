@@ -1,5 +1,5 @@
-/* What becomes of the part of a line that is kept when a connection ends, breaks, is shared with a
- * child or with another thread, or when it is read otherwise. */
+/* A part of a line is kept. The connection ends or breaks, is shared with a child or with
+ * another thread, or is read by other calls: what becomes of the part. */
 #include "feed.h"
 #include "watching.h"
 
@@ -12,7 +12,7 @@ enum { KIB = 1024 };
 
 static char in[64];
 
-/* The server keeps these words. */
+/* The server keeps these bytes as a part of a line. */
 static void keep_words(struct pair *pair, const char *words)
 {
     assert_count(net_send(pair->client, words, strlen(words), soon()), strlen(words));
@@ -47,7 +47,7 @@ static void an_end_behind_a_kept_part_hands_it_out(void **state)
     close_pair(&pair);
 }
 
-/* Each verb hands out the part, then says the end. */
+/* Each receive call returns the part, then says the end. */
 static void every_verb_hands_out_a_kept_part_before_the_end(void **state)
 {
     for (int verb = 0; verb < 3; verb++) {
@@ -170,7 +170,7 @@ static void a_child_that_closes_leaves_the_parent_what_is_kept(void **state)
 
 enum { LINES = 2000, NUMBER = 6, LONGEST = 3000 };
 
-/* Its number, filling that depends on it, and the end. */
+/* A line of this test: its number, filling that depends on the number, and the delimiter. */
 static size_t write_numbered(char *line, unsigned number)
 {
     unsigned seed = number;
@@ -204,7 +204,7 @@ static void see_line(const char *line, size_t size)
     }
 }
 
-/* With deadlines so short that a part is often kept by one and found by the other. */
+/* The deadlines are so short that a part is often kept by one thread and found by the other. */
 static void *read_numbered(void *argument)
 {
     static __thread char line[LONGEST + NUMBER + 1];
@@ -269,7 +269,7 @@ static double thread_cpu_ms(void)
     return (double)used.tv_sec * 1e3 + (double)used.tv_nsec / 1e6;
 }
 
-/* What it costs to read so much out by 16 bytes, once it is kept. */
+/* The processor time for reading `size` kept bytes 16 bytes at a time. */
 static double cost_of_reading_out(const char *address, size_t size)
 {
     char *text = malloc(size);
@@ -305,7 +305,7 @@ static double cost_of_reading_out(const char *address, size_t size)
     return cpu;
 }
 
-/* Four times as much costs four times the time, not sixteen times. */
+/* Four times the bytes cost four times the time, not sixteen times. */
 static void what_is_kept_is_read_out_in_linear_time(void **state)
 {
     size_t size = (slowness() > 1 ? 64 : 512) * KIB;

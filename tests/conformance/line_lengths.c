@@ -1,4 +1,4 @@
-/* Lines of every length, in pieces of every size: each comes out as it went in. */
+/* Lines of every length, in pieces of every size: each is received as it was sent. */
 #include "feed.h"
 
 #include <stdio.h>
@@ -14,7 +14,7 @@ static size_t smaller_if_slow(size_t size)
 
 /* ---- Random lengths ---- */
 
-/* As many lines of a few bytes as of a few hundred thousand. */
+/* Lengths of a few bytes are as frequent as lengths of a few hundred thousand. */
 static size_t random_length(unsigned *seed)
 {
     unsigned bits = random_below(seed, 21);
@@ -37,8 +37,8 @@ static void write_lines(char *text, size_t size, unsigned seed)
     }
 }
 
-/* The lines in order, by calls of which some give up at once or after a moment. Returns how many
- * bytes were right. */
+/* Receives the lines in order. Some of the calls give up at once or after a moment. Returns how
+ * many bytes were right. */
 static size_t read_lines(net_socket *socket, const char *text, size_t size, unsigned seed)
 {
     char *line = malloc(MIB);
@@ -146,16 +146,16 @@ static void a_line_of_sixteen_mebibytes_comes_whole(void **state)
 
 static void a_line_may_be_longer_than_any_buffer_of_the_system(void **state)
 {
-    /* The buffer of an adopted one shrinks below a segment: its sender asks after a shut window for
-     * each few KiB, 200 ms apart, and twice as long while the reader is held up. */
+    /* The buffer of an adopted socket shrinks below a segment. Its sender then probes the shut
+     * window for every few KiB, 200 ms apart, and half as often while the reader is held up. */
     bool is_adopted = strncmp(template_of(state), "fd:", 3) == 0;
 
     expect_long_line(template_of(state), "rcvbuf=4KiB", (size_t)(is_adopted ? 128 : 256) * KIB);
     expect_long_line(template_of(state), "rcvbuf=64KiB", (size_t)600 * KIB);
 }
 
-/* What the caller's buffer does not hold is too big, again and again; then it is there for whoever
- * receives otherwise, whole. */
+/* A line that does not fit the caller's buffer is too big each time it is asked for. Other
+ * receives then get it whole. */
 static void a_long_line_for_a_small_buffer_is_not_lost(void **state)
 {
     const size_t size = smaller_if_slow((size_t)16 * MIB);

@@ -1,7 +1,7 @@
 /* driven: skip, it has a poller and a foreign loop of its own */
-/* Any verb after any other on one stream, with bytes of an unfinished line kept or not:
- * what each returns, and whether a poller and a foreign loop are told, is known from what was sent.
- */
+/* Any receive call after any other on one stream, with or without a kept part of a line. From
+ * what was sent the test knows what each call returns, and whether a poller and a foreign loop
+ * are told. */
 #include "watching.h"
 
 #include <poll.h>
@@ -17,12 +17,12 @@ struct talk {
     struct pair pair;
     net_poller *poller;
     unsigned seed;
-    char text[TEXT]; /* what was sent and not taken yet */
+    char text[TEXT]; /* what was sent and not received yet */
     size_t at_hand;
-    bool is_searched; /* the last call was a search of all that is there, in vain */
-    bool is_kept;     /* and some of it may be kept, therefore */
+    bool is_searched; /* the last call searched all that is there in vain */
+    bool is_kept;     /* and may therefore have kept some of it */
     enum verb last;
-    int switches[VERBS][VERBS]; /* with something kept */
+    int switches[VERBS][VERBS]; /* while something was kept */
     char room[TEXT];
 };
 
@@ -33,7 +33,7 @@ static unsigned below(unsigned limit)
     return random_below(&talk.seed, limit);
 }
 
-/* ---- What is said ---- */
+/* ---- Sending ---- */
 
 static int waiting_in_system(void)
 {
@@ -42,7 +42,7 @@ static int waiting_in_system(void)
     return ioctl(net_fd(talk.pair.server), FIONREAD, &count) == 0 ? count : -1;
 }
 
-/* Sent is not arrived: over loopback it takes a moment. */
+/* Waits until the bytes have arrived: over loopback that takes a moment. */
 static void say(const char *text, size_t size)
 {
     int expected = waiting_in_system() + (int)size;
@@ -77,7 +77,7 @@ static void say_something(void)
     }
 }
 
-/* ---- What is heard ---- */
+/* ---- Receiving ---- */
 
 static void take(ssize_t n)
 {
@@ -106,7 +106,7 @@ static ssize_t search(size_t size, int delimiter)
     return n;
 }
 
-/* What is kept may come first and alone. */
+/* A kept part may come first, without the bytes after it. */
 static ssize_t receive(size_t size)
 {
     ssize_t n = net_recv(talk.pair.server, talk.room, size, NET_NOW);
@@ -135,7 +135,7 @@ static ssize_t receive_all(size_t size)
     return n;
 }
 
-/* One call; whether it was NET_TIMEOUT. */
+/* Makes one call, and returns whether it was NET_TIMEOUT. */
 static bool hear(enum verb verb)
 {
     size_t size = 1 + below(1U << below(15));
@@ -168,7 +168,7 @@ static void open_talk(const char *address)
 
     talk = (struct talk){.seed = ++seed};
     print_message("seed %u\n", seed);
-    dial_pair_with(address, "rcvbuf=1MiB", NULL, &talk.pair); /* no window is ever shut */
+    dial_pair_with(address, "rcvbuf=1MiB", NULL, &talk.pair); /* the window is never shut */
     talk.poller = open_poller();
     watch(talk.poller, talk.pair.server, NET_READABLE);
 }
@@ -179,7 +179,7 @@ static void close_talk(void)
     close_pair(&talk.pair);
 }
 
-/* After a search alone something is kept. */
+/* Only a search keeps anything, so the switches start from searches. */
 static bool has_every_switch(void)
 {
     bool all = true;
@@ -192,7 +192,7 @@ static bool has_every_switch(void)
     return all;
 }
 
-/* Whether round `i` is to be played: some, and more until each switch has been. */
+/* Whether round `i` is played: a number of them, and more until each switch has occurred. */
 static bool goes_on(int i)
 {
     enum { FEW = 1000, MANY = 4000, MOST = 40 * MANY };
@@ -202,7 +202,7 @@ static bool goes_on(int i)
 
 /* ---- Under a poller ---- */
 
-/* It tells of bytes until they are taken or searched in vain, and then no more. */
+/* The poller tells of bytes until they are received or searched in vain, and then no more. */
 static void expect_told(void)
 {
     net_event events[4];
@@ -236,7 +236,7 @@ static void a_poller_is_told_of_bytes_until_they_are_heard(void **state)
     close_talk();
 }
 
-/* A poller that begins to watch in the middle of a line, or watches again. */
+/* A poller begins to watch in the middle of a line, or watches again. */
 static void a_new_watch_tells_the_same(void **state)
 {
     open_talk(template_of(state));
@@ -253,7 +253,7 @@ static void a_new_watch_tells_the_same(void **state)
     close_talk();
 }
 
-/* Neither a part that is kept nor one that was too big costs anything while nothing happens. */
+/* Neither a kept part nor a line that was too big wakes a poller again and again. */
 static void nobody_spins_over_what_is_kept(void **state)
 {
     open_talk(template_of(state));
@@ -287,7 +287,7 @@ static int poll_now(void)
     return poll(&set, 1, 0);
 }
 
-/* By the rule: once told, call until NET_TIMEOUT. */
+/* The rule of net_fd: once told, call until NET_TIMEOUT. */
 static void a_foreign_loop_is_told_of_whatever_is_new(void **state)
 {
     open_talk(template_of(state));

@@ -1,5 +1,5 @@
-/* A delimiter is found wherever it is in the windows through which a line is looked at, and nothing
- * that resembles it is taken for it. */
+/* A search looks at a line through windows. A delimiter is found wherever it is in a window, and
+ * no byte that resembles it is taken for it. */
 #include "support.h"
 
 #include <string.h>
@@ -9,8 +9,8 @@ enum { EACH_TO = 20000, LENGTH_MOST = 33000, KIB = 1024 };
 static char text[LENGTH_MOST + 2];
 static char in[LENGTH_MOST + 2];
 
-/* A line of `length` bytes that end with the delimiter; before it are the bytes that a search by
- * words is most likely to mistake for it. */
+/* A line of `length` bytes that ends with the delimiter. Before it are the bytes that a search
+ * of a machine word at a time is most likely to mistake for it. */
 static void write_line(size_t length, int delimiter)
 {
     const int neighbours[] = {delimiter - 1, delimiter + 1, delimiter ^ 0x80, delimiter ^ 1,
@@ -29,7 +29,7 @@ static void expect_line(net_socket *socket, size_t length, size_t room, int deli
     assert_memory_equal(in, text, length);
 }
 
-/* It comes whole, with the next one behind it, which stays. */
+/* The line comes whole, with the next one behind it. The next one stays. */
 static void expect_whole(struct pair *pair, size_t length, int delimiter)
 {
     write_line(length, delimiter);
@@ -40,7 +40,7 @@ static void expect_whole(struct pair *pair, size_t length, int delimiter)
     assert_int_equal(in[0], (char)delimiter);
 }
 
-/* It comes in two pieces, the first of which has been looked at in vain; it just fits. */
+/* The line comes in two pieces, and the first has been searched in vain. It just fits. */
 static void expect_in_pieces(struct pair *pair, size_t length, size_t first, int delimiter)
 {
     write_line(length, delimiter);
@@ -50,7 +50,7 @@ static void expect_in_pieces(struct pair *pair, size_t length, size_t first, int
     expect_line(pair->server, length, length, delimiter);
 }
 
-/* One byte more than fits: it is too big, and nothing is lost. */
+/* The line is one byte longer than fits. It is too big, and nothing is lost. */
 static void expect_too_big(struct pair *pair, size_t length, int delimiter)
 {
     write_line(length, delimiter);
@@ -86,7 +86,7 @@ static void expect_around(struct pair *pair, size_t edge, int delimiter)
     }
 }
 
-/* Windows that double, one after another or each from the beginning. */
+/* Windows double from one search to the next, or within one search from its beginning. */
 static void a_delimiter_is_found_at_the_edge_of_each_window(void **state)
 {
     static const int delimiters[] = {'\n', 0, 255, 128};

@@ -1,5 +1,5 @@
-/* Net_recv_until hands out up to the delimiter, nothing beyond it, and nothing at all while
- * the delimiter is missing. */
+/* net_recv_until returns the bytes up to the delimiter, nothing beyond it, and nothing at all
+ * while the delimiter is missing. */
 #include "support.h"
 
 #include <stdlib.h>
@@ -13,7 +13,7 @@ static void say(net_socket *socket, const char *text)
     assert_count(net_send(socket, text, strlen(text), soon()), strlen(text));
 }
 
-/* The next line is this one, and is in the buffer whole. */
+/* The next line is this one, and the buffer holds all of it. */
 static void expect_line(net_socket *socket, size_t size, const char *line)
 {
     char buffer[256];
@@ -61,7 +61,7 @@ static void what_is_beyond_the_delimiter_stays(void **state)
 }
 
 struct line_caller {
-    struct caller caller; /* first: what the thread gets is this */
+    struct caller caller; /* must be first: the thread is passed its address */
     char buffer[64];
 };
 
@@ -213,7 +213,7 @@ static void a_broken_line_is_handed_out_before_the_reset(void **state)
     net_socket *server = meet_stranger(listener, &peer);
 
     stranger_says(&peer, "ab");
-    await_ready(server, POLLIN); /* a reset may overtake what is on its way */
+    await_ready(server, POLLIN); /* a reset may overtake bytes in flight */
     caller_start(&reader.caller, receive_line, server, soon());
     stranger_breaks_off(&peer);
     caller_join(&reader.caller);
@@ -296,7 +296,7 @@ static void a_line_larger_than_the_receive_buffer_arrives_whole(void **state)
     expect_long_line(template_of(state), "rcvbuf=4KiB", (size_t)256 * KIB);
 }
 
-/* The buffer that the system starts with is 128 KiB. */
+/* The system's buffer is 128 KiB at first. */
 static void a_long_line_arrives_whole(void **state)
 {
     expect_long_line(template_of(state), NULL, (size_t)600 * KIB);

@@ -1,5 +1,5 @@
-/* The tables of the manual pages, which say what each socket answers, are what each socket answers;
- * and the header tells of every property there is. */
+/* The tables of the manual pages say what each socket answers. The sockets answer so, and the
+ * header names every property. */
 #include "name/property.h"
 #include "support.h"
 
@@ -71,7 +71,7 @@ static void assert_head(const char *line, const char *const *names, int columns)
     }
 }
 
-/* The table whose head begins so. */
+/* Finds the table whose head begins with this text. */
 static void read_table(const char *page, const char *head, const char *const *names, int columns,
                        struct table *table)
 {
@@ -101,7 +101,7 @@ static void read_tables(void)
                &faults);
 }
 
-/* How often a table has a row. */
+/* Returns how often the table has a row of this name. */
 static int rows_of(const struct table *table, const char *name, const struct row **found)
 {
     int count = 0;
@@ -117,7 +117,7 @@ static int rows_of(const struct table *table, const char *name, const struct row
 
 /* ---- Asking the sockets ---- */
 
-/* What the cell says of the end that the letter stands for. */
+/* Asks the end that the letter stands for, and compares with the cell. */
 static int code_of(const char *cell, char letter)
 {
     return cell[0] == '\0' ? NET_ADDRESS : strchr(cell, letter) == NULL ? NET_MISUSE : 0;
@@ -136,7 +136,7 @@ static void check_cell(net_socket *socket, const char *name, const char *cell, c
     }
 }
 
-/* The cells of a template; of a fault "" where there is no layer. */
+/* Returns the cells of a template. For a fault they are "" where there is no layer. */
 static const char *cell_of(const struct row *row, bool is_fault, const char *template, int column)
 {
     bool is_layered = strncmp(template, "chaos+", strlen("chaos+")) == 0;
@@ -195,7 +195,7 @@ static void every_socket_answers_as_the_manual_says(void **state)
     }
 }
 
-/* ... a misspelt row would be asked of nobody. */
+/* ... a misspelt row would be asked of no socket */
 static void every_row_is_a_property(void **state)
 {
     int named = 0;
@@ -208,7 +208,7 @@ static void every_row_is_a_property(void **state)
     assert_int_equal(properties.rows + faults.rows, named + 1); /* and net_fd */
 }
 
-/* A dial that is not decided has no descriptor, whatever it is to become. */
+/* A dial that is not decided has no descriptor, whatever it becomes later. */
 static void a_dialing_socket_has_no_descriptor(void **state)
 {
     struct black_hole hole;
@@ -224,7 +224,7 @@ static void a_dialing_socket_has_no_descriptor(void **state)
 
 /* ---- The header ---- */
 
-/* Whether the text has this name between characters that are part of none. */
+/* Whether the text has this name as a whole word. */
 static bool tells_of(const char *text, const char *end, const char *name)
 {
     static const char parts[] = "abcdefghijklmnopqrstuvwxyz-";

@@ -1,6 +1,6 @@
 /* wrap: send sendto sendmsg sendmmsg recv recvmmsg */
-/* net_send_messages and net_recv_messages: batches, endpoints, and what the system may answer in
- * the middle. */
+/* net_send_messages and net_recv_messages: batches, endpoints, and failures of the system in the
+ * middle of a batch. */
 #include "support.h"
 
 #include <errno.h>
@@ -25,7 +25,7 @@ int __real_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags,
 int __wrap_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags,
                     struct timespec *timeout);
 
-/* After so many good datagrams, or receives, so many fail. */
+/* After `good` datagrams or receives, `bad` of them fail. */
 static struct {
     int good;
     int bad;
@@ -69,7 +69,7 @@ ssize_t __wrap_sendto(int fd, const void *data, size_t size, int flags, const st
     return fails_now() ? -1 : __real_sendto(fd, data, size, flags, to, length);
 }
 
-/* It stops before the one that fails, and tells why only when that is the first. */
+/* A batch stops before the message that fails, and tells why only when that is the first. */
 int __wrap_sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 {
     unsigned good = 0;
@@ -142,7 +142,7 @@ static void a_batch_goes_through_whole_and_in_order(void **state)
     close_pair(&pair);
 }
 
-/* Receiving waits for the first only. */
+/* A receive waits for the first message only. */
 static void a_receive_takes_what_is_there_and_waits_for_one(void **state)
 {
     struct pair pair;
@@ -160,7 +160,7 @@ static void a_receive_takes_what_is_there_and_waits_for_one(void **state)
     close_pair(&pair);
 }
 
-/* What did not fit counts as one, is dropped, and tells who sent it. */
+/* A datagram that does not fit counts as one, is dropped, and its sender is still told. */
 static void what_does_not_fit_has_a_size_over_its_capacity(void **state)
 {
     struct pair pair;
@@ -190,7 +190,7 @@ static void what_does_not_fit_has_a_size_over_its_capacity(void **state)
     close_pair(&pair);
 }
 
-/* An answer to whom it came from, on every kind of socket. */
+/* An answer goes to the endpoint the request came from, on every kind of socket. */
 static void an_endpoint_heard_is_an_endpoint_to_send_to(void **state)
 {
     struct pair pair;
@@ -252,7 +252,7 @@ static void streams_carry_no_messages(void **state)
     close_pair(&pair);
 }
 
-/* One peer has one name, whatever socket heard him. */
+/* A peer has the same name on every socket that receives from it. */
 static void a_peer_is_the_same_to_every_socket(void **state)
 {
     static const char *const listeners[] = {"udp://127.0.0.1:0", "udp://0.0.0.0:0", "udp://*:0"};
@@ -283,7 +283,7 @@ static void a_peer_is_the_same_to_every_socket(void **state)
     net_close(home, NET_NOW);
 }
 
-/* What went out counts, the next call says why, and the rest can be sent. */
+/* What was sent counts. The next call says why it was no more, and the rest can be sent. */
 static void a_batch_may_be_sent_in_part(void **state)
 {
     static char huge[1 << 20];
@@ -308,8 +308,8 @@ static void a_batch_may_be_sent_in_part(void **state)
     close_pair(&pair);
 }
 
-/* The refusal with which a call fails is not lost, though the system tells it once and some went
- * before. */
+/* A refusal with which a call fails is not lost, though the system tells it only once and some
+ * messages were sent before it. */
 static void what_stopped_a_batch_is_told_by_the_next_call(void **state)
 {
     struct pair pair;
@@ -327,7 +327,7 @@ static void what_stopped_a_batch_is_told_by_the_next_call(void **state)
     close_pair(&pair);
 }
 
-/* What passes is waited out; what does not is told, and nothing is broken. */
+/* A failure that passes is waited out. Any other is told, and breaks nothing. */
 static void trouble_that_passes_is_waited_out(void **state)
 {
     static const struct {
@@ -378,8 +378,8 @@ static void trouble_that_passes_is_waited_out(void **state)
     close_pair(&pair);
 }
 
-/* Readable is no promise, and a failure while reading is told once. For a dialed socket a
- * want of buffers is NET_LIMIT at once. */
+/* Readiness is no promise, and a failure of a read is told once. On a dialed socket a lack of
+ * buffers is NET_LIMIT at once. */
 static void trouble_in_receiving_is_told_and_nothing_is_lost(void **state)
 {
     struct pair pair;

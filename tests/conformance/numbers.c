@@ -1,4 +1,5 @@
-/* net_get_number: what net_get prints, as a number; and hosts and ports as they stand alone. */
+/* net_get_number returns what net_get prints, as a number. Hosts and ports are also available
+ * separately. */
 #include "name/property.h"
 #include "support.h"
 
@@ -43,7 +44,7 @@ static bool can_only_be_set(const char *name)
     return is_one_of(name, names, COUNT(names));
 }
 
-/* As the manual says that values are written. */
+/* Values are written as the manual says. */
 static int64_t meaning_of(const char *name, const char *text)
 {
     static const struct {
@@ -81,7 +82,7 @@ static void check_number(net_socket *socket, const char *name)
         assert_code(code, n);
     } else if (n < 0 || is_text(name)) {
         assert_code(code, NET_ADDRESS);
-    } else if (strcmp(name, "rtt") == 0) { /* which moves */
+    } else if (strcmp(name, "rtt") == 0) { /* its value changes */
         assert_ok(code);
         assert_true(number > 0 && number % 1000 == 0 && number < 60 * SECOND);
     } else {
@@ -172,7 +173,7 @@ static void text_of(net_socket *socket, const char *name, char text[ADDRESS_MAX]
     assert_in_range(assert_ok(net_get(socket, name, text, ADDRESS_MAX)), 1, ADDRESS_MAX - 1);
 }
 
-/* What net_address makes of the parts is the whole. */
+/* net_address makes the whole address from the parts. */
 static void assert_parts(net_socket *socket, const char *whole, const char *host, const char *port)
 {
     char scheme[ADDRESS_MAX];

@@ -22,7 +22,7 @@ static void assert_reads(net_socket *socket, const char *name, const char *expec
     }
 }
 
-/* Wires; IP: those with hosts and ports, SYSTEM: those of the kernel's. */
+/* Wires. IP: those with hosts and ports. SYSTEM: those with a socket of the kernel. */
 enum {
     TCP = 1,
     UDP = 2,
@@ -38,11 +38,11 @@ enum {
     BUFFERED = SYSTEM | MEM
 };
 
-/* What each option says when the address is silent. */
+/* The value of each option when the address does not name it. */
 static const struct {
     const char *name;
     int wires;
-    const char *value; /* NULL: as the system likes */
+    const char *value; /* NULL: the system decides */
     const char *changed;
     int settable; /* on these ends; 0: given in the address only */
 } options[] = {{"nodelay", TCP, "on", "off", ALL},
@@ -73,7 +73,7 @@ static const struct {
 
 static const char *const schemes[] = {"tcp", "udp", "unix", "unixgram", "mem", "memgram"};
 
-/* Without a layer on it. */
+/* Returns the address without a layer. */
 static const char *wire_of(const char *address)
 {
     const char *layers = strchr(address, '+');
@@ -187,7 +187,7 @@ static void options_of_the_address_take_effect_and_pass_on(void **state)
     close_pair(&pair);
 }
 
-/* What `local` says can be dialed, and both ends agree. */
+/* The address in `local` can be dialed, and both ends agree on it. */
 static void addresses_can_be_dialed_and_agree(void **state)
 {
     struct pair pair;
@@ -227,7 +227,7 @@ static void addresses_can_be_dialed_and_agree(void **state)
     close_pair(&pair);
 }
 
-/* Which of them there are is the system's affair; reno is always there. */
+/* The system decides which ones there are. Reno is always there. */
 static void a_congestion_control_is_one_that_the_system_has(void **state)
 {
     struct pair pair;
@@ -260,7 +260,7 @@ static void the_path_on_one_machine_is_large(void **state)
     char text[64];
 
     dial_pair(template_of(state), &pair);
-    assert_true(number_of(pair.client, "mtu") >= 65535); /* all that an IP packet can have */
+    assert_true(number_of(pair.client, "mtu") >= 65535); /* an IP packet is at most 65535 bytes */
     assert_int_equal(number_of(pair.server, "mtu"), number_of(pair.client, "mtu"));
     assert_code(net_get(pair.listener, "mtu", text, sizeof text), NET_MISUSE);
     for (int which = LISTENER; which <= DIALED; which *= 2) {
@@ -383,7 +383,7 @@ static void what_is_wrong_is_told_and_changes_nothing(void **state)
     close_pair(&pair);
 }
 
-/* Contract 7: get, set and fd still work on what was cancelled. */
+/* Contract 7: get, set and fd still work on a cancelled socket. */
 static void a_cancelled_socket_still_tells(void **state)
 {
     struct pair pair;

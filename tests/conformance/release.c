@@ -1,5 +1,5 @@
 /* driven: skip, what matters is the descriptor */
-/* LIF: a socket hands its descriptor over, as the system would have made it, and is gone. */
+/* LIF: a socket hands over its descriptor as the system would have made it, and is freed. */
 #include "foreign.h"
 #include "watching.h"
 
@@ -48,7 +48,7 @@ static bool is_inherited(int fd)
     return (fcntl(fd, F_GETFD) & FD_CLOEXEC) == 0;
 }
 
-/* As connect(2) or accept(2) leaves it, and SOCK_CLOEXEC. */
+/* Blocking, as connect(2) or accept(2) leaves it, and with SOCK_CLOEXEC. */
 static void assert_plain(int fd)
 {
     struct linger linger = {1, 1};
@@ -74,7 +74,7 @@ static int release(net_socket **socket)
     return fd;
 }
 
-/* Plain system calls here, the library there. */
+/* One end uses plain system calls, the other the library. */
 static void talk(int fd, net_socket *peer)
 {
     char buffer[8];
@@ -87,7 +87,8 @@ static void talk(int fd, net_socket *peer)
     assert_memory_equal(buffer, "pong!", 5);
 }
 
-/* Calls whose deadlines the system has to know; over a stream, one that looks ahead, too. */
+/* Makes calls with deadlines, which may be set on the descriptor. On a stream it also makes one
+ * that peeks. */
 static void use(net_socket *socket, net_socket *peer, bool stream)
 {
     char buffer[8];
@@ -111,7 +112,7 @@ static void a_dialed_connection_is_plain_and_goes_on(void **state)
         char target[ADDRESS_MAX];
 
         dial_pair(template_of(state), &pair);
-        if (deadlines[i] == NET_NOW) { /* one that was dialed by a poller */
+        if (deadlines[i] == NET_NOW) { /* the descriptor of a dial that a poller drove */
             net_close(pair.client, NET_NOW);
             net_close(pair.server, NET_NOW);
             dial_address(pair.listener, target);
@@ -179,7 +180,7 @@ static void the_options_of_the_address_are_kept(void **state)
     dial_pair_with(template_of(state), "nodelay=off&keepalive=9s", "nodelay=on&keepalive=7s",
                    &pair);
     use(pair.client, pair.server, true);
-    assert_ok(net_set(pair.server, "reset", "on")); /* of net_close, which never comes */
+    assert_ok(net_set(pair.server, "reset", "on")); /* it is for net_close, which is never called */
     int client = release(&pair.client);
     int server = release(&pair.server);
 
@@ -194,7 +195,8 @@ static void the_options_of_the_address_are_kept(void **state)
     close_pair(&pair);
 }
 
-/* Trains are asked for when many datagrams come; whoever gets the descriptor knows of none. */
+/* The library asks the kernel for trains when many datagrams come. The new owner of the
+ * descriptor does not know trains. */
 static void no_trains_come_afterwards(void **state)
 {
     struct pair pair;
@@ -218,7 +220,7 @@ static void no_trains_come_afterwards(void **state)
     close_pair(&pair);
 }
 
-/* What came and nobody received, and the end, are the descriptor's to tell. */
+/* What arrived and was not received stays in the descriptor, and so does the end. */
 static void nothing_that_came_is_lost(void **state)
 {
     struct pair pair;
@@ -255,7 +257,8 @@ static void one_whose_end_was_heard_is_handed_over(void **state)
     close_pair(&pair);
 }
 
-/* As STARTTLS does it: in the clear, another library's turn, and the library's again. */
+/* As STARTTLS does it: first in the clear with this library, then with another, then with this
+ * one again. */
 static void it_is_adopted_again(void **state)
 {
     struct pair pair;
@@ -275,7 +278,7 @@ static void it_is_adopted_again(void **state)
     close_pair(&pair);
 }
 
-/* ---- Adopted ones ---- */
+/* ---- Adopted sockets ---- */
 
 enum { FLAGS = 4 }; /* blocking or not, inherited or not */
 
@@ -320,7 +323,8 @@ static void an_adopted_connection_is_as_it_came(void **state)
     }
 }
 
-/* Options that a socket of ours has, and that this one had not, or had, before it came. */
+/* Options that the library sets on its own sockets. Before its adoption this one had them or had
+ * not. */
 static void an_adopted_connection_keeps_its_options(void **state)
 {
     bool local = is_unix(template_of(state));
@@ -345,7 +349,7 @@ static void an_adopted_connection_keeps_its_options(void **state)
     }
 }
 
-/* But what was asked for since stays. */
+/* An option that was set since stays. */
 static void nodelay_that_was_asked_for_stays(void **state)
 {
     static const char *const options[] = {"", "?nodelay=on"};
@@ -403,7 +407,7 @@ static void a_listener_goes_on_without_blocking(void **state)
     assert_false(is_inherited(fd));
     net_socket *client = assert_socket(net_connect(target, soon()));
 
-    await_events(fd, POLLIN); /* a dial is over before its last packet has come here */
+    await_events(fd, POLLIN); /* a dial may be won before its last packet has arrived here */
     int call = accept(fd, NULL, NULL);
 
     assert_true(call >= 0);

@@ -1,6 +1,6 @@
 /* driven: skip, releases wait for nothing */
-/* LIF: what has no descriptor to give away, or something inside that would be lost, says so and
- * stays as it was. */
+/* LIF: a socket without a descriptor refuses a release. So does one that holds something that
+ * would be lost. The refused socket stays as it was. */
 #include "foreign.h"
 #include "watching.h"
 
@@ -99,7 +99,7 @@ static void while_a_part_of_a_line_is_kept(void **state)
     close_pair(&pair);
 }
 
-/* Whether there are some, and the system has none of them: the others may be on their way to it. */
+/* Whether there are some, although the system has none of them: the others may be in flight. */
 static bool has_some_inside(net_poller *poller, net_socket *socket)
 {
     net_event event;
@@ -140,7 +140,7 @@ static void while_datagrams_wait_inside(void **state)
     close_pair(&pair);
 }
 
-/* It would be lost with the socket. */
+/* What waits would be lost with the socket. */
 static void while_a_refusal_waits_to_be_told(void **state)
 {
     const net_message messages[] = {{.data = "a", .size = 1}, {.data = "bc", .size = 2}};

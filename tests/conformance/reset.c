@@ -1,6 +1,6 @@
 /* driven: skip, a server that lingers half-closes first */
-/* LIF: a close that is told to breaks the connection off, and the peer never takes it for an end.
- */
+/* LIF: with `reset` set, a close breaks the connection off, and the peer never takes it for an
+ * end. */
 #include "watching.h"
 
 #include <stdio.h>
@@ -27,8 +27,7 @@ static void assert_setting(net_socket *socket, const char *expected)
     assert_string_equal(text, expected);
 }
 
-/* What was said has come, so many bytes, as far as the system goes: a reset may overtake what is on
- * its way. */
+/* So many bytes have arrived, as far as the system tells: a reset may overtake bytes in flight. */
 static void await_words(net_socket *socket, int count)
 {
     char byte;
@@ -170,7 +169,7 @@ static void the_close_of_a_child_breaks_nothing(void **state)
     close_pair(&pair);
 }
 
-/* It inherited the connection, and does not care. */
+/* The child inherited the connection, which does not matter. */
 static void a_child_that_has_it_holds_nothing_up(void **state)
 {
     struct pair pair;
@@ -224,7 +223,7 @@ static void of_unix_else_the_close_says_so(void **state)
     close_pair(&pair);
 }
 
-/* ---- Where there is none ---- */
+/* ---- Wires without a reset ---- */
 
 static void a_value_is_checked(void **state)
 {

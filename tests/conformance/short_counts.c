@@ -1,13 +1,13 @@
 /* wrap: send recv sendmsg */
-/* The system moves one byte where more was asked for, or is interrupted, at every call in
- * turn; nothing is lost and nothing doubled. */
+/* The system moves one byte where more was asked for, or is interrupted, at every n-th call.
+ * Nothing is lost and nothing is doubled. */
 #include "support.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 
-static int every; /* which calls are cut: each so-manieth; 0: none */
+static int every; /* cut each n-th call; 0: none */
 static int calls;
 static bool interrupts;
 
@@ -68,7 +68,7 @@ ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags)
 
 enum { MOST = 20000, FEWEST = 200 };
 
-/* As much as the wire holds byte by byte, with nobody reading. */
+/* As much as the wire holds when it is sent byte by byte and no call reads. */
 static void send_and_compare(struct pair *pair, const char *template)
 {
     static char text[MOST];
@@ -92,7 +92,8 @@ static void send_and_compare(struct pair *pair, const char *template)
     assert_memory_equal(got, text, size);
 }
 
-/* A line is taken by a receive of known length: one that is cut short would be a short line. */
+/* A line is taken by a receive of known length. If that receive were cut short, so would be the
+ * line. */
 static void send_lines(struct pair *pair)
 {
     char buffer[64];
@@ -117,8 +118,8 @@ static void short_counts_lose_nothing(void **state)
     close_pair(&pair);
 }
 
-/* Where every second call is interrupted, and none waits, a line is looked at and never taken: but
- * calls that do not wait are interrupted nowhere but here. */
+/* If every second call is interrupted and none waits, a line is peeked at and never taken. But
+ * only this test interrupts calls that do not wait. */
 static void interrupted_calls_lose_nothing(void **state)
 {
     const int last = is_driven() ? 3 : 2;

@@ -1,5 +1,5 @@
 /* wrap: setsockopt bind connect */
-/* The option `sockopt`: what the system has and we have no name for. */
+/* The option `sockopt`: what the system has and the library has no name for. */
 #include "support.h"
 
 #include <errno.h>
@@ -9,12 +9,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* ---- Who is asked for what, in which order ---- */
+/* ---- Which options are set on which descriptors, in which order ---- */
 
 enum { PRIORITY = 3, OTHER = 5 };
 
 static _Atomic int set_before;   /* SO_PRIORITY was set on descriptors that had no address yet */
-static _Atomic int bound_before; /* it was set when they got one */
+static _Atomic int bound_before; /* it was set when they got an address */
 static _Atomic int unset_before; /* it was not */
 
 int __real_setsockopt(int fd, int level, int name, const void *value, socklen_t size);
@@ -144,7 +144,7 @@ static void an_adopted_descriptor_gets_it(void **state)
     close(ends[1]);
 }
 
-/* ---- What the system refuses, and what we do ---- */
+/* ---- What the system refuses, and what the library does ---- */
 
 static void a_refusal_by_the_system_says_which_and_why(void **state)
 {

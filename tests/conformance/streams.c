@@ -1,5 +1,5 @@
-/* STR: bytes over a stream arrive as they were sent, whatever sizes, waits and failures lie
- * between. Lines are lines.c's, the end and the reset are endings.c's. */
+/* STR: bytes arrive over a stream as they were sent, whatever sizes, waits and failures are
+ * between. Lines are tested in lines.c, the end and the reset in endings.c. */
 #include "support.h"
 
 #include <limits.h>
@@ -13,14 +13,14 @@
 
 enum { KIB = 1024, MIB = 1024 * 1024, PIECE_MOST = 200000 };
 
-/* ---- Two threads that move a lot ---- */
+/* ---- Two threads that send much ---- */
 
 struct mover {
     net_socket *socket;
     size_t size;
     size_t moved;
     unsigned seed;
-    int most; /* bytes a call */
+    int most; /* bytes per call */
     bool intact;
     pthread_t thread;
 };
@@ -67,7 +67,7 @@ static void *receive_much(void *argument)
     return NULL;
 }
 
-/* Sends so much each way at once and compares what comes. */
+/* Sends this many bytes each way at once, and compares what arrives. */
 static void move_both_ways(struct pair *pair, size_t size, int most)
 {
     struct mover movers[4] = {{.socket = pair->client},
@@ -101,7 +101,7 @@ static void much_arrives_as_it_was_sent_in_pieces_of_any_size(void **state)
     close_pair(&pair);
 }
 
-/* As many waits as there can be. */
+/* As many waits as possible. */
 static void both_may_send_at_once_through_small_buffers(void **state)
 {
     struct pair pair;
@@ -111,7 +111,7 @@ static void both_may_send_at_once_through_small_buffers(void **state)
     close_pair(&pair);
 }
 
-/* As many segments at once as the wire holds; unix sockets hold fewest. */
+/* As many segments at once as the wire holds. Unix sockets hold the fewest. */
 static void a_reader_does_not_see_where_segments_begin(void **state)
 {
     enum { BYTES = 500, FEWEST = 200 };
@@ -132,7 +132,7 @@ static void a_reader_does_not_see_where_segments_begin(void **state)
     close_pair(&pair);
 }
 
-/* Nothing sent is nothing received, and no end. */
+/* A send of nothing is a receive of nothing, and no end. */
 static void nothing_is_nothing_and_not_the_end(void **state)
 {
     struct pair pair;
@@ -153,7 +153,7 @@ static void nothing_is_nothing_and_not_the_end(void **state)
     close_pair(&pair);
 }
 
-/* A size that no int holds is no smaller one. */
+/* A size that does not fit an int is not taken for a smaller one. */
 static void a_size_over_int_max_is_not_cut(void **state)
 {
     const size_t size = (size_t)INT_MAX + 4096;
@@ -171,7 +171,7 @@ static void a_size_over_int_max_is_not_cut(void **state)
     munmap(much, size);
 }
 
-/* What was taken is counted exactly, and the rest can follow. */
+/* What was taken is counted exactly, and the rest can be sent later. */
 static void a_send_cut_off_by_its_deadline_says_how_much_went(void **state)
 {
     const size_t size = (size_t)16 * MIB;
@@ -201,7 +201,7 @@ static void a_send_cut_off_by_its_deadline_says_how_much_went(void **state)
     free(text);
 }
 
-/* A call that is over does not touch its buffer. */
+/* A call that has returned does not touch its buffer. */
 static void a_buffer_is_the_callers_again_after_a_timeout(void **state)
 {
     const size_t size = (size_t)8 * MIB;
@@ -247,7 +247,7 @@ static void who_has_finished_sending_goes_on_receiving(void **state)
     close_pair(&pair);
 }
 
-/* The count so far, and the next call says why. */
+/* The call returns the count so far, and the next call says why. */
 static void a_receive_of_all_gives_what_came_before_end_deadline_or_cancel(void **state)
 {
     struct pair pair;
@@ -273,8 +273,8 @@ static void a_receive_of_all_gives_what_came_before_end_deadline_or_cancel(void 
     close_pair(&pair);
 }
 
-/* More slices than one system call takes, with empty ones among them, more bytes than buffers hold.
- */
+/* More slices than one system call takes, some of them empty, with more bytes than the buffers
+ * hold. */
 static void slices_arrive_as_one_text(void **state)
 {
     enum { SLICES = 300 };
@@ -311,7 +311,7 @@ static void slices_arrive_as_one_text(void **state)
     free(text);
 }
 
-/* The urgent byte is left out, the others are in order. */
+/* The urgent byte is left out. The others arrive in order. */
 static void an_urgent_byte_does_not_disturb_the_stream(void **state)
 {
     char buffer[16];
@@ -330,7 +330,7 @@ static void an_urgent_byte_does_not_disturb_the_stream(void **state)
     net_close(listener, NET_NOW);
 }
 
-/* A look ahead does not reach past the urgent byte, and the line goes on behind it. */
+/* A peek does not reach past the urgent byte, and the line goes on behind it. */
 static void an_urgent_byte_within_a_line_is_passed_over(void **state)
 {
     char buffer[16];
@@ -349,7 +349,7 @@ static void an_urgent_byte_within_a_line_is_passed_over(void **state)
     net_close(listener, NET_NOW);
 }
 
-/* Small sends in a row do not wait for acknowledgements, 40 ms each. */
+/* Small sends one after another do not wait for acknowledgements, 40 ms each. */
 static void small_pieces_are_not_held_back(void **state)
 {
     enum { ROUNDS = 50 };

@@ -14,7 +14,7 @@ static __thread int sends;
 static __thread int receives;
 static __thread int others;
 static __thread int allocations;
-static __thread size_t largest; /* that a receive asked for */
+static __thread size_t largest; /* size that a receive asked for */
 
 static void count(int *counter)
 {
@@ -127,14 +127,14 @@ void *__wrap_calloc(size_t n, size_t size)
     return __real_calloc(n, size);
 }
 
-/* ---- The peer, who counts nothing ---- */
+/* ---- The peer, whose calls are not counted ---- */
 
 struct echo {
     net_socket *socket;
     pthread_t thread;
 };
 
-/* He answers late, so that the receiver has to block. */
+/* The peer answers late, so that the receiver has to block. */
 static void *answer_slowly(void *argument)
 {
     struct echo *echo = argument;
@@ -149,8 +149,8 @@ static void *answer_slowly(void *argument)
     return NULL;
 }
 
-/* On a connection; a dialed datagram socket now and then takes memory for a moment, to look whether
- * more than one datagram waits, and ever more seldom. */
+/* Tests a connection. A dialed datagram socket now and then takes memory for a moment, to look
+ * whether more than one datagram waits. It does so less and less often. */
 static void expect_costs(net_socket *socket, int rounds, net_deadline (*deadline)(void), int most)
 {
     char buffer[64];
@@ -170,7 +170,7 @@ static void expect_costs(net_socket *socket, int rounds, net_deadline (*deadline
     counting = false;
     assert_in_range(allocations, 0, most);
     in_time(sends == rounds && receives == rounds); /* a stop of the process ends a call, too */
-    in_time(others == 0);                           /* and less time left is another timeout */
+    in_time(others == 0);                           /* less time left is another timeout */
 }
 
 static net_deadline in_five_seconds(void)
@@ -188,7 +188,7 @@ static net_deadline never(void)
     return NET_FOREVER;
 }
 
-/* A shorter deadline now and then costs an adjustment, and the longer ones after it nothing. */
+/* An occasional shorter deadline costs an adjustment. The longer ones after it cost nothing. */
 static void a_blocking_call_is_one_system_call(void **state)
 {
     struct pair pair;
@@ -227,8 +227,8 @@ static void a_call_that_finds_nothing_allocates_nothing(void **state)
     close_pair(&pair);
 }
 
-/* One that looks for the delimiter through a small window, whatever the size of the buffer, and one
- * that takes the line. */
+/* Two receives: one looks for the delimiter through a window that is small whatever the size of
+ * the buffer, the other takes the line. */
 static void a_short_line_is_two_system_calls(void **state)
 {
     enum { LINES = 1000, LINE = 11, ROOM = 1 << 20, WINDOW = 1024 };
@@ -244,7 +244,7 @@ static void a_short_line_is_two_system_calls(void **state)
     assert_count(net_recv_until(pair.server, line, LINE, '\n', in_five_seconds()), LINE);
     for (size_t room = LINE; room <= ROOM; room = room == LINE ? 64 : room * ROOM / 64) {
         assert_count(net_send(pair.client, text, sizeof text, soon()), sizeof text);
-        await_bytes(pair.server, sizeof text); /* of a line that has come whole nothing is kept */
+        await_bytes(pair.server, sizeof text); /* nothing is kept of a line that came whole */
         sends = receives = others = allocations = 0;
         largest = 0;
         counting = true;
@@ -260,7 +260,7 @@ static void a_short_line_is_two_system_calls(void **state)
         assert_int_equal(allocations, 0);
         assert_in_range(largest, 1, WINDOW);
         in_time(receives == 2 * LINES); /* a stop of the process ends a call, too */
-        in_time(others == 0);           /* and less time left is another timeout */
+        in_time(others == 0);           /* less time left is another timeout */
     }
     close_pair(&pair);
 }

@@ -1,4 +1,5 @@
-/* THR: any number of threads on one socket, until somebody cancels, joins and closes. */
+/* THR: any number of threads use one socket, until one of them cancels it, joins the others and
+ * closes it. */
 #include "support.h"
 
 #include <errno.h>
@@ -112,7 +113,7 @@ static void whole_sends_never_mix(void **state)
     close_pair(&pair);
 }
 
-/* Several readers of one stream take whole amounts too: no recv_all is cut by another's. */
+/* Several readers of one stream take whole amounts: no net_recv_all is split by another's. */
 static void *receive_records(void *argument)
 {
     struct sender *reader = argument;
@@ -167,7 +168,7 @@ struct visitor {
     struct crowd *crowd;
     long calls;
     unsigned seed;
-    int bad; /* the first code that does not belong */
+    int bad; /* the first unexpected code */
     pthread_t thread;
 };
 
@@ -202,7 +203,7 @@ static long long call_at_random(struct visitor *visitor)
         return net_get(socket, "bytes-received", buffer, sizeof buffer);
     case 10:
         n = net_get(socket, "rcvbuf", buffer, sizeof buffer);
-        return n == NET_ADDRESS ? 0 : n; /* not every wire has one */
+        return n == NET_ADDRESS ? 0 : n; /* some wires have no addresses */
     default:
         return net_close(net_accept(crowd->listener, NET_NOW), NET_NOW);
     }
@@ -254,7 +255,7 @@ static void random_calls_of_many_threads_on_many_sockets_do_no_harm(void **state
     close_pair(&pair);
     for (int i = 0; i < THREADS; i++) {
         assert_true(visitors[i].calls > 0);
-        /* the last call of a thread may have met a cancel, or its peer's, with an answer to it */
+        /* the last call of a thread may have met a cancel, or one of its peer */
         assert_true(visitors[i].bad == 0 || visitors[i].bad == NET_CANCELED ||
                     visitors[i].bad == NET_EOF || visitors[i].bad == NET_RESET);
     }
@@ -289,7 +290,8 @@ static void each_thread_has_a_last_failure_of_its_own(void **state)
     assert_int_equal(code, NET_MISUSE);
     assert_int_equal(net_error(), NET_TIMEOUT);
     assert_string_equal(net_error_text(), kept);
-    assert_count(net_send(pair.client, "x", 1, soon()), 1); /* a success leaves it as it was */
+    assert_count(net_send(pair.client, "x", 1, soon()),
+                 1); /* a success does not change the failure */
     assert_int_equal(net_error(), NET_TIMEOUT);
     assert_string_equal(net_error_text(), kept);
     close_pair(&pair);

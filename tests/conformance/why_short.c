@@ -1,5 +1,6 @@
 /* driven: skip, a driven call that succeeds has failed in between */
-/* ERR: a count that is short of what was asked for is no success: code and sentence say why. */
+/* ERR: a count that is shorter than what was asked for is not a success: code and sentence say
+ * why. */
 #include "support.h"
 
 #include <stdlib.h>
@@ -45,7 +46,7 @@ static void assert_short(long long n, long long least, long long size)
     }
 }
 
-/* What is called now says it once more. */
+/* The next call says it once more. */
 static void assert_next(long long n, int code, const char *verb, const char *address)
 {
     assert_int_equal(n, code);
@@ -69,7 +70,7 @@ static void a_send_that_nobody_reads(void **state)
 
         assert_short(n, 1, LARGE);
         assert_why(NET_TIMEOUT, "send", template_of(state));
-        while (n > 0) { /* what it took goes on to the peer, and there is room again for a while */
+        while (n > 0) { /* what is taken goes on to the peer, so there is room again for a while */
             n = net_send(pair.client, large, LARGE, NET_NOW);
         }
         assert_next(n, NET_TIMEOUT, "send", template_of(state));
@@ -84,7 +85,7 @@ static void a_send_that_nobody_reads(void **state)
     }
 }
 
-/* A thread in a call that will fall short, after another failure. */
+/* A thread makes a call that will fall short, after another failure. */
 struct talker {
     struct caller caller;
     char sentence[SENTENCE_MAX];
@@ -224,7 +225,7 @@ static void a_receive_until_a_reset(void **state)
     dial_pair(template_of(state), &pair);
     assert_count(net_send(pair.client, "unread", 6, soon()), 6);
     assert_count(net_send(pair.server, "xabc", 4, soon()), 4);
-    await_bytes(pair.client, 4); /* a reset may overtake what is on its way */
+    await_bytes(pair.client, 4); /* a reset may overtake bytes in flight */
     assert_count(net_recv_all(pair.client, buffer, 1, soon()), 1);
     await_ready(pair.server, POLLIN);
     fail_otherwise();
@@ -292,7 +293,7 @@ static void a_success_leaves_all_as_it_was(void **state)
     close_pair(&pair);
 }
 
-/* ---- What a layer is told to do ---- */
+/* ---- Faults that a layer makes ---- */
 
 static void a_fault_says_what_it_is(void **state)
 {
@@ -338,7 +339,7 @@ static void one_that_is_too_long(void **state)
     close_pair(&pair);
 }
 
-/* To the listener's peers, one of which has no address. */
+/* Messages to the listener's peers. One of the endpoints has no address. */
 static void one_that_is_for_nobody(void **state)
 {
     struct pair pair;
@@ -360,7 +361,7 @@ static void one_that_is_for_nobody(void **state)
     close_pair(&pair);
 }
 
-/* Of a name nobody has any more. */
+/* Messages to a name that has no listener any more. */
 static void one_whose_peer_is_gone(void **state)
 {
     struct pair pair;
@@ -388,7 +389,7 @@ static void one_whose_peer_is_gone(void **state)
     close_pair(&pair);
 }
 
-/* The system tells it once, and the library until a call has failed with it. */
+/* The system tells it once. The library tells it until a call has failed with it. */
 static void a_refusal_among_many(void **state)
 {
     const net_message messages[] = {{.data = "a", .size = 1}, {.data = "bc", .size = 2}};
@@ -415,7 +416,7 @@ static long long send_many(struct caller *caller)
     return n;
 }
 
-/* Where what nobody reads holds the sender up. */
+/* The wires on which unread data makes the sender wait. */
 static void many_that_nobody_reads(void **state)
 {
     struct pair pair;
