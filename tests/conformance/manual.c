@@ -195,7 +195,7 @@ static void every_socket_answers_as_the_manual_says(void **state)
     }
 }
 
-/* ... a misspelt row would be asked of no socket */
+/* A misspelt row is asked of no socket. So the number of rows is compared too. */
 static void every_row_is_a_property(void **state)
 {
     int named = 0;

@@ -1,6 +1,6 @@
 /* driven: skip, it has a poller of its own */
-/* A watched socket is a socket like others: threads may sit in blocking calls on it, and
- * others may open and close what they like, while a poller watches. */
+/* A watched socket is a socket like any other. While a poller watches it, threads may block in
+ * calls on it, and others may open and close sockets. */
 #include "watching.h"
 
 #include <stdio.h>
@@ -13,7 +13,7 @@ static void say(net_socket *socket, const char *word)
     assert_count(net_send(socket, word, strlen(word), soon()), (long long)strlen(word));
 }
 
-/* Whoever is first has it; the other goes on waiting. Readiness is no promise. */
+/* The first reader gets what came, and the other goes on waiting. Readiness is no promise. */
 static void a_blocking_receive_and_a_poller_share_what_comes(void **state)
 {
     struct pair pair;
@@ -69,7 +69,8 @@ static void a_blocking_accept_and_a_poller_share_the_callers(void **state)
         assert_code(net_poller_wait(poller, &event, 1, net_after(1)), NET_TIMEOUT);
         net_close(accepting.made, NET_NOW);
         net_close(client, NET_NOW);
-        while (net_poller_wait(poller, &event, 1, NET_NOW) == 1) { /* udp: a stranger again */
+        while (net_poller_wait(poller, &event, 1, NET_NOW) ==
+               1) { /* over udp the caller is a stranger again */
             net_close(net_accept(listener, NET_NOW), NET_NOW);
         }
     }
@@ -77,12 +78,12 @@ static void a_blocking_accept_and_a_poller_share_the_callers(void **state)
     net_poller_close(poller);
 }
 
-/* ---- Echo by one thread for all, asked by several who block ---- */
+/* ---- One thread echoes for all; several callers block ---- */
 
 struct server {
     net_poller *poller;
     net_socket *listener;
-    _Atomic int calls; /* picked up, and not closed yet */
+    _Atomic int calls; /* accepted and not closed yet */
     _Atomic bool stop;
     _Atomic bool failed;
     pthread_t thread;
@@ -194,7 +195,7 @@ static void one_thread_serves_many_who_come_and_go(void **state)
     net_poller_close(server.poller);
 }
 
-/* ---- Threads that watch, change and close, each its own sockets in one poller ---- */
+/* ---- Threads that watch, change and close, each with its own sockets in one poller ---- */
 
 struct churner {
     net_poller *poller;
@@ -237,7 +238,7 @@ static void *churn(void *argument)
     return NULL;
 }
 
-/* The waiting thread touches no socket: its events may be of some that are closed. */
+/* The waiting thread touches no socket, because its events may be of sockets that are closed. */
 static void any_thread_may_watch_and_close_while_one_waits(void **state)
 {
     enum { CHURNERS = 4 };

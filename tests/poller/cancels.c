@@ -1,6 +1,6 @@
 /* driven: skip, it has a poller of its own */
-/* A cancelled socket of any kind is readable and writable to a poller, whenever it was cancelled,
- * and by whomever. */
+/* A cancelled socket of any kind is readable and writable to a poller, whenever it was
+ * cancelled, and whichever thread or signal handler did it. */
 #include "watching.h"
 
 #include <errno.h>
@@ -11,7 +11,8 @@ enum { BOTH = NET_READABLE | NET_WRITABLE };
 
 static char in[64];
 
-/* The sockets of a conversation: stream or datagram listener, dialed, accepted. */
+/* The sockets of a conversation: the listener, the dialed one and the accepted one, of streams
+ * or of datagrams. */
 enum { KINDS = 3 };
 
 static net_socket *kind_of(struct pair *pair, int kind)
@@ -43,7 +44,7 @@ static void it_is_told_readable_and_writable(void **state)
 
             watch(poller, socket, interests[i]);
             net_cancel(socket);
-            net_event event; /* may be of before: it was writable */
+            net_event event; /* may be from before the cancel: it was writable */
 
             assert_count(net_poller_wait(poller, &event, 1, soon()), 1);
             expect_event(poller, socket, interests[i]);
@@ -144,7 +145,7 @@ static void a_signal_handler_of_the_waiting_thread_may_cancel(void **state)
     }
 }
 
-/* Over udp they share a descriptor. */
+/* Over udp the sockets share a descriptor. */
 static void the_others_are_not_told(void **state)
 {
     struct pair pair;
@@ -213,7 +214,7 @@ static void a_dial_that_is_cancelled_is_told(void **state)
     close_black_hole(&hole);
 }
 
-/* As threads do that share a poller: the loop sees every cancel, each once it was made. */
+/* Threads that share a poller cancel many sockets. The loop sees every cancel, and each at once. */
 static void no_cancel_is_lost_in_a_crowd(void **state)
 {
     enum { MANY = 200 };

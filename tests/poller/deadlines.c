@@ -1,5 +1,6 @@
 /* driven: skip, it has a poller of its own */
-/* When a wait ends, and when a socket's deadline is told: at its moment, once, and never before. */
+/* When a wait ends, and when a socket's deadline is told: once its time has come, once, and
+ * never before. */
 #include "watching.h"
 
 #include <string.h>
@@ -57,7 +58,8 @@ static void a_deadline_is_told_once_and_asks_for_a_new_one(void **state)
         expect_quiet(poller, 20);
     }
     assert_count(net_send(pair.client, "x", 1, soon()), 1);
-    expect_event(poller, pair.server, NET_READABLE); /* it is watched all the same */
+    expect_event(poller, pair.server,
+                 NET_READABLE); /* the socket is watched despite its deadline */
     net_poller_close(poller);
     close_pair(&pair);
 }
@@ -86,7 +88,7 @@ static void what_is_ready_and_late_is_told_as_both(void **state)
     close_pair(&pair);
 }
 
-/* Sockets that are ready all the time do not keep a deadline from being told. */
+/* Sockets that are always ready do not keep a deadline from being told. */
 static void a_deadline_is_told_among_many_that_are_ready(void **state)
 {
     enum { BUSY = 100, WAITS = 4 * BUSY };
@@ -117,7 +119,7 @@ static void a_deadline_is_told_among_many_that_are_ready(void **state)
     net_poller_close(poller);
 }
 
-/* Moved away, moved nearer, taken off. */
+/* A deadline is moved away, moved nearer and taken off. */
 static void a_deadline_may_be_moved(void **state)
 {
     struct pair pair;
@@ -152,8 +154,8 @@ static void a_deadline_may_be_moved(void **state)
     close_pair(&pair);
 }
 
-/* In their order, none before its moment, and each of a seeded muddle of watches as the last one
- * said. */
+/* The deadlines are told in their order, none early. The watches are changed at random (from a
+ * seed), and each socket's last one counts. */
 static void many_deadlines_are_told_in_their_order(void **state)
 {
     enum { MANY = 300, MOVES = 3000, SPAN = 200, TOGETHER = 50 /* ms */ };
@@ -161,7 +163,7 @@ static void many_deadlines_are_told_in_their_order(void **state)
     static net_deadline deadlines[MANY];
     net_poller *poller = open_poller();
     net_deadline last = NET_NOW;
-    bool ordered = true; /* but those that are found late together may come in any order */
+    bool ordered = true; /* deadlines found late together come in any order */
     unsigned seed = 12;
 
     (void)state;
@@ -195,7 +197,7 @@ static void many_deadlines_are_told_in_their_order(void **state)
     in_time(ordered);
 }
 
-/* A call that gives up leaves the sockets as they are: what comes next finds them. */
+/* A call that ends at its deadline leaves the socket as it is. The next event still finds it. */
 static void a_server_ends_who_is_silent(void **state)
 {
     struct pair pair;

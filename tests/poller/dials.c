@@ -1,7 +1,7 @@
 /* wrap: getaddrinfo */
 /* driven: skip, it has a poller of its own */
-/* Sockets that are still dialing, in a poller: told writable when the dial is decided, and from
- * then on the connections they are. */
+/* Sockets that are still dialing, in a poller. Such a socket is told writable when the dial is
+ * decided. From then on it is an ordinary connection. */
 #include "watching.h"
 
 #include <netdb.h>
@@ -16,7 +16,7 @@ enum { BOTH = NET_READABLE | NET_WRITABLE };
 
 static char in[64];
 
-/* ---- A resolver that answers after a while ---- */
+/* ---- A resolver that takes a while to answer ---- */
 
 enum { LOOKUP_MS = 20 };
 
@@ -65,7 +65,7 @@ static void a_dial_that_is_won_is_told_and_goes_on_as_a_connection(void **state)
     net_poller_close(poller);
 }
 
-/* Who asks for readable only hears of the peer's first word, or of the failure. */
+/* A watch for readable only is told of the peer's first bytes, or of the failure. */
 static void a_dial_may_be_watched_for_the_first_word(void **state)
 {
     net_poller *poller = open_poller();
@@ -138,7 +138,7 @@ static void a_dial_that_hangs_is_told_at_its_deadline(void **state)
     assert_took(elapsed_ms(since), 50, 2000);
     assert_code(net_send(call, "x", 1, NET_NOW), NET_TIMEOUT);
     int accepted = accept(hole.listener, NULL, NULL);
-    int second = accept(hole.listener, NULL, NULL); /* its next SYN gets in */
+    int second = accept(hole.listener, NULL, NULL); /* its next SYN is let in */
 
     expect_event(poller, call, NET_WRITABLE);
     assert_count(net_send(call, "x", 1, NET_NOW), 1);
@@ -149,7 +149,7 @@ static void a_dial_that_hangs_is_told_at_its_deadline(void **state)
     net_poller_close(poller);
 }
 
-/* With dials that never end, and that end later, around it. */
+/* The poller also holds dials that never end or that end later. */
 static void a_dead_target_holds_nobody_up(void **state)
 {
     enum { DEAD = 20 };
@@ -203,7 +203,8 @@ static void a_dial_that_is_closed_is_told_of_no_more(void **state)
         watch(poller, hangs, BOTH);
         watch(poller, first, BOTH);
         watch(poller, second, BOTH);
-        assert_count(net_poller_wait(poller, &event, 1, soon()), 1); /* the other's is inside */
+        assert_count(net_poller_wait(poller, &event, 1, soon()),
+                     1); /* the other's event is collected and not returned */
         net_close(hangs, NET_NOW);
         net_close(event.socket == first ? second : first, NET_NOW);
         assert_count(net_poller_watch(poller, event.socket, 0, NULL, NET_FOREVER), 0);
@@ -216,7 +217,8 @@ static void a_dial_that_is_closed_is_told_of_no_more(void **state)
 
 /* ---- Several attempts, names ---- */
 
-/* Nobody listens at 127.0.0.1, so that the second attempt wins; or at neither. */
+/* 127.0.0.1 has no listener, so the second attempt wins. In the second round neither address has
+ * one. */
 static void a_dial_of_several_attempts_is_told_when_one_wins(void **state)
 {
     static const char *const templates[] = {"tcp://[::1]:0", "tcp://127.0.0.1:0"};
@@ -244,7 +246,7 @@ static void a_dial_of_several_attempts_is_told_when_one_wins(void **state)
     }
 }
 
-/* The first attempt hangs: the second begins 250 ms later, by the poller's own timer. */
+/* The first attempt hangs. The poller's own timer begins the second 250 ms later. */
 static void an_attempt_that_hangs_does_not_keep_the_next_from_starting(void **state)
 {
     struct black_hole hole;
@@ -306,7 +308,7 @@ static long long send_byte(struct caller *caller)
     return net_send(caller->socket, "x", 1, caller->deadline);
 }
 
-/* A thread in a blocking call drives the dial, and the poller hears of its end. */
+/* A thread in a blocking call drives the dial, and the poller tells its end. */
 static void a_blocking_call_and_a_poller_may_wait_for_the_same_dial(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
 /* driven: skip, it has a poller of its own */
-/* What a poller tells of two ends that talk: all that is ready, as long as it is, to
- * the last watch only, and nothing of a socket that is closed. */
+/* What a poller tells of two ends that exchange data: all that is ready, as long as it is, by
+ * the last watch only, and nothing of a closed socket. */
 #include "watching.h"
 
 #include <string.h>
@@ -119,8 +119,8 @@ static void a_full_stream_is_not_writable_until_the_peer_reads(void **state)
     close_pair(&pair);
 }
 
-/* The user, the interest and the deadline of before are gone, also where an event of before waits
- * to be handed out. */
+/* A new watch replaces the user pointer, the interest and the deadline, even if an event of the
+ * old watch waits to be returned. */
 static void watching_again_replaces_all_of_it(void **state)
 {
     struct pair pair;
@@ -185,8 +185,8 @@ static void an_event_inside_obeys_the_newest_watch(void **state)
     net_poller_close(poller);
 }
 
-/* With events of theirs inside, all but one are closed, and others get their descriptors.
- */
+/* Their events are collected. Then all but one are closed, and new sockets get their
+ * descriptors. */
 static void a_descriptor_that_is_used_again_tells_of_its_new_owner(void **state)
 {
     enum { PAIRS = 10 };
@@ -270,7 +270,7 @@ static void a_socket_is_in_one_poller_at_a_time(void **state)
     close_pair(&pair);
 }
 
-/* Whichever is closed first, with events inside and without. */
+/* Either end is closed first, with and without collected events. */
 static void pollers_and_sockets_may_go_in_any_order(void **state)
 {
     struct pair pair;
@@ -299,7 +299,7 @@ static void pollers_and_sockets_may_go_in_any_order(void **state)
     }
 }
 
-/* A listener is readable when somebody calls, once for each look, and until he is accepted. */
+/* A listener is readable while a caller waits to be accepted, and each wait tells it once. */
 static void a_listener_tells_of_callers(void **state)
 {
     char address[ADDRESS_MAX];
@@ -369,7 +369,7 @@ static void a_reset_is_told_both_ways(void **state)
     net_poller_close(poller);
 }
 
-/* A hang-up is told by epoll(7) whether one asks for it or not. */
+/* epoll(7) tells a hang-up even if it was not asked for. */
 static void a_hang_up_does_not_disturb_who_waits_for_a_deadline(void **state)
 {
     struct pair pair;
@@ -397,7 +397,7 @@ static void a_hang_up_does_not_disturb_who_waits_for_a_deadline(void **state)
     net_poller_close(poller);
 }
 
-/* A line that is not whole is nothing new; what comes after is. */
+/* A partial line is told once. What comes after it is told again. */
 static void a_line_that_is_not_whole_is_told_once(void **state)
 {
     struct pair pair;

@@ -1,6 +1,6 @@
 /* driven: skip, it has a poller of its own */
-/* FES: a poller belongs to one process. What a forked child closes, sockets or the poller, leaves
- * the parent's watches as they are; and a child may have pollers of its own. */
+/* FES: a poller belongs to one process. Whatever a forked child closes, sockets or the poller,
+ * the parent's watches stay as they are. A child may have pollers of its own. */
 #include "watching.h"
 
 #include <string.h>
@@ -39,7 +39,7 @@ static int close_sockets_and_poller(void *argument)
     return close_sockets(argument) + close_poller(argument);
 }
 
-/* With a connection that the parent has left to it. */
+/* The child has a poller of its own, beside sockets that belong to the parent. */
 static int watch_in_a_poller_of_its_own(void *argument)
 {
     struct shared *shared = argument;
@@ -68,7 +68,7 @@ static int watch_in_a_poller_of_its_own(void *argument)
 static int (*const bodies[])(void *) = {close_sockets, close_poller, close_poller_and_sockets,
                                         close_sockets_and_poller, watch_in_a_poller_of_its_own};
 
-/* Each watch of the parent tells what it did, and no more. */
+/* Each watch of the parent tells what it told before, and no more. */
 static void expect_unharmed(struct shared *shared)
 {
     struct pair *pair = &shared->pair;
@@ -112,7 +112,7 @@ static void a_child_that_closes_leaves_the_watches_alone(void **state)
     net_poller_close(shared.poller);
 }
 
-/* With events inside, and after a look at them. */
+/* Events are collected in the poller, and the child looks at them. */
 static void a_child_takes_no_event(void **state)
 {
     struct shared shared = {.poller = open_poller()};
@@ -132,7 +132,7 @@ static void a_child_takes_no_event(void **state)
     net_poller_close(shared.poller);
 }
 
-/* A thread of the parent waits, or watches, at the moment of the fork. */
+/* The fork comes while a thread of the parent waits or watches. */
 static void a_fork_beside_a_wait_does_not_hang(void **state)
 {
     struct shared shared = {.poller = open_poller()};
@@ -154,7 +154,7 @@ static void a_fork_beside_a_wait_does_not_hang(void **state)
     net_poller_close(shared.poller);
 }
 
-/* The parent closes its copy while the child is the one who goes on. */
+/* The parent closes its copy, and the child goes on. */
 static int go_on(void *argument)
 {
     struct shared *shared = argument;

@@ -1,6 +1,5 @@
 /* driven: skip, it has a poller of its own */
-/* As many sockets as there are descriptors, and what a poller does
- * when there are none left. */
+/* As many sockets as there are descriptors, and what a poller does when none is left. */
 #include "watching.h"
 
 #include <stdlib.h>
@@ -13,10 +12,10 @@
 enum {
     KEPT_BACK = 500,   /* descriptors for everything else */
     MOST_PAIRS = 9500, /* 19,000 handles */
-    AT_ONCE = 100      /* words on their way, which a udp listener's buffer holds */
+    AT_ONCE = 100      /* datagrams in flight: a udp listener's buffer holds them */
 };
 
-/* Pairs that this process has descriptors for. */
+/* The number of pairs that this process has descriptors for. */
 static int pairs_here(void)
 {
     struct rlimit limit;
@@ -63,7 +62,7 @@ static void close_many(struct many *many)
     net_poller_close(many->poller);
 }
 
-/* Each server hears once, from the client that spoke. */
+/* Each server is told once, of the client that sent. */
 static void expect_words_of(struct many *many, int first, int count)
 {
     for (int i = 0; i < count; i++) {
@@ -106,11 +105,11 @@ static void every_one_of_many_is_told(void **state)
     }
 }
 
-/* ---- None left, in a child whose limit it is ---- */
+/* ---- No descriptor left, in a child that has set the limit ---- */
 
 enum { MOST_DESCRIPTORS = 40, NO_LIMIT_HERE = 77, BUSY = 30, IDLE = 300 /* ms */ };
 
-/* Takes all that are left but `spare`; false: nobody is held to a limit here. */
+/* Takes all descriptors but `spare`. Returns false if the limit is not applied here. */
 static bool use_up_descriptors(int spare)
 {
     struct rlimit limit = {.rlim_cur = MOST_DESCRIPTORS, .rlim_max = MOST_DESCRIPTORS};
@@ -137,7 +136,8 @@ static bool tells(net_poller *poller, net_socket *socket, unsigned ready)
            event.ready == ready;
 }
 
-/* 0; 1: told of something; BUSY: used more than a third of the time, where a spin uses all. */
+/* Returns 0; 1 if the poller told something; BUSY if it used more than a third of the time,
+ * where a spin uses all. */
 static int be_idle(net_poller *poller)
 {
     net_event event;
@@ -149,7 +149,8 @@ static int be_idle(net_poller *poller)
     return slowness() == 1 && cpu_ms() - cpu > IDLE / 3.0 ? BUSY : 0;
 }
 
-/* A listener with a caller, and no descriptor for him: told once. 0, BUSY, or what went wrong. */
+/* A caller waits at the listener, and there is no descriptor for it. That is told once. Returns
+ * 0, BUSY, or a number for what went wrong. */
 static int rest(net_poller *poller, net_socket *listener)
 {
     if (!tells(poller, listener, NET_READABLE)) {
@@ -163,7 +164,7 @@ static int rest(net_poller *poller, net_socket *listener)
     return idle == 1 ? 4 : idle;
 }
 
-/* One was freed: who waits is told of again, and served. */
+/* A descriptor was freed: the caller that waits is told again, and accepted. */
 static net_socket *recover(net_poller *poller, net_socket *listener)
 {
     return tells(poller, listener, NET_READABLE) ? net_accept(listener, NET_NOW) : NULL;
@@ -213,14 +214,14 @@ static void expect_recovery(int result)
     assert_true(result == 0 || result == NO_LIMIT_HERE || result == BUSY);
 }
 
-/* Told once, no spin, and told again when there are descriptors. */
+/* The listener is told once, without a spin, and again when there are descriptors. */
 static void a_listener_without_descriptors_rests_and_recovers(void **state)
 {
     expect_recovery(in_child(accept_without_descriptors, (char *)(uintptr_t)template_of(state)));
 }
 
-/* A poller needs descriptors to be opened, and none to watch; a dial's are watched as well as it
- * can be without. */
+/* A poller needs descriptors to be opened, and none to watch. Without any, a dial is watched as
+ * well as possible. */
 static int watch_without_descriptors(void *argument)
 {
     net_poller *poller = net_poller_open();
@@ -259,7 +260,7 @@ static void a_watch_needs_no_descriptor(void **state)
     expect_recovery(in_child(watch_without_descriptors, (char *)(uintptr_t)template_of(state)));
 }
 
-/* With one descriptor left the poller's two do not fit, and what was made is given back. */
+/* One descriptor is left, and the poller needs two. It gives back the one it got. */
 static int open_with_one_descriptor(void *argument)
 {
     (void)argument;

@@ -1,5 +1,5 @@
 /* driven: skip, it has a poller of its own */
-/* A line that comes in very many pieces, read by who never waits in a call. */
+/* A line that comes in very many pieces, and a reader that never waits in a call. */
 #include "watching.h"
 
 static char in[4096];
@@ -22,8 +22,8 @@ static void *drip(void *argument)
     return NULL;
 }
 
-/* Each event brings something new to the reader, so that he cannot be called in vain forever; and
- * what he has seen makes room for the rest, though he has taken nothing. */
+/* Each event brings new bytes, so the reader is never called in vain again and again. A search
+ * makes room for the rest of the line, though it returns nothing. */
 static void a_line_that_comes_byte_by_byte_is_told_until_it_is_whole(void **state)
 {
     struct pair pair;

@@ -1,6 +1,6 @@
 /* driven: skip, it has a poller of its own */
-/* net_poller_list: who is watched, each once, with word and interest; also from another thread than
- * the one that waits. */
+/* net_poller_list: every watched socket, once, with its user pointer and interest. A thread may
+ * list while another waits. */
 #include "watching.h"
 
 #include <stdatomic.h>
@@ -50,7 +50,8 @@ static void it_tells_word_and_interest(void **state)
     assert_listed(poller, pair.client, &words[0], BOTH);
     assert_listed(poller, pair.server, &words[1], NET_READABLE);
     assert_listed(poller, pair.listener, NULL, 0);
-    assert_count(net_poller_wait(poller, &event, 1, soon()), 1); /* what is ready is no matter */
+    assert_count(net_poller_wait(poller, &event, 1, soon()),
+                 1); /* readiness does not change the list */
     assert_listed(poller, pair.client, &words[0], BOTH);
     assert_ok(net_poller_watch(poller, pair.client, NET_WRITABLE, &words[2], NET_FOREVER));
     assert_listed(poller, pair.client, &words[2], NET_WRITABLE);
@@ -97,7 +98,8 @@ static void it_counts_what_does_not_fit(void **state)
     net_poller_close(poller);
 }
 
-/* How a server ends: a list as long as there is somebody, whatever its size. */
+/* How a server ends: it lists and closes until the list is empty, whatever the size of its
+ * array. */
 static void a_server_closes_all_it_has_each_once(void **state)
 {
     net_poller *poller = open_poller();
@@ -137,7 +139,7 @@ struct lister {
     net_poller *poller;
     _Atomic bool stop;
     _Atomic int looks;
-    int least; /* how many it saw */
+    int least; /* sockets in the shortest list */
     int most;
     bool failed;
 };
@@ -162,7 +164,7 @@ static void *list_on(void *argument)
     return NULL;
 }
 
-/* While one thread sleeps in a wait, and sockets come and go, each look is of one moment. */
+/* One thread sleeps in a wait, and sockets come and go. Each list is of one moment. */
 static void it_may_be_asked_while_another_waits(void **state)
 {
     enum { ROUNDS = 200 };
@@ -179,7 +181,7 @@ static void it_may_be_asked_while_another_waits(void **state)
 
         watch(poller, pair.listener, NET_READABLE);
         assert_count(net_send(pair.client, "x", 1, soon()), 1);
-        expect_event(poller, pair.server, NET_READABLE); /* sleeps until the byte has come */
+        expect_event(poller, pair.server, NET_READABLE); /* sleeps until the byte has arrived */
         assert_count(net_recv(pair.server, &byte, 1, soon()), 1);
         assert_ok(net_poller_watch(poller, pair.listener, 0, NULL, NET_FOREVER));
     }
@@ -191,7 +193,7 @@ static void it_may_be_asked_while_another_waits(void **state)
     net_poller_close(poller);
 }
 
-/* A thread that sleeps in a wait keeps nobody from a look. */
+/* A thread that sleeps in a wait does not delay a list. */
 static void a_waiting_thread_is_no_hindrance(void **state)
 {
     net_poller *poller = open_poller();

@@ -1,7 +1,7 @@
 /* wrap: getaddrinfo */
 /* driven: skip, it has pollers of its own */
-/* Random programs, run twice in step, over epoll(7) and over poll(2): after each step both
- * pollers tell the same, and what they tell is what the program knows to be so. */
+/* Random programs run twice in step, over epoll(7) and over poll(2). After each step both
+ * pollers tell the same, and it is what the program knows to be true. */
 #include "oracle_steps.h"
 
 #include <netdb.h>
@@ -18,7 +18,7 @@ int __real_getaddrinfo(const char *host, const char *service, const struct addri
 int __wrap_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
                        struct addrinfo **found);
 
-/* A name server that takes its time, so that dials are under way when they are watched. */
+/* A slow name server, so that a dial is still in flight when it is watched. */
 int __wrap_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
                        struct addrinfo **found)
 {

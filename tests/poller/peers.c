@@ -1,6 +1,7 @@
 /* driven: skip, it has a poller of its own */
-/* Accepted udp peers, which share one descriptor and have their mail in user space, told of
- * as if each had a descriptor to itself; and what a dialed socket has received ahead. */
+/* Accepted udp peers share one descriptor, and their datagrams wait in user space. The poller
+ * tells of each peer as if it had its own descriptor. It also tells what a dialed socket has
+ * received ahead. */
 #include "watching.h"
 
 #include <string.h>
@@ -18,7 +19,7 @@ static void hear(net_socket *socket, const char *word)
     assert_memory_equal(in, word, strlen(word));
 }
 
-/* ---- A crowd ---- */
+/* ---- Many peers ---- */
 
 enum { PEERS = 100 };
 
@@ -72,7 +73,7 @@ static void each_peer_is_told_of_his_own_mail(void **state)
     for (int i = 0; i < PEERS; i++) {
         hear(crowd.peer[i], "all");
     }
-    expect_all(crowd.poller, crowd.peer, PEERS, NET_READABLE); /* the rest is told again */
+    expect_all(crowd.poller, crowd.peer, PEERS, NET_READABLE); /* the second one is told again */
     for (int i = 0; i < PEERS; i++) {
         hear(crowd.peer[i], "together");
     }
@@ -80,8 +81,8 @@ static void each_peer_is_told_of_his_own_mail(void **state)
     close_crowd(&crowd);
 }
 
-/* However much one says, and is left unheard: the others come in their turn, once what he said
- * before them is sorted, which takes few waits. */
+/* One peer sends much, which stays unread. The others are told in their turn, once the datagrams
+ * before theirs are sorted. That takes few waits. */
 static void one_hot_peer_delays_no_other(void **state)
 {
     if (!holds_many(template_of(state))) {
@@ -125,7 +126,7 @@ static void one_hot_peer_delays_no_other(void **state)
     close_crowd(&crowd);
 }
 
-/* Who receives reads for the others, too, and they are told. */
+/* A call that receives also reads for the others, and the poller tells them. */
 static void mail_that_another_call_brought_is_told(void **state)
 {
     struct pair pair;
@@ -150,7 +151,8 @@ static void mail_that_another_call_brought_is_told(void **state)
     close_pair(&pair);
 }
 
-/* One thread waits at each, and whichever reads, the right one is told. */
+/* Each peer has a poller, and each poller a thread that waits. Whichever thread reads, the right
+ * peer is told. */
 static void two_pollers_may_hold_peers_of_one_listener(void **state)
 {
     enum { ROUNDS = 50 };
@@ -209,7 +211,7 @@ static void the_end_of_a_silent_peer_is_told(void **state)
     close_pair(&pair);
 }
 
-/* Also where the time that is left is changed meanwhile. */
+/* The idle time may be changed while the poller waits. */
 static void a_shorter_idle_is_told_and_a_longer_one_waited_for(void **state)
 {
     struct pair pair;
@@ -290,7 +292,7 @@ static void strangers_are_told_until_they_are_accepted_or_heard(void **state)
     assert_count(net_recv_messages(listener, &message, 1, NET_NOW), 1);
     expect_quiet(poller, 10);
     watch(poller, peer, NET_READABLE);
-    expect_event(poller, peer, NET_READABLE); /* his first words came with him */
+    expect_event(poller, peer, NET_READABLE); /* its first datagram came with it */
     hear(peer, "1");
     say(one, "3");
     say(two, "4");
@@ -302,7 +304,7 @@ static void strangers_are_told_until_they_are_accepted_or_heard(void **state)
     net_poller_close(poller);
 }
 
-/* Whom nobody can accept is told of once, and again when a place is free. */
+/* A stranger that finds no place is told once, and again when a place is free. */
 static void a_stranger_without_a_place_is_told_once(void **state)
 {
     struct pair pair;
@@ -335,7 +337,8 @@ static void a_stranger_without_a_place_is_told_once(void **state)
 
 /* ---- Dialed sockets ---- */
 
-/* They receive ahead: what waits in user space is told, whatever the descriptor says. */
+/* A dialed socket receives ahead. What waits in user space is told, whatever the descriptor
+ * says. */
 static void what_was_received_ahead_is_told(void **state)
 {
     enum { MANY = 60 };
@@ -364,7 +367,7 @@ static void what_was_received_ahead_is_told(void **state)
     close_pair(&pair);
 }
 
-/* Once. */
+/* A refusal is told once. */
 static void a_refusal_is_told(void **state)
 {
     net_poller *poller = open_poller();
@@ -399,7 +402,8 @@ int main(void)
         TEST(a_stranger_without_a_place_is_told_once),
         TEST(what_was_received_ahead_is_told),
     };
-    static const struct test udp[] = {TEST(a_refusal_is_told)}; /* else the send says it */
+    static const struct test udp[] = {
+        TEST(a_refusal_is_told)}; /* over the other wires the send tells it */
 
     return run_over(datagram_templates, tests) + run_over(udp_templates, udp);
 }

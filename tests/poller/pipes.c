@@ -1,5 +1,5 @@
 /* driven: skip, it has a poller of its own */
-/* MUX: standard input stands beside sockets in one poller. */
+/* MUX: standard input and sockets in one poller. */
 #include "foreign.h"
 #include "watching.h"
 
@@ -12,7 +12,7 @@
 struct scenery {
     net_poller *poller;
     net_socket *input;
-    int out; /* where what comes as input is written */
+    int out; /* the other end: what is written here comes as input */
     struct pair pair;
 };
 
@@ -100,7 +100,7 @@ static void a_part_of_a_line_is_no_news(void **state)
     close_scenery(&scenery);
 }
 
-/* What did not fit is in the socket, and no descriptor tells of it. */
+/* What did not fit the caller's buffer is in the socket, and its descriptor does not show it. */
 static void what_was_too_big_is_told_of(void **state)
 {
     struct scenery scenery;
@@ -120,7 +120,7 @@ static void what_was_too_big_is_told_of(void **state)
     close_scenery(&scenery);
 }
 
-/* A poller that waits already is told, too. */
+/* A poller that waits already is told too. */
 static void what_was_too_big_wakes_who_waits(void **state)
 {
     struct scenery scenery;

@@ -1,5 +1,6 @@
 /* driven: skip, it has a poller of its own */
-/* MUX: a poller forgets a socket whose descriptor was given away, though it is open still. */
+/* MUX: a poller forgets a socket that gave its descriptor away, although the descriptor is still
+ * open. */
 #include "foreign.h"
 #include "watching.h"
 
@@ -32,7 +33,8 @@ static void a_poller_forgets_it(void **state)
     close(fd);
     assert_count(net_send(other.server, "y", 1, soon()), 1);
     await_events(net_fd(other.client), POLLIN);
-    assert_int_equal(dup2(net_fd(other.client), fd), fd); /* the number is another's now */
+    assert_int_equal(dup2(net_fd(other.client), fd),
+                     fd); /* the number is now another descriptor's */
     expect_quiet(poller, 20);
     net_close(other.client, NET_NOW);
     other.client = adopt_connection(fd);
@@ -43,7 +45,7 @@ static void a_poller_forgets_it(void **state)
     close_pair(&pair);
 }
 
-/* An event that was collected before is not handed out after. */
+/* An event that was collected before the release is not returned after it. */
 static void an_event_that_waits_goes_with_it(void **state)
 {
     struct pair pair;

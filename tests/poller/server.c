@@ -1,7 +1,7 @@
 /* driven: skip, it has a poller of its own */
-/* A server of one thread, among a thousand callers who send a byte now and
- * then, who reset, who never read or go away half-way. The others are served on time, and each of
- * those ends at his deadline. */
+/* A server of one thread and a thousand callers. Some send a byte now and then, some reset, some
+ * never read, and some leave half-way. The others are served on time, and each of these ends at
+ * its deadline. */
 #include "watching.h"
 
 #include <stdlib.h>
@@ -10,20 +10,21 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* ---- A server of lines, as one would write it ---- */
+/* ---- A server of lines, as a program would have it ---- */
 
 enum {
     LINE = 64,
-    ANSWER = 256 * 1024, /* to a line that begins with `m`: more than buffers hold */
+    ANSWER = 256 * 1024, /* to a line that begins with `m`: more than the buffers hold */
     MOST_SLOW = 1000,
     PATIENCE = 700 /* ms for a whole line, and for an answer to be taken; stretched */
 };
 
-/* Of each call. The answer to any line is the line, or `m` many bytes. */
+/* One for each call. The answer to a line is the line, or much (ANSWER bytes) if it begins with
+ * `m`. */
 struct call {
     net_socket *socket;
     net_deadline deadline;
-    size_t owed; /* bytes of an answer */
+    size_t owed; /* bytes of the answer not sent yet */
     struct call *next;
 };
 
@@ -33,8 +34,8 @@ static struct {
     struct call *calls;
     _Atomic int open;
     int ended_late;  /* at their deadline */
-    int ended_early; /* told expired before it */
-    double latest;   /* of those, in ms */
+    int ended_early; /* they expired before their deadline */
+    double latest;   /* latest end after a deadline, in ms */
     _Atomic bool stop;
     _Atomic bool failed;
     pthread_t thread;
@@ -98,7 +99,7 @@ static void pick_up(void)
     server.failed = server.failed || net_error() != NET_TIMEOUT;
 }
 
-/* False: it has ended. */
+/* Returns false if the call has ended. */
 static bool pay(struct call *call)
 {
     ssize_t n = net_send(call->socket, much, call->owed, NET_NOW);
@@ -184,13 +185,13 @@ static void close_server(void)
 
 /* ---- Callers ---- */
 
-/* Somebody with good manners. On a machine that stalls he may be silent for too long all the same:
- * then he is ended like anybody, and calls again. */
+/* A caller that follows the rules. On a machine that stalls it may still be silent for too long:
+ * then the server ends its call as any other, and it calls again. */
 struct guest {
     const char *address;
     net_socket *call;
-    double spoke; /* when he began to, at the latest */
-    int overdue;  /* his calls that were ended */
+    double spoke; /* when it began to send, at the latest */
+    int overdue;  /* its calls that were ended */
 };
 
 static void dial_in(struct guest *guest)
@@ -212,14 +213,14 @@ static bool is_served(struct guest *guest)
            net_recv_until(guest->call, line, sizeof line, '\n', soon()) == 6;
 }
 
-/* Served, and at once. */
+/* The guest is served, and at once. */
 static void expect_service(struct guest *guest)
 {
     enum { AT_MOST = 200 /* ms */ };
     double since = now_ms();
 
     while (!is_served(guest)) {
-        assert_false(speaks_in_time(guest)); /* else there was no reason to end him */
+        assert_false(speaks_in_time(guest)); /* else the server had no reason to end it */
         net_close(guest->call, NET_NOW);
         guest->overdue++;
         dial_in(guest);
@@ -229,7 +230,7 @@ static void expect_service(struct guest *guest)
     guest->spoke = since;
 }
 
-/* The server has ended it. */
+/* The server has ended the call. */
 static void expect_end(net_socket *client)
 {
     char piece[4096];
@@ -269,21 +270,21 @@ static void slow_callers_end_at_their_deadline_and_delay_nobody(void **state)
         }
         expect_service(&good);
         rounds++;
-        nap(5 * slowness()); /* so that nobody comes to the end of a line */
+        nap(5 * slowness()); /* so that no caller sends a whole line */
     }
     for (int i = 0; i < count; i++) {
         expect_end(slow[i]);
         net_close(slow[i], NET_NOW);
     }
     expect_service(&good);
-    expect_end(good.call); /* at his deadline, too, once he is silent */
+    expect_end(good.call); /* when it falls silent, it ends at its deadline too */
     net_close(good.call, NET_NOW);
     close_server();
     assert_int_equal(server.ended_late, count + 1 + good.overdue);
     in_time(server.latest < TOO_LATE * slowness());
 }
 
-/* ---- Those who do worse ---- */
+/* ---- Callers that do worse ---- */
 
 static void do_harm(const char *address, unsigned how, net_socket **kept)
 {
@@ -293,7 +294,7 @@ static void do_harm(const char *address, unsigned how, net_socket **kept)
     int fd = raw_dial(server.listener);
 
     switch (how) {
-    case 0: /* gone again */
+    case 0: /* gone at once */
         raw_reset(fd);
         break;
     case 1: /* half a line, and a reset */
@@ -317,7 +318,7 @@ static void do_harm(const char *address, unsigned how, net_socket **kept)
         assert_int_equal(read(fd, piece, sizeof piece), 4);
         close(fd);
         break;
-    default: /* much, and never read */
+    default: /* asks for much and never reads */
         close(fd);
         *kept = assert_socket(net_connect(address, soon()));
         assert_count(net_send(*kept, "much\n", 5, soon()), 5);
@@ -335,7 +336,7 @@ static void hostile_callers_harm_nobody_else(void **state)
     struct guest good = {.address = address};
 
     dial_in(&good);
-    storm_start(&storm, server.thread); /* signals, each millisecond, as well */
+    storm_start(&storm, server.thread); /* and signals, one each millisecond */
     for (unsigned i = 0; i < ROUNDS; i++) {
         do_harm(address, i % WAYS, &kept[i]);
         expect_service(&good);
@@ -366,7 +367,7 @@ static void hostile_callers_harm_nobody_else(void **state)
     assert_in_range(server.ended_late, ROUNDS / WAYS, ROUNDS / WAYS + good.overdue);
 }
 
-/* Nothing to do is done without the processor, whoever is connected. */
+/* A server with nothing to do takes no processor time, whatever is connected. */
 static void a_server_with_silent_callers_does_nothing(void **state)
 {
     enum { SILENT = 100, IDLE = 300 /* ms */ };

@@ -1,6 +1,6 @@
 /* driven: skip, it has a poller of its own */
-/* A wake ends a wait, from any thread and any signal handler, and none is lost; and while
- * one thread waits, others may change what it waits for. */
+/* A wake ends a wait, from any thread and any signal handler, and none is lost. While one thread
+ * waits, others may change what it waits for. */
 #include "watching.h"
 
 #include <errno.h>
@@ -26,7 +26,8 @@ static void a_wake_before_the_wait_is_remembered_and_several_are_one(void **stat
     net_poller_close(poller);
 }
 
-/* Both are told, whichever is first; a busy server hears its wakes and a woken one its sockets. */
+/* Both are told, whichever is first. A busy poller tells its wakes, and one that is woken all
+ * the time tells its sockets. */
 static void a_wake_and_an_event_are_both_told(void **state)
 {
     struct pair pair;
@@ -46,7 +47,7 @@ static void a_wake_and_an_event_are_both_told(void **state)
             wakes += n == 0;
             events += n == 1;
             if (events > 0 && n == 0) {
-                net_poller_wake(poller); /* one that is woken all the time hears of sockets, too */
+                net_poller_wake(poller); /* even one that is woken all the time tells sockets */
                 wakes--;
             }
         }
@@ -107,7 +108,7 @@ static void a_million_wakes_of_several_threads_lose_no_post(void **state)
     net_poller_close(poller);
 }
 
-/* One wake for one wait: nothing else could end it. */
+/* Each wait ends by one wake: nothing else could end it. */
 static void each_of_many_single_wakes_is_heard(void **state)
 {
     const int rounds = 20000 / slowness();
@@ -186,7 +187,7 @@ static void a_signal_handler_may_wake(void **state)
     net_poller_close(poller);
 }
 
-/* The handler may come while a lock of the poller is held: by a watch, a wait, a close. */
+/* The handler may run while a lock of the poller is held: by a watch, a wait or a close. */
 static void a_handler_may_interrupt_the_poller_itself(void **state)
 {
     const struct itimerval often = {.it_interval = {.tv_usec = 200}, .it_value = {.tv_usec = 200}};
@@ -211,7 +212,7 @@ static void a_handler_may_interrupt_the_poller_itself(void **state)
         wakes += net_poller_wait(poller, &event, 1, net_after(1)) == 0;
     }
     assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
-    handle(SIGALRM, SIG_IGN); /* one may be on its way still */
+    handle(SIGALRM, SIG_IGN); /* one signal may still be pending */
     assert_true(handled >= 50);
     assert_true(wakes >= 10);
     handled = 0;
@@ -219,7 +220,7 @@ static void a_handler_may_interrupt_the_poller_itself(void **state)
     close_pair(&pair);
 }
 
-/* A signal each millisecond: a wait neither ends early nor late, and hears what comes. */
+/* A signal comes each millisecond. A wait ends neither early nor late, and tells what comes. */
 static void a_wait_goes_on_after_signals(void **state)
 {
     struct pair pair;
@@ -263,7 +264,7 @@ static void a_change_by_another_thread_takes_effect(void **state)
     for (int round = 0; round < 20; round++) {
         int before = watcher.events;
 
-        nap(round % 3); /* the watcher sleeps, or is just about to */
+        nap(round % 3); /* the watcher sleeps or is about to */
         watch(poller, pair.server, NET_READABLE);
         watch(poller, pair.server, NET_WRITABLE);
         watcher_await(&watcher, before + 1);
@@ -316,7 +317,7 @@ static long long wait_for_an_event(struct caller *caller)
     return net_poller_wait((net_poller *)(uintptr_t)caller->address, &event, 1, caller->deadline);
 }
 
-/* The second waits for its turn, until its own deadline. */
+/* Only one thread waits at a time. The others wait for their turn, until their own deadlines. */
 static void several_threads_may_wait_in_turn(void **state)
 {
     struct pair pair;
@@ -340,7 +341,7 @@ static void several_threads_may_wait_in_turn(void **state)
         caller_join(&callers[i]);
         told += callers[i].result == 1;
     }
-    assert_int_equal(told, 2); /* level-triggered: each of them in its turn */
+    assert_int_equal(told, 2); /* level-triggered: each gets it in its turn */
     net_poller_close(poller);
     close_pair(&pair);
 }
