@@ -212,8 +212,8 @@ static void who_ended_can_be_admitted_again(void **state)
 
 /* ---- Bounds and counters ---- */
 
-/* `peers` bounds the accepted and the admitted together, exactly. A place that becomes free goes
- * to the next to come, but the first admitted comes before the others. */
+/* `peers` bounds the accepted and the admitted together, exactly. A free place goes to the first
+ * address that is admitted or accepted. */
 static void peers_bounds_the_admitted_too(void **state)
 {
     enum { PEOPLE = 5 };
@@ -313,7 +313,8 @@ static void letters_of_the_admitted_are_bounded(void **state)
     }
     expect_no_words(peer);
     assert_int_equal(number_of(listener, "dropped-strangers"), SENT + 1 - FIT);
-    /* There is room for strangers again: all the room there is, beside one that is read. */
+    /* The whole bound is free for strangers again. A datagram that goes straight to the caller
+     * does not count. */
     say_words(&people[1], "read at once");
     write_pattern(in, ALL, 0);
     assert_count(net_send(people[1].socket, in, ALL, soon()), ALL);

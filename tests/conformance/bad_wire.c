@@ -153,8 +153,8 @@ static void what_our_bounds_drop_is_counted(void **state)
     }
 }
 
-/* No call reads while the buffer is full. Of a train that this wire delivers whole, the kernel
- * counts one packet. */
+/* The sockets are read only every fourth round, so that their buffers overflow. WIRE_TAKES_TRAINS
+ * is left out, because the kernel counts a train as one packet. */
 static void what_the_kernel_drops_is_counted(void **state)
 {
     for (enum wire_kind kind = 0; kind < WIRE_TAKES_TRAINS; kind++) {

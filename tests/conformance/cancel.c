@@ -242,7 +242,7 @@ static void every_call_after_a_cancel_says_so(void **state)
     close_pair(&pair);
 }
 
-/* A call that waits in the queue does not keep an accept from being cancelled. */
+/* A cancel ends net_accept even though a caller waits in the listener's queue. */
 static void an_accept_is_canceled_although_a_call_waits(void **state)
 {
     char target[ADDRESS_MAX];

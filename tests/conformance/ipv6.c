@@ -118,8 +118,8 @@ static void a_listener_for_ipv6_only_does_not_hear_ipv4(void **state)
     net_close(tcp, NET_NOW);
 }
 
-/* The system picks the port of the first. Another process on this machine may listen on the same
- * port, so the two refuse each other only if they do so on several ports. */
+/* The system picks the port of the first. Another socket on this machine may hold the same port,
+ * so only refusals of several ports are a refusal. */
 static bool may_both_listen(const char *scheme, const char *host, const char *beside)
 {
     enum { PORTS = 5 };

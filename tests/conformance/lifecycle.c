@@ -72,7 +72,7 @@ static void expect_ping(struct pair *pair)
     assert_memory_equal(buffer, "pong", 4);
 }
 
-/* Any other argument that is NULL, or a number that no function made. */
+/* NULL where it is not allowed, or a number that is out of range. */
 static void a_senseless_argument_is_misuse_and_changes_nothing(void **state)
 {
     struct pair pair;

@@ -86,7 +86,7 @@ static void expect_around(struct pair *pair, size_t edge, int delimiter)
     }
 }
 
-/* Windows double from one search to the next, or within one search from its beginning. */
+/* Windows double in size. They follow one another, or each starts at the beginning of the line. */
 static void a_delimiter_is_found_at_the_edge_of_each_window(void **state)
 {
     static const int delimiters[] = {'\n', 0, 255, 128};

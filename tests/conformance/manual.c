@@ -117,7 +117,7 @@ static int rows_of(const struct table *table, const char *name, const struct row
 
 /* ---- Asking the sockets ---- */
 
-/* Asks the end that the letter stands for, and compares with the cell. */
+/* Returns the code that the cell promises for the end that the letter stands for. */
 static int code_of(const char *cell, char letter)
 {
     return cell[0] == '\0' ? NET_ADDRESS : strchr(cell, letter) == NULL ? NET_MISUSE : 0;

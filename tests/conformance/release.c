@@ -323,8 +323,8 @@ static void an_adopted_connection_is_as_it_came(void **state)
     }
 }
 
-/* Options that the library sets on its own sockets. Before its adoption this one had them or had
- * not. */
+/* The library sets these options on its sockets. A release gives an adopted socket back the value
+ * it came with. */
 static void an_adopted_connection_keeps_its_options(void **state)
 {
     bool local = is_unix(template_of(state));

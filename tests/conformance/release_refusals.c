@@ -99,7 +99,7 @@ static void while_a_part_of_a_line_is_kept(void **state)
     close_pair(&pair);
 }
 
-/* Whether there are some, although the system has none of them: the others may be in flight. */
+/* Returns whether datagrams wait and the kernel has none of them: then they wait in the socket. */
 static bool has_some_inside(net_poller *poller, net_socket *socket)
 {
     net_event event;
@@ -140,7 +140,7 @@ static void while_datagrams_wait_inside(void **state)
     close_pair(&pair);
 }
 
-/* What waits would be lost with the socket. */
+/* The refusal would be lost with the socket. */
 static void while_a_refusal_waits_to_be_told(void **state)
 {
     const net_message messages[] = {{.data = "a", .size = 1}, {.data = "bc", .size = 2}};

@@ -169,7 +169,7 @@ static void the_close_of_a_child_breaks_nothing(void **state)
     close_pair(&pair);
 }
 
-/* The child inherited the connection, which does not matter. */
+/* The child has inherited the connection. That does not delay the reset. */
 static void a_child_that_has_it_holds_nothing_up(void **state)
 {
     struct pair pair;
@@ -223,7 +223,7 @@ static void of_unix_else_the_close_says_so(void **state)
     close_pair(&pair);
 }
 
-/* ---- Wires without a reset ---- */
+/* ---- Values, listeners, and wires without a reset ---- */
 
 static void a_value_is_checked(void **state)
 {

@@ -149,8 +149,8 @@ static void *answer_slowly(void *argument)
     return NULL;
 }
 
-/* Tests a connection. A dialed datagram socket now and then takes memory for a moment, to look
- * whether more than one datagram waits. It does so less and less often. */
+/* Counts the calls on a connection. A dialed datagram socket now and then takes memory for a
+ * moment, to look whether more than one datagram waits. It does so less and less often. */
 static void expect_costs(net_socket *socket, int rounds, net_deadline (*deadline)(void), int most)
 {
     char buffer[64];

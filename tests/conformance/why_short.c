@@ -339,7 +339,7 @@ static void one_that_is_too_long(void **state)
     close_pair(&pair);
 }
 
-/* Messages to the listener's peers. One of the endpoints has no address. */
+/* The listener sends two messages, and the second has no endpoint. */
 static void one_that_is_for_nobody(void **state)
 {
     struct pair pair;
@@ -361,7 +361,7 @@ static void one_that_is_for_nobody(void **state)
     close_pair(&pair);
 }
 
-/* Messages to a name that has no listener any more. */
+/* The endpoint of the second message belongs to a socket that is closed. */
 static void one_whose_peer_is_gone(void **state)
 {
     struct pair pair;
@@ -416,7 +416,7 @@ static long long send_many(struct caller *caller)
     return n;
 }
 
-/* The wires on which unread data makes the sender wait. */
+/* For wires on which unread messages make the sender wait. */
 static void many_that_nobody_reads(void **state)
 {
     struct pair pair;

@@ -59,7 +59,7 @@ static void a_deadline_is_told_once_and_asks_for_a_new_one(void **state)
     }
     assert_count(net_send(pair.client, "x", 1, soon()), 1);
     expect_event(poller, pair.server,
-                 NET_READABLE); /* the socket is watched despite its deadline */
+                 NET_READABLE); /* the socket is still watched after its deadline */
     net_poller_close(poller);
     close_pair(&pair);
 }

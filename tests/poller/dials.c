@@ -217,8 +217,8 @@ static void a_dial_that_is_closed_is_told_of_no_more(void **state)
 
 /* ---- Several attempts, names ---- */
 
-/* 127.0.0.1 has no listener, so the second attempt wins. In the second round neither address has
- * one. */
+/* If 127.0.0.1 has no listener, the second attempt wins. After the close neither address has one.
+ */
 static void a_dial_of_several_attempts_is_told_when_one_wins(void **state)
 {
     static const char *const templates[] = {"tcp://[::1]:0", "tcp://127.0.0.1:0"};
