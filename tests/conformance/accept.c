@@ -41,7 +41,7 @@ struct call {
     char address[ADDRESS_MAX];
 };
 
-static void ring(struct call *call)
+static void place_call(struct call *call)
 {
     call->client = assert_socket(net_connect(call->address, soon()));
     if (!is_stream(call->address)) {
@@ -67,11 +67,11 @@ static void a_call_is_picked_up_that_came_before_or_after_the_accept(void **stat
     struct caller accepting;
 
     listen_on(template_of(state), &call);
-    ring(&call);
+    place_call(&call);
     await_ready(call.listener, POLLIN);
     hang_up(&call, assert_socket(net_accept(call.listener, soon())));
     caller_start(&accepting, call_accept, call.listener, soon());
-    ring(&call);
+    place_call(&call);
     caller_join(&accepting);
     assert_int_equal(accepting.result, 0);
     hang_up(&call, accepting.made);
@@ -89,7 +89,7 @@ static void call_and_be_gone(net_socket *listener, const char *address)
 }
 
 /* A caller that has gone again is not an error of the listener. */
-static void a_caller_who_is_gone_again_does_no_harm(void **state)
+static void a_caller_that_is_gone_again_does_no_harm(void **state)
 {
     struct call call;
 
@@ -108,7 +108,7 @@ static void a_caller_who_is_gone_again_does_no_harm(void **state)
             assert_int_equal(net_error(), NET_TIMEOUT);
         }
     }
-    ring(&call);
+    place_call(&call);
     hang_up(&call, assert_socket(net_accept(call.listener, soon())));
     net_close(call.listener, NET_NOW);
 }
@@ -122,7 +122,7 @@ static void errors_of_the_caller_are_retried_within_the_deadline(void **state)
 
     listen_on(template_of(state), &call);
     for (size_t i = 0; i < COUNT(errors); i++) {
-        ring(&call);
+        place_call(&call);
         fail_with = errors[i];
         fail_times = 3;
         hang_up(&call, assert_socket(net_accept(call.listener, soon())));
@@ -145,7 +145,7 @@ static void a_system_out_of_descriptors_is_a_limit_for_a_moment(void **state)
     struct call call;
 
     listen_on(template_of(state), &call);
-    ring(&call);
+    place_call(&call);
     for (size_t i = 0; i < COUNT(errors); i++) {
         double since = now_ms();
 
@@ -168,7 +168,7 @@ static void a_system_out_of_descriptors_is_a_limit_for_a_moment(void **state)
             server = assert_socket(net_accept(call.listener, soon()));
         }
         hang_up(&call, server);
-        ring(&call);
+        place_call(&call);
     }
     hang_up(&call, assert_socket(net_accept(call.listener, soon())));
     net_close(call.listener, NET_NOW);
@@ -234,7 +234,7 @@ static int accept_with_a_listener_of_its_own(void *argument)
     struct call call;
 
     listen_on(argument, &call);
-    ring(&call);
+    place_call(&call);
     return accept_without_descriptors(&call);
 }
 
@@ -257,7 +257,7 @@ static void a_forked_worker_without_descriptors_waits_and_recovers(void **state)
     struct call call;
 
     listen_on(template_of(state), &call);
-    ring(&call);
+    place_call(&call);
     expect_recovery(in_child(accept_with_an_inherited_listener, &call));
     net_close(call.client, NET_NOW);
     net_close(call.listener, NET_NOW);
@@ -280,10 +280,10 @@ static void an_accept_ends_at_its_deadline_and_loses_no_call(void **state)
     caller_start(&accepting, call_accept, call.listener, NET_FOREVER);
     nap(20);
     assert_false(accepting.done);
-    ring(&call);
+    place_call(&call);
     caller_join(&accepting);
     hang_up(&call, accepting.made);
-    ring(&call);
+    place_call(&call);
     await_ready(call.listener, POLLIN);
     hang_up(&call, assert_socket(net_accept(call.listener, net_after(-1))));
     net_close(call.listener, NET_NOW);
@@ -355,7 +355,7 @@ static void each_side_names_the_other_by_its_own_address(void **state)
     close_pair(&pair);
 }
 
-static void a_listener_that_closes_resets_who_was_not_picked_up(void **state)
+static void a_listener_that_closes_resets_what_was_not_picked_up(void **state)
 {
     enum { WAITING = 100 };
     struct call call;
@@ -421,9 +421,9 @@ int main(void)
         TEST(an_address_is_known_at_once_and_nobody_elses),
     };
     static const struct test streams[] = {
-        TEST(a_caller_who_is_gone_again_does_no_harm),
+        TEST(a_caller_that_is_gone_again_does_no_harm),
         TEST(a_full_backlog_makes_the_next_caller_wait),
-        TEST(a_listener_that_closes_resets_who_was_not_picked_up),
+        TEST(a_listener_that_closes_resets_what_was_not_picked_up),
         TEST(a_server_restarts_while_its_last_calls_linger),
     };
 

@@ -10,51 +10,51 @@ static char in[65536];
 /* ---- Accepting the admitted ---- */
 
 /* The purpose of `admit`: a stranger answers a challenge, and gets a socket. */
-static void who_answers_a_challenge_is_let_in(void **state)
+static void a_stranger_that_answers_a_challenge_is_let_in(void **state)
 {
     net_socket *listener = assert_socket(net_listen(template_of(state)));
-    struct somebody who;
+    struct somebody stranger;
     char name[ADDRESS_MAX];
     char question[] = "what is 6 times 7?";
     net_message message = {.data = in, .capacity = sizeof in};
 
-    meet_somebody(listener, &who);
-    say_words(&who, "let me in");
+    meet_somebody(listener, &stranger);
+    say_words(&stranger, "let me in");
     assert_count(net_recv_messages(listener, &message, 1, soon()), 1);
     message.data = question;
     message.size = strlen(question);
     assert_count(net_send_messages(listener, &message, 1, soon()), 1);
-    expect_words(who.socket, question);
-    say_words(&who, "42");
+    expect_words(stranger.socket, question);
+    say_words(&stranger, "42");
     overhear(listener, "42", name);
-    assert_string_equal(name, who.name);
+    assert_string_equal(name, stranger.name);
     assert_ok(net_set(listener, "admit", name));
-    net_socket *peer = accept_him(listener, &who);
+    net_socket *peer = accept_him(listener, &stranger);
 
     expect_no_words(peer);
-    say_words(&who, "thanks");
+    say_words(&stranger, "thanks");
     expect_words(peer, "thanks");
     assert_count(net_send(peer, "welcome", 7, soon()), 7);
-    expect_words(who.socket, "welcome");
+    expect_words(stranger.socket, "welcome");
     assert_no_socket(net_accept(listener, NET_NOW), NET_TIMEOUT);
     net_close(peer, NET_NOW);
-    part_with(&who, 1);
+    part_with(&stranger, 1);
     net_close(listener, NET_NOW);
 }
 
 /* The admitted address need not have sent anything. Its socket knows what any other socket
  * knows. */
-static void who_never_spoke_is_accepted_at_once(void **state)
+static void one_that_never_sent_is_accepted_at_once(void **state)
 {
     net_socket *listener = assert_socket(net_listen(template_of(state)));
-    struct somebody who;
+    struct somebody stranger;
     char theirs[ADDRESS_MAX];
     char ours[ADDRESS_MAX];
 
-    meet_somebody(listener, &who);
+    meet_somebody(listener, &stranger);
     assert_no_socket(net_accept(listener, NET_NOW), NET_TIMEOUT);
-    admit(listener, &who);
-    net_socket *peer = accept_him(listener, &who);
+    admit(listener, &stranger);
+    net_socket *peer = accept_him(listener, &stranger);
 
     assert_ok(net_get(listener, "local", ours, sizeof ours));
     assert_ok(net_get(peer, "local", theirs, sizeof theirs));
@@ -62,18 +62,18 @@ static void who_never_spoke_is_accepted_at_once(void **state)
     assert_int_equal(number_of(peer, "messages-received"), 0);
     expect_no_words(peer);
     assert_count(net_send(peer, "you first", 9, soon()), 9);
-    expect_words(who.socket, "you first");
-    say_words(&who, "and now I");
+    expect_words(stranger.socket, "you first");
+    say_words(&stranger, "and now I");
     expect_words(peer, "and now I");
     assert_int_equal(number_of(peer, "messages-received"), 1);
     net_close(peer, NET_NOW);
-    part_with(&who, 1);
+    part_with(&stranger, 1);
     net_close(listener, NET_NOW);
 }
 
 /* The socket gets the datagrams that wait, from before and after the admission, in their order.
  * What was read from the listener before the accept does not come again. */
-static void his_letters_come_with_him(void **state)
+static void its_datagrams_come_with_it(void **state)
 {
     net_socket *listener = assert_socket(net_listen(template_of(state)));
     struct somebody people[2];
@@ -106,7 +106,7 @@ static void his_letters_come_with_him(void **state)
 /* Until an admitted address is accepted, its datagrams are those of a stranger. They come to
  * net_accept or to net_recv_messages, whichever is first. The address keeps its turn when none
  * is left. */
-static void his_letters_can_be_read_until_he_is_accepted(void **state)
+static void its_datagrams_can_be_read_until_it_is_accepted(void **state)
 {
     net_socket *listener = assert_socket(net_listen(template_of(state)));
     struct somebody people[2];
@@ -189,21 +189,21 @@ static void admitting_again_does_nothing(void **state)
 }
 
 /* A peer that was silent for `idle` loses its place, and can be admitted again. */
-static void who_ended_can_be_admitted_again(void **state)
+static void a_peer_that_ended_can_be_admitted_again(void **state)
 {
     struct pair pair;
-    struct somebody who;
+    struct somebody stranger;
 
     dial_pair_with(template_of(state), "idle=100ms", NULL, &pair);
-    who.socket = pair.client;
+    stranger.socket = pair.client;
     assert_ok(net_get(pair.client, "local", in, sizeof in));
-    snprintf(who.name, sizeof who.name, "%.100s", strstr(in, "//") + 2);
+    snprintf(stranger.name, sizeof stranger.name, "%.100s", strstr(in, "//") + 2);
     assert_code(net_recv(pair.server, in, sizeof in, soon()), NET_EOF);
     assert_ok(net_set(pair.listener, "idle", "off"));
-    admit(pair.listener, &who);
-    net_socket *again = accept_him(pair.listener, &who);
+    admit(pair.listener, &stranger);
+    net_socket *again = accept_him(pair.listener, &stranger);
 
-    say_words(&who, "again");
+    say_words(&stranger, "again");
     expect_words(again, "again");
     assert_code(net_recv(pair.server, in, sizeof in, NET_NOW), NET_EOF);
     net_close(again, NET_NOW);
@@ -272,7 +272,7 @@ static void a_lower_bound_lets_the_admitted_wait(void **state)
 
 /* Until they are accepted, the datagrams of the admitted count toward `strangers` as all others
  * do, and after that toward `queue`. A dropped datagram is counted once. */
-static void letters_of_the_admitted_are_bounded(void **state)
+static void datagrams_of_the_admitted_are_bounded(void **state)
 {
     if (!holds_many(template_of(state))) {
         skip();
@@ -280,7 +280,7 @@ static void letters_of_the_admitted_are_bounded(void **state)
     enum { SIZE = 100, SENT = 15, FIT = 10, QUEUE = 5, ALL = 1000 };
     char address[ADDRESS_MAX];
     struct somebody people[3];
-    char letter[SIZE];
+    char datagram[SIZE];
     net_message message = {.data = in, .capacity = sizeof in};
 
     snprintf(address, sizeof address, "%s?strangers=1000B&queue=500B", template_of(state));
@@ -295,8 +295,8 @@ static void letters_of_the_admitted_are_bounded(void **state)
     expect_words(other, "in");
     admit(listener, &people[0]);
     for (int i = 0; i < SENT; i++) {
-        write_pattern(letter, SIZE, (size_t)i);
-        assert_count(net_send(people[0].socket, letter, SIZE, soon()), SIZE);
+        write_pattern(datagram, SIZE, (size_t)i);
+        assert_count(net_send(people[0].socket, datagram, SIZE, soon()), SIZE);
     }
     say_words(&people[1], "no room");
     expect_no_words(other); /* this call sorts what has come */
@@ -328,54 +328,54 @@ static void letters_of_the_admitted_are_bounded(void **state)
 }
 
 /* Strangers that use up their whole bound keep no admitted address out. */
-static void a_crowd_of_strangers_is_passed(void **state)
+static void many_strangers_are_passed(void **state)
 {
     if (!holds_many(template_of(state))) {
         skip();
     }
-    enum { CROWD = 20 };
+    enum { MANY = 20 };
     char address[ADDRESS_MAX];
-    struct somebody crowd[CROWD];
-    struct somebody who;
+    struct somebody strangers[MANY];
+    struct somebody stranger;
 
     snprintf(address, sizeof address, "%s?strangers=50B&peers=1", template_of(state));
     net_socket *listener = assert_socket(net_listen(address));
 
-    for (int i = 0; i < CROWD; i++) {
-        meet_somebody(listener, &crowd[i]);
-        say_words(&crowd[i], "me, me, me");
+    for (int i = 0; i < MANY; i++) {
+        meet_somebody(listener, &strangers[i]);
+        say_words(&strangers[i], "me, me, me");
     }
-    meet_somebody(listener, &who);
-    say_words(&who, "nobody hears this");
-    admit(listener, &who);
-    net_socket *peer = accept_him(listener, &who);
+    meet_somebody(listener, &stranger);
+    say_words(&stranger, "nobody hears this");
+    admit(listener, &stranger);
+    net_socket *peer = accept_him(listener, &stranger);
 
     expect_words(peer, "nobody hears this"); /* it was the peer's already when it was read */
-    say_words(&who, "this they do");
+    say_words(&stranger, "this they do");
     expect_words(peer, "this they do");
     assert_no_socket(net_accept(listener, NET_NOW), NET_LIMIT);
-    assert_int_equal(number_of(listener, "dropped-strangers"), CROWD - 5);
+    assert_int_equal(number_of(listener, "dropped-strangers"), MANY - 5);
     net_close(peer, NET_NOW);
-    net_close(accept_him(listener, &crowd[0]), NET_NOW);
-    net_close(who.socket, NET_NOW);
-    part_with(crowd, CROWD);
+    net_close(accept_him(listener, &strangers[0]), NET_NOW);
+    net_close(stranger.socket, NET_NOW);
+    part_with(strangers, MANY);
     net_close(listener, NET_NOW);
 }
 
 int main(void)
 {
     const struct test everywhere[] = {
-        TEST(who_answers_a_challenge_is_let_in),
-        TEST(who_never_spoke_is_accepted_at_once),
-        TEST(his_letters_come_with_him),
-        TEST(his_letters_can_be_read_until_he_is_accepted),
+        TEST(a_stranger_that_answers_a_challenge_is_let_in),
+        TEST(one_that_never_sent_is_accepted_at_once),
+        TEST(its_datagrams_come_with_it),
+        TEST(its_datagrams_can_be_read_until_it_is_accepted),
         TEST(the_admitted_come_first_in_their_order),
         TEST(admitting_again_does_nothing),
-        TEST(who_ended_can_be_admitted_again),
+        TEST(a_peer_that_ended_can_be_admitted_again),
         TEST(peers_bounds_the_admitted_too),
         TEST(a_lower_bound_lets_the_admitted_wait),
-        TEST(letters_of_the_admitted_are_bounded),
-        TEST(a_crowd_of_strangers_is_passed),
+        TEST(datagrams_of_the_admitted_are_bounded),
+        TEST(many_strangers_are_passed),
     };
 
     return run_over(kernel_datagrams, everywhere);

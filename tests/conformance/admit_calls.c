@@ -61,24 +61,24 @@ static void a_cancelled_listener_admits_and_accepts_nobody(void **state)
 /* ---- While others accept ---- */
 
 /* An accept that waits while another call is the reader is woken. */
-static void an_accept_that_sleeps_gets_who_is_admitted(void **state)
+static void an_accept_that_sleeps_gets_the_admitted(void **state)
 {
     struct pair pair;
-    struct somebody who;
+    struct somebody stranger;
     struct caller receiving;
     struct caller accepting;
 
     dial_pair(template_of(state), &pair);
-    meet_somebody(pair.listener, &who);
+    meet_somebody(pair.listener, &stranger);
     caller_start(&receiving, call_recv, pair.server, soon());
     caller_start(&accepting, call_accept, pair.listener, soon());
-    admit(pair.listener, &who);
+    admit(pair.listener, &stranger);
     caller_join(&accepting);
     net_close(assert_socket(accepting.made), NET_NOW);
     assert_false(receiving.done);
     net_cancel(pair.server);
     caller_join(&receiving);
-    part_with(&who, 1);
+    part_with(&stranger, 1);
     close_pair(&pair);
 }
 
@@ -87,17 +87,17 @@ static void an_accept_that_sleeps_gets_who_is_admitted(void **state)
 static void an_admission_is_no_datagram(void **state)
 {
     struct pair pair;
-    struct somebody who;
+    struct somebody stranger;
     struct caller receiving[2];
 
     dial_pair(template_of(state), &pair);
-    meet_somebody(pair.listener, &who);
+    meet_somebody(pair.listener, &stranger);
     caller_start(&receiving[0], call_recv_messages, pair.listener, soon());
     caller_start(&receiving[1], call_recv, pair.server, soon());
-    admit(pair.listener, &who);
-    net_socket *peer = accept_him(pair.listener, &who);
+    admit(pair.listener, &stranger);
+    net_socket *peer = accept_him(pair.listener, &stranger);
 
-    say_words(&who, "mine");
+    say_words(&stranger, "mine");
     expect_words(peer, "mine");
     assert_false(receiving[0].done);
     assert_false(receiving[1].done);
@@ -108,7 +108,7 @@ static void an_admission_is_no_datagram(void **state)
     assert_int_equal(receiving[0].result, NET_CANCELED);
     assert_int_equal(receiving[1].result, NET_CANCELED);
     net_close(peer, NET_NOW);
-    part_with(&who, 1);
+    part_with(&stranger, 1);
     close_pair(&pair);
 }
 
@@ -318,7 +318,7 @@ int main(void)
     const struct test everywhere[] = {
         TEST(a_listener_closes_on_the_admitted),
         TEST(a_cancelled_listener_admits_and_accepts_nobody),
-        TEST(an_accept_that_sleeps_gets_who_is_admitted),
+        TEST(an_accept_that_sleeps_gets_the_admitted),
         TEST(an_admission_is_no_datagram),
         TEST(several_threads_accept_each_of_the_admitted_once),
         TEST(only_a_listener_admits),

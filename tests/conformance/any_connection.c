@@ -313,7 +313,7 @@ static void a_deadline_past_present_or_future_ends_the_wait(void **state)
 }
 
 /* 10: a cancel wakes blocked calls, and the close comes after it */
-static void a_cancel_wakes_who_is_blocked(void **state)
+static void a_cancel_wakes_blocked_calls(void **state)
 {
     struct pair pair;
     struct caller readers[3];
@@ -386,7 +386,7 @@ int main(void)
         TEST(many_writers_share_the_way_out),
         TEST(a_receive_that_timed_out_leaves_sending_alone),
         TEST(a_deadline_past_present_or_future_ends_the_wait),
-        TEST(a_cancel_wakes_who_is_blocked),
+        TEST(a_cancel_wakes_blocked_calls),
         TEST(calls_of_every_kind_run_side_by_side),
     };
     static const struct test streams[] = {TEST(a_send_that_timed_out_leaves_receiving_alone)};

@@ -428,7 +428,7 @@ static void without_a_thread_for_the_resolver_it_is_a_limit(void **state)
 }
 
 /* The order of a dial: the families in turn, and within each the resolver's order. */
-static void resolve_tells_whom_a_dial_would_try_in_its_order(void **state)
+static void resolve_tells_what_a_dial_would_try_in_its_order(void **state)
 {
     static const char *const order[] = {"[::1]:7", "127.0.0.3:7", "[::2]:7", "127.0.0.1:7"};
     net_endpoint endpoints[8];
@@ -463,7 +463,7 @@ int main(void)
         TEST(a_dial_in_the_resolver_can_be_cancelled),
         TEST(more_lookups_than_run_at_once_wait_in_line),
         TEST(without_a_thread_for_the_resolver_it_is_a_limit),
-        TEST(resolve_tells_whom_a_dial_would_try_in_its_order),
+        TEST(resolve_tells_what_a_dial_would_try_in_its_order),
     };
 
     threads_without_names = running_threads();

@@ -260,9 +260,9 @@ static void short_and_long_deadlines_wait_side_by_side(void **state)
         net_socket *here = side == 0 ? pair.client : pair.server;
         net_socket *there = side == 0 ? pair.server : pair.client;
 
-        for (int who_first = 0; who_first < 2; who_first++) {
-            struct caller *first = who_first == 0 ? &longs : &shorts;
-            struct caller *second = who_first == 0 ? &shorts : &longs;
+        for (int order = 0; order < 2; order++) {
+            struct caller *first = order == 0 ? &longs : &shorts;
+            struct caller *second = order == 0 ? &shorts : &longs;
 
             caller_start(first, call_recv, here, first == &longs ? soon() : net_after(60));
             caller_start(second, call_recv, here, second == &longs ? soon() : net_after(60));

@@ -262,7 +262,7 @@ static void a_cancel_that_races_with_success_has_one_outcome(void **state)
 }
 
 /* Several threads wait for one dial, and all go on when it is won. */
-static void a_dial_serves_all_who_wait_for_it(void **state)
+static void a_dial_serves_all_that_wait_for_it(void **state)
 {
     struct black_hole hole;
     struct caller sender[3];
@@ -321,7 +321,7 @@ int main(void)
         TEST(a_dial_can_be_closed_at_once),
         TEST(the_peer_of_a_cancelled_dial_sees_an_end),
         TEST(a_cancel_that_races_with_success_has_one_outcome),
-        TEST(a_dial_serves_all_who_wait_for_it),
+        TEST(a_dial_serves_all_that_wait_for_it),
         TEST(a_long_address_is_visibly_cut),
     };
 

@@ -85,7 +85,7 @@ static void the_end_comes_after_the_last_byte_and_stays(void **state)
     close_pair(&pair);
 }
 
-static void the_end_wakes_who_waits_for_bytes(void **state)
+static void the_end_wakes_a_wait_for_bytes(void **state)
 {
     struct pair pair;
     struct caller reader;
@@ -100,7 +100,7 @@ static void the_end_wakes_who_waits_for_bytes(void **state)
 }
 
 /* SIGPIPE has its default action here. */
-static void who_has_finished_sending_sends_no_more(void **state)
+static void an_end_that_has_finished_sending_sends_no_more(void **state)
 {
     struct pair pair;
 
@@ -252,17 +252,17 @@ static void what_had_arrived_is_handed_out_before_the_reset(void **state)
  * sends has arrived, too. */
 static void stranger_says_and_goes(struct odd_pair *pair, const char *words)
 {
-    struct stranger *him = &pair->peer;
+    struct stranger *stranger = &pair->peer;
 
-    if (him->fd >= 0) {
-        await_events(him->fd, POLLIN);
+    if (stranger->fd >= 0) {
+        await_events(stranger->fd, POLLIN);
     }
-    stranger_says(him, words);
+    stranger_says(stranger, words);
     await_ready(pair->ours, POLLIN);
-    if (him->fd >= 0) {
-        close(him->fd);
+    if (stranger->fd >= 0) {
+        close(stranger->fd);
     } else {
-        net_close(him->socket, NET_NOW);
+        net_close(stranger->socket, NET_NOW);
     }
 }
 
@@ -344,8 +344,8 @@ int main(void)
 {
     static const struct test streams[] = {
         TEST(the_end_comes_after_the_last_byte_and_stays),
-        TEST(the_end_wakes_who_waits_for_bytes),
-        TEST(who_has_finished_sending_sends_no_more),
+        TEST(the_end_wakes_a_wait_for_bytes),
+        TEST(an_end_that_has_finished_sending_sends_no_more),
         TEST(a_shutdown_after_the_peer_has_gone_is_harmless),
         TEST(a_reset_of_an_idle_connection_is_a_reset_for_ever),
         TEST(a_reset_wakes_a_receiver),

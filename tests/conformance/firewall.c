@@ -230,7 +230,7 @@ static void check_batch(struct party *party, const char *words, size_t size, siz
     assert_hears(party->caller[1], denied);
 }
 
-static void a_batch_ends_before_the_denied_and_goes_on_after_him(void **state)
+static void a_batch_ends_before_the_denied_and_goes_on_after_it(void **state)
 {
     struct party party;
 
@@ -289,7 +289,7 @@ static void check_answer(struct party *party, const char *rule, int code, int he
     assert_hears(party->peer[0], "abcdz");
 }
 
-static void an_icmp_answer_is_told_once_to_who_was_dialed(void **state)
+static void an_icmp_answer_is_told_once_by_the_dialed_socket(void **state)
 {
     static const struct {
         const char *rule;
@@ -441,9 +441,9 @@ int main(void)
     static const struct test tests[] = {
         TEST(a_denied_datagram_is_told_and_was_not_sent),
         TEST(what_a_second_try_passes_was_not_denied),
-        TEST(a_batch_ends_before_the_denied_and_goes_on_after_him),
+        TEST(a_batch_ends_before_the_denied_and_goes_on_after_it),
         TEST(a_denied_train_was_not_sent_at_all),
-        TEST(an_icmp_answer_is_told_once_to_who_was_dialed),
+        TEST(an_icmp_answer_is_told_once_by_the_dialed_socket),
         TEST(an_icmp_answer_to_a_listener_disturbs_nobody),
         TEST(what_passes_a_firewall_that_drops_is_heard_or_counted),
         TEST(a_full_queue_is_waited_out),

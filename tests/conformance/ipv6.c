@@ -143,7 +143,7 @@ static bool may_both_listen(const char *scheme, const char *host, const char *be
 }
 
 /* Which addresses may be listened on together on one port. */
-static void who_may_listen_beside_whom(void **state)
+static void what_may_listen_together_on_one_port(void **state)
 {
     static const struct {
         const char *first;
@@ -248,7 +248,7 @@ int main(void)
     const struct test tests[] = {
         TEST(a_wildcard_hears_both_families),
         TEST(a_listener_for_ipv6_only_does_not_hear_ipv4),
-        TEST(who_may_listen_beside_whom),
+        TEST(what_may_listen_together_on_one_port),
         TEST(without_ipv6_a_wildcard_hears_ipv4),
         TEST(a_dual_stack_socket_sends_to_both_families),
         TEST(v6only_is_always_said),

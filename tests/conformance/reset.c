@@ -82,7 +82,7 @@ static void the_peer_reads_what_had_come_and_then_a_reset(void **state)
     }
 }
 
-static void whoever_waits_hears_of_it(void **state)
+static void every_waiting_call_is_told(void **state)
 {
     struct pair pair;
     struct caller reader;
@@ -286,7 +286,7 @@ int main(void)
     static const char *const of_tcp[] = {"tcp://127.0.0.1:0", "chaos+tcp://127.0.0.1:0", NULL};
     static const struct test all[] = {
         TEST(the_peer_reads_what_had_come_and_then_a_reset),
-        TEST(whoever_waits_hears_of_it),
+        TEST(every_waiting_call_is_told),
         TEST(a_poller_hears_of_it),
         TEST(in_the_midst_of_a_line),
         TEST(off_takes_it_back),

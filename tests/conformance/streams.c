@@ -227,7 +227,7 @@ static void a_buffer_is_the_callers_again_after_a_timeout(void **state)
     free(text);
 }
 
-static void who_has_finished_sending_goes_on_receiving(void **state)
+static void an_end_that_has_finished_sending_goes_on_receiving(void **state)
 {
     struct pair pair;
     char buffer[8];
@@ -387,7 +387,7 @@ int main(void)
         TEST(nothing_is_nothing_and_not_the_end),
         TEST(a_send_cut_off_by_its_deadline_says_how_much_went),
         TEST(a_buffer_is_the_callers_again_after_a_timeout),
-        TEST(who_has_finished_sending_goes_on_receiving),
+        TEST(an_end_that_has_finished_sending_goes_on_receiving),
         TEST(a_receive_of_all_gives_what_came_before_end_deadline_or_cancel),
         TEST(slices_arrive_as_one_text),
         TEST(small_pieces_are_not_held_back),

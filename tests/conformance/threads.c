@@ -61,7 +61,7 @@ enum { SENDERS = 4, RECORD = 20000, RECORDS = 40 };
 
 struct sender {
     net_socket *socket;
-    char letter;
+    char byte;
     int sent;
     pthread_t thread;
 };
@@ -72,7 +72,7 @@ static void *send_records(void *argument)
     char record[RECORD];
     net_slice slices[3] = {{record, 1}, {record + 1, RECORD - 2}, {record + RECORD - 1, 1}};
 
-    memset(record, sender->letter, sizeof record);
+    memset(record, sender->byte, sizeof record);
     for (int i = 0; i < RECORDS; i++) {
         ssize_t n = i % 2 == 0 ? net_send(sender->socket, record, sizeof record, soon())
                                : net_send_vector(sender->socket, slices, 3, soon());
@@ -92,7 +92,7 @@ static void whole_sends_never_mix(void **state)
     dial_pair(template_of(state), &pair);
     for (int i = 0; i < SENDERS; i++) {
         senders[i].socket = pair.client;
-        senders[i].letter = (char)('a' + i);
+        senders[i].byte = (char)('a' + i);
         assert_int_equal(pthread_create(&senders[i].thread, NULL, send_records, &senders[i]), 0);
     }
     bool mixed = false;
@@ -134,7 +134,7 @@ static void whole_receives_never_mix(void **state)
 {
     struct pair pair;
     struct sender readers[3] = {0};
-    struct sender sender = {.letter = 'x'};
+    struct sender sender = {.byte = 'x'};
     int received = 0;
 
     dial_pair(template_of(state), &pair);
@@ -144,7 +144,7 @@ static void whole_receives_never_mix(void **state)
     }
     sender.socket = pair.client;
     send_records(&sender);
-    sender.letter = 'y';
+    sender.byte = 'y';
     send_records(&sender);
     assert_count(net_shutdown(pair.client), 0);
     for (size_t i = 0; i < COUNT(readers); i++) {
@@ -157,7 +157,7 @@ static void whole_receives_never_mix(void **state)
 
 enum { PAIRS = 20, SOCKETS = 2 * PAIRS, THREADS = 8 };
 
-struct crowd {
+struct shared {
     net_socket *sockets[SOCKETS];
     net_socket *listener;
     bool stream;
@@ -165,7 +165,7 @@ struct crowd {
 };
 
 struct visitor {
-    struct crowd *crowd;
+    struct shared *shared;
     long calls;
     unsigned seed;
     int bad; /* the first unexpected code */
@@ -174,8 +174,8 @@ struct visitor {
 
 static long long call_at_random(struct visitor *visitor)
 {
-    struct crowd *crowd = visitor->crowd;
-    net_socket *socket = crowd->sockets[random_below(&visitor->seed, SOCKETS)];
+    struct shared *shared = visitor->shared;
+    net_socket *socket = shared->sockets[random_below(&visitor->seed, SOCKETS)];
     net_deadline deadline = net_after((int)random_below(&visitor->seed, 3) - 1);
     char buffer[200] = {0};
     net_slice slices[] = {{buffer, 100}, {buffer, 0}, {buffer, 50}};
@@ -194,18 +194,18 @@ static long long call_at_random(struct visitor *visitor)
     case 6:
         return net_send_vector(socket, slices, 3, deadline);
     case 7:
-        return crowd->stream ? net_recv_all(socket, buffer, sizeof buffer, deadline)
-                             : net_recv_messages(socket, &message, 1, deadline);
+        return shared->stream ? net_recv_all(socket, buffer, sizeof buffer, deadline)
+                              : net_recv_messages(socket, &message, 1, deadline);
     case 8:
-        return crowd->stream ? net_recv_until(socket, buffer, sizeof buffer, 1, deadline)
-                             : net_send_messages(socket, &message, 1, deadline);
+        return shared->stream ? net_recv_until(socket, buffer, sizeof buffer, 1, deadline)
+                              : net_send_messages(socket, &message, 1, deadline);
     case 9:
         return net_get(socket, "bytes-received", buffer, sizeof buffer);
     case 10:
         n = net_get(socket, "rcvbuf", buffer, sizeof buffer);
         return n == NET_ADDRESS ? 0 : n; /* some wires have no addresses */
     default:
-        return net_close(net_accept(crowd->listener, NET_NOW), NET_NOW);
+        return net_close(net_accept(shared->listener, NET_NOW), NET_NOW);
     }
 }
 
@@ -220,7 +220,7 @@ static void *call_all_at_random(void *argument)
         if (n < 0 && n != NET_TIMEOUT && n != NET_TOOBIG && visitor->bad == 0) {
             visitor->bad = (int)n;
         }
-    } while (!visitor->crowd->stop);
+    } while (!visitor->shared->stop);
     return NULL;
 }
 
@@ -228,29 +228,29 @@ static void random_calls_of_many_threads_on_many_sockets_do_no_harm(void **state
 {
     enum { DURATION = 300 };
     struct pair pair;
-    struct crowd crowd = {.stream = is_stream(template_of(state))};
+    struct shared shared = {.stream = is_stream(template_of(state))};
     struct visitor visitors[THREADS] = {0};
 
     dial_pair(template_of(state), &pair);
-    crowd.listener = pair.listener;
+    shared.listener = pair.listener;
     for (int i = 0; i < PAIRS; i++) {
-        dial_again(pair.listener, &crowd.sockets[2 * i], &crowd.sockets[2 * i + 1]);
+        dial_again(pair.listener, &shared.sockets[2 * i], &shared.sockets[2 * i + 1]);
     }
     for (int i = 0; i < THREADS; i++) {
-        visitors[i].crowd = &crowd;
+        visitors[i].shared = &shared;
         visitors[i].seed = 4000u + (unsigned)i;
         pthread_create(&visitors[i].thread, NULL, call_all_at_random, &visitors[i]);
     }
     nap(DURATION);
-    crowd.stop = true;
+    shared.stop = true;
     for (int i = 0; i < SOCKETS; i++) {
-        net_cancel(crowd.sockets[i]);
+        net_cancel(shared.sockets[i]);
     }
     for (int i = 0; i < THREADS; i++) {
         pthread_join(visitors[i].thread, NULL);
     }
     for (int i = 0; i < SOCKETS; i++) {
-        net_close(crowd.sockets[i], NET_NOW);
+        net_close(shared.sockets[i], NET_NOW);
     }
     close_pair(&pair);
     for (int i = 0; i < THREADS; i++) {

@@ -159,7 +159,7 @@ static void *ask(void *argument)
     return NULL;
 }
 
-static void one_thread_serves_many_who_come_and_go(void **state)
+static void one_thread_serves_many_that_come_and_go(void **state)
 {
     enum { ASKERS = 6, ROUNDS = 60 };
     struct server server = {.poller = open_poller()};
@@ -281,7 +281,7 @@ int main(void)
     static const struct test any[] = {
         TEST(a_blocking_receive_and_a_poller_share_what_comes),
         TEST(a_blocking_accept_and_a_poller_share_the_callers),
-        TEST(one_thread_serves_many_who_come_and_go),
+        TEST(one_thread_serves_many_that_come_and_go),
         TEST(any_thread_may_watch_and_close_while_one_waits),
     };
 

@@ -215,7 +215,7 @@ static void a_dial_that_is_cancelled_is_told(void **state)
 }
 
 /* Threads that share a poller cancel many sockets. The loop sees every cancel, and each at once. */
-static void no_cancel_is_lost_in_a_crowd(void **state)
+static void no_cancel_of_many_is_lost(void **state)
 {
     enum { MANY = 200 };
     static net_socket *sockets[MANY];
@@ -251,7 +251,7 @@ int main(void)
     };
     static const struct test once[] = {
         TEST(a_dial_that_is_cancelled_is_told),
-        TEST(no_cancel_is_lost_in_a_crowd),
+        TEST(no_cancel_of_many_is_lost),
     };
 
     return run_over(all_templates, any) + run_once(once);

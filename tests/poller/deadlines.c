@@ -198,7 +198,7 @@ static void many_deadlines_are_told_in_their_order(void **state)
 }
 
 /* A call that ends at its deadline leaves the socket as it is. The next event still finds it. */
-static void a_server_ends_who_is_silent(void **state)
+static void a_server_ends_silent_callers(void **state)
 {
     struct pair pair;
     net_poller *poller = open_poller();
@@ -228,7 +228,7 @@ int main(void)
         TEST(what_is_ready_and_late_is_told_as_both),
         TEST(a_deadline_is_told_among_many_that_are_ready),
         TEST(a_deadline_may_be_moved),
-        TEST(a_server_ends_who_is_silent),
+        TEST(a_server_ends_silent_callers),
     };
     static const struct test once[] = {TEST(many_deadlines_are_told_in_their_order)};
 

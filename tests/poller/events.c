@@ -370,7 +370,7 @@ static void a_reset_is_told_both_ways(void **state)
 }
 
 /* epoll(7) tells a hang-up even if it was not asked for. */
-static void a_hang_up_does_not_disturb_who_waits_for_a_deadline(void **state)
+static void a_hang_up_does_not_disturb_a_wait_for_a_deadline(void **state)
 {
     struct pair pair;
     net_poller *poller = open_poller();
@@ -440,7 +440,7 @@ int main(void)
         TEST(a_full_stream_is_not_writable_until_the_peer_reads),
         TEST(data_is_told_before_the_end),
         TEST(a_reset_is_told_both_ways),
-        TEST(a_hang_up_does_not_disturb_who_waits_for_a_deadline),
+        TEST(a_hang_up_does_not_disturb_a_wait_for_a_deadline),
         TEST(a_line_that_is_not_whole_is_told_once),
     };
 

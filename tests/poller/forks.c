@@ -112,7 +112,7 @@ static void a_child_that_closes_leaves_the_watches_alone(void **state)
     net_poller_close(shared.poller);
 }
 
-/* Events are collected in the poller, and the child looks at them. */
+/* Events are collected or returned before the fork. The parent is told them again after it. */
 static void a_child_takes_no_event(void **state)
 {
     struct shared shared = {.poller = open_poller()};

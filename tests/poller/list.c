@@ -39,22 +39,22 @@ static void it_tells_word_and_interest(void **state)
     net_poller *poller = open_poller();
     struct pair pair;
     net_event event;
-    int words[3];
+    int users[3];
 
     dial_pair(template_of(state), &pair);
     assert_count(net_poller_list(poller, NULL, 0), 0);
-    assert_ok(net_poller_watch(poller, pair.client, BOTH, &words[0], NET_FOREVER));
-    assert_ok(net_poller_watch(poller, pair.server, NET_READABLE, &words[1], net_after(60000)));
+    assert_ok(net_poller_watch(poller, pair.client, BOTH, &users[0], NET_FOREVER));
+    assert_ok(net_poller_watch(poller, pair.server, NET_READABLE, &users[1], net_after(60000)));
     assert_ok(net_poller_watch(poller, pair.listener, 0, NULL, net_after(60000)));
     assert_count(net_poller_list(poller, NULL, 0), 3);
-    assert_listed(poller, pair.client, &words[0], BOTH);
-    assert_listed(poller, pair.server, &words[1], NET_READABLE);
+    assert_listed(poller, pair.client, &users[0], BOTH);
+    assert_listed(poller, pair.server, &users[1], NET_READABLE);
     assert_listed(poller, pair.listener, NULL, 0);
     assert_count(net_poller_wait(poller, &event, 1, soon()),
                  1); /* readiness does not change the list */
-    assert_listed(poller, pair.client, &words[0], BOTH);
-    assert_ok(net_poller_watch(poller, pair.client, NET_WRITABLE, &words[2], NET_FOREVER));
-    assert_listed(poller, pair.client, &words[2], NET_WRITABLE);
+    assert_listed(poller, pair.client, &users[0], BOTH);
+    assert_ok(net_poller_watch(poller, pair.client, NET_WRITABLE, &users[2], NET_FOREVER));
+    assert_listed(poller, pair.client, &users[2], NET_WRITABLE);
     assert_ok(net_poller_watch(poller, pair.client, 0, NULL, NET_FOREVER));
     assert_count(net_poller_list(poller, NULL, 0), 2);
     close_pair(&pair);

@@ -23,62 +23,62 @@ static void hear(net_socket *socket, const char *word)
 
 enum { PEERS = 100 };
 
-struct crowd {
+struct many {
     net_poller *poller;
     net_socket *listener;
     net_socket *client[PEERS];
     net_socket *peer[PEERS];
 };
 
-static void open_crowd(const char *template, struct crowd *crowd)
+static void open_many(const char *template, struct many *many)
 {
-    crowd->poller = open_poller();
-    crowd->listener = assert_socket(net_listen(template));
+    many->poller = open_poller();
+    many->listener = assert_socket(net_listen(template));
     for (int i = 0; i < PEERS; i++) {
-        dial_again(crowd->listener, &crowd->client[i], &crowd->peer[i]);
-        watch(crowd->poller, crowd->peer[i], NET_READABLE);
+        dial_again(many->listener, &many->client[i], &many->peer[i]);
+        watch(many->poller, many->peer[i], NET_READABLE);
     }
 }
 
-static void close_crowd(struct crowd *crowd)
+static void close_many(struct many *many)
 {
     for (int i = 0; i < PEERS; i++) {
-        net_close(crowd->client[i], NET_NOW);
-        net_close(crowd->peer[i], NET_NOW);
+        net_close(many->client[i], NET_NOW);
+        net_close(many->peer[i], NET_NOW);
     }
-    net_close(crowd->listener, NET_NOW);
-    net_poller_close(crowd->poller);
+    net_close(many->listener, NET_NOW);
+    net_poller_close(many->poller);
 }
 
-static void each_peer_is_told_of_his_own_mail(void **state)
+static void each_peer_is_told_of_its_own_datagrams(void **state)
 {
     if (!holds_many(template_of(state))) {
         skip();
     }
-    static struct crowd crowd;
+    static struct many many;
 
-    open_crowd(template_of(state), &crowd);
-    expect_quiet(crowd.poller, 10);
+    open_many(template_of(state), &many);
+    expect_quiet(many.poller, 10);
     for (int i = 0; i < PEERS; i += 7) {
-        say(crowd.client[i], "alone");
-        expect_event(crowd.poller, crowd.peer[i], NET_READABLE);
-        hear(crowd.peer[i], "alone");
-        expect_quiet(crowd.poller, 1);
+        say(many.client[i], "alone");
+        expect_event(many.poller, many.peer[i], NET_READABLE);
+        hear(many.peer[i], "alone");
+        expect_quiet(many.poller, 1);
     }
     for (int i = 0; i < PEERS; i++) {
-        say(crowd.client[i], "all");
-        say(crowd.client[i], "together");
+        say(many.client[i], "all");
+        say(many.client[i], "together");
     }
-    expect_all(crowd.poller, crowd.peer, PEERS, NET_READABLE);
+    expect_all(many.poller, many.peer, PEERS, NET_READABLE);
     for (int i = 0; i < PEERS; i++) {
-        hear(crowd.peer[i], "all");
+        hear(many.peer[i], "all");
     }
-    expect_all(crowd.poller, crowd.peer, PEERS, NET_READABLE); /* the second one is told again */
+    expect_all(many.poller, many.peer, PEERS, NET_READABLE); /* the second one is told again */
     for (int i = 0; i < PEERS; i++) {
-        hear(crowd.peer[i], "together");
+        hear(many.peer[i], "together");
     }
-    expect_quiet(crowd.poller, 10);
-    close_crowd(&crowd);
+    expect_quiet(many.poller, 10);
+    close_many(&many);
 }
 
 /* One peer sends much, which stays unread. The others are told in their turn, once the datagrams
@@ -95,13 +95,13 @@ static void one_hot_peer_delays_no_other(void **state)
         WAITS = 8,
         AT_MOST = 10 /* ms */
     };
-    static struct crowd crowd;
+    static struct many many;
 
-    open_crowd(template_of(state), &crowd);
+    open_many(template_of(state), &many);
     for (int i = 0; i < HOT; i++) {
-        say(crowd.client[0], "me, me, me");
+        say(many.client[0], "me, me, me");
         if (i % AT_ONCE == 0) {
-            expect_event(crowd.poller, crowd.peer[0], NET_READABLE);
+            expect_event(many.poller, many.peer[0], NET_READABLE);
         }
     }
     for (int turn = 1; turn <= TURNS; turn++) {
@@ -109,25 +109,25 @@ static void one_hot_peer_delays_no_other(void **state)
         double since = now_ms();
         int waits = 0;
 
-        say(crowd.client[turn], "and me");
-        say(crowd.client[0], "me, me, me");
-        while (event.socket != crowd.peer[turn] && waits < WAITS) {
-            assert_count(net_poller_wait(crowd.poller, &event, 1, soon()), 1);
-            assert_true(event.socket == crowd.peer[turn] || event.socket == crowd.peer[0]);
-            if (event.socket == crowd.peer[0]) {
-                assert_ok(net_recv(crowd.peer[0], in, sizeof in, NET_NOW));
+        say(many.client[turn], "and me");
+        say(many.client[0], "me, me, me");
+        while (event.socket != many.peer[turn] && waits < WAITS) {
+            assert_count(net_poller_wait(many.poller, &event, 1, soon()), 1);
+            assert_true(event.socket == many.peer[turn] || event.socket == many.peer[0]);
+            if (event.socket == many.peer[0]) {
+                assert_ok(net_recv(many.peer[0], in, sizeof in, NET_NOW));
             }
             waits++;
         }
-        assert_ptr_equal(event.socket, crowd.peer[turn]);
+        assert_ptr_equal(event.socket, many.peer[turn]);
         in_time(elapsed_ms(since) < AT_MOST * slowness());
-        hear(crowd.peer[turn], "and me");
+        hear(many.peer[turn], "and me");
     }
-    close_crowd(&crowd);
+    close_many(&many);
 }
 
 /* A call that receives also reads for the others, and the poller tells them. */
-static void mail_that_another_call_brought_is_told(void **state)
+static void datagrams_that_another_call_read_are_told(void **state)
 {
     struct pair pair;
     net_socket *client;
@@ -391,9 +391,9 @@ static void a_refusal_is_told(void **state)
 int main(void)
 {
     static const struct test tests[] = {
-        TEST(each_peer_is_told_of_his_own_mail),
+        TEST(each_peer_is_told_of_its_own_datagrams),
         TEST(one_hot_peer_delays_no_other),
-        TEST(mail_that_another_call_brought_is_told),
+        TEST(datagrams_that_another_call_read_are_told),
         TEST(two_pollers_may_hold_peers_of_one_listener),
         TEST(the_end_of_a_silent_peer_is_told),
         TEST(a_shorter_idle_is_told_and_a_longer_one_waited_for),

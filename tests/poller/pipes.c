@@ -121,7 +121,7 @@ static void what_was_too_big_is_told_of(void **state)
 }
 
 /* A poller that waits already is told too. */
-static void what_was_too_big_wakes_who_waits(void **state)
+static void what_was_too_big_wakes_a_waiting_poller(void **state)
 {
     struct scenery scenery;
     struct watcher watcher;
@@ -190,7 +190,7 @@ int main(void)
         TEST(each_is_told_of_while_it_has_something),
         TEST(a_part_of_a_line_is_no_news),
         TEST(what_was_too_big_is_told_of),
-        TEST(what_was_too_big_wakes_who_waits),
+        TEST(what_was_too_big_wakes_a_waiting_poller),
         TEST(the_end_is_told),
         TEST(a_cancel_and_a_deadline_are_told),
         TEST(a_released_one_is_forgotten),
