@@ -88,7 +88,7 @@ static void call_and_be_gone(net_socket *listener, const char *address)
     }
 }
 
-/* A caller that has gone again is not an error of the listener. */
+/* A caller that is gone before the accept is not an error of the listener. */
 static void a_caller_that_is_gone_again_does_no_harm(void **state)
 {
     struct call call;
@@ -390,7 +390,7 @@ static void an_address_is_known_at_once_and_nobody_elses(void **state)
     assert_ok(net_get(call.listener, "local", address, sizeof address));
     assert_no_socket(net_listen(address), NET_INUSE);
     assert_says(address);
-    if (net_fd(call.listener) >= 0) { /* else the file is this process's own */
+    if (net_fd(call.listener) >= 0) { /* else the address is this process's own */
         assert_int_equal(in_child(listen_there, address), 0);
     }
     net_close(call.listener, NET_NOW);

@@ -221,7 +221,7 @@ static void every_call_after_a_cancel_says_so(void **state)
     if (stream) {
         assert_code(net_recv(pair.client, buffer, sizeof buffer, soon()), NET_EOF);
     }
-    ssize_t n = net_send(pair.client, "x", 1, soon()); /* a network learns later that it failed */
+    ssize_t n = net_send(pair.client, "x", 1, soon()); /* over a network it fails later */
 
     assert_true(n == 1 || (n == NET_RESET && stream && !is_ip(template_of(state))));
     nap(2);

@@ -119,7 +119,7 @@ static void a_listener_for_ipv6_only_does_not_hear_ipv4(void **state)
 }
 
 /* The system picks the port of the first. Another socket on this machine may hold the same port,
- * so only refusals of several ports are a refusal. */
+ * so only refusals of several ports mean that the two exclude each other. */
 static bool may_both_listen(const char *scheme, const char *host, const char *beside)
 {
     enum { PORTS = 5 };

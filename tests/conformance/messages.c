@@ -343,7 +343,7 @@ static void trouble_that_passes_is_waited_out(void **state)
                  {ENETUNREACH, 1, NET_UNREACHABLE},
                  {EHOSTUNREACH, 1, NET_UNREACHABLE},
                  {ENETDOWN, 1, NET_UNREACHABLE},
-                 {EMSGSIZE, 1, 0}, /* the path complains of the one before */
+                 {EMSGSIZE, 1, 0}, /* the path refused the one before */
                  {EMSGSIZE, 2, NET_TOOBIG},
                  {ECONNREFUSED, 1, NET_REFUSED},
                  {EPROTO, 1, NET_SYSTEM},

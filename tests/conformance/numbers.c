@@ -130,7 +130,7 @@ static void units_are_nanoseconds_and_bytes(void **state)
     assert_number(udp, "fragment", 0);
     assert_ok(net_set(udp, "idle", "off"));
     assert_number(udp, "idle", 0);
-    assert_ok(net_set(udp, "idle", "1125899906842624ms")); /* more nanoseconds than there are */
+    assert_ok(net_set(udp, "idle", "1125899906842624ms")); /* too many nanoseconds for 64 bits */
     assert_number(udp, "idle", INT64_MAX);
     assert_number(tcp, "keepalive", 9 * SECOND);
     assert_number(tcp, "user-timeout", 0);

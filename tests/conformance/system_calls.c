@@ -1,7 +1,6 @@
 /* wrap: send recv sendmsg recvmsg recvmmsg poll ppoll __ppoll_chk setsockopt fcntl malloc calloc */
 /* driven: skip, it counts the system calls of calls that block */
-/* Section 6 of the contract: a blocking call on a connection costs one system call and no memory.
- */
+/* Contract 6: a blocking call on a connection costs one system call and no memory. */
 #include "support.h"
 
 #include <poll.h>

@@ -290,8 +290,8 @@ static void each_thread_has_a_last_failure_of_its_own(void **state)
     assert_int_equal(code, NET_MISUSE);
     assert_int_equal(net_error(), NET_TIMEOUT);
     assert_string_equal(net_error_text(), kept);
-    assert_count(net_send(pair.client, "x", 1, soon()),
-                 1); /* a success does not change the failure */
+    /* A success does not change the failure. */
+    assert_count(net_send(pair.client, "x", 1, soon()), 1);
     assert_int_equal(net_error(), NET_TIMEOUT);
     assert_string_equal(net_error_text(), kept);
     close_pair(&pair);

@@ -69,8 +69,8 @@ static void a_blocking_accept_and_a_poller_share_the_callers(void **state)
         assert_code(net_poller_wait(poller, &event, 1, net_after(1)), NET_TIMEOUT);
         net_close(accepting.made, NET_NOW);
         net_close(client, NET_NOW);
-        while (net_poller_wait(poller, &event, 1, NET_NOW) ==
-               1) { /* over udp the caller is a stranger again */
+        /* Over udp the caller is a stranger again. */
+        while (net_poller_wait(poller, &event, 1, NET_NOW) == 1) {
             net_close(net_accept(listener, NET_NOW), NET_NOW);
         }
     }

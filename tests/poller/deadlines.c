@@ -58,8 +58,8 @@ static void a_deadline_is_told_once_and_asks_for_a_new_one(void **state)
         expect_quiet(poller, 20);
     }
     assert_count(net_send(pair.client, "x", 1, soon()), 1);
-    expect_event(poller, pair.server,
-                 NET_READABLE); /* the socket is still watched after its deadline */
+    /* The socket is still watched after its deadline. */
+    expect_event(poller, pair.server, NET_READABLE);
     net_poller_close(poller);
     close_pair(&pair);
 }

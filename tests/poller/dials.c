@@ -203,8 +203,8 @@ static void a_dial_that_is_closed_is_told_of_no_more(void **state)
         watch(poller, hangs, BOTH);
         watch(poller, first, BOTH);
         watch(poller, second, BOTH);
-        assert_count(net_poller_wait(poller, &event, 1, soon()),
-                     1); /* the other's event is collected and not returned */
+        /* The other's event is collected and not returned. */
+        assert_count(net_poller_wait(poller, &event, 1, soon()), 1);
         net_close(hangs, NET_NOW);
         net_close(event.socket == first ? second : first, NET_NOW);
         assert_count(net_poller_watch(poller, event.socket, 0, NULL, NET_FOREVER), 0);
@@ -217,8 +217,7 @@ static void a_dial_that_is_closed_is_told_of_no_more(void **state)
 
 /* ---- Several attempts, names ---- */
 
-/* If 127.0.0.1 has no listener, the second attempt wins. After the close neither address has one.
- */
+/* If 127.0.0.1 has no listener, the second attempt wins. After the close neither has one. */
 static void a_dial_of_several_attempts_is_told_when_one_wins(void **state)
 {
     static const char *const templates[] = {"tcp://[::1]:0", "tcp://127.0.0.1:0"};

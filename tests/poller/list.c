@@ -34,7 +34,7 @@ static void assert_listed(net_poller *poller, net_socket *socket, void *user, un
     }
 }
 
-static void it_tells_word_and_interest(void **state)
+static void it_tells_user_and_interest(void **state)
 {
     net_poller *poller = open_poller();
     struct pair pair;
@@ -50,8 +50,8 @@ static void it_tells_word_and_interest(void **state)
     assert_listed(poller, pair.client, &users[0], BOTH);
     assert_listed(poller, pair.server, &users[1], NET_READABLE);
     assert_listed(poller, pair.listener, NULL, 0);
-    assert_count(net_poller_wait(poller, &event, 1, soon()),
-                 1); /* readiness does not change the list */
+    /* Readiness does not change the list. */
+    assert_count(net_poller_wait(poller, &event, 1, soon()), 1);
     assert_listed(poller, pair.client, &users[0], BOTH);
     assert_ok(net_poller_watch(poller, pair.client, NET_WRITABLE, &users[2], NET_FOREVER));
     assert_listed(poller, pair.client, &users[2], NET_WRITABLE);
@@ -238,7 +238,7 @@ static void misuse_has_a_sentence(void **state)
 int main(void)
 {
     const struct test everywhere[] = {
-        TEST(it_tells_word_and_interest), TEST(a_server_closes_all_it_has_each_once),
+        TEST(it_tells_user_and_interest), TEST(a_server_closes_all_it_has_each_once),
         TEST(it_may_be_asked_while_another_waits), TEST(a_waiting_thread_is_no_hindrance)};
     const struct test once[] = {TEST(it_counts_what_does_not_fit), TEST(misuse_has_a_sentence)};
 

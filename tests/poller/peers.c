@@ -402,8 +402,8 @@ int main(void)
         TEST(a_stranger_without_a_place_is_told_once),
         TEST(what_was_received_ahead_is_told),
     };
-    static const struct test udp[] = {
-        TEST(a_refusal_is_told)}; /* over the other wires the send tells it */
+    /* Over the other wires the send tells it. */
+    static const struct test udp[] = {TEST(a_refusal_is_told)};
 
     return run_over(datagram_templates, tests) + run_over(udp_templates, udp);
 }

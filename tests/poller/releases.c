@@ -33,8 +33,8 @@ static void a_poller_forgets_it(void **state)
     close(fd);
     assert_count(net_send(other.server, "y", 1, soon()), 1);
     await_events(net_fd(other.client), POLLIN);
-    assert_int_equal(dup2(net_fd(other.client), fd),
-                     fd); /* the number is now another descriptor's */
+    /* The number is now another descriptor's. */
+    assert_int_equal(dup2(net_fd(other.client), fd), fd);
     expect_quiet(poller, 20);
     net_close(other.client, NET_NOW);
     other.client = adopt_connection(fd);
