@@ -1,4 +1,4 @@
-/* Faults on datagrams: some are lost, come twice, late or in another order. */
+/* Faults on datagrams: some are lost, duplicated, late or out of order. */
 #include "support.h"
 
 #include <stdio.h>
@@ -8,14 +8,14 @@ static const char *const datagrams[] = {"chaos+udp://127.0.0.1:0", "chaos+unixgr
 
 enum {
     COUNT_SENT = 96,
-    LAST = 255,  /* what the last datagrams say */
-    LASTS = 100, /* of which one gets through, unless the dice fall so a hundred times */
+    LAST = 255,  /* the value of the last datagrams */
+    LASTS = 100, /* one of them arrives, unless chance drops all hundred */
     DELAY = 60,
-    BATCH = 4, /* what any buffer holds, twice */
-    FIRST = 8  /* and once */
+    BATCH = 4, /* more than any buffer holds */
+    FIRST = 8  /* the same, once */
 };
 
-/* Two ends of which each may lose what the other says, so the first word may take some tries. */
+/* Both ends may lose what the other one sends. So the first exchange may need several tries. */
 static void meet(const char *address, const char *faults, struct pair *pair)
 {
     char text[ADDRESS_MAX];
@@ -35,7 +35,7 @@ static void meet(const char *address, const char *faults, struct pair *pair)
     }
 }
 
-/* How often each of COUNT_SENT numbered datagrams comes from one end to the other. */
+/* Count how often each of COUNT_SENT numbered datagrams arrives at the other end. */
 static void send_numbers(net_socket *from, net_socket *to, int seen[LAST + 1])
 {
     unsigned char number = 0;
@@ -118,7 +118,7 @@ static void a_share_is_lost_in_either_direction(void **state)
     close_pair(&pair);
 }
 
-/* Which of the FIRST datagrams come through; until then nothing depends on time. */
+/* Which of the FIRST datagrams arrive. Up to here the result does not depend on time. */
 static unsigned long survivors(void **state, const char *faults)
 {
     struct pair pair;
@@ -332,7 +332,7 @@ static void datagrams_fall_silent_after_so_many_bytes(void **state)
     net_message message = {.data = buffer, .capacity = sizeof buffer};
 
     for (size_t i = 0; i < COUNT(faults); i++) {
-        meet(template_of(state), faults[i], &pair); /* which takes two of them, or more */
+        meet(template_of(state), faults[i], &pair); /* each of them takes at least two of these */
         while (net_send(pair.client, "x", 1, NET_NOW) == 1) {
         }
         assert_int_equal(net_error(), NET_TIMEOUT);

@@ -1,5 +1,5 @@
-/* Faults that end a connection, or seem to: reset-after, stall-after, accept-fail; and cancel and
- * close in the middle of faults. */
+/* Faults that end a connection or seem to: reset-after, stall-after, accept-fail. Also cancel and
+ * close while a fault is in effect. The other faults on streams are in faults.c. */
 #include "support.h"
 
 #include <signal.h>
@@ -9,14 +9,15 @@
 
 static const char *const streams[] = {"chaos+tcp://127.0.0.1:0", "chaos+unix://@", NULL};
 
-enum { IN_TIME = 100 }; /* ms that a cancel may take */
+enum { IN_TIME = 100 }; /* ms: the longest that a cancel may take */
 
 static void open_pair(void **state, const char *faults, struct pair *pair)
 {
     dial_pair_with(template_of(state), faults, NULL, pair);
 }
 
-/* Of unix sockets a reset is an end, for who has sent nothing that was not read. */
+/* With unix sockets a reset looks like an end, unless bytes that the socket has sent are still
+ * unread. */
 static void expect_break(void **state, net_socket *socket)
 {
     char scrap[64];
@@ -255,7 +256,7 @@ static void a_signal_handler_may_cancel_who_waits_in_a_fault(void **state)
 
 enum { CALLERS = 24 };
 
-/* Accepts CALLERS of them, each in his turn; which accepts failed, as bits. */
+/* Accept CALLERS callers, each in its turn. Return which accepts failed, as bits. */
 static unsigned long accept_all(void **state, const char *options)
 {
     char address[ADDRESS_MAX];
@@ -290,7 +291,7 @@ static unsigned long accept_all(void **state, const char *options)
     return failed;
 }
 
-/* Whoever drives this with a poller goes on after NET_LIMIT, as a server would. */
+/* After NET_LIMIT a loop with a poller goes on, as a server does. */
 static void some_accepts_fail_and_no_caller_is_lost(void **state)
 {
     unsigned long first = accept_all(state, "accept-fail=NET_LIMIT&seed=3");
@@ -303,7 +304,7 @@ static void some_accepts_fail_and_no_caller_is_lost(void **state)
     assert_true(accept_all(state, "seed=3") == 0);
 }
 
-/* Whoever was not handed out sees the end when the listener goes. */
+/* A caller that was not returned by an accept sees the end when the listener closes. */
 static void a_caller_whose_accept_failed_sees_the_listener_close(void **state)
 {
     char address[ADDRESS_MAX];

@@ -1,5 +1,5 @@
-/* Faults on streams: chunk, delay and their meaning for the calls that wait for all of something.
- * What ends a connection is in ends.c. */
+/* Faults on streams: chunk and delay, and what they mean for calls that wait for all of something.
+ * The faults that end a connection are in ends.c. */
 #include "support.h"
 
 #include <stdio.h>
@@ -10,7 +10,7 @@ static const char *const streams[] = {"chaos+tcp://127.0.0.1:0", "chaos+unix://@
 
 enum { DELAY = 60, PIECES = 600 };
 
-/* Whoever receives has the faults. */
+/* The receiver has the faults. */
 static void open_pair(void **state, const char *faults, struct pair *pair)
 {
     dial_pair_with(template_of(state), faults, NULL, pair);
@@ -81,7 +81,7 @@ static void faults_of_datagrams_are_refused(void **state)
 
 /* ---- Chunk ---- */
 
-/* How PIECES bytes that wait are handed out: the size of each piece. */
+/* Receive PIECES waiting bytes, and record the size of each piece. */
 static size_t cut(void **state, const char *faults, unsigned char pieces[PIECES])
 {
     struct pair pair;
@@ -133,7 +133,7 @@ static void the_same_seed_cuts_at_the_same_places(void **state)
     assert_memory_not_equal(first, other, PIECES);
 }
 
-/* Each call of one listener has a day of its own. */
+/* Each accepted socket of a listener has random numbers of its own. */
 static void two_calls_are_cut_differently(void **state)
 {
     struct pair pair;
@@ -335,7 +335,8 @@ static void *send_bulk(void *argument)
     return NULL;
 }
 
-/* Far more than the layer keeps at a time goes through it, and a line longer than that is found. */
+/* Much more than the layer keeps at a time passes through it, and a line longer than that is
+ * found. */
 static void much_goes_through_a_delay(void **state)
 {
     enum { MUCH = 300000 };

@@ -1,6 +1,6 @@
 /* driven: skip, it has a poller of its own */
-/* Faults and pollers: what is late is told when it is due, what has stalled never, and what a layer
- * was lent it gives back. */
+/* Faults and pollers. A poller tells of late bytes when they are due, and never of stalled ones. A
+ * layer gives back the notice that was lent to it. */
 #include "watching.h"
 
 #include <stdio.h>
@@ -50,7 +50,7 @@ static void what_is_late_is_told_when_it_is_due(void **state)
     net_poller_close(poller);
 }
 
-/* A thread that waits in a call beside the poller has pulled what the poller then has to tell. */
+/* Another thread waits in a call beside the poller and has read bytes. The poller tells of them. */
 static void what_another_call_pulled_is_told(void **state)
 {
     struct pair pair;
@@ -109,7 +109,7 @@ static void what_has_broken_is_told(void **state)
     net_poller_close(poller);
 }
 
-/* The end is late, too. */
+/* The end is delayed too. */
 static void a_late_end_is_told(void **state)
 {
     struct pair pair;
@@ -193,8 +193,8 @@ static void a_dial_that_goes_on_is_told_when_it_is_decided(void **state)
     }
 }
 
-/* Mail of one peer is brought by another's call, which rings for him below the layer: the poller
- * that listened for that is gone. */
+/* A call on another socket reads a datagram for this peer and posts a notice below the layer. The
+ * poller that waited for the notice is gone. */
 static void nobody_rings_for_a_poller_that_is_gone(void **state)
 {
     struct pair first;

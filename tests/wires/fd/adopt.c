@@ -1,6 +1,6 @@
-/* Fd:// adopts a descriptor that is open already. It keeps its number, is the library's
- * from then on, and does what one of the library's own does; what others rely on who may have it,
- * too, stays. */
+/* fd:// adopts a descriptor that is open already. The descriptor keeps its number and belongs to
+ * the library from then on. It works like one that the library has opened. Other owners of the same
+ * open file are not affected. */
 #include "foreign.h"
 
 #include <errno.h>
@@ -41,7 +41,7 @@ static void a_listening_descriptor_is_a_listener(void **state)
     assert_int_equal(fcntl(fd, F_GETFD), -1);
 }
 
-/* It prints as what it is, so that it can be dialed, and a wildcard says for which families. */
+/* The name of an adopted listener can be dialed, and a wildcard shows which families it is for. */
 static void an_adopted_listener_has_the_name_of_its_descriptor(void **state)
 {
     const char *template = template_of(state);
@@ -54,8 +54,7 @@ static void an_adopted_listener_has_the_name_of_its_descriptor(void **state)
     assert_ok(net_get(listener, "local", local, sizeof local));
     assert_ok(net_get(same, "local", expected, sizeof expected));
     if (is_unix(template)) {
-        assert_int_equal(strlen(local),
-                         strlen(expected)); /* other digits, of the system's choice */
+        assert_int_equal(strlen(local), strlen(expected)); /* the system chooses other digits */
     } else {
         *strrchr(local, ':') = '\0';
         *strrchr(expected, ':') = '\0';
@@ -66,14 +65,14 @@ static void an_adopted_listener_has_the_name_of_its_descriptor(void **state)
     net_close(listener, NET_NOW);
 }
 
-/* As long as the address asks for no other. */
+/* Unless the address asks for another one. */
 static void an_adopted_listener_keeps_its_backlog(void **state)
 {
     int fd = foreign_listener(template_of(state));
     char address[ADDRESS_MAX];
     net_socket *listener = assert_socket(net_listen(foreign_address(fd, "", address)));
 
-    if (!is_unix(template_of(state))) { /* there the system does not tell */
+    if (!is_unix(template_of(state))) { /* here the system does not tell it */
         assert_int_equal(number_of(listener, "backlog"), FOREIGN_BACKLOG);
     }
     net_close(listener, NET_NOW);
@@ -85,7 +84,7 @@ static void an_adopted_listener_keeps_its_backlog(void **state)
     net_close(listener, NET_NOW);
 }
 
-/* It is of whoever made it. */
+/* The file belongs to the program that made it. */
 static void a_file_of_somebody_else_is_not_removed(void **state)
 {
     static const char *const options[] = {"", "?backlog=3"};
@@ -129,8 +128,9 @@ static void a_connected_descriptor_is_a_connection(void **state)
     ping_pong(pair.server, pair.client);
     assert_ok(net_get(pair.client, "peer", peer, sizeof peer));
     dial_address(pair.listener, name);
-    assert_string_equal(strrchr(peer, ':'), strrchr(name, ':')); /* of a wildcard the port alone */
-    if (!is_unix(template_of(state))) {                          /* there who dials has no name */
+    assert_string_equal(strrchr(peer, ':'),
+                        strrchr(name, ':')); /* with a wildcard, only the port counts */
+    if (!is_unix(template_of(state))) {      /* here the dialing end has no name */
         assert_ok(net_get(pair.server, "peer", peer, sizeof peer));
         assert_ok(net_get(pair.client, "local", name, sizeof name));
         assert_string_equal(peer, name);
@@ -185,7 +185,7 @@ static void an_adopted_descriptor_is_closed_at_an_exec(void **state)
     assert_int_equal(fcntl(connected, F_GETFD), -1);
 }
 
-/* What belongs to the open file is seen by all who have it: flags and timeouts. */
+/* All owners of an open file share its flags and timeouts, so these do not change. */
 static void what_others_rely_on_stays(void **state)
 {
     const char *template = template_of(state);
@@ -234,7 +234,7 @@ static void expect_no_trains(net_socket *socket)
     assert_int_equal(trains, 0);
 }
 
-/* The receiver who has a copy, too, knows of datagrams only. */
+/* Another process that has a copy expects single datagrams, never a train. */
 static void no_train_comes_to_another_reader(void **state)
 {
     enum { DATAGRAMS = 64 };

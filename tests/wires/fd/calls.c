@@ -1,5 +1,5 @@
-/* What is done with an adopted descriptor is as with any other, but that others may
- * have it, too: no call of ours keeps, ends or confuses theirs. */
+/* An adopted descriptor may be shared with other owners. Our calls work as on any other socket, and
+ * they never keep, end or disturb the calls of the others. */
 #include "foreign.h"
 
 #include <fcntl.h>
@@ -9,7 +9,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { AT_MOST = 100 }; /* ms that a cancelled call may take; stretched where all is slow */
+enum {
+    AT_MOST = 100
+}; /* ms: the longest that a cancelled call may take; longer where everything is slow */
 
 /* ---- A cancel ---- */
 
@@ -24,7 +26,7 @@ static void expect_canceled(caller_call *call, net_socket *socket)
     caller_join(&caller);
     assert_took(elapsed_ms(since), 0, AT_MOST);
     if (call == call_send && !in_time(caller.result <= 0)) {
-        return; /* the peer's window grew after all */
+        return; /* the peer's window has grown meanwhile */
     }
     assert_int_equal(caller.result, NET_CANCELED);
     assert_int_equal(caller.code, NET_CANCELED);
@@ -32,7 +34,7 @@ static void expect_canceled(caller_call *call, net_socket *socket)
     assert_code(net_recv(socket, &(char){0}, 1, soon()), NET_CANCELED);
 }
 
-/* Who has a copy goes on talking, in both directions; the peer has seen nothing. */
+/* The owner of a copy can still send and receive, and the peer has noticed nothing. */
 static void expect_copy_works(int copy, net_socket *peer)
 {
     char buffer[8];
@@ -66,7 +68,7 @@ static void a_cancel_ends_a_call_and_no_connection(void **state)
     }
 }
 
-/* Part of a line has come and is kept, and the call waits for the rest of it. */
+/* Part of a line has arrived and is stored. The call waits for the rest. */
 static void a_cancel_ends_a_call_that_has_part_of_a_line(void **state)
 {
     struct pair pair;
@@ -86,7 +88,7 @@ static void a_cancel_ends_a_call_that_has_part_of_a_line(void **state)
     assert_int_equal(caller.result, NET_CANCELED);
     net_close(pair.client, soon());
     pair.client = NULL;
-    char buffer[8]; /* the part was taken, unless the cancel came before the call */
+    char buffer[8]; /* the part was received, unless the cancel came before the call */
     ssize_t left = recv(copy, buffer, sizeof buffer, MSG_DONTWAIT);
 
     assert_true(left == 4 || left == -1);
@@ -115,7 +117,7 @@ static void a_cancel_ends_a_send_that_finds_no_room(void **state)
     close_pair(&pair);
 }
 
-/* The other one is a process. */
+/* The other owner is a process. */
 static int answer_in_child(void *argument)
 {
     const int *fds = argument;
@@ -160,7 +162,7 @@ static void a_cancel_in_one_process_leaves_the_other_its_connection(void **state
     close_pair(&pair);
 }
 
-/* Whoever has a copy of a listener still picks up calls. */
+/* The owner of a copy of a listener can still accept. */
 static void a_cancelled_listener_leaves_the_other_its_calls(void **state)
 {
     int fd = foreign_listener(template_of(state));
@@ -389,7 +391,7 @@ static void a_child_that_closes_leaves_the_parent_its_connection(void **state)
     close_pair(&pair);
 }
 
-/* Nor does it touch what a call of the parent's has kept. */
+/* The child also leaves alone what a call of the parent has stored. */
 static void a_child_that_closes_leaves_the_parent_its_line(void **state)
 {
     struct pair pair;

@@ -1,4 +1,5 @@
-/* Datagrams of adopted connections come and go many at a time, and each as it was sent. */
+/* Datagrams of adopted connections are sent and received many at a time, and each arrives as it was
+ * sent. */
 #include "foreign.h"
 
 #include <netinet/in.h>
@@ -8,7 +9,7 @@
 static void many_datagrams_keep_their_bounds(void **state)
 {
     enum { MANY = 48, FEW = 8 };
-    int count = is_unix(template_of(state)) ? FEW : MANY; /* there few may wait */
+    int count = is_unix(template_of(state)) ? FEW : MANY; /* here the queue is short */
     struct pair pair;
     char data[2][MANY][16];
     net_message messages[2][MANY] = {0};
@@ -36,7 +37,7 @@ static void many_datagrams_keep_their_bounds(void **state)
     close_pair(&pair);
 }
 
-/* Somebody had asked for trains before the descriptor came to us. */
+/* The descriptor had asked for trains before it was adopted. */
 static void trains_that_were_asked_for_come_apart(void **state)
 {
     enum { UDP_GRO_OPTION = 104, MANY = 32, SIZE = 20 };

@@ -1,6 +1,6 @@
-/* Systemd:// takes the sockets that a service manager passed, as sd_listen_fds(3) says.
- * Each test is a manager: it opens sockets, and a child, which the environment is meant for, takes
- * them as descriptors 3, 4 and so on. */
+/* systemd:// adopts the sockets that a service manager passed, as sd_listen_fds(3) describes. Each
+ * test is such a manager: it opens sockets and starts a child, which gets them as descriptors 3, 4
+ * and so on. The environment variables name that child. */
 #include "foreign.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@ enum { PASSED_MOST = 4, FIRST = 3, ASIDE = 100 };
 
 static const char *own_path;
 
-/* What the manager says; NULL: nothing. */
+/* The variables that the manager sets; NULL: not set. */
 struct words {
     const char *process; /* "": the child's own */
     const char *count;
@@ -32,7 +32,7 @@ static void set(const char *name, const char *value)
     }
 }
 
-/* Moves the descriptors to where they belong, and becomes a program of its own. */
+/* Move the descriptors to their places, and execute the program of the child. */
 static int become(const int *fds, int count, const struct words *words, const char *role)
 {
     char process[16];
@@ -56,7 +56,7 @@ static int become(const int *fds, int count, const struct words *words, const ch
     return 92;
 }
 
-/* The exit status of a child in this role: 0, or it has said which line it was not content with. */
+/* Run a child in this role. The exit status is 0, or the child has printed the line that failed. */
 static int run_as(const char *role, const int *fds, int count, const struct words *words)
 {
     int status = 0;
@@ -88,7 +88,7 @@ static bool is_refused(const char *address, int code, const char *words)
     return listener == NULL && net_error() == code && strstr(net_error_text(), words) != NULL;
 }
 
-/* web, web, dgram and other: two streams, a datagram socket, a connection. */
+/* The names are web, web, dgram and other: two streams, a datagram socket and a connection. */
 static int take_all(void)
 {
     char buffer[8];
@@ -119,12 +119,12 @@ static int take_all(void)
     net_close(second, NET_NOW);
     net_close(datagrams, NET_NOW);
     net_close(connection, NET_NOW);
-    MUST(is_refused("systemd://web/1", NET_INUSE, "adopted before")); /* for good */
+    MUST(is_refused("systemd://web/1", NET_INUSE, "adopted before")); /* they stay set */
     MUST(strcmp(getenv("LISTEN_FDS"), "4") == 0);
     return 0;
 }
 
-/* The first that is adopted makes all of them close-on-exec; a failure none. */
+/* The first adoption makes all of them close-on-exec. A failed one does not. */
 static int look_at_flags(void)
 {
     MUST(is_refused("systemd://other", NET_MISUSE, "is connected"));
@@ -155,7 +155,7 @@ static int take_unnamed(void)
     return 0;
 }
 
-/* A name may look like one with an index. */
+/* A name may look like a name with an index. */
 static int take_odd_names(void)
 {
     net_socket *slashed = net_listen("systemd://a/b/1");

@@ -1,6 +1,6 @@
 /* driven: skip, nothing here waits */
-/* LIF: what one can not do with a pipe, a file or a device that was adopted, and what cannot be
- * adopted at all. */
+/* What is refused: calls that do not fit an adopted pipe, file or device, and descriptors that
+ * cannot be adopted. */
 #include "foreign.h"
 #include "watching.h"
 
@@ -63,7 +63,7 @@ static void its_properties(void **state)
     close(fd[1]);
 }
 
-/* What is refused stays the caller's, and as it was. */
+/* A refused descriptor still belongs to the caller, and it is unchanged. */
 static void assert_refused(int fd, const char *options, int code, bool listens)
 {
     char address[ADDRESS_MAX];
@@ -82,7 +82,7 @@ static void what_is_none_is_refused(void **state)
     int fd[2];
 
     (void)state;
-    assert_int_equal(pipe(fd), 0); /* without FD_CLOEXEC, which a refusal sets as little */
+    assert_int_equal(pipe(fd), 0); /* without FD_CLOEXEC, which a refusal does not set */
     int directory = open("/", O_RDONLY | O_DIRECTORY);
     int path = open("/etc/passwd", O_PATH);
     int written = open("/dev/null", O_WRONLY);

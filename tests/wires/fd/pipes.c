@@ -1,6 +1,6 @@
 /* driven: skip, there are no two ends of the library's */
-/* LIF: fd://N of a pipe, a FIFO, a terminal, a file or a device, to receive from. The open file may
- * be shared with others: nothing is taken that was not asked for, and it stays as it was. */
+/* fd://N of a pipe, FIFO, terminal, file or device, to receive from. The open file may be shared.
+ * So nothing is read beyond what was asked for, and the file's flags do not change. */
 #include "foreign.h"
 
 #include <fcntl.h>
@@ -12,11 +12,11 @@
 #include <termios.h>
 #include <unistd.h>
 
-/* Something to receive from, and where to write what comes. */
+/* Something to receive from, and the descriptor to write to it. */
 struct ends {
     int read;
     int write;
-    char path[64]; /* to be removed; empty: none */
+    char path[64]; /* remove it at the end; empty: nothing to remove */
 };
 
 static void close_fd(int *fd)
@@ -50,7 +50,7 @@ static void open_fifo(struct ends *ends)
     assert_int_equal(fcntl(ends->read, F_SETFL, 0), 0);
 }
 
-/* The line discipline out of the way. */
+/* Switch off the terminal's line discipline. */
 static void make_raw(int fd)
 {
     struct termios mode;
@@ -67,7 +67,7 @@ static void open_terminal(struct ends *ends)
     make_raw(ends->read);
 }
 
-/* The side of whoever runs a program in it. */
+/* Open the side of the program that runs in the terminal. */
 static void open_other_side(struct ends *ends)
 {
     *ends = (struct ends){.read = -1};
@@ -75,7 +75,7 @@ static void open_other_side(struct ends *ends)
     make_raw(ends->write);
 }
 
-/* What the address of a test stands for. */
+/* Open what the address of a test stands for. */
 static void open_ends(void **state, struct ends *ends)
 {
     const char *kind = template_of(state);
@@ -100,7 +100,7 @@ static void close_ends(struct ends *ends)
     }
 }
 
-/* The read end is the socket's from now on. */
+/* The read end belongs to the socket from now on. */
 static net_socket *adopt(struct ends *ends)
 {
     net_socket *socket = adopt_connection(ends->read);
@@ -156,7 +156,7 @@ static void the_end_stays(void **state)
 
     put(&ends, "a\nlast");
     if (strcmp(template_of(state), "terminal") == 0) {
-        await_events(net_fd(socket), POLLIN); /* a hang-up may overtake what was written */
+        await_events(net_fd(socket), POLLIN); /* a hang-up may arrive before what was written */
     }
     assert_count(net_recv_until(socket, buffer, sizeof buffer, '\n', soon()), 2);
     assert_code(net_recv_until(socket, buffer, sizeof buffer, '\n', net_after(20)), NET_TIMEOUT);
@@ -166,7 +166,7 @@ static void the_end_stays(void **state)
     assert_code(net_recv_until(socket, buffer, sizeof buffer, '\n', soon()), NET_EOF);
     assert_code(net_recv(socket, buffer, sizeof buffer, NET_NOW), NET_EOF);
     assert_code(net_recv_all(socket, buffer, sizeof buffer, NET_NOW), NET_EOF);
-    if (ends.path[0] != '\0') { /* somebody else begins to write there: not for us */
+    if (ends.path[0] != '\0') { /* another writer opens it: its bytes are not for this socket */
         ends.write = open(ends.path, O_WRONLY);
         put(&ends, "more");
         assert_code(net_recv(socket, buffer, sizeof buffer, NET_NOW), NET_EOF);
@@ -175,7 +175,7 @@ static void the_end_stays(void **state)
     close_ends(&ends);
 }
 
-/* Another reader of the same pipe finds all that lies behind the delimiter. */
+/* Another reader of the same pipe finds everything behind the delimiter. */
 static void nothing_beyond_a_line_is_taken(void **state)
 {
     struct ends ends;

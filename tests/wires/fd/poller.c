@@ -1,6 +1,6 @@
 /* driven: skip, it has a poller of its own */
-/* Adopted descriptors in a poller. Others may keep copies open, so that the system
- * itself forgets nothing when ours is closed. */
+/* Adopted descriptors in a poller. Other owners may have copies open. Then the system keeps
+ * watching the file after our descriptor was closed. */
 #include "foreign.h"
 #include "watching.h"
 
@@ -51,7 +51,7 @@ static void an_adopted_listener_is_told_of(void **state)
     client = assert_socket(net_connect(target, soon()));
     net_send(client, "hi", 2, soon());
     await_events(copy, POLLIN);
-    expect_quiet(poller, 20); /* of a copy, and that is not ours */
+    expect_quiet(poller, 20); /* it is of the copy, which is not ours */
     net_close(client, NET_NOW);
     net_poller_close(poller);
     close(copy);

@@ -1,5 +1,5 @@
-/* A descriptor that does not fit fd:// is refused with a sentence that says what it is, and
- * left exactly as it was. */
+/* A descriptor that does not fit fd:// is refused. The sentence says what it is, and the descriptor
+ * is unchanged. */
 #include "foreign.h"
 
 #include <fcntl.h>
@@ -27,7 +27,7 @@ static net_socket *dial(const char *address)
     return net_connect(address, soon());
 }
 
-/* Refused, in all states that its flags may have, and then as it was. */
+/* It is refused with every combination of its flags, and the flags are unchanged afterwards. */
 static void expect_refusal(open_call *call, int fd, const char *options, int code,
                            const char *words)
 {
@@ -163,7 +163,7 @@ static void a_connection_that_is_over_is_refused(void **state)
     char scrap = 0;
 
     if (is_unix(template_of(state))) {
-        close(fd); /* there it goes on having a peer */
+        close(fd); /* here it still has a peer */
         net_close(listener, NET_NOW);
         return;
     }
@@ -205,7 +205,7 @@ static void an_option_that_does_not_fit_is_refused(void **state)
     net_close(listener, NET_NOW);
 }
 
-/* The last of what may fail: there is no descriptor left for the bell. */
+/* The last step that can fail: no descriptor is left for the wake. */
 static void a_failure_for_want_of_descriptors_leaves_it_as_it_was(void **state)
 {
     net_socket *listener = assert_socket(net_listen(template_of(state)));

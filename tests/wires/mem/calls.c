@@ -1,7 +1,7 @@
 /* wrap: syscall malloc calloc realloc socket socketpair pipe pipe2 eventfd close poll ppoll */
 /* driven: skip, it counts the system calls of calls that block */
-/* What a conversation inside the process costs: no descriptor at any time, no memory for sends and
- * receives, and no system call while nobody sleeps. */
+/* The cost of a conversation inside the process. It uses no descriptor, it allocates no memory to
+ * send and receive, and it makes no system call while no thread sleeps. */
 #include "support.h"
 
 #include <poll.h>
@@ -19,7 +19,7 @@ static void count(int *counter)
     *counter += counting ? 1 : 0;
 }
 
-/* What a futex(2) takes. */
+/* The arguments of futex(2). */
 long __real_syscall(long number, ...);
 long __wrap_syscall(long number, ...);
 long __wrap_syscall(long number, ...)
@@ -118,7 +118,7 @@ static void no_descriptor_is_opened_from_beginning_to_end(void **state)
     assert_int_equal(descriptors, 0);
 }
 
-/* A line that is longer than what may wait is the one thing that takes memory. */
+/* Only a line that is longer than the buffers allocates memory. */
 static void only_a_very_long_line_takes_memory(void **state)
 {
     enum { SIZE = 400 * 1024 };

@@ -1,5 +1,5 @@
-/* How a stream ends inside the process: resets, ends, and what each direction remembers. The peer
- * resets by a close that leaves bytes unread. */
+/* How a stream inside the process ends: resets, ends, and what each direction remembers. A peer
+ * resets the stream when it closes with unread bytes. */
 #include "support.h"
 
 #include <signal.h>
@@ -27,7 +27,7 @@ static void expect_from_every_send(net_socket *socket, int code)
     }
 }
 
-/* The server has said `words` and closed with unread bytes of ours. */
+/* The server has sent `words` and closed with unread bytes of ours. */
 static void dial_and_be_reset(struct pair *pair, const char *words)
 {
     dial_pair("mem://", pair);
@@ -83,7 +83,8 @@ static void a_reset_after_our_end_is_no_end(void **state)
     close_pair(&pair);
 }
 
-/* He has read all and hangs up: that is an end; what is sent afterwards finds nobody. */
+/* The peer has read everything and closes: that is an end. A later send is told that the peer is
+ * gone. */
 static void each_direction_remembers_for_itself(void **state)
 {
     (void)state;
@@ -129,7 +130,7 @@ static void a_reset_wakes_whoever_waits(void **state)
     }
 }
 
-/* A half-close beside a send that waits: it stops, and the peer reads all that it took. */
+/* A half-close beside a send that waits: the send stops, and the peer reads all that it took. */
 static void a_half_close_ends_a_send_that_waits(void **state)
 {
     struct pair pair;
@@ -156,7 +157,7 @@ static void a_half_close_ends_a_send_that_waits(void **state)
     close_pair(&pair);
 }
 
-/* ---- A signal handler cancels, wherever the thread is ---- */
+/* ---- A signal handler cancels, wherever its thread is ---- */
 
 static net_socket *_Atomic victim;
 

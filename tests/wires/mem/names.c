@@ -1,5 +1,5 @@
-/* What is special about mem://: names of this process, a line of callers that is bounded, resets
- * without a network, and no descriptor anywhere. */
+/* What only mem:// does: names inside one process, a bounded queue of callers, resets without a
+ * network, and no descriptor at all. */
 #include "support.h"
 
 #include <stdio.h>
@@ -51,7 +51,7 @@ static void any_name_is_one_that_nobody_has(void **state)
         for (int j = 0; j < i; j++) {
             assert_string_not_equal(text[i], text[j]);
         }
-        char next[ADDRESS_MAX]; /* somebody else may have what comes next */
+        char next[ADDRESS_MAX]; /* another process or thread may have the next one */
 
         snprintf(next, sizeof next, "mem://%ld", strtol(text[i] + strlen("mem://"), NULL, 10) + 1);
         if (i % 5 == 0) {
@@ -65,7 +65,7 @@ static void any_name_is_one_that_nobody_has(void **state)
     }
 }
 
-/* What is parsed prints back the same, whatever bytes a name has. */
+/* A name prints as it was given, whatever bytes it has. */
 static void a_name_prints_as_it_was_given(void **state)
 {
     static const char *const names[] = {"mem://a", "mem:///a/b", "mem://%00%01", "mem://a%20b%3F",
@@ -123,7 +123,7 @@ static void a_dial_to_nobody_is_refused(void **state)
     assert_says("connect mem://nobody: refused");
 }
 
-/* With NET_NOW it comes as a socket, whose calls all say why. */
+/* With NET_NOW the dial returns a socket, and all its calls report the failure. */
 static void a_dial_to_nobody_fails_when_it_is_asked(void **state)
 {
     net_socket *client = dial_now("mem://nobody");
@@ -147,7 +147,7 @@ static void a_dial_to_nobody_fails_when_it_is_asked(void **state)
     assert_count(net_close(client, soon()), 0);
 }
 
-/* ---- The line of callers ---- */
+/* ---- The queue of callers ---- */
 
 static void a_full_line_makes_callers_wait(void **state)
 {
@@ -167,7 +167,7 @@ static void a_full_line_makes_callers_wait(void **state)
         assert_says("still dialing");
         assert_code(net_get(client[2 + i], "local", in, sizeof in), NET_TIMEOUT);
     }
-    for (int i = 0; i < 4; i++) { /* the oldest first; each leaves his place to another */
+    for (int i = 0; i < 4; i++) { /* the oldest first; each accept frees a place */
         server = assert_socket(net_accept(listener, NET_NOW));
         assert_count(net_send(client[i], "y", 1, soon()), 1);
         assert_count(net_recv_all(server, in, i < 2 ? 2 : 1, soon()), i < 2 ? 2 : 1);
@@ -178,7 +178,7 @@ static void a_full_line_makes_callers_wait(void **state)
     net_close(listener, NET_NOW);
 }
 
-/* Whoever gives up leaves the line; from its front, its middle and its end. */
+/* A caller that gives up leaves the queue: at its front, in its middle and at its end. */
 static void who_gives_up_leaves_the_line(void **state)
 {
     net_socket *listener = assert_socket(net_listen("mem://line?backlog=1"));
@@ -239,7 +239,7 @@ static void a_dial_that_waits_is_woken(void **state)
     }
 }
 
-/* A listener that closes turns away whom it has not accepted. */
+/* A listener that closes resets the callers that it has not accepted. */
 static void callers_who_are_turned_away_see_a_reset(void **state)
 {
     net_socket *listener = assert_socket(net_listen("mem://away?backlog=1"));
@@ -281,7 +281,7 @@ static void a_connection_outlives_its_listener(void **state)
 
 /* ---- Buffers ---- */
 
-/* What waits in one direction is at most the sender's sndbuf and the receiver's rcvbuf together. */
+/* At most the sender's sndbuf and the receiver's rcvbuf together can wait in one direction. */
 static void what_waits_is_bounded_exactly(void **state)
 {
     struct pair pair;
@@ -295,7 +295,8 @@ static void what_waits_is_bounded_exactly(void **state)
     assert_ok(net_set(pair.server, "sndbuf", "100"));
     assert_int_equal(number_of(pair.server, "sndbuf"), 100);
     assert_count(net_recv(pair.client, in, 63, soon()), 63);
-    assert_code(net_send(pair.server, "x", 1, NET_NOW), NET_TIMEOUT); /* 244 wait, of 107 */
+    assert_code(net_send(pair.server, "x", 1, NET_NOW),
+                NET_TIMEOUT); /* 244 bytes wait, of 107 and more */
     close_pair(&pair);
 }
 
@@ -308,7 +309,7 @@ static long long send_three_lines(struct caller *caller)
     return net_send(caller->socket, lines, sizeof lines, caller->deadline);
 }
 
-/* A sender is not woken for every little room there is; but he is where the reader needs more. */
+/* A sender is not woken for every bit of free space. But it is woken when the reader needs more. */
 static void a_line_comes_although_there_is_little_room_for_it(void **state)
 {
     struct pair pair;

@@ -1,6 +1,6 @@
 /* driven: skip, it has pollers and threads of its own */
-/* Streams inside the process under many threads: ends that ring each other while they close, line
- * by line and at once, and forks beside all that. */
+/* Streams inside the process under many threads. The ends post notices to each other while they
+ * close, many at once, and processes fork meanwhile. */
 #include "watching.h"
 
 #include <stdlib.h>
@@ -15,7 +15,7 @@ enum { ROUNDS = 400, CLIENTS = 3 };
 static char address[ADDRESS_MAX];
 static _Atomic int failures;
 
-/* He talks a little, and leaves in one way or another. */
+/* A client sends and receives a little, and ends in one way or another. */
 static void *come_and_go(void *argument)
 {
     unsigned seed = *(unsigned *)argument;
@@ -45,7 +45,7 @@ static void *come_and_go(void *argument)
     return NULL;
 }
 
-/* One poller for all callers; it hears of their lines, and of their ends. */
+/* One poller for all callers tells of their lines and of their ends. */
 struct server {
     net_poller *poller;
     net_socket *listener;
@@ -215,8 +215,7 @@ static void bytes_stay_in_order_both_ways(void **state)
     }
 }
 
-/* ---- A fork while all of it goes on: the child closes its copies, and has names of its own ----
- */
+/* ---- A fork meanwhile: the child closes its copies and uses names of its own ---- */
 
 static int live_in_the_child(void *argument)
 {

@@ -1,5 +1,5 @@
-/* What is special about memgram://: names of this process, also of whoever dials, delivery by who
- * sends, and no descriptor anywhere. */
+/* What only memgram:// does: names inside one process, also for dialed sockets; the sender
+ * delivers; no descriptor at all. */
 #include "support.h"
 
 #include <stdio.h>
@@ -15,7 +15,7 @@ static void local_of(net_socket *socket, char text[ADDRESS_MAX])
 
 /* ---- Names ---- */
 
-/* Its name stays a listener's as long as somebody whom it accepted talks under it. */
+/* A listener's name stays in use as long as a socket that it accepted is open. */
 static void a_name_is_one_listeners_at_a_time(void **state)
 {
     struct pair pair;
@@ -23,7 +23,8 @@ static void a_name_is_one_listeners_at_a_time(void **state)
     (void)state;
     dial_pair("memgram://one", &pair);
     assert_no_socket(net_listen("memgram://one"), NET_INUSE);
-    net_socket *stream = assert_socket(net_listen("mem://one")); /* names of another kind */
+    net_socket *stream =
+        assert_socket(net_listen("mem://one")); /* stream names are of another kind */
 
     net_close(stream, NET_NOW);
     net_close(pair.listener, NET_NOW);
@@ -36,7 +37,7 @@ static void a_name_is_one_listeners_at_a_time(void **state)
     close_pair(&pair);
 }
 
-/* Whoever dials has a name of his own, that nobody else has and that can be answered and dialed. */
+/* A dialed socket has a name of its own. It is unique, and it can be answered and dialed. */
 static void who_dials_has_a_name_of_his_own(void **state)
 {
     char listener[ADDRESS_MAX];
@@ -82,7 +83,7 @@ static void an_endpoint_can_be_answered(void **state)
     assert_count(net_send_messages(listener, &message, 1, soon()), 1);
     assert_count(net_recv(client, in, sizeof in, soon()), 4);
     assert_count(net_resolve("memgram://here", &endpoint, 1, soon()), 1);
-    message.endpoint = endpoint; /* to himself */
+    message.endpoint = endpoint; /* to itself */
     assert_count(net_send_messages(listener, &message, 1, soon()), 1);
     assert_count(net_recv_messages(listener, &message, 1, soon()), 1);
     assert_memory_equal(message.endpoint.remote, endpoint.remote, sizeof endpoint.remote);
@@ -151,7 +152,7 @@ static void what_does_not_fit_is_dropped_and_counted(void **state)
     close_pair(&pair);
 }
 
-/* A dialed socket hears its peer alone, and a datagram has a largest size. */
+/* A dialed socket receives only from its peer, and a datagram has a largest size. */
 static void only_the_peer_is_heard(void **state)
 {
     char address[ADDRESS_MAX];
@@ -175,7 +176,7 @@ static void only_the_peer_is_heard(void **state)
     close_pair(&pair);
 }
 
-/* A peer who is silent for `idle` ends, and whoever waits hears of it. */
+/* A peer that is silent for `idle` ends, and a waiting call returns. */
 static void a_silent_peer_ends(void **state)
 {
     struct pair pair;
@@ -190,7 +191,7 @@ static void a_silent_peer_ends(void **state)
     close_pair(&pair);
 }
 
-/* ---- Names that come and go under those who send to them ---- */
+/* ---- Names that come and go while others send to them ---- */
 
 enum { NAMES = 3, ROUNDS = 300 };
 

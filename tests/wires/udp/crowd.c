@@ -1,6 +1,6 @@
 /* wrap: recvmmsg */
-/* A thousand peers on one descriptor and eight threads: every datagram is heard once, each peer's
- * in order, and no peer waits behind another's full queue. */
+/* A thousand peers on one descriptor and eight threads. Every datagram is received once, each
+ * peer's datagrams stay in order, and no peer waits because the queue of another is full. */
 #include "crowd.h"
 #include "os/batch.h"
 #include "support.h"
@@ -35,7 +35,7 @@ struct word {
 
 /* ---- Eight threads, a thousand peers ---- */
 
-static int peers; /* as many as this machine makes in time */
+static int peers; /* as many as this machine can make in time */
 static net_socket *peer[MOST_PEERS];
 static atomic_int heard[MOST_PEERS][EACH];
 static atomic_int all_heard;
@@ -45,10 +45,10 @@ struct listener {
     int number;
     unsigned seed;
     atomic_int wrong;
-    int last[MOST_PEERS]; /* that this thread heard */
+    int last[MOST_PEERS]; /* received by this thread */
 };
 
-/* Peers with an odd number have one thread to hear them, the others all. */
+/* One thread receives from a peer with an odd number, all threads from the others. */
 static bool is_mine(const struct listener *self, int i)
 {
     return i % 2 == 0 || i / 2 % THREADS == self->number;
@@ -68,7 +68,7 @@ static void note(struct listener *self, int i, const struct word *word, ssize_t 
     atomic_fetch_add(&all_heard, 1);
 }
 
-/* One datagram, or what is there. */
+/* Receive one datagram, or all that are there. */
 static void hear(struct listener *self, int i)
 {
     struct word word[TRAIN];
@@ -112,7 +112,7 @@ static void *hear_all(void *argument)
     return NULL;
 }
 
-/* Some datagrams on the way, never more than the descriptor holds. */
+/* Send in portions that the descriptor can hold. */
 static void send_all(int fd, struct listener *threads)
 {
     static int said[MOST_PEERS];
@@ -217,7 +217,7 @@ static void *share(void *argument)
             self->in_order = self->in_order && number[i] > last && number[i] < SHARED;
             if (self->in_order) {
                 last = number[i];
-                self->seen[last]++; /* nobody else hears this one */
+                self->seen[last]++; /* no other thread receives this one */
             }
         }
         if (n > 0 && atomic_fetch_sub(self->left, (int)n) == n) {
@@ -228,7 +228,7 @@ static void *share(void *argument)
     return NULL;
 }
 
-/* They sleep, and as many wake as there is something for. */
+/* The receivers sleep, and one wakes for each datagram. */
 static void a_train_serves_all_who_wait_for_a_peer(void **state)
 {
     static struct sharer sharer[THREADS];
@@ -274,7 +274,7 @@ static void a_train_serves_all_who_wait_for_a_peer(void **state)
 
 /* ---- Fairness ---- */
 
-enum { CALM = 20, HOT = CALM, GROWS = 3 /* reads until a batch has its full size */ };
+enum { CALM = 20, HOT = CALM, GROWS = 3 /* the number of reads until a batch has its full size */ };
 
 static net_socket *listen_small(void **state)
 {
@@ -285,8 +285,8 @@ static net_socket *listen_small(void **state)
     return assert_socket(net_listen(address));
 }
 
-/* After `flood` datagrams of one that nobody reads, whose queue is full: how many receives it takes
- * until the others, who came behind them, are heard. */
+/* One sender, whose queue is full and unread, sends `flood` datagrams. Count the receives until the
+ * datagrams behind them, from other senders, are received. */
 static int reads_behind(net_socket *listener, int fd, int flood)
 {
     static const char much[100];
@@ -304,7 +304,8 @@ static int reads_behind(net_socket *listener, int fd, int flood)
         int before = reads;
 
         assert_count(net_recv(peer[i], word, sizeof word, i == CALM - 1 ? soon() : NET_NOW), 4);
-        assert_true(i == CALM - 1 || reads == before); /* all that was read has been sorted */
+        assert_true(i == CALM - 1 ||
+                    reads == before); /* everything that was read has been sorted */
     }
     assert_int_equal(number_of(listener, "dropped-queue") - dropped, flood);
     return reads;
@@ -322,7 +323,8 @@ static void a_full_queue_delays_no_other_peer(void **state)
     crowd_send(fd, 0, "x", 1, 0);
     assert_count(net_recv(peer[0], (char[4]){0}, 4, soon()), 1);
     assert_int_equal(number_of(peer[HOT], "dropped-queue"), 0);
-    assert_in_range(reads_behind(listener, fd, NF_BATCH_MAX), 1, 2 + GROWS); /* small at first */
+    assert_in_range(reads_behind(listener, fd, NF_BATCH_MAX), 1,
+                    2 + GROWS); /* a batch is small at first */
     assert_int_equal(reads_behind(listener, fd, 0), 1);
     assert_int_equal(reads_behind(listener, fd, NF_BATCH_MAX - CALM), 1);
     assert_in_range(reads_behind(listener, fd, 100), 1, (100 + CALM) / NF_BATCH_MAX + 1);

@@ -1,5 +1,5 @@
-/* A million made-up senders. What they may use is bounded, whether anybody reads them
- * or not; who was accepted goes on, and who is new is served. */
+/* A million made-up senders. Their memory is bounded, whether the strangers are read or not.
+ * Accepted peers go on, and new ones are served. */
 #include "crowd.h"
 #include "support.h"
 
@@ -8,11 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Half of the senders come while nobody reads strangers, half while somebody does. */
+/* Half of the senders send while nobody reads strangers, the other half while somebody does. */
 enum { FLOOD = 500000, SIZE = 16, LEAST = 8192, ROOM = 65536, MEMORY = 8 << 20 };
 
-/* How many datagrams come between two words of the accepted peer, who hears his own words again
- * when all before them has been read: so the kernel has room for all, and loses none. */
+/* How many datagrams are sent between two of the accepted peer. When the peer's own datagram comes
+ * back, all that came before has been read. So the kernel has room for all, and loses none. */
 static unsigned step(void)
 {
     return geteuid() == 0 ? 1024 : 128;
@@ -29,7 +29,7 @@ static const char *const options = "strangers=64KiB&rcvbuf=4MiB";
 
 static char in[65536];
 
-/* As far as the C library tells. */
+/* As far as the C library can tell. */
 static size_t memory_in_use(void)
 {
 #if defined(__GLIBC__) && __GLIBC_PREREQ(2, 33)
@@ -53,7 +53,7 @@ static void say_and_hear(net_socket *from, net_socket *to)
 static void strangers_whom_nobody_reads_are_bounded(void **state)
 {
     static const char word[SIZE];
-    const long long kept = ROOM / 64 + 1024; /* by number: they are small */
+    const long long kept = ROOM / 64 + 1024; /* the number is the bound: the datagrams are small */
     unsigned count = flood_size();
     struct pair pair;
 
@@ -95,7 +95,7 @@ struct server {
     size_t memory;
 };
 
-/* Whoever says "serve me" gets an answer, and the crowd none. */
+/* A sender of "serve me" gets an answer, the made-up senders get none. */
 static void *serve(void *argument)
 {
     struct server *self = argument;
@@ -124,7 +124,7 @@ static void *serve(void *argument)
     return NULL;
 }
 
-/* New clients, one after the other, who ask again when they hear nothing. */
+/* New clients, one after the other. Each repeats its request when no answer comes. */
 struct clients {
     pthread_t thread;
     const char *address;
@@ -158,7 +158,7 @@ static void *ask(void *argument)
     return NULL;
 }
 
-/* The crowd goes on until all have been served, and to its end. */
+/* The flood goes on until all clients are served, and to its own end. */
 static unsigned flood_beside(struct pair *pair, int fd, struct clients *clients)
 {
     static const char word[SIZE];
@@ -205,8 +205,9 @@ static void a_new_client_is_served_in_a_flood(void **state)
     assert_took(clients.longest, 0, 1000);
     assert_int_equal(server.wrong, 0);
     assert_true(server.memory < before + MEMORY);
-    long long rest = sent + clients.asked - server.heard -
-                     number_of(pair.listener, "dropped-strangers"); /* nobody's any more */
+    long long rest =
+        sent + clients.asked - server.heard -
+        number_of(pair.listener, "dropped-strangers"); /* belongs to no socket any more */
 
     assert_in_range(rest, 0, ROOM / 64 + 1024);
     assert_int_equal(number_of(pair.listener, "messages-received"), server.heard);

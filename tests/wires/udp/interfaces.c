@@ -1,5 +1,5 @@
 /* wrap: setsockopt */
-/* What a wire shows: the interface taken, the marks of packets, the size of a path, broadcasts and
+/* What is visible on a wire: the interface, the marks of packets, the path MTU, broadcasts, and
  * link-local peers. */
 #include "hosts.h"
 
@@ -15,7 +15,7 @@ enum { ANY_SIZE = 4000, IPV4_HEADERS = 28, IPV6_HEADERS = 48 };
 int __real_setsockopt(int fd, int level, int name, const void *value, unsigned size);
 int __wrap_setsockopt(int fd, int level, int name, const void *value, unsigned size);
 
-static int forbidden;     /* an option of SOL_SOCKET that takes a privilege we lack */
+static int forbidden;     /* an option of SOL_SOCKET that needs a privilege; the test has none */
 static unsigned bound_to; /* the device set last */
 static char in[ANY_SIZE];
 static char out[ANY_SIZE];
@@ -91,7 +91,7 @@ static void a_listener_on_a_device_is_reached_through_it_alone(void **state)
     assert_int_equal(in[0], 'y');
     assert_reads(peer, "device", "eth0");
     bound_to = 0;
-    assert_reads(peer, "mtu", "1500"); /* asked by a socket on the same device */
+    assert_reads(peer, "mtu", "1500"); /* sent by a socket on the same device */
     assert_int_equal(bound_to, if_nametoindex("eth0"));
     net_close(peer, NET_NOW);
     net_close(heard, NET_NOW);
@@ -102,7 +102,7 @@ static void a_listener_on_a_device_is_reached_through_it_alone(void **state)
     net_close(tcp, NET_NOW);
 }
 
-/* The far host answers for all its addresses on any wire. */
+/* The far host answers for all its addresses on every wire. */
 static void a_dial_goes_through_its_device(void **state)
 {
     static const char *const schemes[] = {"tcp", "udp"};
@@ -195,7 +195,7 @@ static void datagrams_carry_dscp_and_ttl(void **state)
     net_close(listener, NET_NOW);
 }
 
-/* From the first packet on, both ways; ECN bits are left to TCP. */
+/* From the first packet on, in both directions. TCP uses the ECN bits itself. */
 static void streams_carry_dscp(void **state)
 {
     static const char *const hosts[] = {"10.77.0.2", "[fd77::2]"};
@@ -223,7 +223,7 @@ static void streams_carry_dscp(void **state)
     net_close(listener, NET_NOW);
 }
 
-/* ---- The size of a path ---- */
+/* ---- The path MTU ---- */
 
 static void assert_arrives(net_socket *from, net_socket *to, size_t size)
 {
@@ -241,8 +241,8 @@ static void await_mtu(net_socket *socket, int mtu)
     assert_int_equal(number_of(socket, "mtu"), mtu);
 }
 
-/* What the path complains of is the datagram that it has lost, not the next one; and from
- * then on what does not fit is refused. */
+/* The failure belongs to the datagram that the path dropped, not to the next one. From then on a
+ * datagram that does not fit is refused. */
 static void check_path(const char *scheme_host, const char *dialed, size_t headers)
 {
     net_socket *listener = listen_on(BEYOND, scheme_host);
@@ -273,7 +273,7 @@ static void check_path(const char *scheme_host, const char *dialed, size_t heade
     net_close(listener, NET_NOW);
 }
 
-/* The near listener knows the path that another socket of its host has met. */
+/* The near listener knows the path MTU that another socket of its host has met. */
 static void check_listener(const char *host, size_t headers)
 {
     net_socket *listener = assert_socket(net_listen("udp://*:0?fragment=off"));
@@ -326,7 +326,7 @@ static void a_path_tells_what_it_takes(void **state)
     check_stream("[fd79::2]");
 }
 
-/* Also where datagrams may be cut, the first large one is lost and complained of. */
+/* Also where datagrams may be fragmented, the first large one is lost and reported. */
 static void a_complaint_of_the_path_is_no_failure_of_the_next_datagram(void **state)
 {
     net_socket *listener = listen_on(BEYOND, "udp://10.79.0.3:0");
@@ -394,7 +394,7 @@ static void a_broadcast_is_heard_and_answered_by_a_host(void **state)
 
 /* ---- Link-local peers ---- */
 
-/* What `local` says on one host is dialed on the other, and the zone is kept. */
+/* The address that `local` shows on one host is dialed on the other, and the zone is kept. */
 static void link_local_peers_talk_and_keep_their_zone(void **state)
 {
     static const char *const listeners[] = {"tcp://[fe80::2%eth0]:0", "udp://[fe80::2%eth0]:0",

@@ -1,4 +1,5 @@
-/* Groups: who hears what, through which interface, and where the answers come from. */
+/* Multicast groups: which sockets receive what, through which interface, and which address an
+ * answer comes from. */
 #include "hosts.h"
 
 #include <stdio.h>
@@ -7,7 +8,7 @@
 
 static char in[64];
 
-/* One of each family; every test takes another port. */
+/* One group of each family. Every test uses another port. */
 struct family {
     const char *group;
     const char *far[2];  /* FAR on eth0 and eth1 */
@@ -53,8 +54,8 @@ static void assert_hears(net_socket *listener, const char *words)
     assert_memory_equal(in, words, message.size);
 }
 
-/* The kernel hands a datagram to all its hearers at once: one that has not what others have will
- * not get it. */
+/* The kernel gives a datagram to all its receivers at once. When the others have it and this one
+ * does not, it will not get it. */
 static void assert_hears_nothing(net_socket *listener)
 {
     net_message message = {.data = in, .capacity = sizeof in};
@@ -99,7 +100,9 @@ static void all_who_have_joined_hear_and_nobody_else(void **state)
         assert_hears_nothing(another);
         net_close(second, NET_NOW);
         assert_sends(call, "none");
-        assert_sends(other, "you again"); /* the same wire's end, so what came before is decided */
+        assert_sends(
+            other,
+            "you again"); /* sent on the same wire, so everything before it has been delivered */
         assert_hears(elsewhere, "you again");
         net_close(another, NET_NOW);
         net_close(elsewhere, NET_NOW);
@@ -108,7 +111,8 @@ static void all_who_have_joined_hear_and_nobody_else(void **state)
     }
 }
 
-/* Asks the group from FAR through an interface; `endpoint` is where the answer came from. */
+/* Send a question from FAR to the group through an interface. `endpoint` is the source of the
+ * answer. */
 static void ask(net_socket *asker, const struct family *family, int port, const char *interface,
                 net_endpoint *endpoint)
 {
@@ -149,7 +153,8 @@ static net_socket *asker_on(const char *host, const char *interface)
     return asker;
 }
 
-/* A group is no source: an answer has an address of the interface that heard the question. */
+/* A group is never a source address. An answer comes from an address of the interface that received
+ * the question. */
 static void answers_come_from_a_host(void **state)
 {
     (void)state;
@@ -188,7 +193,7 @@ static void answers_come_from_a_host(void **state)
     }
 }
 
-/* Two hosts that know nothing of each other but the link. */
+/* Two hosts that have only the link in common. */
 static void link_local_peers_are_answered_on_their_link(void **state)
 {
     net_socket *listener = assert_socket(net_listen("udp://[ff02::99%eth1]:5002"));
@@ -268,7 +273,7 @@ static void with_the_loop_off_this_host_does_not_hear_itself(void **state)
     }
 }
 
-/* A dual-stack listener keeps the loop and the interface for both families. */
+/* A dual-stack listener uses `loop` and the interface for both families. */
 static void a_listener_sends_to_groups_of_both_families(void **state)
 {
     net_socket *speaker = assert_socket(net_listen("udp://*:0?interface=eth1&ttl=7"));
@@ -446,7 +451,7 @@ static void what_makes_no_sense_is_told(void **state)
     assert_no_socket(net_connect("udp://239.1.2.3:5000", soon()), NET_UNREACHABLE);
 }
 
-/* On one host and port they share nothing unless it is a group: K#3. */
+/* Two listeners cannot share a host and port, unless it is a group. */
 static void a_host_is_not_shared_as_a_group_is(void **state)
 {
     net_socket *host = assert_socket(net_listen("udp://10.77.0.1:5008"));
