@@ -1,5 +1,5 @@
-/* One socket for each remote peer over one descriptor: who gets what, what is bounded, and when a
- * peer ends. */
+/* One socket for each remote peer over one descriptor: which socket gets a datagram, what is
+ * bounded, and when a peer ends. */
 #include "crowd.h"
 #include "support.h"
 
@@ -67,7 +67,7 @@ static void interleaved_peers_hear_only_their_own(void **state)
     close_pair(&pair);
 }
 
-/* Another port is another peer, and so is another address with the same port. */
+/* A peer is an address and a port. If either one differs, it is another peer. */
 static void a_peer_is_an_address_and_a_port(void **state)
 {
     net_socket *listener = assert_socket(net_listen("udp://*:0"));
@@ -99,8 +99,8 @@ static void a_peer_is_an_address_and_a_port(void **state)
     net_close(listener, NET_NOW);
 }
 
-/* Bounded to the byte, counted at the peer and at the listener, and nobody else
- * notices. */
+/* The queue is bounded to the byte. A drop is counted at the peer and at the listener, and no other
+ * peer notices. */
 static void a_peer_that_is_not_read_is_bounded(void **state)
 {
     struct pair pair;
@@ -169,7 +169,7 @@ static void a_peer_that_was_closed_is_a_stranger_again(void **state)
     say(pair.client, "who is there?");
     pair.server = assert_socket(net_accept(pair.listener, soon()));
     assert_ok(net_recv(pair.server, in, sizeof in, soon()));
-    if (memcmp(in, "unread", 6) == 0) { /* it had not been sorted yet when the peer was closed */
+    if (memcmp(in, "unread", 6) == 0) { /* it had not been sorted when the peer was closed */
         hear(pair.server, "who is there?");
     }
     hear_nothing(pair.server);
@@ -177,12 +177,12 @@ static void a_peer_that_was_closed_is_a_stranger_again(void **state)
     close_pair(&pair);
 }
 
-/* What had arrived first, then the end, again and again. Silence counts once nothing is
- * left to be read, so the accept that finds nothing ends the peer. */
+/* A silent peer returns what arrived first, then the end, again and again. It is silent only if
+ * nothing is left to read. So the accept that finds nothing ends the peer. */
 static void a_silent_peer_ends(void **state)
 {
     struct pair pair;
-    double since = now_ms(); /* before his first word */
+    double since = now_ms(); /* before its first datagram */
 
     dial_pair_with(template_of(state), "idle=150ms", NULL, &pair);
     assert_code(net_recv(pair.server, in, sizeof in, NET_FOREVER), NET_EOF);
@@ -203,7 +203,7 @@ static void a_silent_peer_ends(void **state)
     close_pair(&pair);
 }
 
-/* Who speaks stays, however much we ourselves say in between. */
+/* A peer that sends stays. What we send to it does not count. */
 static void only_the_peers_own_words_keep_him(void **state)
 {
     struct pair pair;
@@ -217,7 +217,7 @@ static void only_the_peers_own_words_keep_him(void **state)
     while (elapsed_ms(since) < 1300) {
         say(client, "still here");
         if (!in_time(net_recv(active, in, sizeof in, soon()) == 10)) {
-            break; /* he was silent for a second */
+            break; /* it was silent for a second */
         }
         say(pair.server, "and you?");
         nap(50);
@@ -230,7 +230,7 @@ static void only_the_peers_own_words_keep_him(void **state)
     close_pair(&pair);
 }
 
-/* Contract 7: the end wakes whoever waits, also when `idle` came later than he. */
+/* Contract 7: the end wakes every call that waits, also when `idle` was set during the call. */
 static void a_shorter_idle_wakes_who_waits_for_the_end(void **state)
 {
     struct pair pair;
@@ -288,7 +288,7 @@ static void peers_outlive_their_listener(void **state)
     close_pair(&pair);
 }
 
-/* The caller waits in line, within `strangers`, and his first words with him. */
+/* The caller waits in the queue together with its first datagrams, within `strangers`. */
 static void with_all_places_taken_an_accept_is_at_its_limit(void **state)
 {
     struct pair pair;
@@ -322,7 +322,7 @@ static void with_all_places_taken_an_accept_is_at_its_limit(void **state)
     close_pair(&pair);
 }
 
-/* What nobody accepted is there for either call, once. */
+/* A datagram of a sender that is not accepted goes to either kind of call, once. */
 static void strangers_are_for_accept_or_for_messages(void **state)
 {
     net_socket *listener = assert_socket(net_listen(template_of(state)));
@@ -349,10 +349,10 @@ static void strangers_are_for_accept_or_for_messages(void **state)
     net_close(listener, NET_NOW);
 }
 
-/* ---- A sender of many faces ---- */
+/* ---- A sender with many addresses ---- */
 
-/* What a flood of made-up senders may use is `strangers`, exactly; those who were
- * accepted notice nothing, and the next to come is heard once there is room. */
+/* A flood of made-up senders uses exactly `strangers` bytes at most. Accepted peers notice nothing,
+ * and the next new sender is received once there is room. */
 static void a_flood_of_strangers_is_bounded_and_disturbs_nobody(void **state)
 {
     enum { SENDERS = 20000, SIZE = 64, ROOM = 65536, STEP = 50 };
@@ -392,7 +392,7 @@ static void a_flood_of_strangers_is_bounded_and_disturbs_nobody(void **state)
     close_pair(&pair);
 }
 
-/* Every accepted peer hears what it was sent, in order. */
+/* Every accepted peer receives what it was sent, in order. */
 static void many_peers_are_kept_apart(void **state)
 {
     enum { PEERS = 500, EACH = 4 };

@@ -1,5 +1,5 @@
-/* Many threads on one shared descriptor: each peer is accepted once, each datagram reaches its own
- * socket, and whoever reads for all hands the work over when he leaves. */
+/* Many threads on one shared descriptor. Each peer is accepted once, each datagram reaches its own
+ * socket, and the reader hands the reading over when it leaves. */
 #include "support.h"
 
 #include <stdatomic.h>
@@ -17,7 +17,7 @@ struct acceptor {
     int accepted;
     int wrong;
     atomic_int *left;
-    atomic_int *seen; /* of each caller */
+    atomic_int *seen; /* of each client */
 };
 
 static void *accept_many(void *argument)
@@ -65,7 +65,7 @@ static void each_peer_is_accepted_once(void **state)
     for (int i = 0; i < CALLERS; i++) {
         client[i] = assert_socket(net_connect(address, soon()));
         assert_count(net_send(client[i], &i, sizeof i, soon()), sizeof i);
-        while (i - (CALLERS - left) > 50) { /* the system's buffer holds only so many */
+        while (i - (CALLERS - left) > 50) { /* the system's buffer is bounded */
             nap(1);
         }
     }
@@ -84,7 +84,7 @@ static void each_peer_is_accepted_once(void **state)
 
 enum { PEERS = 4, PINGS = 400 };
 
-/* One end of a ping-pong whose words carry the number of the pair. */
+/* One end of a ping-pong whose messages carry the number of the pair. */
 struct player {
     pthread_t thread;
     net_socket *socket;
@@ -118,8 +118,8 @@ static void *play(void *argument)
     return NULL;
 }
 
-/* All peers wait at once, so that one reads for all, and another each time; one more thread waits
- * for strangers, who come and go. */
+/* All peers wait at once, so one thread reads for all, another one each time. One more thread waits
+ * for strangers, which come and go. */
 static void nobody_hears_what_was_said_to_another(void **state)
 {
     static struct player player[2 * PEERS];
@@ -151,9 +151,10 @@ static void nobody_hears_what_was_said_to_another(void **state)
     }
 }
 
-/* ---- The postman leaves ---- */
+/* ---- The reader leaves ---- */
 
-/* Whoever of them reads for all: cancelled, timed out or served, the other is served next. */
+/* The reader may be cancelled, time out or return with a datagram: the other call is served
+ * next. */
 static void who_leaves_hands_the_reading_over(void **state)
 {
     static caller_call *const others[] = {call_recv, call_recv_messages, call_accept};
@@ -191,7 +192,7 @@ static void who_leaves_hands_the_reading_over(void **state)
     }
 }
 
-/* Several wait on one peer, and each datagram serves one of them. */
+/* Several calls wait on one peer, and each datagram serves one of them. */
 static void several_receivers_share_a_peer(void **state)
 {
     struct pair pair;
@@ -214,7 +215,7 @@ static void several_receivers_share_a_peer(void **state)
     close_pair(&pair);
 }
 
-/* A close frees a place; who waits for one takes it. */
+/* A close frees a place, and an accept that waits for one takes it. */
 static void a_place_that_becomes_free_is_taken_by_who_waits(void **state)
 {
     struct pair pair;
@@ -232,7 +233,7 @@ static void a_place_that_becomes_free_is_taken_by_who_waits(void **state)
     net_close(pair.server, NET_NOW);
     pair.server = NULL;
     caller_join(&waiting);
-    if (waiting.result == NET_LIMIT) { /* on a machine that slept for 100 ms */
+    if (waiting.result == NET_LIMIT) { /* on a machine that stood still for 100 ms */
         waiting.made = assert_socket(net_accept(pair.listener, soon()));
     }
     assert_int_equal(number_of(waiting.made, "messages-received"), 0);

@@ -1,5 +1,5 @@
-/* Trains that wait: bounded to the datagram, handed out before the end, and given back whole when
- * their socket closes. */
+/* Trains that wait: bounded to the datagram, returned before the end, and freed when their socket
+ * closes. */
 #include "support.h"
 #include "trains.h"
 
@@ -8,7 +8,7 @@
 
 static char in[TRAIN_ROOM];
 
-/* What the sorting of others brings in. */
+/* Let another socket's call read and sort what has arrived. */
 static void let_sort(net_socket *idle)
 {
     hear_nothing(idle);
@@ -37,13 +37,13 @@ static void a_queue_cuts_a_train_to_the_datagram(void **state)
     assert_int_equal(number_of(peer, "dropped-queue"), 49);
     hear_pattern(peer, 15 * 64, 64, 0);
     hear_nothing(peer);
-    send_pattern(fd, 200, 100, 0); /* and 12 beside these */
+    send_pattern(fd, 200, 100, 0); /* and 12 more next to them */
     send_pattern(fd, 64 * 64, 64, 200);
     let_sort(other);
     assert_int_equal(number_of(peer, "dropped-queue"), 49 + 52);
     hear_pattern(peer, 200, 100, 0);
     hear_pattern(peer, 12 * 64, 64, 200);
-    send_pattern(fd, 1000, 96, 0); /* to the byte, the shorter last one too */
+    send_pattern(fd, 1000, 96, 0); /* bounded to the byte, the shorter last datagram included */
     let_sort(other);
     hear_pattern(peer, 1000, 96, 0);
     send_pattern(fd, 1001, 96, 0);
@@ -61,7 +61,8 @@ static void a_queue_cuts_a_train_to_the_datagram(void **state)
     close(other_fd);
 }
 
-/* An accept takes what was let in among the strangers', as much as the peer's own bound allows. */
+/* An accept moves what was queued among the strangers to the peer, as far as the peer's own bound
+ * allows. */
 static void strangers_cut_a_train_to_the_datagram(void **state)
 {
     net_socket *listener = listen_with(state, "strangers=1000B&queue=500B");
@@ -79,7 +80,7 @@ static void strangers_cut_a_train_to_the_datagram(void **state)
     assert_int_equal(number_of(peer, "dropped-queue"), 15 - 7);
     hear_pattern(peer, 7 * 64, 64, 0);
     hear_nothing(peer);
-    /* What goes straight into messages needs no place. */
+    /* What is received directly into messages is not bounded. */
     fd = raw_dial(listener);
     send_pattern(fd, 64 * 64, 64, 0);
     for (size_t i = 0; i < 10; i++) {
@@ -87,7 +88,7 @@ static void strangers_cut_a_train_to_the_datagram(void **state)
     }
     assert_count(net_recv_messages(listener, message, 10, soon()), 10);
     assert_true(is_pattern(in, 640, 0));
-    let_sort(other); /* what is left has to move out of the batch */
+    let_sort(other); /* what is left has to be spilled */
     assert_int_equal(number_of(listener, "dropped-strangers"), 49 + 64 - 10 - 15);
     assert_count(net_recv_messages(listener, message, 10, soon()), 10);
     assert_count(net_recv_messages(listener, message + 5, 5, soon()), 5);
@@ -103,7 +104,7 @@ static void strangers_cut_a_train_to_the_datagram(void **state)
 
 /* ---- Ends ---- */
 
-/* What had come is handed out first, then the end. */
+/* What has arrived is returned first, then the end. */
 static void a_peer_that_falls_silent_has_his_train_heard(void **state)
 {
     net_socket *listener = listen_with(state, "idle=100ms");
@@ -121,7 +122,7 @@ static void a_peer_that_falls_silent_has_his_train_heard(void **state)
     close(fd);
 }
 
-/* Of three sockets each has the rest of a train. */
+/* Three sockets, each with the rest of a train. */
 struct loaded {
     net_socket *listener;
     net_socket *peer;
@@ -141,7 +142,7 @@ static void load(struct loaded *loaded, void **state)
         send_pattern(loaded->fd[i], 640, 64, 0);
     }
     hear_pattern(loaded->peer, 64, 64, 0);
-    hear_pattern(loaded->dialed, 128, 64, 0); /* from the second on it looks ahead */
+    hear_pattern(loaded->dialed, 128, 64, 0); /* from the second receive on it looks ahead */
     assert_count(net_recv_messages(loaded->listener, &message, 1, soon()), 1);
 }
 
@@ -170,14 +171,14 @@ static void hear_the_rest(struct loaded *loaded)
     assert_code(net_recv_messages(loaded->listener, &message, 1, NET_NOW), NET_TIMEOUT);
 }
 
-/* The memory that waits is given back: see the leak checks. */
+/* The memory of what waits is freed: the leak checks see it if not. */
 static void sockets_close_with_trains_waiting(void **state)
 {
     struct loaded loaded;
 
     for (int i = 0; i < 3; i++) {
         load(&loaded, state);
-        if (i == 1) { /* the listener before its peer, who goes on */
+        if (i == 1) { /* close the listener before its peer, which goes on */
             net_close(loaded.listener, NET_NOW);
             loaded.listener = NULL;
             hear_pattern(loaded.peer, 640 - 64, 64, 64);
@@ -212,7 +213,7 @@ static int close_in_child(void *argument)
            net_close(loaded->listener, NET_NOW) != 0;
 }
 
-/* The child has a copy of what waits, and takes nothing. */
+/* The child has a copy of what waits. It takes nothing away from the parent. */
 static void a_child_that_closes_leaves_the_parent_its_trains(void **state)
 {
     struct loaded loaded;

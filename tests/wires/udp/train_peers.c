@@ -1,4 +1,4 @@
-/* Peers who send in trains: every datagram of a train is received as if it had come alone. */
+/* Peers that send trains: every datagram of a train is received as if it had come alone. */
 #include "support.h"
 #include "trains.h"
 
@@ -28,7 +28,7 @@ static void check_trains(net_socket *socket, int fd)
     }
 }
 
-/* A dialed socket asks for trains once it has seen many datagrams at once. */
+/* A dialed socket asks for trains once it has received many datagrams at once. */
 static void each_receive_gives_one_datagram_of_a_train(void **state)
 {
     net_socket *listener = assert_socket(net_listen(template_of(state)));
@@ -46,7 +46,7 @@ static void each_receive_gives_one_datagram_of_a_train(void **state)
     close(fd);
 }
 
-/* The same by many at once, on whatever socket, in counts that suit no train. */
+/* The same with many messages in one call, on any socket, in counts that do not fit a train. */
 static void check_messages(net_socket *socket, int fd)
 {
     size_t offset = 0;
@@ -100,7 +100,8 @@ static void messages_are_the_datagrams_of_a_train(void **state)
     close(fd);
 }
 
-/* What is too big is dropped, told and counted, and the rest is whole. */
+/* A datagram that is larger than the buffer is dropped, reported and counted, and the others are
+ * whole. */
 static void check_small_buffer(net_socket *socket, int fd)
 {
     long long truncated = number_of(socket, "truncated");
@@ -141,7 +142,7 @@ static void a_datagram_of_a_train_may_be_too_big(void **state)
 
 enum { PEERS = 5, SENT = 500, LATEST = 1 << PEERS };
 
-/* A peer, and the trains he sent that were not heard yet. */
+/* A peer, and the trains that it sent and that are not received yet. */
 struct talker {
     net_socket *peer;
     int fd;
@@ -164,7 +165,7 @@ static void say_by_chance(struct talker *talker, unsigned *seed)
     talker->said_bytes += size;
 }
 
-/* All but the last `left` trains. */
+/* Receive all but the last `left` trains. */
 static void hear_late(struct talker *talker, int left)
 {
     for (; talker->said - talker->heard > left; talker->heard++) {
@@ -174,8 +175,8 @@ static void hear_late(struct talker *talker, int left)
     }
 }
 
-/* Trains and single datagrams of all sizes from several at once, of whom some are heard
- * later than others. */
+/* Several peers send trains and single datagrams of all sizes at once. Some are received later than
+ * others. */
 static void interleaved_trains_reach_their_own_peers(void **state)
 {
     static struct talker talker[PEERS];
@@ -202,7 +203,7 @@ static void interleaved_trains_reach_their_own_peers(void **state)
     net_close(listener, NET_NOW);
 }
 
-/* Messages of one size to several peers are trains of each one's own. */
+/* Messages of one size to several peers become separate trains. */
 static void messages_to_several_peers_are_not_one_train(void **state)
 {
     enum { COUNT_OF = 40 };

@@ -1,7 +1,7 @@
 /* wrap: setsockopt sendmmsg */
-/* Whatever becomes a train on its way, the datagrams that arrive are those that were sent,
- * as they were sent: for the sizes of Linux' own test of trains (udpgso.c), from every kind of
- * socket to every kind, where trains work and where the system refuses them. */
+/* Trains change nothing: the datagrams that arrive are those that were sent, as they were sent.
+ * This holds for the sizes of Linux's own test of trains (udpgso.c), and from every kind of socket
+ * to every kind. It also holds where the system refuses trains. */
 #include "support.h"
 #include "trains.h"
 
@@ -15,9 +15,9 @@
 
 static struct {
     bool no_gro;
-    int refusal;           /* errno for trains; 0: they work */
-    size_t refused_from;   /* of datagrams so large */
-    unsigned refused_port; /* only to it; 0: to all */
+    int refusal;           /* the errno for trains; 0: they work */
+    size_t refused_from;   /* for datagrams of this size and larger */
+    unsigned refused_port; /* only to this port; 0: to all */
     unsigned at_most;      /* messages in one call; 0: as many as there are */
     int refusals;
     int trains;
@@ -36,7 +36,7 @@ int __wrap_setsockopt(int fd, int level, int option, const void *value, socklen_
 
 static unsigned port_of(const struct msghdr *message)
 {
-    struct sockaddr_in6 name = {0}; /* the port of IPv4 is in the same place */
+    struct sockaddr_in6 name = {0}; /* the port of IPv4 is at the same offset */
 
     if (message->msg_name == NULL) {
         return 0;
@@ -82,7 +82,7 @@ int __wrap_sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 
 enum { MSS = 1472, MSS6 = 1452, LARGEST = 65507, MOST = 300, BYTES = 200000 };
 
-/* So many datagrams of one size, and one more that is perhaps shorter. */
+/* `count` datagrams of one size, and one more that may be shorter. */
 struct shape {
     size_t size;
     int count;
@@ -92,27 +92,27 @@ struct shape {
 static const struct shape shapes[] = {
     {0, 1, 0},         /* no payload */
     {1, 1, 0},         /* one byte */
-    {MSS, 1, 0},       /* all that one packet holds */
+    {MSS, 1, 0},       /* as much as one packet holds */
     {MSS6, 1, 0},      /**/
-    {MSS + 1, 1, 0},   /* and more than it holds */
+    {MSS + 1, 1, 0},   /* and one byte more */
     {MSS, 1, 1},       /* one full packet and one byte */
     {MSS6, 1, 1},      /**/
     {MSS, 2, 0},       /* exactly two */
     {MSS6, 2, 0},      /**/
-    {MSS, 2, 1},       /* and one byte */
-    {MSS, 1, MSS - 1}, /* or less one */
-    {MSS, 44, 0},      /* all that a train holds */
+    {MSS, 2, 1},       /* two packets and one byte */
+    {MSS, 1, MSS - 1}, /* or one byte less */
+    {MSS, 44, 0},      /* as much as a train holds */
     {MSS, 44, 232},    /* to the last byte */
     {MSS, 45, 1},      /* and more than it holds */
     {1, 2, 0},         /* tiny ones */
     {2, 2, 1},         /**/
-    {1, 64, 0},        /* as many as a train has */
+    {1, 64, 0},        /* as many as a train may have */
     {1, 65, 0},        /* one more */
-    {5, 130, 3},       /* and far more */
-    {0, 5, 0},         /* empty ones, which no train has */
-    {MSS + 1, 10, 0},  /* each of two packets */
-    {9000, 7, 8999},   /* of many */
-    {LARGEST, 1, 0},   /* the largest of all */
+    {5, 130, 3},       /* many more */
+    {0, 5, 0},         /* empty ones, which are in no train */
+    {MSS + 1, 10, 0},  /* two packets each */
+    {9000, 7, 8999},   /* many packets each */
+    {LARGEST, 1, 0},   /* the largest datagram */
     {LARGEST - 1, 1, LARGEST - 2},
 };
 
@@ -142,7 +142,8 @@ static void add_shape(struct parcel *parcel, const struct shape *shape)
     }
 }
 
-/* Runs of every kind, one after the other: tails end them, larger sizes, empty datagrams. */
+/* Runs of every kind, one after the other. A shorter last datagram, a larger size or an empty
+ * datagram ends a run. */
 static void add_mixture(struct parcel *parcel)
 {
     static const size_t sizes[] = {0,   0,    7,   7, 7, 3, 3, 9,  9,  0, 9, 9, 1472, 1472, 100,
@@ -154,9 +155,10 @@ static void add_mixture(struct parcel *parcel)
     }
 }
 
-/* ---- Who sends to whom ---- */
+/* ---- The senders and receivers ---- */
 
-/* A connection, a dialed socket that nobody accepts, and a raw socket, which another one dials. */
+/* A connection, a dialed socket that is not accepted, and a raw socket that another socket
+ * dials. */
 struct bench {
     struct pair pair;
     net_socket *stranger;
@@ -226,7 +228,7 @@ static void hear_one_by_one(net_socket *to, const struct parcel *parcel)
     assert_code(net_recv(to, in, sizeof in, NET_NOW), NET_TIMEOUT);
 }
 
-/* Each into a room of its own, as large as it needs. */
+/* Each datagram is received into a buffer of its own, as large as needed. */
 static void hear_messages(net_socket *to, const struct parcel *parcel)
 {
     static net_message message[MOST];
@@ -252,7 +254,7 @@ static void hear_messages(net_socket *to, const struct parcel *parcel)
     assert_code(net_recv_messages(to, message, 1, NET_NOW), NET_TIMEOUT);
 }
 
-/* One parcel along every way. */
+/* Send one parcel in every direction. */
 static void carry(struct bench *bench, struct parcel *parcel)
 {
     struct pair *pair = &bench->pair;
@@ -313,13 +315,13 @@ static void receivers_without_trains_get_the_same(void **state)
     carry_all(template_of(state));
 }
 
-/* Where a system call into so much memory takes milliseconds, less will do. */
+/* Use fewer shapes where a system call with so much memory takes milliseconds. */
 static unsigned stride(void)
 {
     return slowness() >= 10 ? 3 : 1;
 }
 
-/* At the moment of sending, whatever was promised before. */
+/* The system refuses a train when it is sent, although it accepted the option before. */
 static void trains_that_are_refused_go_one_by_one(void **state)
 {
     static const int errors[] = {EIO, EINVAL, EMSGSIZE, EOPNOTSUPP};
@@ -334,7 +336,7 @@ static void trains_that_are_refused_go_one_by_one(void **state)
     }
 }
 
-/* A system call may take fewer than it was given, and the next goes on from there. */
+/* A system call may send fewer messages than it was given. The next one goes on from there. */
 static void a_system_call_that_sends_in_part_is_followed_by_another(void **state)
 {
     for (unsigned most = 1; most < 4; most += stride()) {
@@ -344,7 +346,7 @@ static void a_system_call_that_sends_in_part_is_followed_by_another(void **state
     }
 }
 
-/* The system itself refuses trains of datagrams that are larger than its packets. */
+/* The system itself refuses a train whose datagrams are larger than its packets. */
 static void over_small_packets_the_same_arrives(void **state)
 {
     memset(&plan, 0, sizeof plan);
@@ -356,7 +358,7 @@ static void over_small_packets_the_same_arrives(void **state)
     assert_true(set_loopback_mtu(65536));
 }
 
-/* `count` datagrams of one size to one of the two. */
+/* Send `count` datagrams of one size to one of the two. */
 static void send_run(net_socket *from, const net_endpoint *to, size_t size, int count)
 {
     static struct parcel parcel;
@@ -391,8 +393,8 @@ static void check_run(net_socket *from, struct bench *bench, int whom, size_t si
     assert_int_equal(plan.refusals, refusals);
 }
 
-/* To the host to which trains were refused they are not sent again in that size or a larger one;
- * smaller ones and other hosts still get them. */
+/* A host that refused a train gets no more trains of that size or larger. Smaller ones and other
+ * hosts still get trains. */
 static void a_refused_train_is_remembered_for_its_host_and_size(void **state)
 {
     struct bench bench;
@@ -423,8 +425,8 @@ static void a_refused_train_is_remembered_for_its_host_and_size(void **state)
     close_bench(&bench);
 }
 
-/* Three trains and a datagram that no packet holds in the middle. What went counts to
- * the byte, the next call says why, and the rest can be sent. */
+/* Three trains with a datagram in the middle that does not fit a packet. The sent ones are counted
+ * to the byte, the next call reports the failure, and the rest can be sent. */
 static void check_partial(net_socket *from, net_socket *to, const net_endpoint *endpoint)
 {
     static struct parcel parcel;

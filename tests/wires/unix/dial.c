@@ -1,6 +1,6 @@
 /* driven: skip, the half of it has a poller of its own */
-/* Dials that meet a full backlog, for which nothing tells when there is room, and dials that
- * meet nobody, or somebody of another kind. */
+/* Dials that meet a full backlog, dials to a name without a listener, and dials to a socket of
+ * another type. Nothing tells when a backlog has room again. */
 #include "watching.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@ enum { SOON = 250, MUCH_LATER = 1000 /* ms */ };
 
 /* ---- A full backlog ---- */
 
-/* A listener whose callers are all waiting, and its address. */
+/* A listener whose backlog is full, and its address. */
 struct crowd {
     net_socket *listener;
     net_socket *callers[8];
@@ -44,7 +44,7 @@ static void open_crowd(const char *template, struct crowd *crowd)
         }
         crowd->callers[crowd->count++] = caller;
     }
-    assert_int_equal(crowd->count, 2); /* the backlog, and the one that Linux adds */
+    assert_int_equal(crowd->count, 2); /* the backlog, and the one more that Linux allows */
 }
 
 static void make_room(struct crowd *crowd)
@@ -129,7 +129,7 @@ static void a_dial_that_waits_is_refused_when_the_listener_goes(void **state)
     close_crowd(&crowd);
 }
 
-/* The poller completes it, without a sign from the system and without spinning. */
+/* The poller completes the dial. It gets no event from the system, and it does not spin. */
 static void a_poller_tells_of_a_dial_that_waited_for_room(void **state)
 {
     struct crowd crowd;
@@ -196,11 +196,12 @@ static void a_dial_that_waits_can_be_cancelled_and_closed(void **state)
     assert_count(net_close(assert_socket(net_connect(crowd.address, NET_NOW)), net_after(30)), 0);
     make_room(&crowd);
     make_room(&crowd);
-    assert_no_socket(net_accept(crowd.listener, NET_NOW), NET_TIMEOUT); /* they left no trace */
+    assert_no_socket(net_accept(crowd.listener, NET_NOW),
+                     NET_TIMEOUT); /* they have left nothing behind */
     close_crowd(&crowd);
 }
 
-/* ---- Nobody, or the wrong one ---- */
+/* ---- No listener, or one of another type ---- */
 
 static void expect_refusal(const char *address, int code, const char *words)
 {
@@ -236,7 +237,8 @@ static void nobody_is_a_refusal(void **state)
     expect_refusal(address, NET_REFUSED, "refused");
 }
 
-/* A socket that others talk to by datagrams takes no calls, and so the other way round. */
+/* A datagram socket does not answer the dial of a stream, and a listener does not answer that of a
+ * datagram socket. */
 static void a_socket_of_another_type_does_not_answer(void **state)
 {
     static const char *const schemes[] = {"unix", "unixgram"};

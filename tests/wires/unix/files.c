@@ -1,4 +1,5 @@
-/* wrap: listen fchmodat */
+/* The files of unix sockets: when a file is made, replaced, left alone or removed, and which users
+ * may connect. Several listeners that start at once are in starters.c. */
 /* The files of unix sockets. Which are made, which are replaced, which are left
  * alone, who may use them, and when they go. Starters at once are starters.c's. */
 #include "support.h"
@@ -15,9 +16,9 @@
 
 static const char *const paths[] = {"unix://{path}", "unixgram://{path}", NULL};
 
-/* ---- A system that fails at will ---- */
+/* ---- A system that fails on demand ---- */
 
-static int fail_with; /* errno of the next listen, or fchmodat; 0: none */
+static int fail_with; /* the errno of the next listen or fchmodat; 0: it works */
 
 int __real_listen(int fd, int backlog);
 int __wrap_listen(int fd, int backlog);
@@ -57,7 +58,7 @@ static bool is_there(const char *path)
     return lstat(path, &there) == 0;
 }
 
-/* A socket bound by plain means; the descriptor. */
+/* Bind a socket without the library. Return the descriptor. */
 static int bind_raw(const char *path, int type, bool listens)
 {
     struct sockaddr_un name = {.sun_family = AF_UNIX};
@@ -89,7 +90,7 @@ static void expect_in_use(const char *address)
     assert_says("in use");
 }
 
-/* The address of a path of so many bytes, in the directory of the test. */
+/* Make an address whose path has `size` bytes, in the directory of the test. */
 static void make_address(const char *address, size_t size, char *whole)
 {
     size_t have = strlen(path_of(address));
@@ -128,7 +129,7 @@ static void a_path_has_at_most_107_bytes(void **state)
     }
 }
 
-/* What counts are the bytes, and not how they are written. */
+/* The limit counts the bytes of the path, not the characters of the address. */
 static void an_encoded_byte_counts_once(void **state)
 {
     char whole[ADDRESS_MAX];
@@ -160,7 +161,7 @@ static void a_stale_file_is_replaced(void **state)
     }
 }
 
-/* Also one whose owner is not listening yet; and it stays as it is. */
+/* Also a file whose owner does not listen yet. The file does not change. */
 static void a_live_file_is_in_use(void **state)
 {
     for (size_t i = 0; i < 2 * COUNT(types); i++) {
@@ -183,7 +184,7 @@ static void a_live_file_is_in_use(void **state)
     net_close(listener, NET_NOW);
 }
 
-/* Whoever is out of room is alive. */
+/* A listener with a full backlog is alive. */
 static void a_full_backlog_is_no_stale_file(void **state)
 {
     const char *address = template_of(state);
@@ -228,10 +229,10 @@ static void make_other_file(const char *path, int kind)
     case 2:
         assert_int_equal(mkfifo(path, 0644), 0);
         break;
-    case 3: /* to nothing */
+    case 3: /* the target does not exist */
         assert_int_equal(symlink(target, path), 0);
         break;
-    default: /* to a stale socket */
+    default: /* the target is a stale socket */
         close(bind_raw(target, SOCK_STREAM, true));
         assert_int_equal(symlink(target, path), 0);
     }
@@ -310,7 +311,7 @@ static void a_file_stays_where_that_was_asked_for(void **state)
     char text[8];
 
     snprintf(whole, sizeof whole, "%s?unlink=off", address);
-    for (int i = 0; i < 2; i++) { /* the second replaces what the first has left */
+    for (int i = 0; i < 2; i++) { /* the second one replaces the file that the first one left */
         net_socket *listener = assert_socket(net_listen(whole));
 
         assert_ok(net_get(listener, "unlink", text, sizeof text));
@@ -332,7 +333,8 @@ static void a_listener_that_fails_leaves_no_file(void **state)
         const char *address = template_of(state);
 
         if (i == 1) {
-            close(bind_raw(path_of(address), SOCK_STREAM, false)); /* a stale one to be replaced */
+            close(bind_raw(path_of(address), SOCK_STREAM,
+                           false)); /* a stale file that is to be replaced */
         }
         mode_t mask = umask(i == 0 ? 0 : 0777);
 
@@ -373,7 +375,7 @@ static void a_file_has_the_mode_that_was_asked_for(void **state)
 
 struct looker {
     const char *path;
-    _Atomic mode_t seen; /* of all modes that it ever had */
+    _Atomic mode_t seen; /* all modes that the file ever had */
     _Atomic long looks;
     _Atomic bool stop;
     pthread_t thread;
@@ -425,11 +427,11 @@ static void a_file_never_has_a_wider_mode(void **state)
     }
 }
 
-/* ---- Of somebody else ---- */
+/* ---- Files of another user ---- */
 
 enum { NOBODY = 65534, NOT_ROOT = 77 };
 
-/* In a directory where nobody may make a file. */
+/* In a directory where the user nobody may not make files. */
 static int try_as_nobody(void *argument)
 {
     const char *address = argument;

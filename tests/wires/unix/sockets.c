@@ -1,5 +1,5 @@
-/* What unix sockets have of their own: names without files, who is
- * at the other end, descriptors that nobody asked for. */
+/* What only unix sockets have: names without files, the identity of the peer, and descriptors that
+ * arrive unasked. */
 #include "support.h"
 
 #include <errno.h>
@@ -26,7 +26,7 @@ static void expect_text(net_socket *socket, const char *name, const char *expect
 
 /* ---- Names ---- */
 
-/* The bytes by which the system knows a socket. */
+/* The bytes of the name by which the system knows a socket. */
 static void expect_raw_name(net_socket *socket, const char *bytes, size_t size)
 {
     struct sockaddr_un name;
@@ -61,7 +61,7 @@ static void a_name_may_have_any_byte(void **state)
 
         expect_raw_name(listener, bytes, sizeof bytes);
         assert_ok(net_get(listener, "local", again, sizeof again));
-        assert_no_socket(net_listen(again), NET_INUSE); /* it is read as it is printed */
+        assert_no_socket(net_listen(again), NET_INUSE); /* the printed form is accepted again */
         expect_reachable(listener);
         net_close(listener, NET_NOW);
         listener = assert_socket(net_listen(again));
@@ -70,7 +70,7 @@ static void a_name_may_have_any_byte(void **state)
     }
 }
 
-/* A NUL within a name is a part of it, also at its end. */
+/* A NUL inside a name or at its end is part of the name. */
 static void names_differ_in_their_nuls(void **state)
 {
     static const char *const names[] = {"@a", "@a%00", "@a%00%00", "@a%00b", "@%00", "@%00%00"};
@@ -193,7 +193,8 @@ static void a_caller_without_a_name_has_none(void **state)
     close_pair(&pair);
 }
 
-/* A plain datagram socket is without one, too: it can be heard, and not answered. */
+/* A datagram socket made without the library has no name. It is received from, but it cannot be
+ * answered. */
 static void who_has_no_name_is_heard_and_not_answered(void **state)
 {
     net_socket *listener = assert_socket(net_listen("unixgram://@"));
@@ -293,7 +294,7 @@ static void a_child_is_told_by_its_own_numbers(void **state)
 
 enum { MOST_PASSED = 253 /* SCM_MAX_FD */ };
 
-/* Bytes with so many descriptors. */
+/* Send bytes together with `count` descriptors. */
 static void pass(int to, const char *bytes, int count)
 {
     union {

@@ -1,5 +1,5 @@
-/* Many begin to listen at once where a dead socket stands. One of them gets it, the others
- * are told that it is in use, and nothing else is left there. */
+/* Many listeners start at once on the file of a dead socket. One of them gets the name, the others
+ * are told that it is in use, and nothing else is left behind. */
 #include "support.h"
 
 #include <errno.h>
@@ -23,7 +23,7 @@ static const char *path_of(const char *address)
     return strstr(address, "//") + 2;
 }
 
-/* What is left of a listener that was killed. */
+/* Leave the file of a listener that was killed. */
 static void leave_a_dead_one(const char *path)
 {
     struct sockaddr_un name = {.sun_family = AF_UNIX};
@@ -47,7 +47,7 @@ static void expect_nothing_there(const char *path)
 
 /* ---- Processes ---- */
 
-/* Pipes: `start` and `stop` are heard by all, when their last writer closes. */
+/* Pipes. All children see the end of `start` and `stop` when the last writer closes. */
 struct field {
     const char *address;
     int start[2];
@@ -65,7 +65,7 @@ static void await_end(const int ends[2])
     }
 }
 
-/* Tells its code; the winner answers one caller, and stays until the end. */
+/* Report the code of net_listen. The winner answers one caller and stays until the end. */
 static void start_in_child(const struct field *field)
 {
     await_end(field->start);
@@ -84,7 +84,7 @@ static void start_in_child(const struct field *field)
     await_end(field->stop);
     net_close(server, NET_NOW);
     net_close(listener, NET_NOW);
-    kill(getpid(), SIGKILL); /* valgrind would ask for the memory of the parent */
+    kill(getpid(), SIGKILL); /* valgrind would report the memory of the parent */
 }
 
 static void open_field(struct field *field, const char *address)
@@ -180,7 +180,7 @@ static void one_of_many_threads_gets_the_path(void **state)
     }
 }
 
-/* A lock that a starter has left who was killed does not matter. */
+/* A lock file whose owner was killed does not matter. */
 static void a_lock_file_without_an_owner_is_no_lock(void **state)
 {
     const char *address = template_of(state);

@@ -1,6 +1,6 @@
 /* valgrind: skip, it takes a path of 108 bytes for one that a NUL ends */
-/* Datagrams between names. Who dials has one, so that answers reach
- * him; who has none is heard; and names come and go. */
+/* Datagrams between names. A dialed socket has a name, so it gets answers. A sender without a name
+ * is only received from. Names come and go. */
 #include "raw_unix.h"
 
 #include <errno.h>
@@ -36,7 +36,7 @@ static void expect_conversation(net_socket *one, net_socket *other)
     expect(one, "pong!");
 }
 
-/* Somebody without the library speaks and is accepted. */
+/* A program without the library sends a datagram and is accepted. */
 static net_socket *accept_foreign(net_socket *listener, int fd)
 {
     char address[ADDRESS_MAX];
@@ -49,7 +49,7 @@ static net_socket *accept_foreign(net_socket *listener, int fd)
     return server;
 }
 
-/* ---- Names of those who dial ---- */
+/* ---- Names of dialed sockets ---- */
 
 static void who_dials_has_a_name_of_his_own(void **state)
 {
@@ -84,7 +84,7 @@ static void who_dials_has_a_name_of_his_own(void **state)
     net_close(listener, NET_NOW);
 }
 
-/* Also while that one is gone: the system would let anybody in then. */
+/* Also while the peer is gone: the system would then deliver datagrams of any sender. */
 static void a_dialed_socket_hears_its_peer_alone(void **state)
 {
     struct pair pair;
@@ -102,7 +102,8 @@ static void a_dialed_socket_hears_its_peer_alone(void **state)
     assert_int_equal(raw_unix_send(stranger, name, "evil", 4), -1);
     for (int i = 0; i < 3; i++) {
         assert_code(net_send(pair.client, "a", 1, soon()), NET_REFUSED);
-        raw_unix_send(stranger, name, "evil", 4); /* refused, or dropped */
+        raw_unix_send(stranger, name, "evil",
+                      4); /* refused by the system, or dropped by the library */
         assert_code(net_recv(pair.client, in, sizeof in, NET_NOW), NET_TIMEOUT);
     }
     pair.listener = assert_socket(net_listen(address));
@@ -115,9 +116,9 @@ static void a_dialed_socket_hears_its_peer_alone(void **state)
     close_pair(&pair);
 }
 
-/* ---- Names that go ---- */
+/* ---- Names that disappear ---- */
 
-/* Who restarts at a name has the clients of him who had it. */
+/* A program that restarts under a name gets the clients of the program before. */
 static void a_name_has_another_owner_unnoticed(void **state)
 {
     struct pair pair;
@@ -144,7 +145,7 @@ static void a_name_has_another_owner_unnoticed(void **state)
     close_pair(&pair);
 }
 
-/* A dial leads to the socket, not to the file. */
+/* A dialed socket is connected to the other socket, not to its file. */
 static void a_file_that_is_gone_disturbs_nobody_who_found_it(void **state)
 {
     struct pair pair;
@@ -219,9 +220,9 @@ static void peers_outlive_the_file_of_their_listener(void **state)
     close_pair(&new);
 }
 
-/* ---- Names of others ---- */
+/* ---- Names of other programs ---- */
 
-/* As long as names can be, and with bytes that texts cannot have. */
+/* The longest possible names, with bytes that a text cannot have. */
 static void a_peer_may_have_any_name(void **state)
 {
     static const struct {
@@ -259,8 +260,8 @@ static void a_peer_may_have_any_name(void **state)
     net_close(listener, NET_NOW);
 }
 
-/* Linux takes a path without a NUL that is one byte longer than others allow; and a path that is
- * not absolute is somebody's whose directory we may not share. */
+/* Linux accepts a path without a NUL that is one byte longer than on other systems. A path that is
+ * not absolute depends on the peer's directory, which may not be ours. */
 static void a_peer_may_have_a_path_that_is_none_of_ours(void **state)
 {
     const char *address = template_of(state);
@@ -290,9 +291,9 @@ static void a_peer_may_have_a_path_that_is_none_of_ours(void **state)
     net_close(listener, NET_NOW);
 }
 
-/* ---- Who has none ---- */
+/* ---- Senders without a name ---- */
 
-/* All of them are one to us. */
+/* All senders without a name are the same peer. */
 static void who_has_no_name_is_accepted_and_not_answered(void **state)
 {
     net_socket *listener = assert_socket(net_listen(template_of(state)));
@@ -326,7 +327,7 @@ static void who_has_no_name_is_accepted_and_not_answered(void **state)
     net_close(listener, NET_NOW);
 }
 
-/* In a batch of answers the one that cannot go stops it, as any failure does. */
+/* In a batch of answers, one that cannot be sent stops the batch, as any failure does. */
 static void a_batch_stops_at_who_has_no_name(void **state)
 {
     net_socket *listener = assert_socket(net_listen(template_of(state)));
