@@ -1,5 +1,5 @@
-/* A stranger's datagram woke one of those who wait at a listener. When that was an accept for which
- * there was no place, the one who would have received the datagram slept on. */
+/* A datagram of a stranger woke one of the calls that wait at a listener. If that was an accept
+ * without a free place, the call that would have received the datagram slept on. */
 #include "support.h"
 
 static void a_datagram_that_no_accept_can_take_is_received(void **state)
@@ -14,7 +14,7 @@ static void a_datagram_that_no_accept_can_take_is_received(void **state)
     dial_address(pair.listener, address);
     net_socket *stranger = assert_socket(net_connect(address, soon()));
 
-    caller_start(&reader, call_recv, pair.server, soon()); /* reads for all, and wakes them */
+    caller_start(&reader, call_recv, pair.server, soon()); /* reads for all and wakes the others */
     caller_start(&acceptor, call_accept, pair.listener, soon());
     caller_start(&receiver, call_recv_messages, pair.listener, soon());
     net_deadline sent = net_after(0);
@@ -28,7 +28,7 @@ static void a_datagram_that_no_accept_can_take_is_received(void **state)
     net_close(stranger, NET_NOW);
     close_pair(&pair);
     assert_int_equal(receiver.result, 1);
-    assert_took((double)(receiver.ended - sent) / 1e6, 0, 1500); /* not at its deadline */
+    assert_took((double)(receiver.ended - sent) / 1e6, 0, 1500); /* before its deadline */
     assert_true(acceptor.result == NET_LIMIT || acceptor.result == NET_CANCELED);
 }
 

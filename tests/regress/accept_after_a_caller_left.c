@@ -1,14 +1,14 @@
 /* wrap: accept4 */
-/* A caller who has hung up before he was picked up ended an accept with NET_NOW in a timeout, while
- * the next caller waited behind him. */
+/* A caller hung up before it was accepted. An accept with NET_NOW then timed out, although the next
+ * caller was waiting behind it. */
 #include "support.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
 
-static int leaving; /* callers who have hung up */
-static int error;   /* what the system says of each */
+static int leaving; /* callers that have hung up */
+static int error;   /* what the system reports for each */
 
 int __real_accept4(int fd, struct sockaddr *name, socklen_t *length, int flags);
 int __wrap_accept4(int fd, struct sockaddr *name, socklen_t *length, int flags);
@@ -54,7 +54,8 @@ static void the_second_caller_is_picked_up_at_once(void **state)
     net_close(listener, NET_NOW);
 }
 
-/* Were there ever more, an accept must not spin for ever, nor lose the one who stays. */
+/* However many callers leave, an accept must not spin for ever, and it must not lose the one that
+ * stays. */
 static void a_crowd_that_leaves_is_waited_out(void **state)
 {
     net_socket *listener = assert_socket(net_listen(template_of(state)));

@@ -1,5 +1,5 @@
-/* An accept that waited when somebody was admitted slept on, if its thread was the one that read
- * the descriptor for all: the admission rang for the sleepers only. */
+/* An accept was waiting when another call admitted an address. If its thread was the reader, the
+ * accept slept on: the admission woke only the sleepers. */
 #include "somebody.h"
 
 static void an_accept_that_waits_gets_who_is_admitted(void **state)

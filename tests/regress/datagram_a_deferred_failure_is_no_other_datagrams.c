@@ -1,11 +1,12 @@
-/* What stops a batch part way is kept for the next call where the system tells it but once. A
- * datagram that is too big is told each time it is sent: kept, it kept another, that fits, from
- * going; and it answered for a socket that had been cancelled. */
+/* A failure that stops a batch part way is deferred to the next call if the system reports it only
+ * once. A datagram that is too big is reported each time it is sent. It was deferred too: then it
+ * stopped the next datagram, which fits, and it was reported on a socket that had been
+ * cancelled. */
 #include "support.h"
 
 #include <string.h>
 
-enum { TOO_BIG = 70000, MANY = 200 /* more than one system call sends */ };
+enum { TOO_BIG = 70000, MANY = 200 /* more than one system call can send */ };
 
 static char big[TOO_BIG];
 
@@ -44,7 +45,7 @@ static void a_cancel_comes_before_what_is_kept(void **state)
     net_close(pair.listener, NET_NOW);
     pair.server = pair.listener = NULL;
     prepare(messages, MANY);
-    /* The refusal may come late, before the next call. */
+    /* The refusal may arrive later, but before the next call. */
     for (int i = 0; i < 1000 && (n == MANY || n < 0); i++) {
         n = net_send_messages(pair.client, messages, MANY, soon());
         nap(i % 10 == 9 ? 1 : 0);

@@ -1,15 +1,15 @@
 /* wrap: recvmmsg */
-/* The failure that stopped a batch part way was lost where the system tells it but once: calls of
- * two datagrams each, to a port where nobody listens, never heard of a refusal. */
+/* A failure that stopped a batch part way was lost if the system reports it only once. Calls of two
+ * datagrams each, to a port where nobody listens, never reported a refusal. */
 #include "support.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 
-enum { MANY = 200 /* more than one system call sends or receives */ };
+enum { MANY = 200 /* more than one system call can send or receive */ };
 
-static _Atomic int until_refusal; /* receives; 0: none fails */
+static _Atomic int until_refusal; /* number of receives until one fails; 0: none fails */
 
 int __real_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags,
                     struct timespec *timeout);
@@ -25,7 +25,8 @@ int __wrap_recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags,
     return __real_recvmmsg(fd, messages, count, flags, timeout);
 }
 
-/* Every other call: the one after which the system knows, and the one that says so. */
+/* Every other call: the system learns of the refusal after one call, and the next call reports
+ * it. */
 static void a_refusal_that_stops_a_batch_comes_with_the_next_call(void **state)
 {
     struct pair pair;
@@ -47,7 +48,7 @@ static void a_refusal_that_stops_a_batch_comes_with_the_next_call(void **state)
     in_time(refused >= 2 && refused <= 10);
 }
 
-/* Of rising sizes, so that they are no train. */
+/* The sizes rise, so the datagrams do not form a train. */
 static void a_single_send_says_why_the_batch_before_it_stopped(void **state)
 {
     struct pair pair;
@@ -59,7 +60,7 @@ static void a_single_send_says_why_the_batch_before_it_stopped(void **state)
     net_close(pair.server, NET_NOW);
     net_close(pair.listener, NET_NOW);
     pair.server = pair.listener = NULL;
-    /* The refusal may come late, before the next call. */
+    /* The refusal may arrive later, but before the next call. */
     for (int i = 0; i < 1000 && n != 1; i++) {
         n = net_send_messages(pair.client, messages, 2, soon());
         nap(i % 10 == 9 ? 1 : 0);

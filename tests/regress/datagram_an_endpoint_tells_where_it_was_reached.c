@@ -1,5 +1,5 @@
-/* The local half of an endpoint was zeros wherever the address of ours was known without asking the
- * system: on a listener that is bound to one, and on a dialed socket. */
+/* The local half of an endpoint was zero if our address was known without asking the system: on a
+ * listener that is bound to one address, and on a dialed socket. */
 #include "support.h"
 
 #include "name/endpoint.h"
@@ -12,7 +12,7 @@ static void resolve(const char *address, struct nf_addr *addr)
     nf_endpoint_remote(&endpoint, addr);
 }
 
-/* One datagram, reached at `here`, sent from `there`. */
+/* One datagram, sent from `there` to `here`. */
 static void expect_endpoint(net_socket *socket, const struct nf_addr *here,
                             const struct nf_addr *there)
 {

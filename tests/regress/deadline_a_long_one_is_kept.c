@@ -1,11 +1,11 @@
-/* The system rounds the timeout of a socket up, by an eighth of it, so a receive, a send and a dial
- * with a long deadline came back up to an eighth late. */
+/* The system rounds the timeout of a socket up by as much as an eighth. So a receive, a send and a
+ * dial with a long deadline returned up to an eighth too late. */
 #include "support.h"
 
 #include <sys/socket.h>
 #include <sys/time.h>
 
-/* ms; about powers of two of the shortest timeout, where the rounding did the most harm */
+/* ms; near powers of two of the shortest timeout, where the rounding is worst */
 static const int deadlines[] = {40,   75,   140,  270,  525,   1036,  1152,    2062,
                                 2090, 2304, 4108, 8204, 16400, 65600, 1048600, 100000000};
 
@@ -52,7 +52,7 @@ static void expect_bound_of_send(net_socket *socket, int ms)
     expect_bound(timeout_of(socket, SO_SNDTIMEO), ms, deadline, "send");
 }
 
-/* Two calls each, for the first sets what the second finds. */
+/* Two calls each: the first sets the timeout that the second one finds. */
 static void no_timeout_with_its_rounding_exceeds_the_time_left(void **state)
 {
     for (size_t i = 0; i < COUNT(deadlines); i++) {
@@ -73,7 +73,7 @@ static void no_timeout_with_its_rounding_exceeds_the_time_left(void **state)
     }
 }
 
-/* A timeout that a longer deadline left behind is no bound for a shorter one. */
+/* A shorter deadline does not use the timeout that a longer one left behind. */
 static void a_shorter_deadline_shortens_the_timeout(void **state)
 {
     struct pair pair;
@@ -104,7 +104,8 @@ static void a_dial_is_bounded_alike(void **state)
     net_close(listener, NET_NOW);
 }
 
-/* And by the clock, all at once; an eighth too much is the others' to see, this one sees a hang. */
+/* All at once, measured by the clock. The other tests see an eighth too much; this one sees a call
+ * that hangs. */
 static void what_never_comes_is_waited_for_until_the_deadline(void **state)
 {
     enum { CALLS = 3, FIRST = 1040, STEP = 525 };

@@ -1,5 +1,5 @@
-/* After a send that went in part, each further one waited the whole kernel timeout anew: with a
- * peer that read slowly, a send outlived its deadline for as long as the peer went on reading. */
+/* After a partial send, each further send waited the whole kernel timeout again. With a slow peer,
+ * a send outlived its deadline for as long as the peer went on reading. */
 #include "support.h"
 
 #include <stdlib.h>
@@ -29,7 +29,7 @@ static void *read_slowly(void *argument)
     return NULL;
 }
 
-/* Whole, and as slices: both go on from where the first system call ended. */
+/* As one buffer and as slices: both continue where the first system call ended. */
 static void expect_deadline(const char *address, bool as_slices)
 {
     const size_t size = (size_t)32 << 20;

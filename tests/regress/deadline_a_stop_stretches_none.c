@@ -1,5 +1,6 @@
-/* A process that was stopped in a call and goes on has the rest of its deadline left, not all that
- * was left when it was stopped: ppoll(2) is begun anew with that. */
+/* A process is stopped during a call and continues. The call then has the rest of its deadline
+ * left. It used to have all that was left when the process stopped, because ppoll(2) starts again
+ * with the old timeout. */
 #include "support.h"
 
 #include <signal.h>

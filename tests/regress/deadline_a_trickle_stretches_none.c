@@ -1,8 +1,8 @@
-/* A peer that trickles a line without an end in tiny segments held net_recv_until for
- * seconds past its deadline, and burnt a core: each look at the line was one at all of it.
+/* A peer sent a line without an end slowly, in tiny segments. net_recv_until then ran for seconds
+ * past its deadline and used a whole core, because each look at the line read all of it.
  *
- * The kernel joins segments whose bytes lie next to each other in the sender's memory, so the
- * sender talks on another connection in between. */
+ * The kernel joins segments whose bytes are adjacent in the sender's memory. So the sender sends on
+ * another connection in between. */
 #include "watching.h"
 
 #include <netinet/in.h>
@@ -15,10 +15,10 @@
 #include <unistd.h>
 
 enum {
-    TRICKLE = 128000, /* bytes in tiny segments, */
-    DRAIN = 1000,     /* so many of them after which the other connection is read */
-    TAIL = 30,        /* then so many more bytes, */
-    PAUSE = 50,       /* ms apart */
+    TRICKLE = 128000, /* the number of bytes in tiny segments */
+    DRAIN = 1000,     /* after so many of them the other connection is read */
+    TAIL = 30,        /* then so many more bytes */
+    PAUSE = 50,       /* ms between them */
     DEADLINE = 100,
     OVERSHOOT = 50, /* ms */
     ROOM = 1 << 20
@@ -30,7 +30,7 @@ struct trickle {
     int fd;
     int other; /* the second connection */
     net_socket *other_reader;
-    _Atomic bool is_slow; /* the flood of segments is over */
+    _Atomic bool is_slow; /* the flood of segments has ended */
     _Atomic bool is_over;
     pthread_t thread;
     char *room;
@@ -107,13 +107,13 @@ static double thread_cpu_ms(void)
     return (double)used.tv_sec * 1e3 + (double)used.tv_nsec / 1e6;
 }
 
-/* What the reader's thread used once the segments came slowly, and how long its calls took. */
+/* The CPU time of the reader's thread after the flood, and how long its calls took. */
 struct figures {
-    double longest; /* ms of a call beyond its deadline */
+    double longest; /* ms of a call past its deadline */
     double cpu;
     double elapsed;
     int calls;
-    ssize_t said; /* by the last */
+    ssize_t said; /* of the last call */
 };
 
 static void begin(struct figures *figures)
@@ -140,7 +140,7 @@ static ssize_t timed_call(struct trickle *trickle, struct figures *figures, size
     return n;
 }
 
-/* All of it is there in the end, as it came. */
+/* All of it is there in the end, unchanged. */
 static void expect_all_kept(struct trickle *trickle)
 {
     const size_t size = TRICKLE + TAIL;
@@ -217,7 +217,7 @@ static long long call_for_line(struct caller *caller)
     return net_recv_until(caller->socket, room, sizeof room, '\n', caller->deadline);
 }
 
-/* While the segments rain, and while they drip. */
+/* Both during the flood of segments and after it. */
 static void a_cancel_ends_a_call_at_once(void **state)
 {
     for (int slow = 0; slow < 2; slow++) {
@@ -243,7 +243,7 @@ static void a_cancel_ends_a_call_at_once(void **state)
     }
 }
 
-/* ---- A flood, of which more is there at each look ---- */
+/* ---- A flood that has more bytes at each look ---- */
 
 enum { FLOOD = 1 << 28, SOME = 20 /* ms */ };
 

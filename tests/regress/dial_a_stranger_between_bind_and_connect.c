@@ -1,6 +1,6 @@
 /* wrap: connect */
-/* A datagram socket dialed from a port of the caller's choice hears anybody from bind to
- * connect, and what came then was handed out as the peer's. */
+/* A datagram socket is dialed from a chosen port. Between bind and connect it receives from any
+ * sender, and what came then was returned as the peer's. */
 #include "support.h"
 
 #include <netinet/in.h>
@@ -10,7 +10,7 @@
 
 static bool armed;
 
-/* To whoever is bound to the descriptor's local address. */
+/* Send a datagram to the local address of the descriptor. */
 static void say_as_a_stranger(int fd)
 {
     struct sockaddr_storage local;

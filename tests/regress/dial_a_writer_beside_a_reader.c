@@ -1,7 +1,7 @@
 /* wrap: nf_poll nf_futex_wait */
-/* On a socket that dials by itself a writer waited for the dial in the queue of the receivers: the
- * reader that won the dial was back in that queue before the writer woke, and the two ends waited
- * for each other. */
+/* On a socket that is still dialing, a writer waited for the dial in the queue of the receivers.
+ * The reader that completed the dial was back in that queue before the writer woke, and the two
+ * ends waited for each other. */
 #include "support.h"
 
 #include "os/futex.h"
@@ -9,7 +9,7 @@
 
 #include <stdatomic.h>
 
-enum { LATE = 100 }; /* ms after its wake at which the writer goes on */
+enum { LATE = 100 }; /* ms between the wake of the writer and its next step */
 
 static _Atomic bool armed;
 static _Atomic bool driven; /* the reader drives the dial */
@@ -47,7 +47,7 @@ static long long write_request(struct caller *caller)
     drowsy = true;
     long long n = net_send(caller->socket, "?", 1, caller->deadline);
 
-    queued = true; /* it need not have waited */
+    queued = true; /* also if the writer did not have to wait */
     return n;
 }
 

@@ -1,5 +1,5 @@
-/* A call that found a dial lost closed what the poller was watching of it, and told nobody: the
- * poller never said that the dial was decided. */
+/* A call that found a dial lost closed the descriptor that the poller was watching, and told
+ * nobody. The poller never reported that the dial was decided. */
 #include "watching.h"
 
 enum { BY_FD, BY_GET, BY_SEND, BY_RECV, DIALS };

@@ -1,6 +1,6 @@
 /* wrap: epoll_ctl */
-/* When the system once refused to watch an attempt of a dial, the dial counted it as watched from
- * then on, and a poller was never told how it ended. */
+/* The system once refused to watch an attempt of a dial. From then on the dial counted the attempt
+ * as watched, and a poller was never told how it ended. */
 #include "watching.h"
 
 #include <errno.h>

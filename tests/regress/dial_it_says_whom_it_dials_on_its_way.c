@@ -1,11 +1,11 @@
 /* wrap: nf_poll */
-/* The sentences of a socket that still dialed named no address, for there is no peer yet; but there
- * is the address that is dialed. */
+/* The failures of a socket that was still dialing named no address, because it had no peer yet. Now
+ * they name the address that is dialed. */
 #include "support.h"
 
 #include "os/poll.h"
 
-static _Atomic bool deaf; /* no news of any dial arrive */
+static _Atomic bool deaf; /* no result of any dial arrives */
 
 int __real_nf_poll(struct nf_poll *polls, int count, net_deadline deadline);
 int __wrap_nf_poll(struct nf_poll *polls, int count, net_deadline deadline);

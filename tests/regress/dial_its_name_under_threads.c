@@ -1,6 +1,6 @@
 /* wrap: nf_poll */
-/* The peer's address was written into the socket when its dial was won, while the sentences of
- * other threads' failures read it: a race for the thread sanitizer, and perhaps a torn address. */
+/* The peer's address was stored in the socket when its dial was won. At that moment other threads
+ * read it for the sentences of their failures: a data race, and perhaps a torn address. */
 #include "support.h"
 
 #include "os/poll.h"
@@ -13,7 +13,7 @@ enum { READERS = 2, ENOUGH = 40, GO_ON = 10 };
 static _Atomic bool armed;
 static _Atomic int failures;
 
-/* The driver is held until others have failed beside it. They go on failing. */
+/* Hold the driver until others have failed beside it. They continue to fail. */
 int __real_nf_poll(struct nf_poll *polls, int count, net_deadline deadline);
 int __wrap_nf_poll(struct nf_poll *polls, int count, net_deadline deadline);
 int __wrap_nf_poll(struct nf_poll *polls, int count, net_deadline deadline)
@@ -29,7 +29,7 @@ int __wrap_nf_poll(struct nf_poll *polls, int count, net_deadline deadline)
 
 static const char *address;
 
-/* Until the peer's end says that all is over. How many sentences named something else. */
+/* Until the peer's end ends it all. Return how many sentences named something else. */
 static long long read_sentences(struct caller *caller)
 {
     long long odd = 0;

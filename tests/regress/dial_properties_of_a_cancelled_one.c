@@ -1,5 +1,5 @@
-/* A socket that was cancelled while it dialed answered NET_CANCELED when it was asked for a
- * property; get, set and fd are the calls that a cancel leaves alone. */
+/* A socket that was cancelled while it dialed returned NET_CANCELED for its properties. But a
+ * cancel does not affect get, set and fd. */
 #include "support.h"
 
 #include <stdio.h>
@@ -46,7 +46,7 @@ static void a_cancelled_dial_still_knows_what_it_knew(void **state)
     net_close(listener, NET_NOW);
 }
 
-/* Cancelled when the dial had been won. */
+/* Cancelled after the dial was won. */
 static void a_cancelled_call_answers_as_before(void **state)
 {
     struct pair pair;

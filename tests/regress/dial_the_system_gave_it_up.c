@@ -1,6 +1,7 @@
 /* wrap: connect getsockopt */
-/* When nobody answered its attempts the system gave a dial up, and that was NET_TIMEOUT: what a
- * dial says that is on its way. So a poller never told of its end. */
+/* If nobody answered the attempts of a dial, the system gave it up, and the dial returned
+ * NET_TIMEOUT. The same code means that a dial is still in progress. So a poller never reported its
+ * end. */
 #include "watching.h"
 
 #include <errno.h>
@@ -8,7 +9,8 @@
 
 static bool refuses_nobody;
 
-/* The system takes two minutes for it; here it says so where it would say that nobody listens. */
+/* The system takes two minutes for this. Here it does so where it would report that nobody
+ * listens. */
 int __real_connect(int fd, const struct sockaddr *name, socklen_t size);
 int __wrap_connect(int fd, const struct sockaddr *name, socklen_t size);
 int __wrap_connect(int fd, const struct sockaddr *name, socklen_t size)

@@ -1,5 +1,5 @@
-/* A close that failed read the name of its socket after it was gone with the hub, or with the
- * socket below a layer. */
+/* A close that failed read the name of its socket after the name was freed together with the hub or
+ * the socket below a layer. */
 #include "support.h"
 
 static void a_listener_is_named(void **state)

@@ -1,10 +1,10 @@
-/* The sentence of a dial that had failed in an earlier call quoted whatever had failed last but one
- * in the calling thread, and of several attempts only the last one's words were kept. */
+/* A dial failed in an earlier call. Its sentence quoted whatever was the last but one failure of
+ * the calling thread, and of several attempts it kept only the text of the last one. */
 #include "support.h"
 
 #include <string.h>
 
-/* Two, for the record of a thread has two places. */
+/* Two failures, because the record of a thread has two places. */
 static void fail_twice(void)
 {
     assert_no_socket(net_listen("tcp://127.0.0.1:0?nodelay=perhaps"), NET_ADDRESS);
@@ -61,7 +61,7 @@ static void an_attempt_keeps_the_words_of_its_failure(void **state)
     net_close(call, NET_NOW);
 }
 
-/* Both families of localhost are tried: one has words, the other none. */
+/* Both families of localhost are tried: one attempt has a text, the other has none. */
 static void each_of_several_attempts_keeps_its_own(void **state)
 {
     net_socket *call;

@@ -1,5 +1,5 @@
-/* A device that has something to wait for, adopted by fd://N, was read as a file is, which never
- * waits: its deadlines did not hold, and no cancel woke whoever read from it. */
+/* A device that can wait, adopted by fd://N, was read like a file, which never waits. Its deadlines
+ * did not hold, and a cancel did not wake its reader. */
 #include "foreign.h"
 #include "watching.h"
 #include "wire.h"
@@ -26,7 +26,7 @@ static void deadlines_and_cancels_hold_there(void **state)
     net_socket *socket = adopt_connection(dup(wire.fd));
 
     assert_int_equal(fcntl(wire.fd, F_SETFL, 0), 0);
-    for (int i = 0; i < 100 && code != NET_TIMEOUT; i++) { /* the system says a word or two */
+    for (int i = 0; i < 100 && code != NET_TIMEOUT; i++) { /* the system sends a message or two */
         code = (int)net_recv(socket, packet, sizeof packet, net_after(300));
     }
     assert_int_equal(code, NET_TIMEOUT);

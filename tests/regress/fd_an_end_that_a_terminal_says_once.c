@@ -1,5 +1,5 @@
-/* A terminal says its end once. Where that ended a last line without a delimiter, which was handed
- * out first, no poller told the end itself. */
+/* A terminal reports its end once. If that end completed a last line without a delimiter, the line
+ * was returned first, and no poller reported the end after it. */
 #include "watching.h"
 
 #include <fcntl.h>

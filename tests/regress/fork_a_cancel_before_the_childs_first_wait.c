@@ -1,6 +1,6 @@
 /* wrap: eventfd */
-/* In a forked child a cancel came to nobody between an accept's look at the flag and the making of
- * the child's own bell: the accept slept on until its deadline. */
+/* In a forked child, an accept looked at the cancel flag and then created the child's own wake. A
+ * cancel between the two woke nobody, and the accept slept on until its deadline. */
 #include "support.h"
 
 #include <stdatomic.h>
@@ -9,7 +9,7 @@
 enum { LATE = 4 };
 
 static _Atomic bool armed;
-static _Atomic bool making; /* the child makes its bell */
+static _Atomic bool making; /* the child creates its wake */
 static _Atomic bool canceled;
 
 int __real_eventfd(unsigned count, int flags);

@@ -1,6 +1,7 @@
 /* wrap: free */
-/* A child closes what its parent left it, the sockets first and then their poller: which told each
- * of its sockets, in memory that had been freed, that it was watched no more. */
+/* A child closes what it inherited from its parent: the sockets first, then their poller. The
+ * poller then told each of its sockets that it was no longer watched, in memory that had been
+ * freed. */
 #include "watching.h"
 
 #include "socket/backend.h"
@@ -10,7 +11,7 @@
 enum { REMAINS = 0xa5 };
 
 static unsigned char ruin[sizeof(net_socket)];
-static void *fallen; /* its memory is kept, to see who writes to it */
+static void *fallen; /* its memory is kept, to see writes to it */
 
 void __real_free(void *memory);
 void __wrap_free(void *memory);

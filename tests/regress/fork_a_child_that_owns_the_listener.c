@@ -1,7 +1,7 @@
 /* wrap: nf_table_find */
-/* A daemon listens, forks and serves in the child. There a close that met a busy lock took it for
- * one that a thread of the parent held, left the peer where it was, and the peer's memory was
- * freed all the same. */
+/* A daemon listens, forks and serves in the child. There a close met a busy lock and assumed that a
+ * thread of the parent held it. So it left the peer in the hub, and the peer's memory was freed all
+ * the same. */
 #include "support.h"
 
 #include "hub/table.h"
@@ -13,7 +13,7 @@ enum { HOLD = 300 }; /* ms for which another thread holds the lock */
 static _Atomic bool armed;
 static _Atomic bool held;
 
-/* Looked up with the lock held. */
+/* This look-up happens with the lock held. */
 struct nf_entry *__real_nf_table_find(const struct nf_table *table, const struct nf_addr *remote,
                                       uint32_t hash);
 struct nf_entry *__wrap_nf_table_find(const struct nf_table *table, const struct nf_addr *remote,
@@ -46,7 +46,7 @@ struct daemon {
     char address[ADDRESS_MAX];
 };
 
-/* After its close a peer is a stranger again. */
+/* A peer that was closed is a stranger again. */
 static bool is_stranger(net_socket *listener, net_socket *client)
 {
     char word[8];
@@ -69,7 +69,8 @@ static int serve(void *argument)
             return 1;
         }
     }
-    caller_start(&reader, call_recv, servers[0], soon()); /* who waits there owns the listener */
+    caller_start(&reader, call_recv, servers[0],
+                 soon()); /* the process that waits there owns the listener */
     armed = true;
     if (net_send(clients[0], "one", 3, soon()) != 3) {
         return 2;

@@ -1,7 +1,7 @@
-/* A child in another pid namespace may have its parent's process number, and was taken for it: it
- * removed the parent's socket file, took its poller, and its accept went on without end, because
- * the parent's bell seemed to be its own. (In a namespace of processes the first child is number 1
- * everywhere, so a child and its own child in a nested one are both that.) */
+/* A child in another pid namespace may have the process number of its parent, and was taken for the
+ * parent. It removed the parent's socket file and took its poller. Its accept spun, because the
+ * parent's wake seemed to be its own. (The first process of a pid namespace has number 1. So a
+ * child and its own child in a nested namespace both have that number.) */
 #include "support.h"
 #include "watching.h"
 
@@ -12,9 +12,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SKIPPED = 77, PATIENCE = 150 /* ms, slower where programs run slowly */ };
+enum { SKIPPED = 77, PATIENCE = 150 /* ms, more where programs run slowly */ };
 
-/* What the parent has, and its child inherits. */
+/* What the parent has and its child inherits. */
 struct family {
     net_socket *listener;
     net_socket *watched;
@@ -24,8 +24,8 @@ struct family {
 
 /* ---- The child ---- */
 
-/* It must wait, and not ask without end whether somebody has called. A machine that stalls may
- * count the stall for work, but not each time. */
+/* The accept must wait, and must not ask again and again whether a caller has come. A machine that
+ * stalls may count the stall as work, but not each time. */
 static bool waits_in_accept(net_socket *listener)
 {
     enum { TIMES = 5 };
@@ -79,7 +79,7 @@ static int status_of(pid_t child)
     return WEXITSTATUS(status);
 }
 
-/* Its file and its poller serve as before. */
+/* The parent's file and poller work as before. */
 static int go_on(struct family *family, const char *address)
 {
     net_event event;
@@ -120,7 +120,7 @@ static int listen_there(struct family *family, const char *address)
     return 0;
 }
 
-/* Number 1 of a namespace of its own. */
+/* A process with number 1 in a namespace of its own. */
 static int live_as_parent(void *argument)
 {
     struct family family = {0};

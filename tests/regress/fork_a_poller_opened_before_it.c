@@ -1,6 +1,7 @@
-/* A child that went on with its parent's poller seemed to be served, until it closed a watched
- * socket: that stayed in the poller, which looked at it when its memory was gone. Now the child is
- * told that the poller is not its own, and what it closes leaves its copy alone. */
+/* A child that used its parent's poller seemed to be served, until it closed a watched socket. The
+ * socket stayed in the poller, which looked at it after its memory was freed. Now the child is told
+ * that the poller is not its own, and a close in the child leaves the child's copy of the poller
+ * alone. */
 #include "watching.h"
 
 #include <string.h>
@@ -19,7 +20,8 @@ static int serve(void *argument)
     if (code != NET_MISUSE || strstr(net_error_text(), "another process") == NULL) {
         return 1;
     }
-    net_close(daemon->pair.listener, NET_NOW); /* which is watched, with a deadline that passes */
+    net_close(daemon->pair.listener,
+              NET_NOW); /* the socket is watched, with a deadline that passes */
     if (net_poller_wait(daemon->poller, &event, 1, net_after(100)) > 0) {
         return 2;
     }

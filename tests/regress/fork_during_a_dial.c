@@ -1,7 +1,7 @@
 /* wrap: connect close */
-/* What a dial had closed left the set of its descriptors only if no other process had it open: with
- * a child that was forked meanwhile an attempt that had failed stayed in, hung up, and the poller
- * span until the dial was decided. */
+/* A descriptor that a dial had closed left the epoll set only if no other process had it open. A
+ * child that was forked meanwhile had it open. So a failed attempt stayed in the set with a
+ * hang-up, and the poller spun until the dial was decided. */
 #include "watching.h"
 
 #include <signal.h>
@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int attempt = -1; /* the one over IPv4, while it is open */
+static int attempt = -1; /* the attempt over IPv4, while it is open */
 
 int __real_connect(int fd, const struct sockaddr *name, socklen_t size);
 int __wrap_connect(int fd, const struct sockaddr *name, socklen_t size);
@@ -72,7 +72,7 @@ static void an_attempt_that_failed_is_watched_no_more(void **state)
 
     watch(poller, dial, NET_WRITABLE);
     wait_for_attempt(poller, true);
-    expect_quiet(poller, 1); /* has looked at both */
+    expect_quiet(poller, 1); /* it has looked at both */
     pid_t heir = fork_heir(hole[0].listener);
 
     close_black_hole(&hole[0]);

@@ -1,6 +1,6 @@
 /* wrap: nf_table_remove nf_socket_free */
 /* In a child that only closes, a close that cannot have the lock leaves the peer in the listener's
- * list. Its memory was freed all the same, and whoever walked the list used it. */
+ * list. The peer's memory was freed all the same, and the next walk through the list used it. */
 #include "support.h"
 
 #include "socket/backend.h"

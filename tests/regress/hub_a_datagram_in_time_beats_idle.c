@@ -1,6 +1,6 @@
-/* Silence was measured when datagrams were sorted: a peer whose datagram had come in time, but lay
- * in the system's buffer until `idle` was over, was ended, and his datagram given to the listener
- * as a stranger's. */
+/* Silence was measured when datagrams were sorted. A peer's datagram had come in time, but was in
+ * the system's buffer until `idle` was over. The peer was ended, and its datagram was given to the
+ * listener as a stranger's. */
 #include "support.h"
 
 enum { IDLE = 200 }; /* ms, as in the addresses below */
@@ -19,7 +19,7 @@ static void what_came_in_time_is_the_peers_whenever_it_is_read(void **state)
             close_pair(&pair);
             return;
         }
-        nap(IDLE + 100); /* a busy server */
+        nap(IDLE + 100); /* like a busy server */
         since = now_ms();
         if (i == 1) {
             assert_code(net_recv_messages(pair.listener, &message, 1, NET_NOW), NET_TIMEOUT);

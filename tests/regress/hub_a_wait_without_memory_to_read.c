@@ -1,5 +1,5 @@
 /* wrap: calloc malloc */
-/* Without memory to read a udp listener's datagrams into, a poller span. */
+/* Without memory for the datagrams of a udp listener, a poller spun. */
 #include "watching.h"
 
 static _Atomic bool no_memory;

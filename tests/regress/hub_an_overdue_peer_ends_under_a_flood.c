@@ -1,6 +1,6 @@
 /* wrap: recvmmsg */
-/* Silence is sure once the descriptor has been read empty. While strangers' datagrams came faster
- * than they were read it never was, and a peer who had long been silent did not end. */
+/* A peer is silent for certain once the descriptor has been read empty. While strangers' datagrams
+ * came faster than they were read, it was never empty, and a silent peer did not end. */
 #include "support.h"
 
 #include <arpa/inet.h>
@@ -15,7 +15,7 @@ static _Atomic bool flooded;
 static _Atomic int ahead; /* strangers' datagrams that came before all others */
 static _Atomic unsigned floods;
 
-/* Where there is nothing to read, there is a stranger's datagram all the same. */
+/* If there is nothing to read, return a datagram of a stranger. */
 static void write_stranger(struct mmsghdr *header)
 {
     struct msghdr *message = &header->msg_hdr;
@@ -71,7 +71,7 @@ static void a_silent_peer_ends_though_strangers_never_stop(void **state)
     close_pair(&pair);
 }
 
-/* And his own words, if they came in time behind the strangers', keep him. */
+/* A peer's own datagram keeps the peer, if it came in time behind those of the strangers. */
 static void a_peer_who_speaks_is_kept_under_a_flood(void **state)
 {
     struct pair pair;

@@ -1,5 +1,5 @@
-/* A poller was not told that a bound of its udp listener was changed: strangers for whom there was
- * a place now were not told of, nor the end of a peer who had been silent too long now. */
+/* A poller was not told that a bound of its udp listener had changed. So it did not report
+ * strangers that had a place now, or the end of a peer that had now been silent too long. */
 #include "watching.h"
 
 static void more_peers_let_in_who_waits(void **state)

@@ -1,5 +1,5 @@
-/* A call that may not wait took 4 MiB however small the pieces were that they came in: over
- * chaos+unix with chunk=4 it lasted for 9 seconds, and one with a deadline 2 seconds beyond it. */
+/* A call that may not wait received up to 4 MiB, however small the pieces were. Over chaos+unix
+ * with chunk=4 it took 9 seconds, and a call with a deadline took 2 seconds too long. */
 #include "watching.h"
 
 #include <stdlib.h>

@@ -1,5 +1,6 @@
-/* Over unix://, a poller told without end of a line that was refused for the size of the buffer
- * once a larger one had been tried, and of an urgent byte, which no peek sees. */
+/* Over unix://, a poller reported a line without its delimiter again and again. One case was a line
+ * that had been refused for the size of the buffer, after a call with a larger buffer. The other
+ * was an urgent byte, which no peek sees. */
 #include "watching.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-/* A call that does not wait never saw that a last line without its delimiter had ended: it was
- * NET_TIMEOUT for ever, and to a poller it was news without end. */
+/* A call that does not wait never saw that a last line without its delimiter had ended. It returned
+ * NET_TIMEOUT for ever, and a poller reported the line again and again. */
 #include "watching.h"
 
 static void expect_last_line(struct pair *pair, net_poller *poller)

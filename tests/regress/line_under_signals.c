@@ -1,8 +1,8 @@
-/* A wait that a signal ended counted as news that were none, and enough of those said that the line
- * was too big for the system's buffer. */
+/* A wait that a signal ended counted as a wake without new bytes. After enough of those the call
+ * said that the line was too big for the system's buffer. */
 #include "support.h"
 
-enum { PAUSE = 1600 }; /* ms within the line */
+enum { PAUSE = 1600 }; /* ms in the middle of the line */
 
 static void *send_in_two_pieces(void *argument)
 {

@@ -1,5 +1,5 @@
-/* A wait by poll(2) holds the files that it waits for. A connection that was closed meanwhile was
- * open to its peer until something else ended that wait. */
+/* A poll(2) keeps the files that it waits for open. If a connection was closed meanwhile, its peer
+ * saw no end until something else ended the wait. */
 #include "watching.h"
 
 #include "api/poller.h"

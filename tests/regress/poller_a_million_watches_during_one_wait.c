@@ -1,5 +1,5 @@
 /* wrap: calloc */
-/* What was taken out of a poller was given back when its thread woke. Where nothing ever woke it,
+/* What was removed from a poller was freed when its thread woke. If nothing ever woke the thread,
  * the poller took new memory for every socket that came and went. */
 #include "watching.h"
 
@@ -38,7 +38,7 @@ static void memory_stays_as_it_is(void **state)
         watch(poller, listener, NET_READABLE);
         assert_count(net_poller_watch(poller, listener, 0, NULL, NET_FOREVER), 0);
     }
-    in_time(taken < rounds * sizeof(struct nf_watch) / 4); /* the thread has slept on */
+    in_time(taken < rounds * sizeof(struct nf_watch) / 4); /* the thread has slept all the time */
     net_poller_wake(poller);
     caller_join(&sleeper);
     assert_int_equal(sleeper.result, 0);

@@ -1,13 +1,13 @@
 /* wrap: calloc */
 /* Two threads give one socket to two pollers, and one of them is too late. The watch that it had
- * begun counted as one all the same: net_poller_list told of it, and net_poller_close wrote into
- * the socket, which could be gone, or took it out of the poller that has it. */
+ * begun was counted all the same. net_poller_list listed it. net_poller_close wrote into the
+ * socket, which could be freed, or removed it from the poller that has it. */
 #include "watching.h"
 
 static net_poller *winner;
 static net_socket *wanted;
 
-/* What another thread does just then. */
+/* What another thread does at this moment. */
 void *__real_calloc(size_t count, size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_calloc(size_t count, size_t size)

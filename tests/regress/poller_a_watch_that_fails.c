@@ -1,7 +1,7 @@
 /* wrap: realloc epoll_ctl */
-/* A watch that failed had changed half of what it was asked to change: the descriptor was watched
- * for the new interest, of which the poller told nothing and so span; and a deadline that had
- * passed, and was not told yet, was forgotten. */
+/* A watch that failed had made half of its change. The descriptor was watched for the new interest,
+ * which the poller did not report, so it spun. And a deadline that had passed and was not reported
+ * yet was forgotten. */
 #include "watching.h"
 
 #include <errno.h>
@@ -59,7 +59,7 @@ static void a_deadline_that_passed_is_still_told(void **state)
         assert_count(net_poller_watch(poller, sockets[i], 0, sockets[i], net_after(1)), 0);
     }
     nap(5);
-    assert_count(net_poller_wait(poller, &event, 1, soon()), 1); /* and the other is pending */
+    assert_count(net_poller_wait(poller, &event, 1, soon()), 1); /* and the other one is pending */
     net_socket *other = sockets[event.socket == sockets[0] ? 1 : 0];
 
     no_watch = true;

@@ -1,5 +1,5 @@
-/* A size over SSIZE_MAX is a mistake in the arithmetic before the call; the calls that print took
- * it for a large buffer. */
+/* A size over SSIZE_MAX is an error in the arithmetic before the call. The calls that print took it
+ * for a large buffer. */
 #include "support.h"
 
 static const size_t sizes[] = {SIZE_MAX, SIZE_MAX / 2 + 1};

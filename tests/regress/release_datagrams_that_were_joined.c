@@ -1,5 +1,5 @@
-/* A udp socket that had asked for trains was released while one waited in the kernel: whoever got
- * the descriptor received many datagrams as one. */
+/* A udp socket that had asked for trains was released while a train waited in the kernel. The new
+ * owner of the descriptor received many datagrams as one. */
 #include "support.h"
 
 #include <string.h>
@@ -20,7 +20,7 @@ static void send_many(net_socket *socket)
     assert_count(net_send_messages(socket, messages, MANY, soon()), MANY);
 }
 
-/* Until so many have come. */
+/* Receive until `count` datagrams have come. */
 static void receive(net_socket *socket, int count)
 {
     net_message messages[MANY] = {0};

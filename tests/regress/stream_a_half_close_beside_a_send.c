@@ -1,5 +1,5 @@
-/* Our own half-close cut a send in flight off, and that was remembered as a reset by the peer: his
- * orderly end was then told as a reset too. */
+/* Our own half-close cut off a send in progress, and that was recorded as a reset by the peer. The
+ * peer's orderly end was then reported as a reset too. */
 #include "support.h"
 
 static void our_half_close_makes_no_reset_of_the_peers_end(void **state)
@@ -31,7 +31,7 @@ static void our_half_close_makes_no_reset_of_the_peers_end(void **state)
     close_pair(&pair);
 }
 
-/* The peer's end may be looked at while the sender still sits in its call. */
+/* The peer's end may be seen while the sender is still in its call. */
 static void an_end_that_came_before_our_half_close_stays_one(void **state)
 {
     struct pair pair;

@@ -1,5 +1,5 @@
-/* A batch is larger than a queue. A reader whose own datagrams filled more than his queue may hold
- * lost the rest, which the kernel would have kept until his next call. */
+/* A batch is larger than a queue. A reader whose own datagrams exceeded the bound of its queue lost
+ * the rest. The kernel would have kept them until the next call. */
 #include "support.h"
 
 enum { COUNT_SENT = 40, SIZE = 1000 };
@@ -61,7 +61,7 @@ static void a_listener_that_reads_gets_all(void **state)
     close_pair(&pair);
 }
 
-/* Whoever does not read keeps as much as his queue may hold, the oldest. */
+/* A peer that does not read keeps the oldest datagrams, as many as its queue may hold. */
 static void a_peer_that_waits_keeps_his_bound(void **state)
 {
     struct pair pair;

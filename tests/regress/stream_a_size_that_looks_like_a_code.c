@@ -1,5 +1,5 @@
-/* A call that failed for its size returned the code, and the size was the same number: it was taken
- * for a success, and net_error() told of something else. */
+/* A call that failed because of its size returned the code, and the size was the same number. It
+ * was taken for a success, and net_error() described something else. */
 #include "support.h"
 
 static void assert_misuse(long long returned)

@@ -1,6 +1,6 @@
 /* wrap: send */
-/* The system tells a reset once. Where a send got it, and a receive looked before that send had
- * written it down, the receive took what it saw for the peer's orderly end, and for ever. */
+/* The system reports a reset once. A send got it, and a receive looked before that send had
+ * recorded it. The receive took what it saw for the peer's orderly end, from then on. */
 #include "support.h"
 
 #include <errno.h>
@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 
 static _Atomic bool armed;
-static _Atomic bool failed; /* the sender's system call knows of the reset */
+static _Atomic bool failed; /* the sender's system call has returned the reset */
 static _Atomic bool goes_on;
 
 ssize_t __real_send(int fd, const void *data, size_t size, int flags);
@@ -28,7 +28,7 @@ ssize_t __wrap_send(int fd, const void *data, size_t size, int flags)
     return n;
 }
 
-/* Its first failure is the reset; a call before it may return with what went. */
+/* The first failure is the reset. An earlier call may return what was sent. */
 static long long send_until_it_fails(struct caller *caller)
 {
     long long n = call_send(caller);

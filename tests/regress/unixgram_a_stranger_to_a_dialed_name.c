@@ -1,5 +1,5 @@
-/* The system lets go of the peer of a dialed datagram socket once a send has met nobody: from then
- * on anybody who knew its name was heard in the peer's place, also after it had dialed again. */
+/* The system disconnects a dialed datagram socket once a send has found no peer. From then on the
+ * socket received from any sender that knew its name, also after it had dialed again. */
 #include "support.h"
 
 #include <stddef.h>
@@ -10,7 +10,7 @@
 
 static const char name[] = "unixgram://@netfacade-regress-stranger";
 
-/* A socket without a name says something to an abstract one. */
+/* Send from a socket without a name to an abstract one. */
 static void say(const char *address, const char *word)
 {
     const char *abstract = strchr(address, '@') + 1;

@@ -1,4 +1,4 @@
-/* Where RLIMIT_NOFILE is 0 or 1, as in a sandbox, poll(2) fails, and a wait turned without end. */
+/* If RLIMIT_NOFILE is 0 or 1, as in a sandbox, poll(2) fails, and a wait spun. */
 #include "watching.h"
 
 #include <sys/resource.h>
@@ -17,7 +17,7 @@ static ssize_t line(net_socket *socket, char *buffer, size_t size, net_deadline 
     return net_recv_until(socket, buffer, size, '\n', deadline);
 }
 
-/* It waits until its deadline, and does nothing meanwhile. */
+/* The call waits until its deadline, and uses no CPU time meanwhile. */
 static void expect_rest(receive_call *call, const char *address)
 {
     char buffer[64];

@@ -1,5 +1,5 @@
-/* A poller that is watched by a foreign loop has an alarm for it. One that rang while a wait of the
- * poller's own was in progress, and was for nothing, rang on: the wait span. */
+/* A poller that a foreign loop watches has an alarm for that loop. An alarm that fired for nothing
+ * during a wait of the poller's own stayed set, and the wait spun. */
 #include "watching.h"
 
 static void it_does_not_ring_on(void **state)

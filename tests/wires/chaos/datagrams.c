@@ -332,7 +332,7 @@ static void datagrams_fall_silent_after_so_many_bytes(void **state)
     net_message message = {.data = buffer, .capacity = sizeof buffer};
 
     for (size_t i = 0; i < COUNT(faults); i++) {
-        meet(template_of(state), faults[i], &pair); /* each of them takes at least two of these */
+        meet(template_of(state), faults[i], &pair); /* uses two or more of the ten bytes */
         while (net_send(pair.client, "x", 1, NET_NOW) == 1) {
         }
         assert_int_equal(net_error(), NET_TIMEOUT);

@@ -83,8 +83,8 @@ static void a_reset_after_our_end_is_no_end(void **state)
     close_pair(&pair);
 }
 
-/* The peer has read everything and closes: that is an end. A later send is told that the peer is
- * gone. */
+/* The peer has read everything and closes: that is an end. A later send fails with NET_RESET, and
+ * each direction remembers its own result. */
 static void each_direction_remembers_for_itself(void **state)
 {
     (void)state;

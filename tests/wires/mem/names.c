@@ -296,7 +296,7 @@ static void what_waits_is_bounded_exactly(void **state)
     assert_int_equal(number_of(pair.server, "sndbuf"), 100);
     assert_count(net_recv(pair.client, in, 63, soon()), 63);
     assert_code(net_send(pair.server, "x", 1, NET_NOW),
-                NET_TIMEOUT); /* 244 bytes wait, of 107 and more */
+                NET_TIMEOUT); /* 244 bytes wait where 107 may */
     close_pair(&pair);
 }
 

@@ -53,7 +53,8 @@ static void say_and_hear(net_socket *from, net_socket *to)
 static void strangers_whom_nobody_reads_are_bounded(void **state)
 {
     static const char word[SIZE];
-    const long long kept = ROOM / 64 + 1024; /* the number is the bound: the datagrams are small */
+    const long long kept =
+        ROOM / 64 + 1024; /* bounded in number, because the datagrams are small */
     unsigned count = flood_size();
     struct pair pair;
 
