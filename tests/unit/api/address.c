@@ -1,5 +1,5 @@
-/* net_address: what it writes, taken apart again by the library's own parser, is exactly what was
- * given, or else it is refused. */
+/* net_address: the library's own parser reads from its output exactly what was given. If that is
+ * not possible, the call fails. */
 #include "api/registry.h"
 #include "name/path.h"
 #include "support.h"
@@ -9,7 +9,7 @@
 
 enum { ROOM = 512, BYTES = 256 };
 
-/* A target by host and port is the two with a colon between them, and of IPv6 with brackets. */
+/* A target of host and port has a colon between them. An IPv6 host is in brackets. */
 static void assert_target(const struct nf_url *url, const char *host, const char *port)
 {
     struct nf_host parsed;
@@ -33,7 +33,7 @@ static void assert_name(const struct nf_url *url, const char *name)
     assert_memory_equal(parsed, name, strlen(name));
 }
 
-/* Whether it can be said; then it says just that. */
+/* Whether an address can be composed. If so, it parses to the same parts. */
 static bool is_said(const char *scheme, const char *host, const char *port)
 {
     char address[ROOM] = "before";
@@ -44,7 +44,7 @@ static bool is_said(const char *scheme, const char *host, const char *port)
         assert_int_equal(n, NET_ADDRESS);
         assert_int_equal(net_error(), NET_ADDRESS);
         assert_string_equal(address, "");
-        assert_non_null(strchr(net_error_text(), '(')); /* and says why */
+        assert_non_null(strchr(net_error_text(), '(')); /* and net_error_text says why */
         return false;
     }
     assert_int_equal(n, strlen(address));
@@ -111,7 +111,7 @@ static void what_would_mean_something_else_is_refused(void **state)
                    {"tcp", "::1]:22", "80"},
                    {"tcp", "[::1", "80"},
                    {"tcp", "::1?x", "80"},
-                   {"tcp", "::1%lo", "80"}, /* no other address takes a zone */
+                   {"tcp", "::1%lo", "80"}, /* only IPv6 addresses take a zone */
                    {"tcp", "fe80::1%", "80"},
                    {"tcp", "fe80::1%a]:22", "80"},
                    {"tcp", "fe80::1%a?b", "80"},
@@ -164,7 +164,7 @@ static void what_would_mean_something_else_is_refused(void **state)
     assert_says("the nearest is 'tcp'");
 }
 
-/* The byte goes in front of, into and behind what is good, and takes the place of each byte. */
+/* Put the byte before, into and behind a good part, and in place of each of its bytes. */
 static void try_byte(int byte, const char *good, const char *scheme, const char *host,
                      const char *port, int *said)
 {
@@ -203,9 +203,9 @@ static void no_byte_smuggles_anything(void **state)
         try_byte(byte, "/a/b", "unix", NULL, "none", &of_paths);
         try_byte(byte, "name", "mem", NULL, "none", &of_names);
     }
-    assert_int_equal(of_schemes, 3 + 4); /* where a byte takes its own place */
-    assert_int_equal(of_names, 255 * 9); /* all */
-    assert_true(of_paths >= 255 * 7);    /* all, but for what is not the first byte any more */
+    assert_int_equal(of_schemes, 3 + 4); /* only where a byte replaces itself */
+    assert_int_equal(of_names, 255 * 9); /* all of them */
+    assert_true(of_paths >= 255 * 7);    /* all, except paths whose first byte changed */
     assert_true(others > 0);
 }
 
@@ -268,7 +268,7 @@ static void a_null_is_misuse(void **state)
     assert_code(net_address(buffer, SIZE_MAX, "tcp", "host", "80"), NET_MISUSE);
 }
 
-/* What is said can be listened on and dialed, whatever bytes a name has. */
+/* An address that was composed can be listened on and dialed, whatever bytes its name has. */
 static void a_name_of_odd_bytes_is_a_name(void **state)
 {
     char name[8] = "";

@@ -1,5 +1,5 @@
-/* What the caller hears of a failure: a code, and a whole sentence that is put together when it is
- * asked for. */
+/* What the caller learns of a failure: a code, and a sentence that is composed when it is asked
+ * for. */
 #include "support.h"
 
 #include <stdio.h>
@@ -84,7 +84,7 @@ static void a_sentence_names_operation_address_and_cause(void **state)
     assert_says("'tcp'");
 }
 
-/* The sentence is of the failure, not of the socket, which may be gone. */
+/* The sentence belongs to the failure, not to the socket, which may be closed. */
 static void a_sentence_outlives_its_socket(void **state)
 {
     net_socket *listener = assert_socket(net_listen("udp://127.0.0.1:0"));

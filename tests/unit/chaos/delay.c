@@ -1,4 +1,4 @@
-/* Bytes on their way, with made-up time. */
+/* Bytes that are delayed, with made-up time. */
 #include "chaos/delay.h"
 #include "support.h"
 
@@ -12,7 +12,7 @@ static struct nf_delay *open_delay(void)
     return delay;
 }
 
-/* Puts `size` bytes of the text from `offset` on; false: there was less room. */
+/* Queue `size` bytes of the text from `offset` on. False: there was less room. */
 static bool put(struct nf_delay *delay, size_t size, size_t offset, net_deadline due)
 {
     char *where = NULL;
@@ -55,7 +55,8 @@ static void bytes_arrive_at_their_moment(void **state)
     nf_delay_free(NULL);
 }
 
-/* A writer and a reader of random steps: all arrives, in order, and never more than the room. */
+/* A writer and a reader take random steps. All bytes arrive in order, and never more wait than
+ * there is room for. */
 static void much_goes_through_in_order(void **state)
 {
     struct nf_delay *delay = open_delay();

@@ -1,4 +1,4 @@
-/* Chance by the seed. */
+/* Random numbers that the seed determines. */
 #include "chaos/dice.h"
 #include "support.h"
 
@@ -17,7 +17,7 @@ static void the_same_seed_falls_the_same_way(void **state)
     }
 }
 
-/* Another seed, another call, another lane: each is another day. */
+/* Another seed, another socket or another lane gives other numbers. */
 static void no_two_dice_fall_alike(void **state)
 {
     enum { SEEDS = 8, CALLS = 8, LANES = 3, ALL = SEEDS * CALLS * LANES };

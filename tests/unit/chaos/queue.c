@@ -1,4 +1,4 @@
-/* Datagrams on their way, with made-up time. */
+/* Datagrams that are delayed, with made-up time. */
 #include "chaos/queue.h"
 #include "support.h"
 #include "wait/deadline.h"
@@ -21,7 +21,7 @@ static void put(struct nf_late_queue *queue, char name, int due, bool is_held)
     assert_int_equal(nf_late_queue_put(queue, &message, at(due), is_held), 0);
 }
 
-/* The names of all that may be handed out at a moment. */
+/* The names of all datagrams that may be returned at a moment. */
 static void expect(struct nf_late_queue *queue, int moment, const char *names)
 {
     char found[16] = "";
@@ -108,7 +108,7 @@ static void it_has_bounds_and_is_given_back_whole(void **state)
     nf_late_queue_clear(&queue);
 }
 
-/* What was larger than the buffer it came in keeps its size. */
+/* A datagram that was larger than the buffer it was received into keeps its size. */
 static void one_that_was_cut_keeps_its_size(void **state)
 {
     struct nf_late_queue queue = {0};

@@ -1,6 +1,7 @@
 /* wrap: recv recvmmsg setsockopt malloc */
-/* What a dialed datagram socket receives ahead, from a kernel made up here: trains of every shape
- * into buffers of every size, and looks for more that must not take what they do not return. */
+/* What a dialed datagram socket receives ahead. The kernel is made up: it sends trains of every
+ * shape into buffers of every size. A look for more datagrams must not take what it does not
+ * return. */
 #include "datagram/burst.h"
 #include "os/cause.h"
 #include "os/transfer.h"
@@ -17,15 +18,16 @@
 #define UDP_GRO 104
 #endif
 
-enum { LARGEST = 65507, MOST = 256, FD = -7 /* no descriptor of anybody */ };
+enum { LARGEST = 65507, MOST = 256, FD = -7 /* no open descriptor */ };
 
 struct train {
     size_t size;
     size_t segment;
-    size_t offset; /* its first byte in the endless text */
+    size_t offset; /* the place of its first byte in the endless text */
 };
 
-/* The kernel: what has come and was not received. It keeps trains together once it was asked to. */
+/* The kernel: what has arrived and is not received yet. It keeps trains joined once it was asked
+ * to. */
 static struct {
     struct train queue[MOST];
     int first;
@@ -38,7 +40,7 @@ static struct {
     int plain_receives;
 } kernel;
 
-/* What was received but not returned yet: the kernel's side of it. */
+/* What was received and is not returned yet, as the kernel counts it. */
 static long long returned;
 static long long received;
 static long long sent;
@@ -68,7 +70,7 @@ static void come(size_t size, size_t segment)
     sent += count_of(train);
 }
 
-/* The next train, or datagram of it. */
+/* Take the next train, or the next datagram of it. */
 static bool leave(struct train *out, bool whole)
 {
     struct train *train = &kernel.queue[kernel.first % MOST];
@@ -209,8 +211,8 @@ static ssize_t take_or_receive(struct nf_burst *burst, void *buffer, size_t size
                : nf_burst_recv(burst, FD, buffer, size, NF_DONTWAIT | NF_LENGTH, many);
 }
 
-/* One receive into exactly so much memory returns the next datagram, as much of it as fits; and it
- * says honestly whether there is more. */
+/* One receive into exactly so much memory returns the next datagram, as much of it as fits. It also
+ * says truly whether there is more. */
 static void receive(struct nf_burst *burst, size_t size, bool null, bool many)
 {
     unsigned char *buffer = null && size == 0 ? NULL : malloc(size + 1);
@@ -242,7 +244,7 @@ static void receive_all(struct nf_burst *burst, size_t size, bool many)
     }
 }
 
-/* As after a flood: the kernel has been asked for trains. */
+/* As after a flood: the socket has asked the kernel for trains. */
 static void ask_for_trains(struct nf_burst *burst)
 {
     for (int i = 0; i < 20; i++) {
@@ -250,12 +252,13 @@ static void ask_for_trains(struct nf_burst *burst)
     }
     receive_all(burst, 10, true);
     assert_true(burst->has_trains);
-    assert_non_null(burst->batch); /* it pays now */
+    assert_non_null(burst->batch); /* trains are worth their cost now */
 }
 
 /* ---- The tests ---- */
 
-/* Each alone: no memory stays, every receive is one call, and looks become rare. */
+/* Datagrams that arrive alone leave no memory allocated, each receive is one call, and the looks
+ * become rare. */
 static void datagrams_that_come_alone_take_no_memory(void **state)
 {
     enum { ROUNDS = 1000, LOOKS = 25 };
@@ -275,7 +278,7 @@ static void datagrams_that_come_alone_take_no_memory(void **state)
     nf_burst_free(&burst);
 }
 
-/* A want of memory is no reason not to receive. */
+/* Without memory for a look, the socket still receives. */
 static void a_look_without_memory_is_a_plain_receive(void **state)
 {
     struct nf_burst burst;
@@ -294,7 +297,7 @@ static void a_look_without_memory_is_a_plain_receive(void **state)
     assert_int_equal(kernel.plain_receives, 50);
 }
 
-/* Trains cannot be received plainly: at the limit, and nothing is lost. */
+/* Trains cannot be received without a batch. The call fails with NET_LIMIT, and nothing is lost. */
 static void trains_without_memory_wait(void **state)
 {
     struct nf_burst burst;
@@ -314,7 +317,7 @@ static void trains_without_memory_wait(void **state)
     nf_burst_free(&burst);
 }
 
-/* Whatever a look found, and did not find because it is small, is still there. */
+/* Whatever a look found, or could not take into its small buffer, is still there. */
 static void a_look_loses_nothing_and_tells_of_more(void **state)
 {
     (void)state;
@@ -337,8 +340,9 @@ static void a_look_loses_nothing_and_tells_of_more(void **state)
     }
 }
 
-/* The first datagram of a train begins in the caller's buffer, in so much of it as the one before
- * needed: shorter, longer or equal, with a buffer for all, for some or for none of it. */
+/* The first datagram of a train begins in the caller's buffer, in as much of it as the datagram
+ * before needed. The datagram may be shorter, longer or equal, and the buffer may hold all, some or
+ * none of it. */
 static void a_train_is_split_between_the_buffer_and_the_batch(void **state)
 {
     static const size_t sizes[] = {0, 1, 2, 5, 1400, 2047, 2048, 2049, 9000};
@@ -370,8 +374,8 @@ static void a_train_is_split_between_the_buffer_and_the_batch(void **state)
     }
 }
 
-/* What of the first train is moved out of the buffer lands before its own place in the batch, and
- * on no other datagram, the largest ones included. */
+/* The part of a first train that is moved out of the caller's buffer goes in front of its place in
+ * the batch. It overwrites no other datagram, even if those are the largest. */
 static void a_train_that_is_moved_spoils_no_other(void **state)
 {
     struct nf_burst burst;
@@ -426,7 +430,7 @@ static void come_by_chance(unsigned *seed)
     }
 }
 
-/* Everything at random, with a kernel that knows trains and one that does not. */
+/* Everything at random, with a kernel that knows trains and with one that does not. */
 static void run(unsigned seed, bool knows_trains)
 {
     static const unsigned rooms[] = {1, 2, 100, 2000, 2000, 10000, 65537};

@@ -1,4 +1,4 @@
-/* Who gets a datagram and what may wait, without a socket and in made-up time. */
+/* Which socket gets a datagram, and what may wait: without sockets, in made-up time. */
 #include "hub/hub.h"
 #include "wait/deadline.h"
 
@@ -43,7 +43,7 @@ static int open_bench(void **state)
     return 0;
 }
 
-/* Whatever a test did, the accounts are at zero once all are gone. */
+/* Whatever a test did, nothing is accounted for once all members are gone. */
 static int close_bench(void **state)
 {
     struct bench *bench = *state;
@@ -154,7 +154,8 @@ static void the_first_letter_waits_in_the_accepted_socket(void **state)
     drop(peer);
 }
 
-/* What he wrote before the accept goes with him, in order, and nobody else's does. */
+/* What a stranger sent before the accept goes to its socket, in order, and nothing of another
+ * stranger does. */
 static void all_letters_of_a_stranger_go_with_him(void **state)
 {
     struct nf_hub *hub = *state;
@@ -239,7 +240,7 @@ static void strangers_are_bounded_to_the_byte(void **state)
     assert_int_equal(hub->peers.dropped, 0);
 }
 
-/* What stands around a tiny datagram is bounded too. */
+/* The memory around a tiny datagram is bounded too. */
 static void tiny_datagrams_are_bounded_in_number(void **state)
 {
     struct nf_hub *hub = *state;
@@ -305,7 +306,7 @@ static void the_queues_together_are_bounded_to_the_byte(void **state)
     }
 }
 
-/* The first letter is in whatever the bounds say; the rest must fit. */
+/* The first datagram is accepted whatever the bounds say. The rest must fit. */
 static void an_accept_lets_the_first_letter_in_whatever_its_size(void **state)
 {
     struct nf_hub *hub = *state;
@@ -325,7 +326,8 @@ static void an_accept_lets_the_first_letter_in_whatever_its_size(void **state)
     drop(peer);
 }
 
-/* Neither can strangers use up the peers' memory, nor peers the strangers'. */
+/* Strangers cannot use up the memory of the peers, and peers cannot use up that of the
+ * strangers. */
 static void the_bounds_of_strangers_and_peers_are_apart(void **state)
 {
     struct nf_hub *hub = *state;
@@ -372,7 +374,8 @@ static void a_silent_peer_ends_on_the_moment(void **state)
     drop(active);
 }
 
-/* What waited in the descriptor past the moment is no silence: who reads late does not end it. */
+/* A datagram that waited in the descriptor past the moment counts as heard in time: a late read
+ * does not end the peer. */
 static void a_datagram_that_is_read_late_keeps_its_peer(void **state)
 {
     struct nf_hub *hub = *state;
@@ -388,7 +391,7 @@ static void a_datagram_that_is_read_late_keeps_its_peer(void **state)
     drop(peer);
 }
 
-/* Even a datagram that is dropped is no silence. */
+/* Even a datagram that is dropped ends the silence. */
 static void a_dropped_datagram_renews_its_peer(void **state)
 {
     struct nf_hub *hub = *state;
@@ -456,7 +459,7 @@ static void without_a_listener_strangers_are_not_heard(void **state)
     drop(peer);
 }
 
-/* Where the answer must leave from follows the peer. */
+/* The local address of an answer follows the peer's last datagram. */
 static void the_local_address_is_that_of_the_last_datagram(void **state)
 {
     struct nf_hub *hub = *state;

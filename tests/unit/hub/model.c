@@ -1,6 +1,7 @@
-/* The hub against a model of it, a few counters for each sender: 10,000 senders, ten
- * datagrams each, in random order and in trains, with admits, accepts, receives and closes between.
- * What comes lies in the batch, whose bytes are gone when the next batch comes. */
+/* The hub against a model of it, which is a few counters for each sender. 10,000 senders send ten
+ * datagrams each, in random order and in trains, with admits, accepts, receives and closes in
+ * between. The bytes of a packet are in the batch, and they are gone when the next batch is
+ * read. */
 #include "hub/hub.h"
 #include "os/batch.h"
 #include "wait/deadline.h"
@@ -15,7 +16,8 @@
 enum { SENDERS = 10000, EACH = 10, DATAGRAMS = SENDERS * EACH };
 enum { SIZE = 16, SHORTEST = 8, TRAIN = 4 /* datagrams at most */ };
 
-/* So much may wait: bytes, and datagrams, of which small ones have a bound of their own. */
+/* A bound on what may wait: in bytes, and in datagrams, because small ones have a bound of their
+ * own. */
 struct account {
     int64_t bytes;
     int64_t datagrams;
@@ -25,7 +27,7 @@ struct account {
 struct datagram {
     int number; /* in the order of sending */
     int size;
-    int letter; /* with which it came */
+    int letter; /* the number of the packet that it came in */
 };
 
 /* What the model knows of one sender. */
@@ -48,9 +50,9 @@ struct model {
     struct sender sender[SENDERS];
     struct account total;
     struct account strangers;
-    int schedule[DATAGRAMS]; /* who sends next */
+    int schedule[DATAGRAMS]; /* the order of the senders */
     uint32_t seed;
-    int admitted[DATAGRAMS]; /* who is to be accepted first, in this order */
+    int admitted[DATAGRAMS]; /* the senders to be accepted first, in this order */
     int first_admitted;
     int last_admitted;
     int letters;
@@ -152,7 +154,7 @@ static void weigh_sender(struct model *model, struct sender *sender, int bytes, 
     }
 }
 
-/* Of one letter goes in what fits, up to the first that does not. */
+/* Of one packet, the datagrams that fit are queued, up to the first that does not. */
 static void expect_letter(struct model *model, struct sender *sender,
                           const struct datagram *datagram, int count, bool is_let_in)
 {
@@ -169,7 +171,7 @@ static void expect_letter(struct model *model, struct sender *sender,
     }
 }
 
-/* A train of so many, the last perhaps shorter, arrives at a place of the batch. */
+/* A train of `count` datagrams, the last one perhaps shorter, arrives at a place of the batch. */
 static void send_train(struct model *model, int place, int number)
 {
     struct sender *sender = &model->sender[number];
@@ -207,7 +209,7 @@ static void spill(struct model *model)
     memset(model->room, 0xff, sizeof model->room);
 }
 
-/* A datagram is the oldest that the model has for the sender. */
+/* The datagram is the oldest one that the model has for the sender. */
 static void check_datagram(struct model *model, int number, const int *data, size_t length)
 {
     struct sender *sender = &model->sender[number];
@@ -222,8 +224,8 @@ static void check_datagram(struct model *model, int number, const int *data, siz
     model->handed_out++;
 }
 
-/* His letters go with him, as many of each as his bounds allow, and the first datagram whatever
- * they say. */
+/* The stranger's packets go to its socket, as many datagrams of each as the bounds of the peer
+ * allow. The first datagram always goes. */
 static void accept_one(struct model *model)
 {
     struct nf_peer *peer = (struct nf_peer *)nf_socket_new(&peer_table);
@@ -284,7 +286,7 @@ static void receive(struct model *model, int number)
     }
 }
 
-/* What waits goes with the socket. */
+/* What waits for a peer is freed with its socket. */
 static void close_peer(struct model *model, int number)
 {
     struct sender *sender = &model->sender[number];
@@ -297,7 +299,8 @@ static void close_peer(struct model *model, int number)
     sender->waiting = 0;
 }
 
-/* Twice is once; also one who has written nothing yet, and one who is accepted already. */
+/* To admit an address twice is like once. The sender may have sent nothing yet, or be accepted
+ * already. */
 static void admit(struct model *model, int number)
 {
     struct nf_addr addr = address(number);
@@ -351,7 +354,8 @@ static void do_something(struct model *model)
         if (dice(model, 8) == 0) {
             admit(model, number);
         } else if (strangers && dice(model, 8) == 0) {
-            admit(model, first_stranger(model)); /* whose words may be read all the same */
+            admit(model, first_stranger(
+                             model)); /* its datagrams can still be received from the listener */
             receive_from_strangers(model);
         }
         break;
@@ -436,8 +440,8 @@ static void the_hub_does_what_the_model_does(void **state)
     run(20110412, EACH * SIZE, much, much);
 }
 
-/* Of a train that does not fit whole, the first datagrams are kept: to the byte, and to the number
- * where they are small. */
+/* Of a train that does not fit whole, the first datagrams are kept: bounded to the byte, and in
+ * number if they are small. */
 static void its_bounds_cut_trains_as_the_model_does(void **state)
 {
     const int64_t much = (int64_t)DATAGRAMS * 64;

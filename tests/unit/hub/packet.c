@@ -1,4 +1,4 @@
-/* Packets and queues: joined datagrams are cut, bounded and read as the datagrams that they are. */
+/* Packets and queues: joined datagrams are cut, bounded and read as single datagrams. */
 #include "hub/packet.h"
 
 #include <setjmp.h>
@@ -10,7 +10,7 @@
 
 static const int64_t no_bound = INT64_MAX / 2;
 
-enum { MOST = 64, ALWAYS = 1024 /* datagrams that every bound lets wait */ };
+enum { MOST = 64, ALWAYS = 1024 /* so many datagrams may wait under every bound */ };
 
 static const struct nf_addr local = {.family = NF_IPV4, .ip = {127, 0, 0, 1}};
 
@@ -33,7 +33,7 @@ static struct nf_packet *packet_of(size_t size, size_t segment)
     return packet;
 }
 
-/* The datagrams that a train of so many bytes has, one by one. */
+/* The lengths of the datagrams in a train of `size` bytes. */
 static int lengths_of(size_t size, size_t segment, size_t length[MOST])
 {
     int count = 0;
@@ -79,7 +79,7 @@ static void what_lies_in_a_batch_is_not_freed(void **state)
     assert_null(packet.queue);
 }
 
-/* Of every train and under every bound as many fit as would one by one. */
+/* Of every train and under every bound, as many datagrams fit as would fit one by one. */
 static void a_train_fits_as_its_datagrams_do_one_by_one(void **state)
 {
     enum { SIZES = 40, SEGMENTS = 13, BOUNDS = 45 };
@@ -107,7 +107,7 @@ static void a_train_fits_as_its_datagrams_do_one_by_one(void **state)
     }
 }
 
-/* So that what stands around tiny datagrams is bounded too; a large bound lets more of them in. */
+/* So the memory around tiny datagrams is bounded too. A larger bound lets more of them in. */
 static void a_train_is_bounded_in_datagrams_too(void **state)
 {
     struct nf_packet *packet = packet_of(10, 1);
@@ -127,7 +127,7 @@ static void a_train_is_bounded_in_datagrams_too(void **state)
     nf_packet_free(empty);
 }
 
-/* An accept may let more in than the bound has. */
+/* An accept may have let in more than the bound. */
 static void nothing_fits_where_there_is_too_much_already(void **state)
 {
     struct nf_packet *packet = packet_of(2, 1);
@@ -142,7 +142,7 @@ static void nothing_fits_where_there_is_too_much_already(void **state)
     nf_packet_free(packet);
 }
 
-/* A queue of its own, whose packets its bound lets in. */
+/* A pool of its own, with a bound that lets all its packets in. */
 static struct nf_pool pool_of_all(void)
 {
     return (struct nf_pool){.bound = &no_bound};
@@ -178,8 +178,8 @@ static void a_cut_keeps_the_first_datagrams(void **state)
     nf_queue_clear(&queue);
 }
 
-/* Datagram by datagram, each cut to the buffer and told in its length; what it weighed goes with
- * it, and the packet leaves its queue with the last. */
+/* Read datagram by datagram: each is cut to the buffer, and its whole length is reported. Each
+ * datagram reduces the account of the pool, and the packet leaves its queue with the last one. */
 static void check_reading(size_t size, size_t segment, size_t room)
 {
     struct nf_packet *packet = packet_of(size, segment);
@@ -226,7 +226,7 @@ static void a_train_is_read_datagram_by_datagram(void **state)
     }
 }
 
-/* ---- Queues of one pool against a model: the packets of each in order, and of all ---- */
+/* ---- Queues of one pool against a model: the packets of each queue in order, and of all ---- */
 
 enum { SLOTS = 12, STEPS = 20000 };
 

@@ -1,5 +1,6 @@
-/* SipHash-1-3 against the vectors of an implementation that agrees with CPython's hash of bytes,
- * which is the same function: key 00 01 .. 0f, inputs 00 01 .. of every length from none up. */
+/* SipHash-1-3. The vectors come from an implementation that agrees with CPython's hash of bytes,
+ * which is the same function. The key is 00 01 .. 0f, the inputs are 00 01 .. of every length from
+ * 0 up. */
 #include "hub/siphash.h"
 
 #include <setjmp.h>
@@ -52,7 +53,7 @@ static void the_place_of_the_input_does_not_matter(void **state)
     }
 }
 
-/* Each half of the key and each byte of an address counts. */
+/* Every bit of the key and of an address changes the hash. */
 static void every_bit_of_key_and_input_counts(void **state)
 {
     unsigned char input[24] = {0};

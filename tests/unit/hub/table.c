@@ -1,5 +1,6 @@
 /* wrap: calloc */
-/* The table of remote addresses: found is what was put in, and nobody can fill one bucket. */
+/* The table of remote addresses: it finds what was put in, and no sender can fill one bucket on
+ * purpose. */
 #include "hub/table.h"
 #include "netfacade.h"
 
@@ -129,9 +130,9 @@ static void addresses_that_differ_anywhere_are_others(void **state)
     nf_table_close(&table);
 }
 
-/* With a key of its own for each table, chains stay short for whatever set of
- * addresses somebody chose; 10,000 in the buckets of a table this full have chains below 16 with
- * all but certainty. */
+/* Each table has a key of its own. So chains stay short for any set of addresses that somebody
+ * chose. With 10,000 addresses in the buckets of a table this full, it is almost certain that all
+ * chains are shorter than 16. */
 static void chains_stay_short(void **state)
 {
     (void)state;

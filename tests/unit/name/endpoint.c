@@ -1,4 +1,4 @@
-/* Literals in and out: the one modern form of each, printed as RFC 5952 says. */
+/* Address literals parsed and printed: one form of each, as RFC 5952 says. */
 #include "name/endpoint.h"
 #include "netfacade.h"
 
@@ -71,7 +71,7 @@ static void ipv6_prints_as_rfc_5952_says(void **state)
     }
 }
 
-/* One peer, however it was written. */
+/* The same peer in both spellings. */
 static void a_mapped_address_is_ipv4(void **state)
 {
     static const char *const forms[] = {"::ffff:127.0.0.1", "::FFFF:7f00:1",
@@ -207,7 +207,7 @@ static void an_endpoint_prints_as_text_that_can_be_read_back(void **state)
     }
 }
 
-/* An interface that is gone has a number still. */
+/* An interface that is gone still has a number. */
 static void a_zone_without_a_name_prints_as_its_number(void **state)
 {
     struct nf_addr addr = literal("fe80::1");
@@ -217,7 +217,7 @@ static void a_zone_without_a_name_prints_as_its_number(void **state)
     assert_string_equal(printed(&addr), "[fe80::1%123456]");
 }
 
-/* As other programs take hosts, and net_address does. */
+/* The form that other programs and net_address take for a host. */
 static void a_bare_host_has_a_zone_and_no_brackets(void **state)
 {
     struct nf_addr addrs[] = {

@@ -1,4 +1,5 @@
-/* Every option: what it takes, what it refuses, how it prints, and what is near it. */
+/* Every option: the values that it takes and refuses, how it prints, and which misspellings are
+ * near it. */
 #include "name/option.h"
 #include "wires/wires.h"
 #include "os/cause.h"
@@ -171,7 +172,7 @@ static void counts_are_plain_numbers(void **state)
     assert_value_refused("peers", "0");
 }
 
-/* The first value that is too much or too little, beside the last that is not. */
+/* The first value that is too large or too small, next to the last one that is not. */
 static void values_out_of_range_are_refused_and_the_nearest_is_named(void **state)
 {
     static const struct {
@@ -205,7 +206,7 @@ static void values_out_of_range_are_refused_and_the_nearest_is_named(void **stat
     }
 }
 
-/* Every machine has a loopback, and its number is 1. */
+/* Every machine has a loopback interface, with the number 1. */
 static void an_interface_is_one_of_this_system_or_off(void **state)
 {
     static const char *const bad[] = {
@@ -307,7 +308,7 @@ static void an_unknown_option_is_refused_and_the_nearest_named(void **state)
     assert_nearest(nf_udp.properties.options, "groupsource=::1", "group-source");
 }
 
-/* A word of the other scheme is as unknown here as any, and so is a property. */
+/* An option of another scheme is unknown here, and so is a property. */
 static void an_option_of_another_scheme_is_unknown(void **state)
 {
     static const char *const not_tcp[] = {"peers=1",
@@ -346,7 +347,7 @@ static void an_option_of_another_scheme_is_unknown(void **state)
     }
 }
 
-/* A bare trailing `?` is allowed; the rest of an address is not so forgiving. */
+/* A trailing `?` alone is allowed. Everything else malformed is refused. */
 static void malformed_queries_are_refused(void **state)
 {
     static const char *const bad[] = {"nodelay",

@@ -1,4 +1,4 @@
-/* Names as parts of addresses: each byte there and back, %XX, and where a name ends. */
+/* Names as parts of addresses: each byte encoded and decoded, %XX, and where a name ends. */
 #include "name/path.h"
 #include "os/cause.h"
 
@@ -33,7 +33,7 @@ static void a_text_is_taken_as_it_stands(void **state)
         assert_int_equal(nf_path_parse(texts[i], strlen(texts[i]), name), strlen(texts[i]));
         assert_memory_equal(name, texts[i], strlen(texts[i]));
     }
-    assert_int_equal(nf_path_parse("/abc", 2, name), 2); /* and no further than it goes */
+    assert_int_equal(nf_path_parse("/abc", 2, name), 2); /* and it ends there */
 }
 
 static void two_hex_digits_are_one_byte(void **state)
@@ -53,7 +53,7 @@ static void two_hex_digits_are_one_byte(void **state)
     }
     assert_int_equal(nf_path_parse("%25%2f%00", 9, name), 3);
     assert_memory_equal(name, "%/", 3);
-    assert_int_equal(nf_path_parse("%2541", 5, name), 3); /* once, and not again */
+    assert_int_equal(nf_path_parse("%2541", 5, name), 3); /* decoded once, not twice */
     assert_memory_equal(name, "%41", 3);
 }
 
@@ -69,7 +69,8 @@ static void a_percent_without_two_digits_is_refused(void **state)
         assert_int_equal(nf_path_parse(bad[i], strlen(bad[i]), name), NET_ADDRESS);
         assert_non_null(strstr(nf_cause_pending()->detail, "%"));
     }
-    assert_int_equal(nf_path_parse("%41", 2, name), NET_ADDRESS); /* the digit is not its own */
+    assert_int_equal(nf_path_parse("%41", 2, name),
+                     NET_ADDRESS); /* the digit does not belong to the escape */
 }
 
 static void a_name_has_so_many_bytes_and_no_more(void **state)
@@ -109,7 +110,8 @@ static void what_is_printed_is_parsed_to_the_same(void **state)
     }
 }
 
-/* The name of a unix socket without a file begins with a NUL; others have none there by right. */
+/* The name of a unix socket without a file begins with a NUL. Other names cannot have a NUL
+ * there. */
 static void a_nul_at_the_front_of_a_unix_name_is_an_at(void **state)
 {
     char text[64];

@@ -1,5 +1,5 @@
 /* wrap: getaddrinfo freeaddrinfo pthread_create */
-/* Look-ups on threads nobody waits for, with a resolver that answers when the test says so. */
+/* Look-ups on threads that nobody waits for. The resolver answers when the test says so. */
 #include "name/resolve.h"
 #include "netfacade.h"
 #include "os/cause.h"
@@ -19,7 +19,7 @@
 #include <time.h>
 #include <cmocka.h>
 
-enum { PATIENCE = 30000 }; /* ms, for what should take none */
+enum { PATIENCE = 30000 }; /* ms: the bound for a call that should take no time */
 
 int __wrap_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
                        struct addrinfo **found);
@@ -33,11 +33,11 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t moved = PTHREAD_COND_INITIALIZER;
-static bool gate_open = true; /* whether names that begin with "slow" are answered */
+static bool gate_open = true; /* whether names that begin with "slow" get an answer */
 static int running;
 static int running_most;
 static int finished;
-static atomic_int alive; /* answers not freed */
+static atomic_int alive; /* answers that are not freed */
 static atomic_int threads_refused;
 
 static struct addrinfo *answer(int family, uint8_t number, struct addrinfo *next)
@@ -74,7 +74,8 @@ static void pass_gate(const char *host)
     pthread_mutex_unlock(&lock);
 }
 
-/* "v4only" has no IPv6 address, "nobody" none, "broken" fails otherwise, "many" has very many. */
+/* "v4only" has no IPv6 address, "nobody" has none, "broken" fails in another way, "many" has very
+ * many. */
 int __wrap_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
                        struct addrinfo **found)
 {
@@ -160,7 +161,7 @@ static struct nf_resolve *begin(const char *host)
     return resolve;
 }
 
-/* The answer of a family, however long it takes. */
+/* Wait for the answer of a family, however long it takes. */
 static int hear(struct nf_resolve *resolve, enum nf_family family, struct nf_addr *addrs)
 {
     net_deadline deadline = net_after(PATIENCE);
@@ -193,7 +194,7 @@ static void both_families_are_asked_and_answer_apart(void **state)
     nf_resolve_forget(resolve);
 }
 
-/* The resolver's own words. */
+/* The sentence quotes the resolver. */
 static void a_name_that_nobody_has_is_said_so(void **state)
 {
     struct nf_resolve *resolve = begin("nobody");
@@ -235,7 +236,7 @@ static void more_answers_than_there_is_room_for_are_left_out(void **state)
     nf_resolve_forget(resolve);
 }
 
-/* At most 16 look-ups run, and more wait in line and are served in their turn. */
+/* At most 16 look-ups run. More of them wait in a queue, in order. */
 static void at_most_16_lookups_run_and_more_wait(void **state)
 {
     enum { REQUESTS = 20 };
@@ -261,7 +262,7 @@ static void at_most_16_lookups_run_and_more_wait(void **state)
     assert_int_equal(finished, 2 * REQUESTS);
 }
 
-/* A request forgotten while it waits in line is never looked up. */
+/* A request that is withdrawn while it waits in the queue is never looked up. */
 static void what_waits_in_line_can_be_withdrawn(void **state)
 {
     enum { RUNNING = NF_RESOLVE_RUNNING / 2, WAITING = 4 };
@@ -289,7 +290,7 @@ static void what_waits_in_line_can_be_withdrawn(void **state)
     assert_int_equal(finished, 2 * (RUNNING + 1));
 }
 
-/* Nobody waits for it, and what it leaves behind is nothing: LeakSanitizer looks on. */
+/* Nobody waits for it, and it leaves no memory behind: LeakSanitizer would report it. */
 static void a_forgotten_lookup_ends_by_itself(void **state)
 {
     (void)state;
@@ -329,7 +330,7 @@ static void without_a_thread_a_lookup_is_at_its_limit(void **state)
     nf_resolve_forget(resolve);
 }
 
-/* The threads that were left behind end before the process does, so that nothing is lost. */
+/* The threads that were left behind end before the process does, so their memory is no leak. */
 static int let_all_end(void **state)
 {
     struct timespec rest = {.tv_nsec = 50000000};

@@ -1,4 +1,4 @@
-/* The grammar of addresses, held from both sides: what is good prints back the same, what is bad is
+/* The grammar of addresses from both sides: a good address prints back the same, a bad one is
  * NET_ADDRESS with a sentence. */
 #include "name/url.h"
 #include "name/endpoint.h"
@@ -17,7 +17,7 @@ static int parse(const char *text, struct nf_host *host)
     return nf_host_parse(text, strlen(text), host);
 }
 
-/* What was recorded says more than the code. */
+/* The recorded sentence says more than the code. */
 static void assert_sentence(const char *text)
 {
     if (nf_cause_pending()->code != NET_ADDRESS || nf_cause_pending()->detail[0] == '\0') {
@@ -41,7 +41,7 @@ static void print(const struct nf_host *host, char *buffer, size_t size)
     nf_host_print(&text, host);
 }
 
-/* It parses, prints as `printed`, and that parses and prints to the same again. */
+/* It parses and prints as `printed`, and that parses and prints as the same text. */
 static void assert_prints(const char *given, const char *printed)
 {
     struct nf_host host;
@@ -87,7 +87,7 @@ static void good_targets_print_back_the_same(void **state)
     }
 }
 
-/* What may be written in several ways prints in one. */
+/* An address with several spellings prints in one. */
 static void other_spellings_print_as_the_canonical_one(void **state)
 {
     static const char *const both[][2] = {{":80", "*:80"},
@@ -217,7 +217,7 @@ static void malformed_targets_are_refused_with_a_sentence(void **state)
     }
 }
 
-/* A NUL inside the given length is a character like others, and none that fits. */
+/* A NUL within the given length is a character like any other, and it is not allowed. */
 static void a_nul_is_no_character_of_a_target(void **state)
 {
     static const char *const around[] = {"a", "127.0.0.1", "*", ":", ":8", "[::1]", "[fe80::1%l"};
@@ -236,7 +236,7 @@ static void a_nul_is_no_character_of_a_target(void **state)
     }
 }
 
-/* What a resolver would guess at is refused here. */
+/* A resolver would guess the meaning of these. Here they are refused. */
 static void numbers_that_are_no_literal_are_refused(void **state)
 {
     static const char *const bad[] = {
@@ -280,7 +280,7 @@ static void zones_belong_to_link_local_addresses(void **state)
     }
 }
 
-/* `%25` is no escape here: it is the beginning of a zone's name, or the number 25. */
+/* `%25` is not an escape here. It begins the name of a zone, or it is the number 25. */
 static void a_zone_must_name_an_interface(void **state)
 {
     static const struct {
@@ -312,8 +312,7 @@ static void a_zone_must_name_an_interface(void **state)
     }
 }
 
-/* Whether a service is known is another room's affair; here it is only told from a number.
- */
+/* This room does not know the services. It only tells a service from a number. */
 static void a_service_stands_in_the_place_of_a_number(void **state)
 {
     struct nf_host host;
@@ -360,7 +359,7 @@ static void names_and_labels_have_their_lengths(void **state)
     assert_name_of(10, 65536, NET_ADDRESS);
 }
 
-/* The value of `source`: the port may be missing, and a name is none. */
+/* The value of `source`: the port may be missing, and a name is refused. */
 static void a_source_is_a_literal_with_or_without_port(void **state)
 {
     static const char *const good[] = {"127.0.0.2", "127.0.0.2:80", "[::1]",

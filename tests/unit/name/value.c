@@ -1,4 +1,4 @@
-/* Values of the kinds that unix sockets and faults brought: permissions, shares, limits, codes. */
+/* Values of the kinds that unix sockets and faults use: permissions, shares, limits, codes. */
 #include "name/value.h"
 #include "os/cause.h"
 
@@ -28,7 +28,7 @@ static void print(enum nf_property property, const struct nf_value *value, char 
     nf_value_print(&text, property, value);
 }
 
-/* It is taken for this number, printed so, and what is printed is taken for the same. */
+/* The text gives this number, it prints as `printed`, and that gives the same number. */
 static void assert_value(enum nf_property property, const char *text, int64_t number,
                          const char *printed)
 {
@@ -75,7 +75,8 @@ static void permissions_are_octal(void **state)
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         assert_refused(NF_MODE, bad[i]);
     }
-    assert_non_null(strstr(nf_cause_pending()->detail, "0660")); /* what would do */
+    assert_non_null(
+        strstr(nf_cause_pending()->detail, "0660")); /* a value that would be accepted */
 }
 
 static void a_share_is_from_nothing_to_the_whole(void **state)
@@ -184,7 +185,7 @@ static void a_seed_is_a_number(void **state)
     assert_refused(NF_SEED, "99999999999999999999999");
 }
 
-/* Whom to admit over unix is a name, as it is printed. */
+/* Over unix, an admitted peer is a path or a name, as it is printed. */
 static void a_peer_may_be_a_path_or_a_name(void **state)
 {
     static const struct {

@@ -1,4 +1,5 @@
-/* The race of a dial in made-up time: who starts when, who may go on, and what a lost race says. */
+/* The race of a dial in made-up time: when each attempt starts, which may win, and what a lost race
+ * reports. */
 #include "open/race.h"
 #include "wait/deadline.h"
 
@@ -42,7 +43,7 @@ static void assert_waits_until(const struct nf_race *race, int64_t now, int64_t 
     assert_int_equal(nf_race_next(race, AT(now)), AT(next));
 }
 
-/* The resolver's order inside a family, the families in turn, IPv6 first. */
+/* The families take turns, IPv6 first. Within a family the resolver's order counts. */
 static void ipv6_starts_first_and_the_families_take_turns(void **state)
 {
     struct nf_race race;
@@ -81,7 +82,7 @@ static void the_family_that_is_asked_for_starts_first(void **state)
     assert_starts(&race, 0, 250);
 }
 
-/* An attempt gets 250 ms before the next one starts, not a nanosecond less. */
+/* The next attempt starts 250 ms later, not a nanosecond earlier. */
 static void the_stagger_is_250_ms(void **state)
 {
     struct nf_race race;
@@ -108,7 +109,7 @@ static void a_failure_starts_the_next_at_once(void **state)
     assert_starts(&race, 2, 5);
 }
 
-/* Also beside one that is still on its way. */
+/* Also while another attempt is in progress. */
 static void a_failure_of_one_starts_the_next_beside_another(void **state)
 {
     struct nf_race race;
@@ -123,7 +124,7 @@ static void a_failure_of_one_starts_the_next_beside_another(void **state)
     assert_starts(&race, 2, 251);
 }
 
-/* All that are on their way can still win. */
+/* Every attempt in progress can still win. */
 static void a_later_attempt_does_not_end_an_earlier_one(void **state)
 {
     struct nf_race race;
@@ -183,7 +184,7 @@ static int code_of(int first, int64_t first_at, int second, int64_t second_at)
     return nf_race_code(&race);
 }
 
-/* By when it failed, not by its place; a mere silence is no decision. */
+/* The order of the failures counts, not that of the addresses. A timeout decides nothing. */
 static void the_code_is_of_the_last_to_fail_decisively(void **state)
 {
     (void)state;
@@ -195,7 +196,7 @@ static void the_code_is_of_the_last_to_fail_decisively(void **state)
     assert_int_equal(code_of(NET_REFUSED, 5, NET_UNREACHABLE, 5), NET_UNREACHABLE);
 }
 
-/* RFC 8305, 3: IPv6 answers may follow IPv4 answers by 50 ms. */
+/* RFC 8305, 3: IPv6 answers may arrive 50 ms after the IPv4 answers. */
 static void ipv4_answers_wait_50_ms_for_those_of_ipv6(void **state)
 {
     struct nf_race race;
@@ -297,7 +298,7 @@ static void addresses_over_the_most_are_left_out(void **state)
     assert_int_equal(nf_race_step(&race, AT(100000)), NF_RACE_WAIT);
 }
 
-/* Whatever happens in whatever order, each starts once, and the race ends. */
+/* Whatever happens in whatever order, each address is tried once, and the race ends. */
 static void any_order_of_events_tries_each_once_and_ends(void **state)
 {
     uint32_t seed = 8305;

@@ -1,4 +1,4 @@
-/* Addresses between our words and the system's. */
+/* Addresses converted between our form and the system's. */
 #include "os/address.h"
 #include "os/sockaddr.h"
 
@@ -38,7 +38,7 @@ static void assert_round_trip(const struct nf_addr *addr, bool on_v6, sa_family_
     assert_memory_equal(&back, addr, sizeof back);
 }
 
-/* Whatever socket sees it, an IPv4 address is one. */
+/* An IPv4 address is IPv4 on every kind of socket. */
 static void addresses_survive_the_way_there_and_back(void **state)
 {
     struct nf_addr addrs[] = {v4(127, 0, 0, 1, 80), v4(255, 255, 255, 255, 65535),
@@ -69,7 +69,7 @@ static void a_mapped_address_is_the_one_it_stands_for(void **state)
     assert_true(nf_addr_equal(&addr, &plain));
 }
 
-/* A scope counts only where the address means something on one link. */
+/* A scope counts only with an address that has a meaning on one link. */
 static void a_scope_that_means_nothing_is_dropped(void **state)
 {
     union nf_sockaddr name = {.v6 = {.sin6_family = AF_INET6, .sin6_scope_id = 3}};

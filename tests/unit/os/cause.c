@@ -1,4 +1,4 @@
-/* Codes, their texts, what an errno becomes, and the record of a thread's failures. */
+/* Codes and their texts, the code of each errno, and the record of a thread's failures. */
 #include "os/cause.h"
 
 #include <errno.h>
@@ -65,7 +65,7 @@ static void an_errno_becomes_a_code_and_is_remembered(void **state)
     assert_non_null(strstr(text, "errno 99999"));
 }
 
-/* A detail may quote the one it replaces, and one that is too long shows where it was cut. */
+/* A detail may quote the one that it replaces. One that is too long shows where it was cut. */
 static void details_are_kept_and_cut_visibly(void **state)
 {
     char much[2 * NF_DETAIL_MAX];
@@ -85,7 +85,7 @@ static void details_are_kept_and_cut_visibly(void **state)
     assert_string_equal(nf_cause_pending()->detail, "");
 }
 
-/* What nobody was told does not replace what somebody was. */
+/* A failure that was not reported does not replace one that was. */
 static void a_failure_stays_until_the_next_that_is_told(void **state)
 {
     (void)state;
@@ -100,7 +100,7 @@ static void a_failure_stays_until_the_next_that_is_told(void **state)
     assert_string_equal(nf_cause_last()->detail, "second");
 }
 
-/* The code of the call counts; a cause that does not belong to it is not quoted. */
+/* The code of the call counts. A cause that does not belong to the code is not quoted. */
 static void a_stale_cause_is_not_quoted(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
 /* valgrind: skip, it forks */
-/* A process is told from its ancestors, whatever their numbers. */
+/* A process is distinguished from its ancestors, whatever their numbers are. */
 #include "os/process.h"
 #include "support.h"
 
@@ -15,7 +15,7 @@ static void the_same_in_all_of_a_process(void **state)
     assert_int_equal(nf_process_number(), getpid());
 }
 
-/* In `generations` of children, one below the other, each is told from those above it. */
+/* In `generations` of children, one below the other, each is distinguished from those above it. */
 static int differs(int generations, const int *above, int count)
 {
     int seen[4];

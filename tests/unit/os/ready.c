@@ -1,4 +1,4 @@
-/* Waiting for many descriptors: what both bodies promise. */
+/* Waiting for many descriptors: the promises of both implementations (epoll and poll). */
 #include "ready_set.h"
 #include "support.h"
 
@@ -34,7 +34,7 @@ static void what_is_watched_is_told_until_it_is_over(void **state)
     assert_int_equal(told_of(&other), NF_IN);
     assert_int_equal(thing_watch(&thing, 0), 0);
     assert_int_equal(body->wait(ready, answers, NET_NOW), 0);
-    assert_int_equal(thing_watch(&thing, 0), 0); /* not there, and no failure */
+    assert_int_equal(thing_watch(&thing, 0), 0); /* without one there, and without a failure */
     assert_int_equal(thing_watch(&thing, NF_IN), 0);
     assert_int_equal(told_of(&thing), NF_IN);
     thing_close(&thing);
@@ -42,7 +42,7 @@ static void what_is_watched_is_told_until_it_is_over(void **state)
     body->close(ready);
 }
 
-/* None comes last each time, however many are ready and however many come and go. */
+/* However many are ready and however many come and go, each gets its turn. */
 static void of_a_crowd_each_is_told_in_turn(void **state)
 {
     enum { ROUNDS = 50, PASSED_OVER = 2 /* a round in which others came or went */ };
@@ -78,7 +78,7 @@ static void of_a_crowd_each_is_told_in_turn(void **state)
     body->close(ready);
 }
 
-/* Whatever was asked for, an error or a hang-up is told as all there is. */
+/* An error or a hang-up is reported as readable and writable, whatever was asked for. */
 static void errors_and_hang_ups_are_both_in_and_out(void **state)
 {
     const unsigned both = NF_IN | NF_OUT;
@@ -101,7 +101,8 @@ static void errors_and_hang_ups_are_both_in_and_out(void **state)
     assert_int_equal(told_of(pipe_ends), both);
     assert_int_equal(body->set(ready, ends[0], NF_OUT, 0, NULL), 0);
     assert_int_equal(body->set(ready, pipe_ends[0], NF_IN, 0, NULL), 0);
-    assert_int_equal(body->wait(ready, answers, NET_NOW), 0); /* not even of the dead */
+    assert_int_equal(body->wait(ready, answers, NET_NOW),
+                     0); /* also nothing for those that hung up */
     close(pipe_ends[0]);
     close(ends[0]);
     assert_int_equal(pipe2(pipe_ends, O_CLOEXEC | O_NONBLOCK), 0);
@@ -144,7 +145,8 @@ static void a_wait_ends_at_its_deadline_and_not_before(void **state)
     body->close(ready);
 }
 
-/* A signal may end a wait early, with nothing, and never makes it late or a failure. */
+/* A signal may end a wait early, with no result. It never makes a wait late, and it is no
+ * failure. */
 static void signals_do_no_harm(void **state)
 {
     enum { WAIT = 100, LATE = 50 }; /* ms */

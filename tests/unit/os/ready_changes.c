@@ -1,4 +1,4 @@
-/* Waiting for many descriptors while another thread changes which. */
+/* Waiting for many descriptors while another thread changes the set. */
 #include "ready_set.h"
 #include "support.h"
 
@@ -8,13 +8,13 @@ struct waiter {
     pthread_t thread;
     struct thing *bell;
     const void *awaited;
-    atomic_int waits;     /* begun */
-    _Atomic bool is_told; /* of what it awaited */
+    atomic_int waits;     /* has begun */
+    _Atomic bool is_told; /* the awaited descriptor was reported */
     _Atomic bool is_wrong;
     _Atomic bool stop;
 };
 
-/* Waits as a poller does, drains the bell, and looks for what it awaits. */
+/* Wait as a poller does: drain the wake, and look for the awaited descriptor. */
 static void *wait_for_it(void *argument)
 {
     struct waiter *self = argument;
@@ -47,10 +47,11 @@ static void start_waiter(struct waiter *waiter, struct thing *bell, const struct
     while (waiter->waits == 0) {
         nap(1);
     }
-    nap(5); /* asleep by now, mostly; it must be right if not */
+    nap(5); /* the waiter sleeps by now, mostly; the test must also pass if not */
 }
 
-/* As whoever changes the set of a body that is deaf does. */
+/* Do what a poller does after a change of the set: wake the wait, if the implementation needs
+ * it. */
 static void make_heard(const struct thing *bell)
 {
     if (body->set_needs_wake) {
@@ -140,7 +141,7 @@ struct counter {
     _Atomic bool stop;
 };
 
-/* Every answer names a thing. */
+/* Every result names a thing. */
 static void *count_answers(void *argument)
 {
     struct counter *self = argument;

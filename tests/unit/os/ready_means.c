@@ -1,5 +1,6 @@
 /* wrap: epoll_create1 epoll_ctl timerfd_create malloc calloc realloc */
-/* Waiting for many descriptors without the means for it: nothing is lost, and nothing half done. */
+/* Waiting for many descriptors without descriptors or memory: nothing is lost, and nothing is half
+ * done. */
 #include "os/cause.h"
 #include "ready_set.h"
 #include "allocations.h"
@@ -17,7 +18,7 @@ int __wrap_epoll_ctl(int set, int how, int fd, struct epoll_event *event);
 int __real_timerfd_create(int clock, int flags);
 int __wrap_timerfd_create(int clock, int flags);
 
-static int calls_left = -1; /* that succeed; -1: all */
+static int calls_left = -1; /* number of calls that succeed; -1: all */
 
 static bool strikes(int error)
 {
@@ -59,7 +60,7 @@ void *__wrap_realloc(void *memory, size_t size)
     return strikes(ENOMEM) ? NULL : __real_realloc(memory, size);
 }
 
-/* ---- Without means ---- */
+/* ---- Without descriptors or memory ---- */
 
 static void a_set_that_cannot_be_opened_is_a_limit(void **state)
 {
@@ -81,8 +82,7 @@ static void a_set_that_cannot_be_opened_is_a_limit(void **state)
     body->close(ready);
 }
 
-/* What could not be added or changed leaves all else, and itself, as it was; to take out needs
- * nothing. */
+/* A change that fails leaves the set as it was. A removal needs no memory. */
 static void a_change_that_fails_changes_nothing(void **state)
 {
     static struct thing crowd[CROWD];
@@ -101,7 +101,7 @@ static void a_change_that_fails_changes_nothing(void **state)
             assert_true(code == 0 || code == NET_LIMIT);
         }
         calls_left = 0;
-        code = thing_watch(&crowd[i], NF_OUT); /* poll's body needs nothing for this */
+        code = thing_watch(&crowd[i], NF_OUT); /* the poll implementation needs nothing for this */
         calls_left = -1;
         assert_true(code == 0 || code == NET_LIMIT);
         assert_int_equal(thing_watch(&crowd[i], NF_IN), 0);
@@ -119,7 +119,7 @@ static void a_change_that_fails_changes_nothing(void **state)
     body->close(ready);
 }
 
-/* A wait that has no memory says so or tells nothing, at once, and the next tells all. */
+/* A wait without memory fails or returns nothing, at once, and the next wait returns everything. */
 static void a_wait_without_memory_does_not_sleep(void **state)
 {
     struct thing thing;

@@ -1,5 +1,5 @@
-/* The descriptor of a set of epoll's body, which is readable while something watched is ready, and
- * its alarm. poll's body has neither. */
+/* The descriptor of an epoll set, which is readable while something watched is ready, and its
+ * alarm. The poll implementation has neither. */
 #include "ready_set.h"
 #include "support.h"
 
@@ -55,7 +55,7 @@ static void an_alarm_rings_at_the_moment_it_was_set_to_last(void **state)
     assert_int_equal(body->alarm(ready, NET_FOREVER), 0);
     assert_false(is_readable(fd, NET_NOW));
     assert_took(rings_after(MIDDLE), MIDDLE - 1, MIDDLE + LATE);
-    assert_true(is_readable(fd, NET_NOW)); /* until it is set anew */
+    assert_true(is_readable(fd, NET_NOW)); /* until it is set again */
     assert_int_equal(body->alarm(ready, net_after(FAR)), 0);
     assert_false(is_readable(fd, NET_NOW));
     assert_took(rings_after(EARLY), EARLY - 1, EARLY + LATE);
@@ -83,7 +83,7 @@ static void an_alarm_for_the_past_rings_at_once_and_is_told_as_nobodys(void **st
         assert_int_equal(body->wait(ready, answers, soon()), 1);
         assert_null(answers[0].user);
         thing_make_readable(&thing);
-        assert_int_equal(told_of(&thing), NF_IN); /* it keeps nobody else from being told */
+        assert_int_equal(told_of(&thing), NF_IN); /* it does not hide the others */
         assert_int_equal(body->alarm(ready, NET_FOREVER), 0);
         assert_int_equal(body->wait(ready, answers, NET_NOW), 1);
         assert_ptr_equal(answers[0].user, &thing);

@@ -1,5 +1,5 @@
 /* wrap: eventfd */
-/* A bell: rung from anywhere, heard by a poll, and each process has its own. */
+/* A wake: posted from any thread, seen by poll, and each process has its own. */
 #include "netfacade.h"
 #include "os/poll.h"
 #include "os/wake.h"
@@ -95,7 +95,7 @@ static int ring_in_child(void *argument)
     return inherited >= 0 ? 0 : 3;
 }
 
-/* Neither hears the other's. */
+/* Neither process sees a post of the other. */
 static void a_forked_child_has_a_bell_of_its_own(void **state)
 {
     struct nf_wake wake;

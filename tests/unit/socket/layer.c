@@ -1,5 +1,5 @@
-/* The table carries layers: a toy backend whose bytes come from another socket, rot13 over tcp,
- * works through the public calls. What TLS will do is this with better ciphers. */
+/* The table carries layers. A toy backend, rot13 over tcp, gets its bytes from another socket and
+ * works through the public calls. TLS will do the same with better ciphers. */
 #include "socket/backend.h"
 #include "open/inet.h"
 #include "support.h"
@@ -31,7 +31,7 @@ static void turn(char *bytes, size_t size)
     }
 }
 
-/* Piece by piece, as the inner socket takes it. */
+/* Piece by piece, as much as the inner socket takes. */
 static ssize_t layer_send(net_socket *socket, const net_slice *slices, int count,
                           net_deadline deadline)
 {
@@ -121,7 +121,7 @@ static const struct nf_backend rot13 = {
     .ready = layer_ready,
 };
 
-/* What an accept or a dial of the layer would do: take a connection, and stand before it. */
+/* What an accept or a dial of the layer would do: take a connection and wrap it. */
 static net_socket *put_layer(net_socket *inner)
 {
     net_socket *socket = assert_socket(nf_socket_new(&rot13));
@@ -131,7 +131,7 @@ static net_socket *put_layer(net_socket *inner)
     return socket;
 }
 
-/* A pair whose client speaks rot13; the server hears the plain wire. */
+/* A pair whose client speaks rot13. The server sees the plain bytes. */
 static void open_pair(struct pair *pair)
 {
     dial_pair("tcp://127.0.0.1:0", pair);

@@ -1,12 +1,12 @@
-/* The slot `ready`: what a poller will ask of each kind of socket, and the notices that ring when
- * user space makes one ready. */
+/* The slot `ready`: what a poller asks of each kind of socket, and the notices that are posted when
+ * another call makes a socket ready. */
 #include "socket/backend.h"
 #include "os/poll.h"
 #include "support.h"
 
 #include <string.h>
 
-/* A notice, and the ready_list that hears it. */
+/* A notice and its ready list. */
 struct bell {
     struct nf_notice notice;
     struct nf_ready_list ready_list;
@@ -20,7 +20,7 @@ static void hang(struct bell *bell, net_socket *socket)
     nf_socket_set_notice(socket, &bell->notice);
 }
 
-/* Whether it rang since this was asked last. */
+/* Whether the notice was posted since the last call. */
 static bool has_rung(struct bell *bell)
 {
     struct nf_notice *rung = nf_ready_list_take(&bell->ready_list);
@@ -42,7 +42,7 @@ static struct nf_readiness ask(net_socket *socket, unsigned interest)
     return readiness;
 }
 
-/* As a poller does when the descriptor that sockets have in common is ready. */
+/* As a poller does when a descriptor that sockets share is ready. */
 static void pump(net_socket *socket)
 {
     struct nf_common *common = ask(socket, NF_IN).common;
@@ -51,7 +51,7 @@ static void pump(net_socket *socket)
     common->pump(common);
 }
 
-/* What a poller would find: ask, watch the descriptor, ask again. */
+/* As a poller does: ask, watch the descriptor, ask again. */
 static bool becomes_ready(net_socket *socket, unsigned interest, int64_t ms)
 {
     net_deadline deadline = net_after(ms);
@@ -92,7 +92,8 @@ static void a_line_leaves_all_to_its_descriptor(void **state)
     close_pair(&pair);
 }
 
-/* What a dialed socket has received ahead is ready, though its descriptor is not. */
+/* A dialed socket is ready if it has received datagrams ahead, although its descriptor is not
+ * readable. */
 static void datagrams_received_ahead_make_a_line_ready(void **state)
 {
     enum { AHEAD = 2 };
@@ -104,7 +105,8 @@ static void datagrams_received_ahead_make_a_line_ready(void **state)
     for (int i = 0; i < AHEAD; i++) {
         assert_count(net_send(pair.server, "x", 1, soon()), 1);
     }
-    assert_int_equal(ask(pair.client, NF_IN).ready, 0); /* the descriptor tells */
+    assert_int_equal(ask(pair.client, NF_IN).ready,
+                     0); /* the descriptor is readable, so the slot need not say it */
     assert_count(net_recv_messages(pair.client, &message, 1, soon()), 1);
     for (int i = 1; i < AHEAD; i++) {
         struct nf_poll poll = {.fd = net_fd(pair.client), .want = NF_IN};
@@ -119,7 +121,7 @@ static void datagrams_received_ahead_make_a_line_ready(void **state)
     close_pair(&pair);
 }
 
-/* Contract 1, issue: readiness that lives in user space. */
+/* Contract 1: readiness that is known only inside the process. */
 static void mail_that_another_fetched_makes_a_peer_ready_and_rings(void **state)
 {
     struct pair pair;
@@ -156,7 +158,8 @@ static void mail_that_another_fetched_makes_a_peer_ready_and_rings(void **state)
     close_pair(&pair);
 }
 
-/* To pump is to be postman for a moment: what that brings rings. */
+/* To pump is to be the reader for a moment. It posts a notice for each peer that gets a
+ * datagram. */
 static void pumping_brings_mail_to_all(void **state)
 {
     struct pair pair;
@@ -171,7 +174,7 @@ static void pumping_brings_mail_to_all(void **state)
     hang(&stranger_bell, pair.listener);
     assert_count(net_send(pair.client, "x", 1, soon()), 1);
     await_events(net_fd(pair.listener), POLLIN);
-    assert_int_equal(ask(pair.server, NF_IN).ready, 0); /* to ask reads nothing */
+    assert_int_equal(ask(pair.server, NF_IN).ready, 0); /* asking reads nothing */
     pump(other);
     assert_true(has_rung(&bell));
     assert_false(has_rung(&stranger_bell));
@@ -218,7 +221,7 @@ static void a_cancelled_member_is_ready(void **state)
     close_pair(&pair);
 }
 
-/* The dial is driven by being asked about. */
+/* The question drives the dial. */
 static void a_dial_becomes_ready_once_it_is_decided(void **state)
 {
     net_socket *listener = assert_socket(net_listen(template_of(state)));

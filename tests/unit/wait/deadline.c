@@ -1,5 +1,5 @@
 /* wrap: clock_gettime */
-/* Moments at the ends of time, with a clock that says what the test wants. */
+/* Moments at the limits of time, with a clock that the test sets. */
 #include "wait/deadline.h"
 
 #include <setjmp.h>
@@ -42,7 +42,7 @@ static void a_moment_lies_so_far_from_now_in_nanoseconds(void **state)
     }
 }
 
-/* NET_NOW < every moment < NET_FOREVER, but for what is too long to represent. */
+/* NET_NOW < every moment < NET_FOREVER, except what is too long to represent. */
 static void every_moment_lies_between_now_and_forever(void **state)
 {
     static const int64_t durations[] = {

@@ -1,6 +1,6 @@
 /* wrap: write */
-/* Notices: a ring from any thread or signal handler is heard, is listed once, and costs a write
- * only where somebody sleeps. */
+/* Notices: a post from any thread or signal handler is seen, it is listed once, and it costs a
+ * write only if somebody sleeps. */
 #include "wait/notice.h"
 #include "os/poll.h"
 #include "support.h"
@@ -15,13 +15,13 @@ ssize_t __wrap_write(int fd, const void *data, size_t size);
 
 enum { NOTICES = 64, THREADS = 4, RINGS = 400000 };
 
-/* What hangs on the ready_list, with a count of what happened to each: more than a bit, so that a
- * look that came too early is told from one that saw the last ring. */
+/* The notices on the ready list, each with counters. A counter, unlike a flag, shows whether a look
+ * came too early or saw the last post. */
 static struct nf_ready_list ready_list;
 static struct nf_notice notice[NOTICES];
 static atomic_int happened[NOTICES];
 static int seen[NOTICES];
-static atomic_int writes; /* to the bell */
+static atomic_int writes; /* to the eventfd */
 
 ssize_t __wrap_write(int fd, const void *data, size_t size)
 {
@@ -50,7 +50,7 @@ static void happen(int which)
     nf_notice_post(&notice[which]);
 }
 
-/* Look at all that were rung: how many; each at most once. */
+/* Look at all posted notices, each at most once. Return how many. */
 static int look(void)
 {
     bool listed[NOTICES] = {false};
@@ -105,7 +105,7 @@ static void notices_are_listed_once_in_the_order_of_their_first_ring(void **stat
     assert_ptr_equal(first->next->next, &notice[2]);
     assert_null(first->next->next->next);
     assert_false(nf_ready_list_has_any(&ready_list));
-    happen(3); /* still in the listener's hands */
+    happen(3); /* the listener has not unlisted it yet */
     assert_false(nf_ready_list_has_any(&ready_list));
     assert_true(nf_notice_unlist(first));
     happen(3);
@@ -113,7 +113,7 @@ static void notices_are_listed_once_in_the_order_of_their_first_ring(void **stat
     nf_ready_list_close(&ready_list);
 }
 
-/* What the listener has in a list of his own is not put into another, and tells that it rang. */
+/* A notice in a list of the listener is not put into another list, and it remembers a post. */
 static void a_notice_in_a_list_of_the_listeners_remembers_rings(void **state)
 {
     (void)state;
@@ -210,7 +210,7 @@ static void no_ring_of_many_threads_is_lost(void **state)
 
 /* ---- A listener that sleeps ---- */
 
-/* Sleep until the bell rings, as whoever listens does; false: nobody rang. */
+/* Sleep until the eventfd is written to, as a listener does. False: nobody wrote. */
 static bool sleep_and_look(void)
 {
     struct nf_poll poll = {.fd = nf_wake_fd(&ready_list.wake), .want = NF_IN};
@@ -245,7 +245,8 @@ static void *ring_and_await_the_look(void *argument)
     return NULL;
 }
 
-/* Each ring comes as the listener is about to sleep: one lost, and both would wait for ever. */
+/* Each post comes when the listener is about to sleep. If one were lost, both would wait for
+ * ever. */
 static void a_ring_wakes_who_is_about_to_sleep(void **state)
 {
     struct ringer ringer = {.rings = 5000 / slowness()};
@@ -285,7 +286,7 @@ struct sender {
     int count;
 };
 
-/* The next signal when the last was handled, so that none is merged with another. */
+/* Send the next signal after the last was handled, so that none is merged with another. */
 static void *send_signals(void *argument)
 {
     struct sender *self = argument;
@@ -301,7 +302,7 @@ static void *send_signals(void *argument)
     return NULL;
 }
 
-/* The handler interrupts the listener in all he does: looking, arming, sleeping. */
+/* The handler interrupts the listener in every step: looking, arming, sleeping. */
 static void no_ring_of_a_signal_handler_is_lost(void **state)
 {
     struct sigaction action = {.sa_handler = ring_in_handler};
@@ -312,7 +313,7 @@ static void no_ring_of_a_signal_handler_is_lost(void **state)
     begin();
     atomic_store(&signals, 0);
     assert_int_equal(sigaction(SIGUSR2, &action, NULL), 0);
-    nap(0); /* with the first call that blocks TSan makes ready for signals */
+    nap(0); /* ThreadSanitizer prepares for signals in the first call that blocks */
     assert_int_equal(pthread_create(&sender.thread, NULL, send_signals, &sender), 0);
     bool rung = true;
 

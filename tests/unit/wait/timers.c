@@ -1,5 +1,5 @@
 /* wrap: realloc */
-/* MUX: the heap of moments against a plain table of them, by random sets, moves and stops. */
+/* The heap of moments against a plain table of them, with random sets, moves and removals. */
 #include "wait/timers.h"
 #include "support.h"
 
@@ -25,7 +25,7 @@ void *__wrap_realloc(void *memory, size_t size)
 static struct nf_timers timers;
 static struct nf_timer timer[TIMERS];
 static bool promised[TIMERS];
-static net_deadline due[TIMERS]; /* what the heap is to know; NET_FOREVER: not in it */
+static net_deadline due[TIMERS]; /* the moment that the heap has; NET_FOREVER: none */
 
 static void begin(void)
 {
@@ -57,7 +57,7 @@ static uint32_t in_the_table(void)
     return count;
 }
 
-/* Only memory may be missing. */
+/* A promise fails only if there is no memory. */
 static bool promise(int which)
 {
     int code = promised[which] ? 0 : nf_timers_reserve(&timers);
@@ -75,7 +75,7 @@ static void release(int which)
     }
 }
 
-/* What was to come sooner still comes sooner; only NET_FOREVER takes a timer out. */
+/* If the new moment is later, the old one stays. Only NET_FOREVER removes a timer. */
 static void set(int which, net_deadline at)
 {
     nf_timer_set(&timers, &timer[which], at);
@@ -84,7 +84,7 @@ static void set(int which, net_deadline at)
     assert_int_equal(timers.count, in_the_table());
 }
 
-/* Take out all that are due: each is one of the earliest that are left. */
+/* Take out all that are due. Each is one of the earliest that are left. */
 static void take_until(net_deadline now)
 {
     struct nf_timer *taken = nf_timers_due(&timers, now);
@@ -155,7 +155,8 @@ static void a_timer_that_is_not_set_is_never_due(void **state)
     nf_timers_free(&timers);
 }
 
-/* To put a timer off leaves it where it is; whoever finds it due sets it again. */
+/* A timer that is set to a later moment keeps its place. When it is due, the caller sets it
+ * again. */
 static void a_timer_put_off_is_due_at_its_first_moment(void **state)
 {
     net_deadline now = net_after(0);
@@ -175,8 +176,8 @@ static void a_timer_put_off_is_due_at_its_first_moment(void **state)
     nf_timers_free(&timers);
 }
 
-/* RES: what was promised needs no memory any more, be it set at once or much later; what could not
- * be promised leaves all as it is. */
+/* A promised place needs no more memory, whether it is used at once or much later. A promise that
+ * fails changes nothing. */
 static void a_promise_is_kept_without_memory(void **state)
 {
     net_deadline now = net_after(0);

@@ -1,9 +1,11 @@
-/* A turn is one caller's at a time, whoever queues has a deadline, and nobody is forgotten. */
+/* A turn belongs to one caller at a time, a caller in the queue has a deadline, and no caller is
+ * forgotten. */
 #include "support.h"
 #include "wait/deadline.h"
 #include "wait/turn.h"
 
-/* While it is there the process is not alone, and a turn taken is a turn to see. */
+/* While this thread runs, the process has several threads, and a turn uses its atomic
+ * operations. */
 static void *linger(void *argument)
 {
     nf_turn_take(argument, NET_FOREVER);
@@ -32,7 +34,7 @@ static void a_turn_is_taken_once(void **state)
     nf_turn_leave(&turn);
 }
 
-/* Who gave up leaves a mark behind, which costs a needless wake and no more. */
+/* A caller that gave up leaves a mark. It costs one unnecessary wake and nothing else. */
 static void a_turn_works_after_one_gave_up(void **state)
 {
     struct nf_turn turn = {0};
@@ -50,7 +52,7 @@ enum { THREADS = 4, ROUNDS = 20000 };
 
 struct shared {
     struct nf_turn turn;
-    int plain; /* what the turn guards; ThreadSanitizer looks on */
+    int plain; /* guarded by the turn; ThreadSanitizer would report a race */
 };
 
 struct taker {
@@ -109,7 +111,7 @@ static void *take_one(void *argument)
     return NULL;
 }
 
-/* All who sleep are served by one leave after another. */
+/* Each leave wakes the next sleeper, until all are served. */
 static void all_who_queue_are_served(void **state)
 {
     struct shared shared = {0};
