@@ -50,7 +50,7 @@ static long long read_sentences(struct caller *caller)
     return odd + (n == NET_EOF ? 0 : 1);
 }
 
-static void a_sentence_names_the_peer_once_he_is_known(void **state)
+static void a_sentence_names_the_peer_once_it_is_known(void **state)
 {
     net_socket *listener = assert_socket(net_listen(template_of(state)));
     struct caller driver;
@@ -88,7 +88,7 @@ static void a_sentence_names_the_peer_once_he_is_known(void **state)
 int main(void)
 {
     static const char *const templates[] = {"tcp://127.0.0.1:0", "tcp://[::1]:0", NULL};
-    static const struct test tests[] = {TEST(a_sentence_names_the_peer_once_he_is_known)};
+    static const struct test tests[] = {TEST(a_sentence_names_the_peer_once_it_is_known)};
 
     return run_over(templates, tests);
 }

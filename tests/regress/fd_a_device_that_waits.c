@@ -26,7 +26,8 @@ static void deadlines_and_cancels_hold_there(void **state)
     net_socket *socket = adopt_connection(dup(wire.fd));
 
     assert_int_equal(fcntl(wire.fd, F_SETFL, 0), 0);
-    for (int i = 0; i < 100 && code != NET_TIMEOUT; i++) { /* the system sends a message or two */
+    for (int i = 0; i < 100 && code != NET_TIMEOUT;
+         i++) { /* the system itself sends a message or two */
         code = (int)net_recv(socket, packet, sizeof packet, net_after(300));
     }
     assert_int_equal(code, NET_TIMEOUT);

@@ -72,7 +72,7 @@ static void a_silent_peer_ends_though_strangers_never_stop(void **state)
 }
 
 /* A peer's own datagram keeps the peer, if it came in time behind those of the strangers. */
-static void a_peer_who_speaks_is_kept_under_a_flood(void **state)
+static void a_peer_that_sends_is_kept_under_a_flood(void **state)
 {
     struct pair pair;
     char word[8];
@@ -99,7 +99,7 @@ int main(void)
     static const char *const templates[] = {"udp://127.0.0.1:0", NULL};
     static const struct test tests[] = {
         TEST(a_silent_peer_ends_though_strangers_never_stop),
-        TEST(a_peer_who_speaks_is_kept_under_a_flood),
+        TEST(a_peer_that_sends_is_kept_under_a_flood),
     };
 
     return run_over(templates, tests);

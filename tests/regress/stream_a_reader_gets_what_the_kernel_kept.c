@@ -62,7 +62,7 @@ static void a_listener_that_reads_gets_all(void **state)
 }
 
 /* A peer that does not read keeps the oldest datagrams, as many as its queue may hold. */
-static void a_peer_that_waits_keeps_his_bound(void **state)
+static void a_peer_that_waits_keeps_its_bound(void **state)
 {
     struct pair pair;
     char buffer[SIZE];
@@ -86,7 +86,7 @@ int main(void)
 {
     static const struct test tests[] = {TEST(a_peer_that_reads_gets_all),
                                         TEST(a_listener_that_reads_gets_all),
-                                        TEST(a_peer_that_waits_keeps_his_bound)};
+                                        TEST(a_peer_that_waits_keeps_its_bound)};
 
     return run_over(kernel_datagrams, tests);
 }

@@ -2,7 +2,7 @@
  * during a wait of the poller's own stayed set, and the wait spun. */
 #include "watching.h"
 
-static void it_does_not_ring_on(void **state)
+static void it_does_not_stay_set(void **state)
 {
     enum { SOON = 50, LATER = 60000, QUIET = 500 /* ms */ };
     net_poller *poller = open_poller();
@@ -18,7 +18,7 @@ static void it_does_not_ring_on(void **state)
 
 int main(void)
 {
-    static const struct test tests[] = {TEST(it_does_not_ring_on)};
+    static const struct test tests[] = {TEST(it_does_not_stay_set)};
 
     return run_over(all_templates, tests);
 }

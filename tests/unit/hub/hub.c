@@ -63,7 +63,7 @@ static int close_bench(void **state)
     return 0;
 }
 
-static struct nf_addr who(int number)
+static struct nf_addr address_of(int number)
 {
     struct nf_addr addr = {
         .family = NF_IPV4,
@@ -78,11 +78,11 @@ static const struct nf_addr local = {.family = NF_IPV4, .ip = {127, 0, 0, 1}};
 static void post(struct nf_hub *hub, int from, const void *data, size_t size,
                  const struct nf_addr *to, int64_t ms)
 {
-    struct nf_addr addr = who(from);
-    struct nf_packet *letter = nf_packet_new(data, size, size, to);
+    struct nf_addr addr = address_of(from);
+    struct nf_packet *packet = nf_packet_new(data, size, size, to);
 
-    assert_non_null(letter);
-    nf_hub_deliver(hub, &addr, nf_table_hash(&hub->table, &addr), letter, AT(ms));
+    assert_non_null(packet);
+    nf_hub_deliver(hub, &addr, nf_table_hash(&hub->table, &addr), packet, AT(ms));
 }
 
 /* A datagram of `size` bytes that begins with `mark`. */
@@ -126,7 +126,7 @@ static int take(struct nf_peer *peer)
 
 static int take_stranger(struct nf_hub *hub, int from)
 {
-    struct nf_addr expected = who(from);
+    struct nf_addr expected = address_of(from);
     struct nf_source sender;
     struct nf_addr to;
     int mark = 0;
@@ -139,10 +139,10 @@ static int take_stranger(struct nf_hub *hub, int from)
     return mark;
 }
 
-static void the_first_letter_waits_in_the_accepted_socket(void **state)
+static void the_first_datagram_waits_in_the_accepted_socket(void **state)
 {
     struct nf_hub *hub = *state;
-    struct nf_addr first = who(1);
+    struct nf_addr first = address_of(1);
 
     deliver(hub, 1, 11, 8, 0);
     struct nf_peer *peer = accept_first(hub, 1);
@@ -154,9 +154,8 @@ static void the_first_letter_waits_in_the_accepted_socket(void **state)
     drop(peer);
 }
 
-/* What a stranger sent before the accept goes to its socket, in order, and nothing of another
- * stranger does. */
-static void all_letters_of_a_stranger_go_with_him(void **state)
+/* What a stranger sent before the accept, and nothing else, goes to its socket in order. */
+static void all_packets_of_a_stranger_go_with_it(void **state)
 {
     struct nf_hub *hub = *state;
 
@@ -201,7 +200,7 @@ static void interleaved_peers_see_only_their_own(void **state)
     }
 }
 
-static void the_oldest_stranger_is_first_in_line(void **state)
+static void the_oldest_stranger_is_accepted_first(void **state)
 {
     struct nf_hub *hub = *state;
 
@@ -210,7 +209,7 @@ static void the_oldest_stranger_is_first_in_line(void **state)
     deliver(hub, 5, 3, 8, 0);
     deliver(hub, 6, 4, 8, 0);
     for (int i = 0; i < 3; i++) {
-        struct nf_addr expected = who(i == 0 ? 5 : i == 1 ? 4 : 6);
+        struct nf_addr expected = address_of(i == 0 ? 5 : i == 1 ? 4 : 6);
         struct nf_peer *peer = accept_first(hub, 0);
 
         assert_true(nf_addr_equal(&peer->member.head.name, &expected));
@@ -307,7 +306,7 @@ static void the_queues_together_are_bounded_to_the_byte(void **state)
 }
 
 /* The first datagram is accepted whatever the bounds say. The rest must fit. */
-static void an_accept_lets_the_first_letter_in_whatever_its_size(void **state)
+static void an_accept_lets_the_first_datagram_in_whatever_its_size(void **state)
 {
     struct nf_hub *hub = *state;
 
@@ -478,15 +477,15 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_bench, close_bench)
     const struct CMUnitTest tests[] = {
-        TEST(the_first_letter_waits_in_the_accepted_socket),
-        TEST(all_letters_of_a_stranger_go_with_him),
+        TEST(the_first_datagram_waits_in_the_accepted_socket),
+        TEST(all_packets_of_a_stranger_go_with_it),
         TEST(interleaved_peers_see_only_their_own),
-        TEST(the_oldest_stranger_is_first_in_line),
+        TEST(the_oldest_stranger_is_accepted_first),
         TEST(strangers_are_bounded_to_the_byte),
         TEST(tiny_datagrams_are_bounded_in_number),
         TEST(a_queue_is_bounded_to_the_byte_and_drops_the_newest),
         TEST(the_queues_together_are_bounded_to_the_byte),
-        TEST(an_accept_lets_the_first_letter_in_whatever_its_size),
+        TEST(an_accept_lets_the_first_datagram_in_whatever_its_size),
         TEST(the_bounds_of_strangers_and_peers_are_apart),
         TEST(a_silent_peer_ends_on_the_moment),
         TEST(a_datagram_that_is_read_late_keeps_its_peer),

@@ -27,7 +27,7 @@ struct account {
 struct datagram {
     int number; /* in the order of sending */
     int size;
-    int letter; /* the number of the packet that it came in */
+    int packet; /* the number of the packet that it came in */
 };
 
 /* What the model knows of one sender. */
@@ -55,7 +55,7 @@ struct model {
     int admitted[DATAGRAMS]; /* the senders to be accepted first, in this order */
     int first_admitted;
     int last_admitted;
-    int letters;
+    int packets;
     int handed_out;
     int dropped_queue;
     int dropped_strangers;
@@ -155,7 +155,7 @@ static void weigh_sender(struct model *model, struct sender *sender, int bytes, 
 }
 
 /* Of one packet, the datagrams that fit are queued, up to the first that does not. */
-static void expect_letter(struct model *model, struct sender *sender,
+static void expect_packet(struct model *model, struct sender *sender,
                           const struct datagram *datagram, int count, bool is_let_in)
 {
     bool in = true;
@@ -179,7 +179,7 @@ static void send_train(struct model *model, int place, int number)
     int count = 1 + (int)dice(model, (uint32_t)(left < TRAIN ? left : TRAIN));
     int last = SIZE - (int)dice(model, SIZE - SHORTEST + 1);
     struct nf_addr from = address(number);
-    struct nf_packet *letter = &model->batch[place];
+    struct nf_packet *packet = &model->batch[place];
     struct datagram datagram[TRAIN];
 
     for (int i = 0; i < count; i++) {
@@ -188,16 +188,16 @@ static void send_train(struct model *model, int place, int number)
         memcpy(model->room[place] + (size_t)i * SIZE, data, sizeof data);
         datagram[i] = (struct datagram){.number = sender->sent++,
                                         .size = i < count - 1 ? SIZE : last,
-                                        .letter = model->letters};
+                                        .packet = model->packets};
     }
-    *letter = (struct nf_packet){.data = model->room[place],
+    *packet = (struct nf_packet){.data = model->room[place],
                                  .size = (size_t)((count - 1) * SIZE + last),
                                  .segment = (size_t)(count > 1 ? SIZE : last),
                                  .is_borrowed = true};
-    model->letters++;
+    model->packets++;
     model->hub.borrowed_count = NF_BATCH_MAX;
-    nf_hub_deliver(&model->hub, &from, nf_table_hash(&model->hub.table, &from), letter, NF_EPOCH);
-    expect_letter(model, sender, datagram, count, false);
+    nf_hub_deliver(&model->hub, &from, nf_table_hash(&model->hub.table, &from), packet, NF_EPOCH);
+    expect_packet(model, sender, datagram, count, false);
 }
 
 static void spill(struct model *model)
@@ -251,10 +251,10 @@ static void accept_one(struct model *model)
     sender->waiting = 0;
     for (int i = 0, count = 0; i < waiting; i += count) {
         count = 1;
-        while (i + count < waiting && waits[i + count].letter == waits[i].letter) {
+        while (i + count < waiting && waits[i + count].packet == waits[i].packet) {
             count++;
         }
-        expect_letter(model, sender, waits + i, count, i == 0);
+        expect_packet(model, sender, waits + i, count, i == 0);
     }
     assert_int_equal(peer->remote.queue.load.datagrams, sender->waiting);
     assert_int_equal(peer->remote.queue.load.bytes, sender->queue.bytes);

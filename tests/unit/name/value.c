@@ -75,8 +75,7 @@ static void permissions_are_octal(void **state)
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         assert_refused(NF_MODE, bad[i]);
     }
-    assert_non_null(
-        strstr(nf_cause_pending()->detail, "0660")); /* a value that would be accepted */
+    assert_non_null(strstr(nf_cause_pending()->detail, "0660")); /* a good value */
 }
 
 static void a_share_is_from_nothing_to_the_whole(void **state)

@@ -6,7 +6,7 @@
 
 struct waiter {
     pthread_t thread;
-    struct thing *bell;
+    struct thing *wake;
     const void *awaited;
     atomic_int waits;     /* has begun */
     _Atomic bool is_told; /* the awaited descriptor was reported */
@@ -26,8 +26,8 @@ static void *wait_for_it(void *argument)
         int n = body->wait(ready, got, limit);
 
         for (int i = 0; i < n; i++) {
-            if (got[i].user == self->bell) {
-                thing_make_unreadable(self->bell);
+            if (got[i].user == self->wake) {
+                thing_make_unreadable(self->wake);
             } else if (got[i].user == self->awaited) {
                 self->is_told = true;
             } else {
@@ -38,11 +38,11 @@ static void *wait_for_it(void *argument)
     return NULL;
 }
 
-static void start_waiter(struct waiter *waiter, struct thing *bell, const struct thing *awaited)
+static void start_waiter(struct waiter *waiter, struct thing *wake, const struct thing *awaited)
 {
-    *waiter = (struct waiter){.bell = bell, .awaited = awaited};
-    thing_open(bell);
-    assert_int_equal(thing_watch(bell, NF_IN), 0);
+    *waiter = (struct waiter){.wake = wake, .awaited = awaited};
+    thing_open(wake);
+    assert_int_equal(thing_watch(wake, NF_IN), 0);
     assert_int_equal(pthread_create(&waiter->thread, NULL, wait_for_it, waiter), 0);
     while (waiter->waits == 0) {
         nap(1);
@@ -52,57 +52,57 @@ static void start_waiter(struct waiter *waiter, struct thing *bell, const struct
 
 /* Do what a poller does after a change of the set: wake the wait, if the implementation needs
  * it. */
-static void make_heard(const struct thing *bell)
+static void wake_if_needed(const struct thing *wake)
 {
     if (body->set_needs_wake) {
-        thing_make_readable(bell);
+        thing_make_readable(wake);
     }
 }
 
 static void what_another_adds_wakes_a_wait(void **state)
 {
     struct waiter waiter;
-    struct thing bell;
+    struct thing wake;
     struct thing added;
 
     ready_set_open(template_of(state));
     thing_open(&added);
     thing_make_readable(&added);
-    start_waiter(&waiter, &bell, &added);
+    start_waiter(&waiter, &wake, &added);
     assert_int_equal(thing_watch(&added, NF_IN), 0);
-    make_heard(&bell);
+    wake_if_needed(&wake);
     pthread_join(waiter.thread, NULL);
     assert_true(waiter.is_told);
     assert_false(waiter.is_wrong);
     thing_close(&added);
-    thing_close(&bell);
+    thing_close(&wake);
     body->close(ready);
 }
 
 static void what_another_asks_for_more_wakes_a_wait(void **state)
 {
     struct waiter waiter;
-    struct thing bell;
+    struct thing wake;
     struct thing thing;
 
     ready_set_open(template_of(state));
     thing_open(&thing);
     assert_int_equal(thing_watch(&thing, NF_IN), 0);
-    start_waiter(&waiter, &bell, &thing);
+    start_waiter(&waiter, &wake, &thing);
     assert_false(waiter.is_told);
     assert_int_equal(thing_watch(&thing, NF_IN | NF_OUT), 0);
-    make_heard(&bell);
+    wake_if_needed(&wake);
     pthread_join(waiter.thread, NULL);
     assert_true(waiter.is_told);
     thing_close(&thing);
-    thing_close(&bell);
+    thing_close(&wake);
     body->close(ready);
 }
 
 static void what_another_takes_out_is_told_no_more(void **state)
 {
     struct waiter waiter;
-    struct thing bell;
+    struct thing wake;
     struct thing thing;
     struct thing last;
 
@@ -110,24 +110,24 @@ static void what_another_takes_out_is_told_no_more(void **state)
     thing_open(&thing);
     thing_open(&last);
     assert_int_equal(thing_watch(&thing, NF_IN), 0);
-    start_waiter(&waiter, &bell, &last);
+    start_waiter(&waiter, &wake, &last);
     assert_int_equal(thing_watch(&thing, 0), 0);
     int waits = waiter.waits;
 
-    thing_make_readable(&bell);
+    thing_make_readable(&wake);
     for (int i = 0; i < 20000 && waiter.waits == waits; i++) {
         nap(1);
     }
     thing_make_readable(&thing);
     thing_make_readable(&last);
     assert_int_equal(thing_watch(&last, NF_IN), 0);
-    make_heard(&bell);
+    wake_if_needed(&wake);
     pthread_join(waiter.thread, NULL);
     assert_true(waiter.is_told);
     assert_false(waiter.is_wrong);
     thing_close(&last);
     thing_close(&thing);
-    thing_close(&bell);
+    thing_close(&wake);
     body->close(ready);
 }
 

@@ -45,7 +45,7 @@ static double rings_after(int ms)
     return elapsed_ms(since);
 }
 
-static void an_alarm_rings_at_the_moment_it_was_set_to_last(void **state)
+static void an_alarm_fires_at_the_moment_it_was_set_to_last(void **state)
 {
     enum { EARLY = 15, MIDDLE = 30, FAR = 60000, LATE = 8 }; /* ms */
 
@@ -65,7 +65,7 @@ static void an_alarm_rings_at_the_moment_it_was_set_to_last(void **state)
     body->close(ready);
 }
 
-static void an_alarm_for_the_past_rings_at_once_and_is_told_as_nobodys(void **state)
+static void an_alarm_for_the_past_fires_at_once_and_names_no_user(void **state)
 {
     struct thing thing;
 
@@ -107,8 +107,8 @@ int main(void)
     static const char *const poll[] = {"poll", NULL};
     const struct test epolls[] = {
         TEST(a_nested_set_is_readable_while_something_is_ready),
-        TEST(an_alarm_rings_at_the_moment_it_was_set_to_last),
-        TEST(an_alarm_for_the_past_rings_at_once_and_is_told_as_nobodys),
+        TEST(an_alarm_fires_at_the_moment_it_was_set_to_last),
+        TEST(an_alarm_for_the_past_fires_at_once_and_names_no_user),
     };
     const struct test polls[] = {
         TEST(polls_body_cannot_be_nested),

@@ -24,71 +24,71 @@ int __wrap_eventfd(unsigned count, int flags)
     return __real_eventfd(count, flags);
 }
 
-static bool is_rung(struct nf_wake *wake)
+static bool is_posted(struct nf_wake *wake)
 {
     struct nf_poll poll = {.fd = nf_wake_fd(wake), .want = NF_IN};
 
     return nf_poll(&poll, 1, NET_NOW) == 1;
 }
 
-static void a_ring_is_heard_until_it_is_forgotten(void **state)
+static void a_post_is_seen_until_it_is_drained(void **state)
 {
     struct nf_wake wake;
 
     (void)state;
     assert_int_equal(nf_wake_open(&wake), 0);
-    assert_false(is_rung(&wake));
+    assert_false(is_posted(&wake));
     nf_wake_drain(&wake);
     for (int i = 0; i < 1000; i++) {
         nf_wake_post(&wake);
     }
-    assert_true(is_rung(&wake));
-    assert_true(is_rung(&wake));
+    assert_true(is_posted(&wake));
+    assert_true(is_posted(&wake));
     nf_wake_drain(&wake);
-    assert_false(is_rung(&wake));
+    assert_false(is_posted(&wake));
     nf_wake_post(&wake);
-    assert_true(is_rung(&wake));
+    assert_true(is_posted(&wake));
     nf_wake_close(&wake);
     nf_wake_close(&wake);
 }
 
-static struct nf_wake *rung_by_signal;
+static struct nf_wake *posted_by_signal;
 
 static void ring(int number)
 {
     (void)number;
-    nf_wake_post(rung_by_signal);
+    nf_wake_post(posted_by_signal);
 }
 
-static void a_signal_handler_may_ring_and_errno_is_kept(void **state)
+static void a_signal_handler_may_post_and_errno_is_kept(void **state)
 {
     struct nf_wake wake;
     struct sigaction action = {.sa_handler = ring};
 
     (void)state;
     assert_int_equal(nf_wake_open(&wake), 0);
-    rung_by_signal = &wake;
+    posted_by_signal = &wake;
     assert_int_equal(sigaction(SIGUSR2, &action, NULL), 0);
     errno = 4321;
     raise(SIGUSR2);
     assert_int_equal(errno, 4321);
-    assert_true(is_rung(&wake));
+    assert_true(is_posted(&wake));
     signal(SIGUSR2, SIG_DFL);
     nf_wake_close(&wake);
 }
 
-static int ring_in_child(void *argument)
+static int post_in_child(void *argument)
 {
     struct nf_wake *wake = argument;
     int inherited = nf_wake_fd(wake);
 
     nf_wake_post(wake);
     nf_wake_drain(wake);
-    if (is_rung(wake)) {
+    if (is_posted(wake)) {
         return 1;
     }
     nf_wake_post(wake);
-    if (!is_rung(wake)) {
+    if (!is_posted(wake)) {
         return 2;
     }
     nf_wake_close(wake);
@@ -96,17 +96,17 @@ static int ring_in_child(void *argument)
 }
 
 /* Neither process sees a post of the other. */
-static void a_forked_child_has_a_bell_of_its_own(void **state)
+static void a_forked_child_has_a_wake_of_its_own(void **state)
 {
     struct nf_wake wake;
 
     (void)state;
     assert_int_equal(nf_wake_open(&wake), 0);
-    assert_int_equal(in_child(ring_in_child, &wake), 0);
-    assert_false(is_rung(&wake));
+    assert_int_equal(in_child(post_in_child, &wake), 0);
+    assert_false(is_posted(&wake));
     nf_wake_post(&wake);
-    assert_int_equal(in_child(ring_in_child, &wake), 0);
-    assert_true(is_rung(&wake));
+    assert_int_equal(in_child(post_in_child, &wake), 0);
+    assert_true(is_posted(&wake));
     nf_wake_close(&wake);
 }
 
@@ -134,9 +134,9 @@ static void without_descriptors_it_is_a_limit(void **state)
 int main(void)
 {
     const struct test tests[] = {
-        TEST(a_ring_is_heard_until_it_is_forgotten),
-        TEST(a_signal_handler_may_ring_and_errno_is_kept),
-        TEST(a_forked_child_has_a_bell_of_its_own),
+        TEST(a_post_is_seen_until_it_is_drained),
+        TEST(a_signal_handler_may_post_and_errno_is_kept),
+        TEST(a_forked_child_has_a_wake_of_its_own),
         TEST(without_descriptors_it_is_a_limit),
     };
 

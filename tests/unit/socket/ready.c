@@ -7,31 +7,31 @@
 #include <string.h>
 
 /* A notice and its ready list. */
-struct bell {
+struct observer {
     struct nf_notice notice;
     struct nf_ready_list ready_list;
 };
 
-static void hang(struct bell *bell, net_socket *socket)
+static void observe(struct observer *observer, net_socket *socket)
 {
-    *bell = (struct bell){0};
-    assert_ok(nf_ready_list_open(&bell->ready_list));
-    bell->notice.ready_list = &bell->ready_list;
-    nf_socket_set_notice(socket, &bell->notice);
+    *observer = (struct observer){0};
+    assert_ok(nf_ready_list_open(&observer->ready_list));
+    observer->notice.ready_list = &observer->ready_list;
+    nf_socket_set_notice(socket, &observer->notice);
 }
 
 /* Whether the notice was posted since the last call. */
-static bool has_rung(struct bell *bell)
+static bool was_notified(struct observer *observer)
 {
-    struct nf_notice *rung = nf_ready_list_take(&bell->ready_list);
+    struct nf_notice *posted = nf_ready_list_take(&observer->ready_list);
 
-    return rung != NULL && nf_notice_unlist(rung);
+    return posted != NULL && nf_notice_unlist(posted);
 }
 
-static void take_down(struct bell *bell, net_socket *socket)
+static void stop_observing(struct observer *observer, net_socket *socket)
 {
     nf_socket_set_notice(socket, NULL);
-    nf_ready_list_close(&bell->ready_list);
+    nf_ready_list_close(&observer->ready_list);
 }
 
 static struct nf_readiness ask(net_socket *socket, unsigned interest)
@@ -73,7 +73,7 @@ static bool becomes_ready(net_socket *socket, unsigned interest, int64_t ms)
     return true;
 }
 
-static void a_line_leaves_all_to_its_descriptor(void **state)
+static void a_connection_leaves_all_to_its_descriptor(void **state)
 {
     struct pair pair;
 
@@ -94,7 +94,7 @@ static void a_line_leaves_all_to_its_descriptor(void **state)
 
 /* A dialed socket is ready if it has received datagrams ahead, although its descriptor is not
  * readable. */
-static void datagrams_received_ahead_make_a_line_ready(void **state)
+static void datagrams_received_ahead_make_a_socket_ready(void **state)
 {
     enum { AHEAD = 2 };
     struct pair pair;
@@ -122,17 +122,17 @@ static void datagrams_received_ahead_make_a_line_ready(void **state)
 }
 
 /* Contract 1: readiness that is known only inside the process. */
-static void mail_that_another_fetched_makes_a_peer_ready_and_rings(void **state)
+static void a_datagram_that_another_call_read_makes_a_peer_ready(void **state)
 {
     struct pair pair;
-    struct bell bell;
+    struct observer observer;
     net_socket *client;
     net_socket *other;
     char byte;
 
     dial_pair(template_of(state), &pair);
     dial_again(pair.listener, &client, &other);
-    hang(&bell, pair.server);
+    observe(&observer, pair.server);
     struct nf_readiness readiness = ask(pair.server, NF_IN);
 
     assert_int_equal(readiness.ready, 0);
@@ -142,13 +142,13 @@ static void mail_that_another_fetched_makes_a_peer_ready_and_rings(void **state)
     assert_null(ask(pair.server, NF_OUT).common);
     assert_count(net_send(pair.client, "x", 1, soon()), 1);
     await_events(readiness.common->fd, POLLIN);
-    assert_false(has_rung(&bell));
+    assert_false(was_notified(&observer));
     assert_code(net_recv(other, &byte, 1, NET_NOW), NET_TIMEOUT);
-    assert_true(has_rung(&bell));
+    assert_true(was_notified(&observer));
     assert_int_equal(ask(pair.server, NF_IN | NF_OUT).ready, NF_IN | NF_OUT);
     assert_count(net_recv(pair.server, &byte, 1, NET_NOW), 1);
     assert_int_equal(ask(pair.server, NF_IN).ready, 0);
-    take_down(&bell, pair.server);
+    stop_observing(&observer, pair.server);
     assert_count(net_send(pair.client, "y", 1, soon()), 1);
     await_events(readiness.common->fd, POLLIN);
     assert_code(net_recv(other, &byte, 1, NET_NOW), NET_TIMEOUT);
@@ -160,52 +160,52 @@ static void mail_that_another_fetched_makes_a_peer_ready_and_rings(void **state)
 
 /* To pump is to be the reader for a moment. It posts a notice for each peer that gets a
  * datagram. */
-static void pumping_brings_mail_to_all(void **state)
+static void pumping_reads_for_all(void **state)
 {
     struct pair pair;
-    struct bell bell;
-    struct bell stranger_bell;
+    struct observer observer;
+    struct observer stranger_observer;
     net_socket *client;
     net_socket *other;
 
     dial_pair(template_of(state), &pair);
     dial_again(pair.listener, &client, &other);
-    hang(&bell, pair.server);
-    hang(&stranger_bell, pair.listener);
+    observe(&observer, pair.server);
+    observe(&stranger_observer, pair.listener);
     assert_count(net_send(pair.client, "x", 1, soon()), 1);
     await_events(net_fd(pair.listener), POLLIN);
     assert_int_equal(ask(pair.server, NF_IN).ready, 0); /* asking reads nothing */
     pump(other);
-    assert_true(has_rung(&bell));
-    assert_false(has_rung(&stranger_bell));
+    assert_true(was_notified(&observer));
+    assert_false(was_notified(&stranger_observer));
     net_close(other, NET_NOW);
-    has_rung(&stranger_bell); /* a place is free */
+    was_notified(&stranger_observer); /* a place is free */
     assert_count(net_send(client, "again", 5, soon()), 5);
     await_events(net_fd(pair.listener), POLLIN);
     pump(pair.server);
-    assert_true(has_rung(&stranger_bell));
+    assert_true(was_notified(&stranger_observer));
     assert_int_equal(ask(pair.listener, NF_IN).ready, NF_IN);
     net_close(client, NET_NOW);
-    take_down(&bell, pair.server);
-    take_down(&stranger_bell, pair.listener);
+    stop_observing(&observer, pair.server);
+    stop_observing(&stranger_observer, pair.listener);
     close_pair(&pair);
 }
 
-static void a_peer_that_ends_rings_and_is_ready(void **state)
+static void a_peer_that_ends_is_notified_and_ready(void **state)
 {
     struct pair pair;
-    struct bell bell;
+    struct observer observer;
 
     dial_pair_with(template_of(state), "idle=40ms", NULL, &pair);
-    hang(&bell, pair.server);
+    observe(&observer, pair.server);
     struct nf_readiness readiness = ask(pair.server, NF_IN);
 
     assert_true(readiness.ready == NF_IN || readiness.pump <= net_after(40));
     nap(60);
     pump(pair.listener);
-    assert_true(has_rung(&bell));
+    assert_true(was_notified(&observer));
     assert_int_equal(ask(pair.server, NF_IN).ready, NF_IN);
-    take_down(&bell, pair.server);
+    stop_observing(&observer, pair.server);
     close_pair(&pair);
 }
 
@@ -248,13 +248,13 @@ static void a_dial_becomes_ready_once_it_is_decided(void **state)
 int main(void)
 {
     static const char *const lines[] = {"tcp://127.0.0.1:0", NULL};
-    const struct test line[] = {TEST(a_line_leaves_all_to_its_descriptor)};
+    const struct test line[] = {TEST(a_connection_leaves_all_to_its_descriptor)};
     static const char *const bursts[] = {"udp://127.0.0.1:0", "udp://[::1]:0", NULL};
-    const struct test burst[] = {TEST(datagrams_received_ahead_make_a_line_ready)};
+    const struct test burst[] = {TEST(datagrams_received_ahead_make_a_socket_ready)};
     const struct test members[] = {
-        TEST(mail_that_another_fetched_makes_a_peer_ready_and_rings),
-        TEST(pumping_brings_mail_to_all),
-        TEST(a_peer_that_ends_rings_and_is_ready),
+        TEST(a_datagram_that_another_call_read_makes_a_peer_ready),
+        TEST(pumping_reads_for_all),
+        TEST(a_peer_that_ends_is_notified_and_ready),
         TEST(a_cancelled_member_is_ready),
     };
     const struct test dials[] = {TEST(a_dial_becomes_ready_once_it_is_decided)};

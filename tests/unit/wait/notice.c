@@ -13,7 +13,7 @@
 ssize_t __real_write(int fd, const void *data, size_t size);
 ssize_t __wrap_write(int fd, const void *data, size_t size);
 
-enum { NOTICES = 64, THREADS = 4, RINGS = 400000 };
+enum { NOTICES = 64, THREADS = 4, POSTS = 400000 };
 
 /* The notices on the ready list, each with counters. A counter, unlike a flag, shows whether a look
  * came too early or saw the last post. */
@@ -54,20 +54,20 @@ static void happen(int which)
 static int look(void)
 {
     bool listed[NOTICES] = {false};
-    struct nf_notice *rung = nf_ready_list_take(&ready_list);
+    struct nf_notice *posted = nf_ready_list_take(&ready_list);
     int looked = 0;
 
-    while (rung != NULL) {
-        struct nf_notice *next = rung->next;
-        ptrdiff_t which = rung - notice;
+    while (posted != NULL) {
+        struct nf_notice *next = posted->next;
+        ptrdiff_t which = posted - notice;
 
         assert_in_range(which, 0, NOTICES - 1);
         assert_false(listed[which]);
         listed[which] = true;
-        assert_true(nf_notice_unlist(rung));
+        assert_true(nf_notice_unlist(posted));
         seen[which] = atomic_load(&happened[which]);
         looked++;
-        rung = next;
+        posted = next;
     }
     return looked;
 }
@@ -79,14 +79,14 @@ static void assert_all_seen(void)
     }
 }
 
-static bool bell_is_rung(void)
+static bool is_written(void)
 {
     struct nf_poll poll = {.fd = nf_wake_fd(&ready_list.wake), .want = NF_IN};
 
     return nf_poll(&poll, 1, NET_NOW) == 1;
 }
 
-static void notices_are_listed_once_in_the_order_of_their_first_ring(void **state)
+static void notices_are_listed_once_in_the_order_of_their_first_post(void **state)
 {
     (void)state;
     begin();
@@ -114,7 +114,7 @@ static void notices_are_listed_once_in_the_order_of_their_first_ring(void **stat
 }
 
 /* A notice in a list of the listener is not put into another list, and it remembers a post. */
-static void a_notice_in_a_list_of_the_listeners_remembers_rings(void **state)
+static void a_notice_in_a_list_of_the_listener_remembers_posts(void **state)
 {
     (void)state;
     begin();
@@ -131,7 +131,7 @@ static void a_notice_in_a_list_of_the_listeners_remembers_rings(void **state)
     nf_ready_list_close(&ready_list);
 }
 
-static void the_bell_is_written_to_only_when_armed_and_once(void **state)
+static void the_eventfd_is_written_to_only_when_armed_and_once(void **state)
 {
     (void)state;
     begin();
@@ -141,14 +141,14 @@ static void the_bell_is_written_to_only_when_armed_and_once(void **state)
     assert_int_equal(look(), 1);
     for (int round = 1; round <= 3; round++) {
         nf_ready_list_arm(&ready_list);
-        assert_false(bell_is_rung());
+        assert_false(is_written());
         for (int i = 0; i < NOTICES; i++) {
             happen(i);
             happen(i);
             nf_ready_list_wake(&ready_list);
         }
         assert_int_equal(writes, round);
-        assert_true(bell_is_rung());
+        assert_true(is_written());
         nf_ready_list_disarm(&ready_list);
         nf_wake_drain(&ready_list.wake);
         assert_int_equal(look(), NOTICES);
@@ -159,49 +159,49 @@ static void the_bell_is_written_to_only_when_armed_and_once(void **state)
     }
     nf_ready_list_arm(&ready_list);
     nf_ready_list_wake(&ready_list); /* without any notice */
-    assert_true(bell_is_rung());
+    assert_true(is_written());
     assert_int_equal(look(), 0);
     nf_ready_list_close(&ready_list);
 }
 
-struct ringer {
+struct poster {
     pthread_t thread;
     unsigned seed;
-    int rings;
+    int posts;
 };
 
-static void *ring_at_random(void *argument)
+static void *post_at_random(void *argument)
 {
-    struct ringer *self = argument;
+    struct poster *self = argument;
 
-    for (int i = 0; i < self->rings; i++) {
+    for (int i = 0; i < self->posts; i++) {
         happen((int)random_below(&self->seed, NOTICES));
     }
     return NULL;
 }
 
-static void no_ring_of_many_threads_is_lost(void **state)
+static void no_post_of_many_threads_is_lost(void **state)
 {
-    struct ringer ringer[THREADS];
+    struct poster poster[THREADS];
     double since = now_ms();
-    int rings = RINGS / slowness();
-    int left = THREADS * rings;
+    int posts = POSTS / slowness();
+    int left = THREADS * posts;
 
     (void)state;
     begin();
     for (int i = 0; i < THREADS; i++) {
-        ringer[i] = (struct ringer){.seed = (unsigned)i, .rings = rings};
-        assert_int_equal(pthread_create(&ringer[i].thread, NULL, ring_at_random, &ringer[i]), 0);
+        poster[i] = (struct poster){.seed = (unsigned)i, .posts = posts};
+        assert_int_equal(pthread_create(&poster[i].thread, NULL, post_at_random, &poster[i]), 0);
     }
     while (left > 0 && elapsed_ms(since) < 20000.0 * slowness()) {
         look();
-        left = THREADS * rings;
+        left = THREADS * posts;
         for (int i = 0; i < NOTICES; i++) {
             left -= seen[i];
         }
     }
     for (int i = 0; i < THREADS; i++) {
-        pthread_join(ringer[i].thread, NULL);
+        pthread_join(poster[i].thread, NULL);
     }
     assert_int_equal(left, 0);
     assert_all_seen();
@@ -214,30 +214,30 @@ static void no_ring_of_many_threads_is_lost(void **state)
 static bool sleep_and_look(void)
 {
     struct nf_poll poll = {.fd = nf_wake_fd(&ready_list.wake), .want = NF_IN};
-    bool rung = true;
+    bool posted = true;
 
     nf_ready_list_arm(&ready_list);
     if (!nf_ready_list_has_any(&ready_list)) {
         net_deadline limit = soon();
 
-        while (nf_poll(&poll, 1, limit) == 0 && rung) {
-            rung = net_after(0) < limit; /* else it was a signal */
+        while (nf_poll(&poll, 1, limit) == 0 && posted) {
+            posted = net_after(0) < limit; /* else it was a signal */
         }
     }
     nf_ready_list_disarm(&ready_list);
     nf_wake_drain(&ready_list.wake);
     look();
-    return rung;
+    return posted;
 }
 
 static atomic_int answered; /* rounds that the listener has seen */
 
-static void *ring_and_await_the_look(void *argument)
+static void *post_and_await_the_look(void *argument)
 {
-    struct ringer *self = argument;
+    struct poster *self = argument;
     net_deadline limit = soon();
 
-    for (int i = 1; i <= self->rings; i++) {
+    for (int i = 1; i <= self->posts; i++) {
         happen(i % NOTICES);
         while (atomic_load(&answered) < i && net_after(0) < limit) {
         }
@@ -247,26 +247,26 @@ static void *ring_and_await_the_look(void *argument)
 
 /* Each post comes when the listener is about to sleep. If one were lost, both would wait for
  * ever. */
-static void a_ring_wakes_who_is_about_to_sleep(void **state)
+static void a_post_wakes_a_listener_about_to_sleep(void **state)
 {
-    struct ringer ringer = {.rings = 5000 / slowness()};
+    struct poster poster = {.posts = 5000 / slowness()};
     int rounds = 0;
 
     (void)state;
     begin();
     atomic_store(&answered, 0);
-    assert_int_equal(pthread_create(&ringer.thread, NULL, ring_and_await_the_look, &ringer), 0);
-    while (rounds < ringer.rings && sleep_and_look()) {
+    assert_int_equal(pthread_create(&poster.thread, NULL, post_and_await_the_look, &poster), 0);
+    while (rounds < poster.posts && sleep_and_look()) {
         rounds = 0;
         for (int i = 0; i < NOTICES; i++) {
             rounds += seen[i];
         }
         atomic_store(&answered, rounds);
     }
-    atomic_store(&answered, ringer.rings);
-    pthread_join(ringer.thread, NULL);
-    assert_int_equal(rounds, ringer.rings);
-    assert_true(writes <= ringer.rings);
+    atomic_store(&answered, poster.posts);
+    pthread_join(poster.thread, NULL);
+    assert_int_equal(rounds, poster.posts);
+    assert_true(writes <= poster.posts);
     nf_ready_list_close(&ready_list);
 }
 
@@ -274,7 +274,7 @@ static void a_ring_wakes_who_is_about_to_sleep(void **state)
 
 static atomic_int signals; /* handled */
 
-static void ring_in_handler(int number)
+static void post_in_handler(int number)
 {
     (void)number;
     happen(atomic_fetch_add(&signals, 1) % NOTICES);
@@ -303,9 +303,9 @@ static void *send_signals(void *argument)
 }
 
 /* The handler interrupts the listener in every step: looking, arming, sleeping. */
-static void no_ring_of_a_signal_handler_is_lost(void **state)
+static void no_post_of_a_signal_handler_is_lost(void **state)
 {
-    struct sigaction action = {.sa_handler = ring_in_handler};
+    struct sigaction action = {.sa_handler = post_in_handler};
     struct sender sender = {.target = pthread_self(), .count = 2000 / slowness()};
     int sum = 0;
 
@@ -315,10 +315,10 @@ static void no_ring_of_a_signal_handler_is_lost(void **state)
     assert_int_equal(sigaction(SIGUSR2, &action, NULL), 0);
     nap(0); /* ThreadSanitizer prepares for signals in the first call that blocks */
     assert_int_equal(pthread_create(&sender.thread, NULL, send_signals, &sender), 0);
-    bool rung = true;
+    bool posted = true;
 
-    while (rung && sum < sender.count) {
-        rung = sleep_and_look();
+    while (posted && sum < sender.count) {
+        posted = sleep_and_look();
         sum = 0;
         for (int i = 0; i < NOTICES; i++) {
             sum += seen[i];
@@ -326,13 +326,13 @@ static void no_ring_of_a_signal_handler_is_lost(void **state)
     }
     pthread_join(sender.thread, NULL);
     signal(SIGUSR2, SIG_DFL);
-    assert_true(rung);
+    assert_true(posted);
     assert_int_equal(sum, sender.count);
     assert_all_seen();
     nf_ready_list_close(&ready_list);
 }
 
-static void a_ring_keeps_errno(void **state)
+static void a_post_keeps_errno(void **state)
 {
     (void)state;
     begin();
@@ -348,13 +348,13 @@ static void a_ring_keeps_errno(void **state)
 int main(void)
 {
     const struct test tests[] = {
-        TEST(notices_are_listed_once_in_the_order_of_their_first_ring),
-        TEST(a_notice_in_a_list_of_the_listeners_remembers_rings),
-        TEST(the_bell_is_written_to_only_when_armed_and_once),
-        TEST(no_ring_of_many_threads_is_lost),
-        TEST(a_ring_wakes_who_is_about_to_sleep),
-        TEST(no_ring_of_a_signal_handler_is_lost),
-        TEST(a_ring_keeps_errno),
+        TEST(notices_are_listed_once_in_the_order_of_their_first_post),
+        TEST(a_notice_in_a_list_of_the_listener_remembers_posts),
+        TEST(the_eventfd_is_written_to_only_when_armed_and_once),
+        TEST(no_post_of_many_threads_is_lost),
+        TEST(a_post_wakes_a_listener_about_to_sleep),
+        TEST(no_post_of_a_signal_handler_is_lost),
+        TEST(a_post_keeps_errno),
     };
 
     return run_once(tests);

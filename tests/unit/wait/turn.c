@@ -13,7 +13,7 @@ static void *linger(void *argument)
     return NULL;
 }
 
-static struct nf_turn company = {NF_TURN_TAKEN};
+static struct nf_turn held = {NF_TURN_TAKEN};
 
 static void a_turn_is_taken_once(void **state)
 {
@@ -112,7 +112,7 @@ static void *take_one(void *argument)
 }
 
 /* Each leave wakes the next sleeper, until all are served. */
-static void all_who_queue_are_served(void **state)
+static void all_in_the_queue_are_served(void **state)
 {
     struct shared shared = {0};
     struct taker taker[THREADS];
@@ -139,16 +139,16 @@ int main(void)
         TEST(a_turn_is_taken_once),
         TEST(a_turn_works_after_one_gave_up),
         TEST(threads_take_turns_and_none_waits_for_ever),
-        TEST(all_who_queue_are_served),
+        TEST(all_in_the_queue_are_served),
     };
 
     pthread_t companion;
 
-    if (pthread_create(&companion, NULL, linger, &company) != 0) {
+    if (pthread_create(&companion, NULL, linger, &held) != 0) {
         return 1;
     }
     int failed = run_once(tests);
 
-    nf_turn_leave(&company);
+    nf_turn_leave(&held);
     return pthread_join(companion, NULL) != 0 ? 1 : failed;
 }

@@ -195,7 +195,7 @@ static void a_dial_that_goes_on_is_told_when_it_is_decided(void **state)
 
 /* A call on another socket reads a datagram for this peer and posts a notice below the layer. The
  * poller that waited for the notice is gone. */
-static void nobody_rings_for_a_poller_that_is_gone(void **state)
+static void no_notice_is_posted_for_a_poller_that_is_gone(void **state)
 {
     struct pair first;
     net_socket *client;
@@ -239,7 +239,7 @@ int main(void)
         TEST(a_late_end_is_told),
     };
     const struct test of_datagrams[] = {
-        TEST(nobody_rings_for_a_poller_that_is_gone),
+        TEST(no_notice_is_posted_for_a_poller_that_is_gone),
     };
     int failures = run_over(all, any);
 

@@ -17,7 +17,7 @@ enum { PASSED_MOST = 4, FIRST = 3, ASIDE = 100 };
 static const char *own_path;
 
 /* The variables that the manager sets; NULL: not set. */
-struct words {
+struct variables {
     const char *process; /* "": the child's own */
     const char *count;
     const char *names;
@@ -33,7 +33,7 @@ static void set(const char *name, const char *value)
 }
 
 /* Move the descriptors to their places, and execute the program of the child. */
-static int become(const int *fds, int count, const struct words *words, const char *role)
+static int become(const int *fds, int count, const struct variables *variables, const char *role)
 {
     char process[16];
 
@@ -49,15 +49,16 @@ static int become(const int *fds, int count, const struct words *words, const ch
         close(ASIDE + i);
     }
     snprintf(process, sizeof process, "%d", (int)getpid());
-    set("LISTEN_PID", words->process != NULL && *words->process == '\0' ? process : words->process);
-    set("LISTEN_FDS", words->count);
-    set("LISTEN_FDNAMES", words->names);
+    set("LISTEN_PID",
+        variables->process != NULL && *variables->process == '\0' ? process : variables->process);
+    set("LISTEN_FDS", variables->count);
+    set("LISTEN_FDNAMES", variables->names);
     execl(own_path, own_path, role, (char *)NULL);
     return 92;
 }
 
 /* Run a child in this role. The exit status is 0, or the child has printed the line that failed. */
-static int run_as(const char *role, const int *fds, int count, const struct words *words)
+static int run_as(const char *role, const int *fds, int count, const struct variables *variables)
 {
     int status = 0;
     pid_t child = fork();
@@ -65,7 +66,7 @@ static int run_as(const char *role, const int *fds, int count, const struct word
     assert_true(child >= 0);
     if (child == 0) {
         alarm(60);
-        _exit(become(fds, count, words, role));
+        _exit(become(fds, count, variables, role));
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1000;
@@ -81,11 +82,11 @@ static int run_as(const char *role, const int *fds, int count, const struct word
         }                                                                                          \
     } while (0)
 
-static bool is_refused(const char *address, int code, const char *words)
+static bool is_refused(const char *address, int code, const char *text)
 {
     net_socket *listener = net_listen(address);
 
-    return listener == NULL && net_error() == code && strstr(net_error_text(), words) != NULL;
+    return listener == NULL && net_error() == code && strstr(net_error_text(), text) != NULL;
 }
 
 /* The names are web, web, dgram and other: two streams, a datagram socket and a connection. */
@@ -217,9 +218,9 @@ static int take_at_once(void)
 
 static int find_nothing(void)
 {
-    const char *words = getenv("EXPECTED");
+    const char *text = getenv("EXPECTED");
 
-    MUST(is_refused("systemd://web", NET_ADDRESS, words));
+    MUST(is_refused("systemd://web", NET_ADDRESS, text));
     for (int fd = FIRST; fd < FIRST + 2; fd++) {
         MUST(fcntl(fd, F_GETFD) == 0);
     }
@@ -267,7 +268,7 @@ static void open_all(int fds[PASSED_MOST], int *listener, int *peer)
 
 static void run_with_all(const char *role, int expected)
 {
-    static const struct words words = {"", "4", "web:web:dgram:other"};
+    static const struct variables variables = {"", "4", "web:web:dgram:other"};
     int fds[PASSED_MOST];
     int listener = -1;
     int peer = -1;
@@ -275,7 +276,7 @@ static void run_with_all(const char *role, int expected)
 
     open_all(fds, &listener, &peer);
     assert_int_equal(shutdown(peer, SHUT_WR), 0);
-    assert_int_equal(run_as(role, fds, PASSED_MOST, &words), 0);
+    assert_int_equal(run_as(role, fds, PASSED_MOST, &variables), 0);
     for (int i = 0; i < PASSED_MOST; i++) {
         close(fds[i]);
     }
@@ -308,35 +309,35 @@ static void one_of_many_threads_adopts(void **state)
     run_with_all("take_at_once", 0);
 }
 
-static void run_with_two(const char *role, const struct words *words)
+static void run_with_two(const char *role, const struct variables *variables)
 {
     int fds[2] = {foreign_listener("tcp://127.0.0.1:0"), foreign_listener("tcp://127.0.0.1:0")};
 
-    assert_int_equal(run_as(role, fds, 2, words), 0);
+    assert_int_equal(run_as(role, fds, 2, variables), 0);
     close(fds[0]);
     close(fds[1]);
 }
 
 static void without_names_each_is_unknown(void **state)
 {
-    static const struct words words = {"", "2", NULL};
+    static const struct variables variables = {"", "2", NULL};
 
     (void)state;
-    run_with_two("take_unnamed", &words);
+    run_with_two("take_unnamed", &variables);
 }
 
 static void a_name_may_have_slashes(void **state)
 {
-    static const struct words words = {"", "2", "a/b:a/b/1"};
+    static const struct variables variables = {"", "2", "a/b:a/b/1"};
 
     (void)state;
-    run_with_two("take_odd_names", &words);
+    run_with_two("take_odd_names", &variables);
 }
 
 static void an_environment_that_is_not_ours_gives_nothing(void **state)
 {
     static const struct {
-        struct words words;
+        struct variables variables;
         const char *expected;
     } bad[] = {
         {{NULL, NULL, NULL}, "no socket was passed"},
@@ -357,7 +358,7 @@ static void an_environment_that_is_not_ours_gives_nothing(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(bad); i++) {
         setenv("EXPECTED", bad[i].expected, 1);
-        run_with_two("find_nothing", &bad[i].words);
+        run_with_two("find_nothing", &bad[i].variables);
     }
     unsetenv("EXPECTED");
 }

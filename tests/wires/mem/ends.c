@@ -104,7 +104,7 @@ static void each_direction_remembers_for_itself(void **state)
     }
 }
 
-static void a_reset_wakes_whoever_waits(void **state)
+static void a_reset_wakes_every_call_that_waits(void **state)
 {
     static caller_call *const calls[] = {call_recv, call_recv_all, call_recv_until, call_send};
 
@@ -204,7 +204,7 @@ int main(void)
         TEST(a_broken_line_comes_before_the_reset),
         TEST(a_reset_after_our_end_is_no_end),
         TEST(each_direction_remembers_for_itself),
-        TEST(a_reset_wakes_whoever_waits),
+        TEST(a_reset_wakes_every_call_that_waits),
         TEST(a_half_close_ends_a_send_that_waits),
         TEST(a_signal_handler_cancels_a_call_that_waits),
     };

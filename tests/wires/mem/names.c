@@ -149,7 +149,7 @@ static void a_dial_to_nobody_fails_when_it_is_asked(void **state)
 
 /* ---- The queue of callers ---- */
 
-static void a_full_line_makes_callers_wait(void **state)
+static void a_full_queue_makes_callers_wait(void **state)
 {
     net_socket *listener = assert_socket(net_listen("mem://full?backlog=2"));
     net_socket *client[4];
@@ -179,7 +179,7 @@ static void a_full_line_makes_callers_wait(void **state)
 }
 
 /* A caller that gives up leaves the queue: at its front, in its middle and at its end. */
-static void who_gives_up_leaves_the_line(void **state)
+static void a_caller_that_gives_up_leaves_the_queue(void **state)
 {
     net_socket *listener = assert_socket(net_listen("mem://line?backlog=1"));
     net_socket *client[6];
@@ -240,7 +240,7 @@ static void a_dial_that_waits_is_woken(void **state)
 }
 
 /* A listener that closes resets the callers that it has not accepted. */
-static void callers_who_are_turned_away_see_a_reset(void **state)
+static void callers_that_are_turned_away_see_a_reset(void **state)
 {
     net_socket *listener = assert_socket(net_listen("mem://away?backlog=1"));
     net_socket *first = assert_socket(net_connect("mem://away", soon()));
@@ -256,7 +256,7 @@ static void callers_who_are_turned_away_see_a_reset(void **state)
     net_close(second, soon());
 }
 
-/* An accepted connection outlives its listener, and a caller who has gone is still announced. */
+/* An accepted connection outlives its listener, and a caller that has gone is still accepted. */
 static void a_connection_outlives_its_listener(void **state)
 {
     net_socket *listener = assert_socket(net_listen("mem://gone"));
@@ -339,10 +339,10 @@ int main(void)
         TEST(an_endpoint_of_a_name_is_the_name),
         TEST(a_dial_to_nobody_is_refused),
         TEST(a_dial_to_nobody_fails_when_it_is_asked),
-        TEST(a_full_line_makes_callers_wait),
-        TEST(who_gives_up_leaves_the_line),
+        TEST(a_full_queue_makes_callers_wait),
+        TEST(a_caller_that_gives_up_leaves_the_queue),
         TEST(a_dial_that_waits_is_woken),
-        TEST(callers_who_are_turned_away_see_a_reset),
+        TEST(callers_that_are_turned_away_see_a_reset),
         TEST(a_connection_outlives_its_listener),
         TEST(what_waits_is_bounded_exactly),
         TEST(a_line_comes_although_there_is_little_room_for_it),

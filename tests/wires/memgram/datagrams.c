@@ -38,7 +38,7 @@ static void a_name_is_one_listeners_at_a_time(void **state)
 }
 
 /* A dialed socket has a name of its own. It is unique, and it can be answered and dialed. */
-static void who_dials_has_a_name_of_his_own(void **state)
+static void a_dialed_socket_has_a_name_of_its_own(void **state)
 {
     char listener[ADDRESS_MAX];
     char client[ADDRESS_MAX];
@@ -255,7 +255,7 @@ int main(void)
 {
     static const struct test tests[] = {
         TEST(a_name_is_one_listeners_at_a_time),
-        TEST(who_dials_has_a_name_of_his_own),
+        TEST(a_dialed_socket_has_a_name_of_its_own),
         TEST(an_endpoint_can_be_answered),
         TEST(a_send_to_nobody_is_refused_and_the_socket_goes_on),
         TEST(one_that_has_left_is_answered_no_more),

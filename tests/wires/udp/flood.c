@@ -50,7 +50,7 @@ static void say_and_hear(net_socket *from, net_socket *to)
     assert_memory_equal(in, "live", 4);
 }
 
-static void strangers_whom_nobody_reads_are_bounded(void **state)
+static void strangers_that_nobody_reads_are_bounded(void **state)
 {
     static const char word[SIZE];
     const long long kept =
@@ -219,7 +219,7 @@ static void a_new_client_is_served_in_a_flood(void **state)
 int main(void)
 {
     static const struct test tests[] = {
-        TEST(strangers_whom_nobody_reads_are_bounded),
+        TEST(strangers_that_nobody_reads_are_bounded),
         TEST(a_new_client_is_served_in_a_flood),
     };
 

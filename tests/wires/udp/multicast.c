@@ -100,9 +100,7 @@ static void all_who_have_joined_hear_and_nobody_else(void **state)
         assert_hears_nothing(another);
         net_close(second, NET_NOW);
         assert_sends(call, "none");
-        assert_sends(
-            other,
-            "you again"); /* sent on the same wire, so everything before it has been delivered */
+        assert_sends(other, "you again"); /* on the same wire: what came before is delivered */
         assert_hears(elsewhere, "you again");
         net_close(another, NET_NOW);
         net_close(elsewhere, NET_NOW);

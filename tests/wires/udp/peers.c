@@ -204,7 +204,7 @@ static void a_silent_peer_ends(void **state)
 }
 
 /* A peer that sends stays. What we send to it does not count. */
-static void only_the_peers_own_words_keep_him(void **state)
+static void only_the_peers_own_datagrams_keep_it(void **state)
 {
     struct pair pair;
     net_socket *client;
@@ -231,7 +231,7 @@ static void only_the_peers_own_words_keep_him(void **state)
 }
 
 /* Contract 7: the end wakes every call that waits, also when `idle` was set during the call. */
-static void a_shorter_idle_wakes_who_waits_for_the_end(void **state)
+static void a_shorter_idle_wakes_a_call_that_waits_for_the_end(void **state)
 {
     struct pair pair;
     struct caller waiting;
@@ -438,14 +438,14 @@ int main(void)
         TEST(the_largest_datagram_fits_whole_or_not_at_all),
         TEST(a_peer_that_was_closed_is_a_stranger_again),
         TEST(a_silent_peer_ends),
-        TEST(a_shorter_idle_wakes_who_waits_for_the_end),
+        TEST(a_shorter_idle_wakes_a_call_that_waits_for_the_end),
         TEST(with_idle_off_a_peer_never_ends),
         TEST(peers_outlive_their_listener),
         TEST(with_all_places_taken_an_accept_is_at_its_limit),
         TEST(strangers_are_for_accept_or_for_messages),
     };
     const struct test dual_stack[] = {
-        TEST(only_the_peers_own_words_keep_him),
+        TEST(only_the_peers_own_datagrams_keep_it),
     };
     static const char *const one_template[] = {"udp://*:0", NULL};
     const struct test tests[] = {

@@ -155,7 +155,7 @@ static void nobody_hears_what_was_said_to_another(void **state)
 
 /* The reader may be cancelled, time out or return with a datagram: the other call is served
  * next. */
-static void who_leaves_hands_the_reading_over(void **state)
+static void a_reader_that_leaves_hands_the_reading_over(void **state)
 {
     static caller_call *const others[] = {call_recv, call_recv_messages, call_accept};
 
@@ -216,7 +216,7 @@ static void several_receivers_share_a_peer(void **state)
 }
 
 /* A close frees a place, and an accept that waits for one takes it. */
-static void a_place_that_becomes_free_is_taken_by_who_waits(void **state)
+static void a_place_that_becomes_free_is_taken_by_a_waiting_call(void **state)
 {
     struct pair pair;
     struct caller waiting;
@@ -248,9 +248,9 @@ int main(void)
     const struct test tests[] = {
         TEST(each_peer_is_accepted_once),
         TEST(nobody_hears_what_was_said_to_another),
-        TEST(who_leaves_hands_the_reading_over),
+        TEST(a_reader_that_leaves_hands_the_reading_over),
         TEST(several_receivers_share_a_peer),
-        TEST(a_place_that_becomes_free_is_taken_by_who_waits),
+        TEST(a_place_that_becomes_free_is_taken_by_a_waiting_call),
     };
 
     return run_over(datagram_templates, tests);

@@ -105,7 +105,7 @@ static void strangers_cut_a_train_to_the_datagram(void **state)
 /* ---- Ends ---- */
 
 /* What has arrived is returned first, then the end. */
-static void a_peer_that_falls_silent_has_his_train_heard(void **state)
+static void the_train_of_a_peer_that_falls_silent_is_received(void **state)
 {
     net_socket *listener = listen_with(state, "idle=100ms");
     int fd;
@@ -231,7 +231,7 @@ int main(void)
     static const struct test tests[] = {
         TEST(a_queue_cuts_a_train_to_the_datagram),
         TEST(strangers_cut_a_train_to_the_datagram),
-        TEST(a_peer_that_falls_silent_has_his_train_heard),
+        TEST(the_train_of_a_peer_that_falls_silent_is_received),
         TEST(sockets_close_with_trains_waiting),
         TEST(a_cancel_comes_before_a_train_that_waits),
         TEST(a_child_that_closes_leaves_the_parent_its_trains),

@@ -381,14 +381,14 @@ static void hear_run(net_socket *to, size_t size, int count)
     assert_code(net_recv(to, in, sizeof in, NET_NOW), NET_TIMEOUT);
 }
 
-static void check_run(net_socket *from, struct bench *bench, int whom, size_t size, int trains,
+static void check_run(net_socket *from, struct bench *bench, int which, size_t size, int trains,
                       int refusals)
 {
     net_socket *to[] = {bench->stranger, bench->to_raw};
     const net_endpoint *of[] = {&bench->of_stranger, &bench->of_raw};
 
-    send_run(from, of[whom], size, 10);
-    hear_run(to[whom], size, 10);
+    send_run(from, of[which], size, 10);
+    hear_run(to[which], size, 10);
     assert_int_equal(plan.trains, trains);
     assert_int_equal(plan.refusals, refusals);
 }

@@ -19,89 +19,89 @@ enum { SOON = 250, MUCH_LATER = 1000 /* ms */ };
 /* ---- A full backlog ---- */
 
 /* A listener whose backlog is full, and its address. */
-struct crowd {
+struct backlog {
     net_socket *listener;
     net_socket *callers[8];
     int count;
     char address[ADDRESS_MAX];
 };
 
-static void open_crowd(const char *template, struct crowd *crowd)
+static void open_backlog(const char *template, struct backlog *backlog)
 {
     char whole[ADDRESS_MAX];
 
-    *crowd = (struct crowd){0};
+    *backlog = (struct backlog){0};
     snprintf(whole, sizeof whole, "%s?backlog=1", template);
-    crowd->listener = assert_socket(net_listen(whole));
-    dial_address(crowd->listener, crowd->address);
-    while (crowd->count < (int)COUNT(crowd->callers)) {
-        net_socket *caller = net_connect(crowd->address, NET_NOW);
+    backlog->listener = assert_socket(net_listen(whole));
+    dial_address(backlog->listener, backlog->address);
+    while (backlog->count < (int)COUNT(backlog->callers)) {
+        net_socket *caller = net_connect(backlog->address, NET_NOW);
 
         assert_non_null(caller);
         if (net_get(caller, "peer", NULL, 0) == NET_TIMEOUT) {
             net_close(caller, NET_NOW);
             break;
         }
-        crowd->callers[crowd->count++] = caller;
+        backlog->callers[backlog->count++] = caller;
     }
-    assert_int_equal(crowd->count, 2); /* the backlog, and the one more that Linux allows */
+    assert_int_equal(backlog->count, 2); /* the backlog, and the one more that Linux allows */
 }
 
-static void make_room(struct crowd *crowd)
+static void make_room(struct backlog *backlog)
 {
-    net_close(assert_socket(net_accept(crowd->listener, soon())), NET_NOW);
+    net_close(assert_socket(net_accept(backlog->listener, soon())), NET_NOW);
 }
 
-static void close_crowd(struct crowd *crowd)
+static void close_backlog(struct backlog *backlog)
 {
-    for (int i = 0; i < crowd->count; i++) {
-        net_close(crowd->callers[i], NET_NOW);
+    for (int i = 0; i < backlog->count; i++) {
+        net_close(backlog->callers[i], NET_NOW);
     }
-    net_close(crowd->listener, NET_NOW);
+    net_close(backlog->listener, NET_NOW);
 }
 
 static void a_full_backlog_ends_a_dial_at_its_deadline(void **state)
 {
     static const int after[] = {1, 20, 150};
-    struct crowd crowd;
+    struct backlog backlog;
 
-    open_crowd(template_of(state), &crowd);
+    open_backlog(template_of(state), &backlog);
     for (size_t i = 0; i < COUNT(after); i++) {
         double since = now_ms();
         double cpu = cpu_ms();
 
-        assert_no_socket(net_connect(crowd.address, net_after(after[i])), NET_TIMEOUT);
+        assert_no_socket(net_connect(backlog.address, net_after(after[i])), NET_TIMEOUT);
         assert_took(elapsed_ms(since), after[i], MUCH_LATER);
-        assert_blames("connect", crowd.address);
+        assert_blames("connect", backlog.address);
         assert_says("its backlog is full");
         in_time(cpu_ms() - cpu < after[i] / 2.0 + 5 * slowness());
     }
-    close_crowd(&crowd);
+    close_backlog(&backlog);
 }
 
 static void a_dial_that_waits_gets_the_place_that_becomes_free(void **state)
 {
     static const net_deadline endless = NET_FOREVER;
-    struct crowd crowd;
+    struct backlog backlog;
     struct caller dials[2];
 
-    open_crowd(template_of(state), &crowd);
+    open_backlog(template_of(state), &backlog);
     for (size_t i = 0; i < COUNT(dials); i++) {
-        dials[i].address = crowd.address;
+        dials[i].address = backlog.address;
         caller_start(&dials[i], call_connect, NULL, i == 0 ? soon() : endless);
     }
     nap(50);
     assert_false(dials[0].done || dials[1].done);
     double since = now_ms();
 
-    make_room(&crowd);
-    make_room(&crowd);
+    make_room(&backlog);
+    make_room(&backlog);
     for (size_t i = 0; i < COUNT(dials); i++) {
         caller_join(&dials[i]);
         assert_int_equal(dials[i].result, 0);
     }
     assert_took(elapsed_ms(since), 0, SOON);
-    net_socket *server = assert_socket(net_accept(crowd.listener, soon()));
+    net_socket *server = assert_socket(net_accept(backlog.listener, soon()));
     char byte;
 
     assert_count(net_send(dials[0].made, "a", 1, soon()), 1);
@@ -110,78 +110,78 @@ static void a_dial_that_waits_gets_the_place_that_becomes_free(void **state)
     net_close(server, NET_NOW);
     net_close(dials[0].made, NET_NOW);
     net_close(dials[1].made, NET_NOW);
-    close_crowd(&crowd);
+    close_backlog(&backlog);
 }
 
 static void a_dial_that_waits_is_refused_when_the_listener_goes(void **state)
 {
-    struct crowd crowd;
+    struct backlog backlog;
     struct caller dial = {0};
 
-    open_crowd(template_of(state), &crowd);
-    dial.address = crowd.address;
+    open_backlog(template_of(state), &backlog);
+    dial.address = backlog.address;
     caller_start(&dial, call_connect, NULL, soon());
     assert_false(dial.done);
-    net_close(crowd.listener, NET_NOW);
-    crowd.listener = NULL;
+    net_close(backlog.listener, NET_NOW);
+    backlog.listener = NULL;
     caller_join(&dial);
     assert_int_equal(dial.result, NET_REFUSED);
-    close_crowd(&crowd);
+    close_backlog(&backlog);
 }
 
 /* The poller completes the dial. It gets no event from the system, and it does not spin. */
 static void a_poller_tells_of_a_dial_that_waited_for_room(void **state)
 {
-    struct crowd crowd;
+    struct backlog backlog;
     char buffer[8];
     net_poller *poller = open_poller();
 
-    open_crowd(template_of(state), &crowd);
-    net_socket *dial = assert_socket(net_connect(crowd.address, NET_NOW));
+    open_backlog(template_of(state), &backlog);
+    net_socket *dial = assert_socket(net_connect(backlog.address, NET_NOW));
 
     watch(poller, dial, NET_WRITABLE);
     expect_quiet(poller, 100);
     assert_code(net_send(dial, "early", 5, NET_NOW), NET_TIMEOUT);
-    make_room(&crowd);
+    make_room(&backlog);
     expect_event(poller, dial, NET_WRITABLE);
     assert_count(net_send(dial, "hello", 5, NET_NOW), 5);
-    make_room(&crowd);
-    net_socket *server = assert_socket(net_accept(crowd.listener, soon()));
+    make_room(&backlog);
+    net_socket *server = assert_socket(net_accept(backlog.listener, soon()));
 
     assert_count(net_recv(server, buffer, sizeof buffer, soon()), 5);
     net_close(server, NET_NOW);
     net_close(dial, NET_NOW);
     net_poller_close(poller);
-    close_crowd(&crowd);
+    close_backlog(&backlog);
 }
 
 static void a_poller_tells_that_nobody_listens_any_more(void **state)
 {
-    struct crowd crowd;
+    struct backlog backlog;
     net_poller *poller = open_poller();
 
-    open_crowd(template_of(state), &crowd);
-    net_socket *dial = assert_socket(net_connect(crowd.address, NET_NOW));
+    open_backlog(template_of(state), &backlog);
+    net_socket *dial = assert_socket(net_connect(backlog.address, NET_NOW));
 
     watch(poller, dial, NET_WRITABLE);
-    net_close(crowd.listener, NET_NOW);
-    crowd.listener = NULL;
+    net_close(backlog.listener, NET_NOW);
+    backlog.listener = NULL;
     expect_event(poller, dial, NET_WRITABLE);
     assert_code(net_send(dial, "x", 1, NET_NOW), NET_REFUSED);
-    assert_blames("connect", crowd.address);
+    assert_blames("connect", backlog.address);
     net_close(dial, NET_NOW);
     net_poller_close(poller);
-    close_crowd(&crowd);
+    close_backlog(&backlog);
 }
 
 static void a_dial_that_waits_can_be_cancelled_and_closed(void **state)
 {
-    struct crowd crowd;
+    struct backlog backlog;
     struct caller reader;
     char byte;
 
-    open_crowd(template_of(state), &crowd);
-    net_socket *dial = assert_socket(net_connect(crowd.address, NET_NOW));
+    open_backlog(template_of(state), &backlog);
+    net_socket *dial = assert_socket(net_connect(backlog.address, NET_NOW));
 
     assert_code(net_recv(dial, &byte, 1, net_after(20)), NET_TIMEOUT);
     caller_start(&reader, call_recv, dial, soon());
@@ -192,13 +192,13 @@ static void a_dial_that_waits_can_be_cancelled_and_closed(void **state)
     assert_took(elapsed_ms(since), 0, 100);
     assert_int_equal(reader.result, NET_CANCELED);
     assert_count(net_close(dial, soon()), 0);
-    assert_count(net_close(assert_socket(net_connect(crowd.address, NET_NOW)), NET_NOW), 0);
-    assert_count(net_close(assert_socket(net_connect(crowd.address, NET_NOW)), net_after(30)), 0);
-    make_room(&crowd);
-    make_room(&crowd);
-    assert_no_socket(net_accept(crowd.listener, NET_NOW),
+    assert_count(net_close(assert_socket(net_connect(backlog.address, NET_NOW)), NET_NOW), 0);
+    assert_count(net_close(assert_socket(net_connect(backlog.address, NET_NOW)), net_after(30)), 0);
+    make_room(&backlog);
+    make_room(&backlog);
+    assert_no_socket(net_accept(backlog.listener, NET_NOW),
                      NET_TIMEOUT); /* they have left nothing behind */
-    close_crowd(&crowd);
+    close_backlog(&backlog);
 }
 
 /* ---- No listener, or one of another type ---- */

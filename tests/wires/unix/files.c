@@ -1,7 +1,6 @@
+/* wrap: listen fchmodat */
 /* The files of unix sockets: when a file is made, replaced, left alone or removed, and which users
  * may connect. Several listeners that start at once are in starters.c. */
-/* The files of unix sockets. Which are made, which are replaced, which are left
- * alone, who may use them, and when they go. Starters at once are starters.c's. */
 #include "support.h"
 
 #include <errno.h>

@@ -51,7 +51,7 @@ static net_socket *accept_foreign(net_socket *listener, int fd)
 
 /* ---- Names of dialed sockets ---- */
 
-static void who_dials_has_a_name_of_his_own(void **state)
+static void a_dialed_socket_has_a_name_of_its_own(void **state)
 {
     enum { MANY = 8 };
     net_socket *client[MANY];
@@ -410,7 +410,7 @@ static void what_is_no_peer_is_not_admitted(void **state)
 int main(void)
 {
     static const struct test any[] = {
-        TEST(who_dials_has_a_name_of_his_own),
+        TEST(a_dialed_socket_has_a_name_of_its_own),
         TEST(a_dialed_socket_hears_its_peer_alone),
         TEST(a_name_has_another_owner_unnoticed),
         TEST(a_peer_may_have_any_name),
