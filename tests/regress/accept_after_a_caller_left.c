@@ -56,7 +56,7 @@ static void the_second_caller_is_picked_up_at_once(void **state)
 
 /* However many callers leave, an accept must not spin for ever, and it must not lose the one that
  * stays. */
-static void a_crowd_that_leaves_is_waited_out(void **state)
+static void many_callers_that_leave_are_waited_out(void **state)
 {
     net_socket *listener = assert_socket(net_listen(template_of(state)));
     net_socket *client;
@@ -79,7 +79,7 @@ int main(void)
 {
     static const struct test tests[] = {
         TEST(the_second_caller_is_picked_up_at_once),
-        TEST(a_crowd_that_leaves_is_waited_out),
+        TEST(many_callers_that_leave_are_waited_out),
     };
 
     return run_over(kernel_streams, tests);

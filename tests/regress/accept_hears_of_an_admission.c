@@ -2,7 +2,7 @@
  * accept slept on: the admission woke only the sleepers. */
 #include "somebody.h"
 
-static void an_accept_that_waits_gets_who_is_admitted(void **state)
+static void an_accept_that_waits_gets_the_admitted_peer(void **state)
 {
     enum { WAIT = 3 };
     net_socket *listener = assert_socket(net_listen(template_of(state)));
@@ -33,7 +33,7 @@ static void an_accept_that_waits_gets_who_is_admitted(void **state)
 
 int main(void)
 {
-    const struct test tests[] = {TEST(an_accept_that_waits_gets_who_is_admitted)};
+    const struct test tests[] = {TEST(an_accept_that_waits_gets_the_admitted_peer)};
 
     return run_over(kernel_datagrams, tests);
 }

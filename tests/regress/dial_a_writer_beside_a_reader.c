@@ -14,7 +14,7 @@ enum { LATE = 100 }; /* ms between the wake of the writer and its next step */
 static _Atomic bool armed;
 static _Atomic bool driven; /* the reader drives the dial */
 static _Atomic bool queued; /* the writer waits for the driver */
-static _Thread_local bool drowsy;
+static _Thread_local bool wakes_late;
 
 int __real_nf_poll(struct nf_poll *polls, int count, net_deadline deadline);
 int __wrap_nf_poll(struct nf_poll *polls, int count, net_deadline deadline);
@@ -33,18 +33,18 @@ void __real_nf_futex_wait(_Atomic uint32_t *word, uint32_t seen, net_deadline de
 void __wrap_nf_futex_wait(_Atomic uint32_t *word, uint32_t seen, net_deadline deadline);
 void __wrap_nf_futex_wait(_Atomic uint32_t *word, uint32_t seen, net_deadline deadline)
 {
-    if (drowsy) {
+    if (wakes_late) {
         queued = true;
     }
     __real_nf_futex_wait(word, seen, deadline);
-    if (drowsy) {
+    if (wakes_late) {
         nap(LATE);
     }
 }
 
 static long long write_request(struct caller *caller)
 {
-    drowsy = true;
+    wakes_late = true;
     long long n = net_send(caller->socket, "?", 1, caller->deadline);
 
     queued = true; /* also if the writer did not have to wait */

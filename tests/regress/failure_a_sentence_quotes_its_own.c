@@ -48,7 +48,7 @@ static void a_refusal_quotes_nobody_else(void **state)
     net_close(call, NET_NOW);
 }
 
-static void an_attempt_keeps_the_words_of_its_failure(void **state)
+static void an_attempt_keeps_the_sentence_of_its_failure(void **state)
 {
     net_socket *call;
 
@@ -79,7 +79,7 @@ int main(void)
 {
     static const struct test tests[] = {
         TEST(a_refusal_quotes_nobody_else),
-        TEST(an_attempt_keeps_the_words_of_its_failure),
+        TEST(an_attempt_keeps_the_sentence_of_its_failure),
         TEST(each_of_several_attempts_keeps_its_own),
     };
 

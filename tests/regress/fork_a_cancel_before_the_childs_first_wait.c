@@ -50,7 +50,7 @@ static int cancel_in_time(void *argument)
     return acceptor.ms > 1000.0 * slowness() ? LATE : 0;
 }
 
-static void a_cancel_is_heard_by_who_is_about_to_wait(void **state)
+static void a_cancel_ends_a_call_about_to_wait(void **state)
 {
     net_socket *listener = assert_socket(net_listen(template_of(state)));
 
@@ -65,7 +65,7 @@ static void a_cancel_is_heard_by_who_is_about_to_wait(void **state)
 
 int main(void)
 {
-    static const struct test tests[] = {TEST(a_cancel_is_heard_by_who_is_about_to_wait)};
+    static const struct test tests[] = {TEST(a_cancel_ends_a_call_about_to_wait)};
 
     return run_over(kernel_templates, tests);
 }

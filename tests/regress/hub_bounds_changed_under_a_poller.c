@@ -2,7 +2,7 @@
  * strangers that had a place now, or the end of a peer that had now been silent too long. */
 #include "watching.h"
 
-static void more_peers_let_in_who_waits(void **state)
+static void more_peers_let_a_waiting_stranger_in(void **state)
 {
     struct pair pair;
     char address[ADDRESS_MAX];
@@ -41,12 +41,12 @@ static void expect_end(const char *address, const char *idle_before)
     close_pair(&pair);
 }
 
-static void a_shorter_idle_ends_who_is_silent(void **state)
+static void a_shorter_idle_ends_a_silent_peer(void **state)
 {
     expect_end(template_of(state), "idle=60s");
 }
 
-static void an_idle_where_there_was_none_ends_who_is_silent(void **state)
+static void an_idle_where_there_was_none_ends_a_silent_peer(void **state)
 {
     expect_end(template_of(state), "idle=off");
 }
@@ -54,9 +54,9 @@ static void an_idle_where_there_was_none_ends_who_is_silent(void **state)
 int main(void)
 {
     static const struct test tests[] = {
-        TEST(more_peers_let_in_who_waits),
-        TEST(a_shorter_idle_ends_who_is_silent),
-        TEST(an_idle_where_there_was_none_ends_who_is_silent),
+        TEST(more_peers_let_a_waiting_stranger_in),
+        TEST(a_shorter_idle_ends_a_silent_peer),
+        TEST(an_idle_where_there_was_none_ends_a_silent_peer),
     };
 
     return run_over(datagram_templates, tests);

@@ -37,7 +37,7 @@ static void expect_line(const char *address)
     assert_memory_equal(line, "abcd\n", 5);
 }
 
-static void signals_are_no_news_of_a_line(void **state)
+static void signals_are_no_bytes_of_a_line(void **state)
 {
     expect_line(template_of(state));
 }
@@ -46,7 +46,7 @@ int main(void)
 {
     static const char *const templates[] = {"tcp://127.0.0.1:0", NULL};
     static const struct test tests[] = {
-        TEST(signals_are_no_news_of_a_line),
+        TEST(signals_are_no_bytes_of_a_line),
     };
 
     return run_over(templates, tests);

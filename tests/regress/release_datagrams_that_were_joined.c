@@ -33,7 +33,7 @@ static void receive(net_socket *socket, int count)
     }
 }
 
-static void a_datagram_is_one_to_whoever_has_the_descriptor(void **state)
+static void a_datagram_is_one_to_the_owner_of_the_descriptor(void **state)
 {
     struct pair pair;
     char room[MANY * SIZE];
@@ -62,7 +62,7 @@ int main(void)
 {
     static const char *const udp[] = {"udp://127.0.0.1:0", "udp://[::1]:0", NULL};
     const struct test tests[] = {
-        TEST(a_datagram_is_one_to_whoever_has_the_descriptor),
+        TEST(a_datagram_is_one_to_the_owner_of_the_descriptor),
     };
 
     return run_over(udp, tests);

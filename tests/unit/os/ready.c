@@ -43,7 +43,7 @@ static void what_is_watched_is_told_until_it_is_over(void **state)
 }
 
 /* However many are ready and however many come and go, each gets its turn. */
-static void of_a_crowd_each_is_told_in_turn(void **state)
+static void each_of_many_is_told_in_turn(void **state)
 {
     enum { ROUNDS = 50, PASSED_OVER = 2 /* a round in which others came or went */ };
     static struct thing crowd[CROWD];
@@ -176,7 +176,7 @@ int main(void)
 {
     const struct test both[] = {
         TEST(what_is_watched_is_told_until_it_is_over),
-        TEST(of_a_crowd_each_is_told_in_turn),
+        TEST(each_of_many_is_told_in_turn),
         TEST(errors_and_hang_ups_are_both_in_and_out),
         TEST(a_wait_ends_at_its_deadline_and_not_before),
         TEST(signals_do_no_harm),

@@ -369,7 +369,7 @@ static void a_refusal_comes_through_a_queue(void **state)
     net_close(client, NET_NOW);
 }
 
-static void a_cancel_wakes_who_waits_in_a_fault(void **state)
+static void a_cancel_wakes_a_call_that_waits_in_a_fault(void **state)
 {
     static const char *const faults[] = {"delay=30s", "reorder=1&delay=30s", "stall-after=2",
                                          "loss=0.1"};
@@ -414,7 +414,7 @@ int main(void)
         TEST(a_large_one_is_dropped_and_counted),
         TEST(datagrams_fall_silent_after_so_many_bytes),
         TEST(a_refusal_comes_through_a_queue),
-        TEST(a_cancel_wakes_who_waits_in_a_fault),
+        TEST(a_cancel_wakes_a_call_that_waits_in_a_fault),
     };
 
     return run_over(datagrams, tests);

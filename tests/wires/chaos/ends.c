@@ -173,7 +173,7 @@ static void a_line_that_stalls_is_not_consumed(void **state)
 
 /* ---- Close ---- */
 
-static void a_close_waits_for_the_peer_and_says_whose_it_is(void **state)
+static void a_close_waits_for_the_peer_and_names_the_socket(void **state)
 {
     struct pair pair;
 
@@ -189,7 +189,7 @@ static void a_close_waits_for_the_peer_and_says_whose_it_is(void **state)
 
 /* ---- Cancel ---- */
 
-static void a_cancel_wakes_who_waits_in_a_fault(void **state)
+static void a_cancel_wakes_a_call_that_waits_in_a_fault(void **state)
 {
     static const char *const faults[] = {"stall-after=2", "delay=30s", "chunk=2",
                                          "reset-after=100"};
@@ -224,7 +224,7 @@ static void cancel_it(int number)
     net_cancel(alarmed);
 }
 
-static void a_signal_handler_may_cancel_who_waits_in_a_fault(void **state)
+static void a_signal_handler_may_cancel_a_call_in_a_fault(void **state)
 {
     static const char *const faults[] = {"stall-after=2", "delay=30s"};
     const struct itimerval soon_enough = {.it_value = {.tv_usec = 30000}};
@@ -389,9 +389,9 @@ int main(void)
         TEST(a_reset_by_a_sender_wakes_a_receiver),
         TEST(a_connection_falls_silent_after_so_many_bytes),
         TEST(a_line_that_stalls_is_not_consumed),
-        TEST(a_close_waits_for_the_peer_and_says_whose_it_is),
-        TEST(a_cancel_wakes_who_waits_in_a_fault),
-        TEST(a_signal_handler_may_cancel_who_waits_in_a_fault),
+        TEST(a_close_waits_for_the_peer_and_names_the_socket),
+        TEST(a_cancel_wakes_a_call_that_waits_in_a_fault),
+        TEST(a_signal_handler_may_cancel_a_call_in_a_fault),
         TEST(some_accepts_fail_and_no_caller_is_lost),
         TEST(a_caller_whose_accept_failed_sees_the_listener_close),
         TEST(a_dial_that_goes_on_works_through_the_layer),

@@ -99,7 +99,7 @@ static void *serve(void *argument)
     return NULL;
 }
 
-static void callers_who_come_and_go_harm_nobody(void **state)
+static void callers_that_come_and_go_do_no_harm(void **state)
 {
     struct server server = {.poller = open_poller(),
                             .listener = assert_socket(net_listen("mem://?backlog=2"))};
@@ -275,7 +275,7 @@ static void a_child_has_names_of_its_own(void **state)
 int main(void)
 {
     static const struct test tests[] = {
-        TEST(callers_who_come_and_go_harm_nobody),
+        TEST(callers_that_come_and_go_do_no_harm),
         TEST(bytes_stay_in_order_both_ways),
         TEST(a_child_has_names_of_its_own),
     };

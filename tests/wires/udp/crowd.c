@@ -229,7 +229,7 @@ static void *share(void *argument)
 }
 
 /* The receivers sleep, and one wakes for each datagram. */
-static void a_train_serves_all_who_wait_for_a_peer(void **state)
+static void a_train_serves_all_calls_that_wait_for_a_peer(void **state)
 {
     static struct sharer sharer[THREADS];
     static int seen[SHARED];
@@ -345,7 +345,7 @@ int main(void)
     static const char *const templates[] = {"udp://127.0.0.1:0", "udp://*:0", NULL};
     static const struct test tests[] = {
         TEST(every_datagram_is_heard_once_and_in_order),
-        TEST(a_train_serves_all_who_wait_for_a_peer),
+        TEST(a_train_serves_all_calls_that_wait_for_a_peer),
         TEST(a_full_queue_delays_no_other_peer),
     };
 

@@ -68,7 +68,7 @@ static void assert_sends(net_socket *socket, const char *words)
     assert_count(net_send(socket, words, strlen(words), soon()), (long long)strlen(words));
 }
 
-static void all_who_have_joined_hear_and_nobody_else(void **state)
+static void all_that_have_joined_hear_and_no_others(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT(families); i++) {
@@ -463,7 +463,7 @@ static void a_host_is_not_shared_as_a_group_is(void **state)
 int main(void)
 {
     const struct test tests[] = {
-        TEST(all_who_have_joined_hear_and_nobody_else),
+        TEST(all_that_have_joined_hear_and_no_others),
         TEST(answers_come_from_a_host),
         TEST(link_local_peers_are_answered_on_their_link),
         TEST(a_group_with_a_source_hears_that_source_alone),

@@ -195,7 +195,7 @@ static void a_caller_without_a_name_has_none(void **state)
 
 /* A datagram socket made without the library has no name. It is received from, but it cannot be
  * answered. */
-static void who_has_no_name_is_heard_and_not_answered(void **state)
+static void a_sender_without_a_name_is_heard_and_not_answered(void **state)
 {
     net_socket *listener = assert_socket(net_listen("unixgram://@"));
     net_message message = {.data = in, .capacity = sizeof in};
@@ -427,7 +427,7 @@ int main(void)
     };
     static const struct test once[] = {
         TEST(a_caller_without_a_name_has_none),
-        TEST(who_has_no_name_is_heard_and_not_answered),
+        TEST(a_sender_without_a_name_is_heard_and_not_answered),
         TEST(each_side_knows_whose_the_other_is),
         TEST(a_child_is_told_by_its_own_numbers),
         TEST(descriptors_that_come_along_are_not_kept),

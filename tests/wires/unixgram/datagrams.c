@@ -146,7 +146,7 @@ static void a_name_has_another_owner_unnoticed(void **state)
 }
 
 /* A dialed socket is connected to the other socket, not to its file. */
-static void a_file_that_is_gone_disturbs_nobody_who_found_it(void **state)
+static void a_file_that_is_gone_does_not_disturb_a_dialed_socket(void **state)
 {
     struct pair pair;
     char text[ADDRESS_MAX];
@@ -159,7 +159,7 @@ static void a_file_that_is_gone_disturbs_nobody_who_found_it(void **state)
     close_pair(&pair);
 }
 
-static void whose_file_is_gone_cannot_be_answered(void **state)
+static void a_peer_whose_file_is_gone_cannot_be_answered(void **state)
 {
     net_socket *listener = assert_socket(net_listen("unixgram://@"));
     const char *name = template_of(state);
@@ -294,7 +294,7 @@ static void a_peer_may_have_a_path_that_is_none_of_ours(void **state)
 /* ---- Senders without a name ---- */
 
 /* All senders without a name are the same peer. */
-static void who_has_no_name_is_accepted_and_not_answered(void **state)
+static void a_peer_without_a_name_is_accepted_and_not_answered(void **state)
 {
     net_socket *listener = assert_socket(net_listen(template_of(state)));
     int nameless[2] = {raw_unix_open(NULL), raw_unix_open(NULL)};
@@ -328,7 +328,7 @@ static void who_has_no_name_is_accepted_and_not_answered(void **state)
 }
 
 /* In a batch of answers, one that cannot be sent stops the batch, as any failure does. */
-static void a_batch_stops_at_who_has_no_name(void **state)
+static void a_batch_stops_at_a_peer_without_a_name(void **state)
 {
     net_socket *listener = assert_socket(net_listen(template_of(state)));
     int fd[2] = {raw_unix_open("unixgram://@"), raw_unix_open(NULL)};
@@ -414,13 +414,13 @@ int main(void)
         TEST(a_dialed_socket_hears_its_peer_alone),
         TEST(a_name_has_another_owner_unnoticed),
         TEST(a_peer_may_have_any_name),
-        TEST(who_has_no_name_is_accepted_and_not_answered),
-        TEST(a_batch_stops_at_who_has_no_name),
+        TEST(a_peer_without_a_name_is_accepted_and_not_answered),
+        TEST(a_batch_stops_at_a_peer_without_a_name),
         TEST(what_is_no_peer_is_not_admitted),
     };
     static const struct test of_files[] = {
-        TEST(a_file_that_is_gone_disturbs_nobody_who_found_it),
-        TEST(whose_file_is_gone_cannot_be_answered),
+        TEST(a_file_that_is_gone_does_not_disturb_a_dialed_socket),
+        TEST(a_peer_whose_file_is_gone_cannot_be_answered),
         TEST(peers_outlive_the_file_of_their_listener),
         TEST(a_peer_may_have_a_path_that_is_none_of_ours),
         TEST(a_path_can_be_admitted),
