@@ -4,8 +4,8 @@
 #include "wait/deadline.h"
 #include "wait/turn.h"
 
-/* While this thread runs, the process has several threads, and a turn uses its atomic
- * operations. */
+/* While this thread exists, the process has several threads, so a turn that is taken shows in its
+ * futex word. */
 static void *linger(void *argument)
 {
     nf_turn_take(argument, NET_FOREVER);

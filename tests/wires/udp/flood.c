@@ -11,8 +11,9 @@
 /* Half of the senders send while nobody reads strangers, the other half while somebody does. */
 enum { FLOOD = 500000, SIZE = 16, LEAST = 8192, ROOM = 65536, MEMORY = 8 << 20 };
 
-/* How many datagrams are sent between two of the accepted peer. When the peer's own datagram comes
- * back, all that came before has been read. So the kernel has room for all, and loses none. */
+/* The number of datagrams that are sent between two datagrams of the accepted peer. When the peer
+ * has received its own datagram back, all that came before has been read. So the kernel has room
+ * for all of them, and loses none. */
 static unsigned step(void)
 {
     return geteuid() == 0 ? 1024 : 128;
@@ -159,7 +160,7 @@ static void *ask(void *argument)
     return NULL;
 }
 
-/* The flood goes on until all clients are served, and to its own end. */
+/* Flood until all clients are served, and at least to the end of the made-up senders. */
 static unsigned flood_beside(struct pair *pair, int fd, struct clients *clients)
 {
     static const char word[SIZE];

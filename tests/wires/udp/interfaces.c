@@ -40,7 +40,7 @@ static void assert_reads(net_socket *socket, const char *name, const char *expec
     assert_string_equal(text, expected);
 }
 
-/* Dials the port of a listener at a host, with options. */
+/* Dial the port of a listener at a host, with options. */
 static net_socket *dial(const char *scheme, const char *host, net_socket *listener,
                         const char *options)
 {

@@ -351,8 +351,8 @@ static void strangers_are_for_accept_or_for_messages(void **state)
 
 /* ---- A sender with many addresses ---- */
 
-/* A flood of made-up senders uses exactly `strangers` bytes at most. Accepted peers notice nothing,
- * and the next new sender is received once there is room. */
+/* A flood of made-up senders may use `strangers` bytes, and not one more. Accepted peers notice
+ * nothing, and the next new sender is received once there is room. */
 static void a_flood_of_strangers_is_bounded_and_disturbs_nobody(void **state)
 {
     enum { SENDERS = 20000, SIZE = 64, ROOM = 65536, STEP = 50 };
