@@ -11,9 +11,9 @@
 /* Half of the senders send while nobody reads strangers, the other half while somebody does. */
 enum { FLOOD = 500000, SIZE = 16, LEAST = 8192, ROOM = 65536, MEMORY = 8 << 20 };
 
-/* The number of datagrams that are sent between two datagrams of the accepted peer. When the peer
- * has received its own datagram back, all that came before has been read. So the kernel has room
- * for all of them, and loses none. */
+/* The number of datagrams that are sent between two datagrams of the accepted peer. When a datagram
+ * of the peer is received, all that came before has been read. So the kernel has room for all of
+ * them, and loses none. */
 static unsigned step(void)
 {
     return geteuid() == 0 ? 1024 : 128;
