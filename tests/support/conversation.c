@@ -5,11 +5,11 @@
 #include <stdio.h>
 
 enum {
-    WAIT = 15,   /* ms, for what should be there at once */
-    LIMIT = 3000 /* ms, that no call may take */
+    WAIT = 15,   /* ms: how long to wait for what should be there at once */
+    LIMIT = 3000 /* ms: the longest that a call may take */
 };
 
-/* Where a conversation stands. */
+/* The state of a conversation. */
 struct talk {
     struct pair pair;
     bool works;
@@ -27,7 +27,7 @@ static void check_time(struct talk *talk)
     assert_took(elapsed_ms(talk->begun), 0, LIMIT);
 }
 
-/* A call gave `got` where `wanted` is all; a failure must be one that is documented. */
+/* A call returned `got`, and `wanted` would be success. A failure must have a documented code. */
 static void note(struct talk *talk, long long got, long long wanted)
 {
     check_time(talk);
@@ -135,7 +135,7 @@ static void dial_and_accept(struct talk *talk, const char *address, bool dialing
     }
 }
 
-/* Whatever was made can be cancelled and closed, and says nothing more afterwards. */
+/* Every socket can be cancelled and closed, and does nothing more afterwards. */
 static void hang_up(struct talk *talk)
 {
     struct pair *pair = &talk->pair;

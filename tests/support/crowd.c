@@ -1,4 +1,4 @@
-/* A sender of many faces. */
+/* A sender with many source addresses. */
 #include "crowd.h"
 #include "trains.h"
 
@@ -66,7 +66,7 @@ void crowd_send(int fd, unsigned number, const void *data, size_t size, size_t s
     if (sendmsg(fd, &message, 0) == (ssize_t)size) {
         return;
     }
-    assert_true(segment > 0 && segment < size); /* a system without trains */
+    assert_true(segment > 0 && segment < size); /* this system has no trains */
     for (size_t at = 0; at < size; at += segment) {
         size_t left = size - at;
 

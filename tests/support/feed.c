@@ -1,4 +1,4 @@
-/* A sender in a thread. */
+/* A sender that runs in a thread. */
 #include "feed.h"
 #include "foreign.h"
 

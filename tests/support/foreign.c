@@ -62,7 +62,7 @@ int foreign_listener(const char *template)
     return fd;
 }
 
-/* A datagram socket of unix has a name only if it asks for one. */
+/* A unix datagram socket has a name only if it binds one. */
 int foreign_dial(net_socket *listener)
 {
     struct sockaddr any = {.sa_family = AF_UNIX};

@@ -1,4 +1,4 @@
-/* Descriptors that somebody else opened, for the library to adopt. */
+/* Descriptors that were opened without the library, for the library to adopt. */
 #ifndef FOREIGN_H
 #define FOREIGN_H
 
@@ -13,23 +13,24 @@ enum { FOREIGN_BACKLOG = 16 };
 
 bool is_unix(const char *template);
 
-/* A blocking socket of the template's kind, bound to its host and a port of the system's choice. */
+/* A blocking socket of the template's kind, bound to its host and a port that the system chooses.
+ */
 int foreign_bound(const char *template);
-/* The same, fit for net_listen. */
+/* The same, ready for net_listen. */
 int foreign_listener(const char *template);
 
-/* A connected socket of the same kind, to a listener of the library. It has a name. */
+/* A socket of the same kind, connected to a listener of the library. It has a name. */
 int foreign_dial(net_socket *listener);
 
-/* fd://N and the options, which begin with `?` or are empty. Returns `address`. */
+/* Write fd://N and the options, which begin with `?` or are empty. Returns `address`. */
 char *foreign_address(int fd, const char *options, char address[ADDRESS_MAX]);
 net_socket *adopt_listener(int fd);
 net_socket *adopt_connection(int fd);
 
-/* A listener of the library, an adopted client of it, and the peer it accepted. */
+/* A listener of the library, an adopted client of it, and the peer that it accepted. */
 void dial_adopted(const char *template, struct pair *pair);
 
-/* Each says something to the other. */
+/* Each end sends something to the other. */
 void ping_pong(net_socket *one, net_socket *other);
 
 #endif

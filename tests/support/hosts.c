@@ -1,4 +1,4 @@
-/* Network namespaces, the wires between them, and taps on the wires. */
+/* Network namespaces, the virtual wires between them, and packet taps on the wires. */
 #include "hosts.h"
 
 #include <arpa/inet.h>
@@ -18,7 +18,8 @@ enum { SKIPPED = 77 };
 
 static int host_fd[HOSTS] = {-1, -1, -1};
 
-/* IPv6 addresses are usable at once: nobody else could have them. */
+/* IPv6 addresses are usable at once, without duplicate address detection: no other host can have
+ * them. */
 static const char *const plans[HOSTS] = {
     [NEAR] = "link add eth0 type veth peer name eth0 netns %s\n"
              "link add eth1 type veth peer name eth1 netns %s\n"
@@ -76,7 +77,7 @@ static bool write_file(const char *path, const char *text)
     return file != NULL && (fputs(text, file) >= 0) + (fclose(file) == 0) == 2;
 }
 
-/* The next host, to which the wires of this one lead, is known to ip(8) by our descriptor of it. */
+/* ip(8) reaches the next host, the other end of these wires, by our descriptor of its namespace. */
 static bool lay_wires(enum host host)
 {
     char next[64] = "";
@@ -95,7 +96,7 @@ static bool lay_wires(enum host host)
     return pclose(ip) == 0;
 }
 
-/* An interface comes to its IPv6 routes some time after both ends of its wire are up. */
+/* An interface gets its IPv6 routes some time after both ends of its wire are up. */
 static bool comes_up(const char *interface)
 {
     struct sockaddr_in6 all = {.sin6_family = AF_INET6,
@@ -131,7 +132,7 @@ static bool all_come_up(void)
     return up;
 }
 
-/* From the first failure on: what it was. */
+/* After the first failure: what failed. */
 static const char *make_hosts(void)
 {
     for (enum host i = NEAR; i < HOSTS; i++) {
@@ -190,7 +191,7 @@ static bool has_port(const uint8_t *ports, int port)
     return (ports[0] << 8 | ports[1]) == port || (ports[2] << 8 | ports[3]) == port;
 }
 
-/* Whether it is an IP packet that carries the port. */
+/* Whether the frame is an IP packet to or from the port. */
 static bool take_apart(const uint8_t *bytes, ssize_t size, int port, struct packet *packet)
 {
     enum { V4_HEADER = 20, V6_HEADER = 40 };

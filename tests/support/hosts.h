@@ -1,4 +1,4 @@
-/* Three hosts in one process, each a network namespace, for tests of what needs a wire:
+/* Three hosts in one process, each a network namespace, for tests that need a wire:
  *
  *     NEAR  eth0 ---- eth0  FAR  eth2 ---- eth0  BEYOND
  *           eth1 ---- eth1
@@ -7,10 +7,9 @@
  *     eth1  10.78.0.1, fd78::1, fe80::11 to  10.78.0.2, fd78::2, fe80::12
  *     FAR forwards from eth0 to 10.79.0.2, fd79::2, over a wire with an MTU of SMALL_MTU.
  *
- * A socket stays on the host on which it was opened, so one thread plays all of them: it goes to a
- * host, opens a socket, and goes on. Names of interfaces mean those of the host where the thread
- * is.
- */
+ * A socket stays on the host where it was opened. So one thread acts for all hosts: it enters a
+ * host, opens a socket, and enters the next. The name of an interface means the one of the host
+ * that the thread is in. */
 #ifndef HOSTS_H
 #define HOSTS_H
 
@@ -19,19 +18,19 @@
 enum host { NEAR, FAR, BEYOND, HOSTS };
 enum { SMALL_MTU = 1300 };
 
-/* For main: makes the hosts and runs the tests, or says why it may not and returns 77. */
+/* For main: makes the hosts and runs the tests, or prints why it may not and returns 77. */
 int run_on_hosts(const struct test *tests, size_t count);
 
 void go_to(enum host host);
 
-/* What a wire carried: an IPv4 or IPv6 packet without options. */
+/* A packet seen on a wire: IPv4 or IPv6, without options. */
 struct packet {
     int version;
     int traffic_class; /* DSCP and the ECN bits */
     int ttl;
 };
 
-/* Listen on an interface of this host; the descriptor is closed by close(). */
+/* Listen on an interface of this host. Close the descriptor by close(). */
 int tap_open(const char *interface);
 /* The next packet to or from the port. */
 void tap_next(int fd, int port, struct packet *packet);

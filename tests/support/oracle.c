@@ -83,7 +83,7 @@ void oracle_close(void)
     }
 }
 
-/* ---- What stands in them ---- */
+/* ---- The places ---- */
 
 const char *name_of(const struct pair_of_ends *pair, enum side side)
 {
@@ -206,7 +206,7 @@ static unsigned expected_of(int place, int world)
                                                    : 0;
 }
 
-/* Of what only the kernel knows anything may be so. */
+/* If only the kernel knows the state, any answer may be right. */
 static unsigned possible_at(int place, int world)
 {
     const struct item *item = item_at(place);
@@ -227,7 +227,7 @@ void remember(void)
     }
 }
 
-/* After a comparison nothing that was so before is told any more. */
+/* After a comparison, the readiness from before it is no longer reported. */
 static void forget(void)
 {
     for (int place = 0; place < ITEMS; place++) {
@@ -236,7 +236,7 @@ static void forget(void)
     remember();
 }
 
-/* ---- What the pollers tell ---- */
+/* ---- What the pollers report ---- */
 
 static struct item *item_of(const net_event *event, int world)
 {
@@ -270,7 +270,7 @@ static void take_event(const net_event *event, int world)
     item->told[world] |= event->ready & ~(unsigned)NET_EXPIRED;
 }
 
-/* How many were told; -1: nothing was, and a wake was not, either. */
+/* How many events were reported; -1: none, and no wake either. */
 static int wait_in(int world, int count)
 {
     net_event events[EVENTS];
@@ -303,7 +303,8 @@ void wait_once(int count)
     }
 }
 
-/* What is ready is told again and again, so many waits tell all of it, and none tells nothing. */
+/* A ready socket is reported by every wait. So enough waits report all of them, and if none is
+ * ready, every wait reports none. */
 static void sweep(int world)
 {
     static const int counts[] = {1, 3, EVENTS};
@@ -320,7 +321,7 @@ static void sweep(int world)
     }
 }
 
-/* The first place where what was told is not what is expected; ITEMS: there is none. */
+/* The first place where the report differs from what is expected; ITEMS: there is none. */
 static int difference_in(int world)
 {
     int place = 0;

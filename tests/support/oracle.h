@@ -1,6 +1,5 @@
-/* Two pollers of different bodies that are led through the same program, and a model that knows
- * what both must tell. Each poller has a world of its own: sockets that stand in the same places
- * and are treated alike. */
+/* Two pollers on different system calls that run the same program, and a model that knows what both
+ * must report. Each poller has a world of its own: sockets at the same places, treated alike. */
 #ifndef ORACLE_H
 #define ORACLE_H
 
@@ -10,28 +9,28 @@ enum { WORLDS = 2, PAIRS = 12 };
 enum wire { TCP, UDP, WIRES };
 enum side { DIALED, ACCEPTED, SIDES };
 
-/* A place in each world for a socket, and what the model knows of it, which holds in all worlds but
- * where it says otherwise. */
+/* A place in each world for a socket, and what the model knows of it. It holds in all worlds,
+ * unless said otherwise. */
 struct item {
-    net_socket *socket[WORLDS]; /* NULL: none, in no world */
+    net_socket *socket[WORLDS]; /* NULL in every world: the place is empty */
     bool is_watched;
     unsigned interest;
     void *user;
     bool expires;             /* the deadline of its watch has passed */
-    bool has_expired[WORLDS]; /* which was told */
-    unsigned told[WORLDS];    /* in the sweep that is going on */
-    unsigned was[WORLDS];     /* how ready it was at some moment since the last comparison */
+    bool has_expired[WORLDS]; /* the event has been reported */
+    unsigned told[WORLDS];    /* reported in the current sweep */
+    unsigned was[WORLDS];     /* every readiness since the last comparison */
     bool is_canceled;
     bool is_dead;    /* reset or refused */
-    bool is_unclear; /* only the kernel knows how the connection is */
+    bool is_unclear; /* only the kernel knows the state of the connection */
     /* Of one end of a pair: */
-    bool is_full;  /* more than it took was sent: only the kernel knows whether there is room */
-    bool has_shut; /* itself, its own direction */
+    bool is_full;  /* more was sent than it takes: only the kernel knows whether there is room */
+    bool has_shut; /* this end has finished its own direction */
     bool has_end;  /* the other end has finished */
-    int units;     /* sends that wait for it, about */
-    size_t waiting[WORLDS];  /* for it: bytes, or datagrams */
-    size_t old[WORLDS];      /* bytes of them that were told of, and are no whole line */
-    size_t received[WORLDS]; /* of them */
+    int units;     /* about how many sends wait for it */
+    size_t waiting[WORLDS];  /* what waits for it: bytes, or datagrams */
+    size_t old[WORLDS];      /* bytes of them that were reported and are not a whole line */
+    size_t received[WORLDS]; /* how many of them */
 };
 
 struct pair_of_ends {
@@ -39,7 +38,7 @@ struct pair_of_ends {
     bool is_used;
     bool is_in_backlog;    /* of the listener; tcp */
     bool is_orphan;        /* accepted by a listener that is closed; udp */
-    bool is_hopeless;      /* a dial that nobody answers */
+    bool is_hopeless;      /* a dial that no listener answers */
     unsigned port[WORLDS]; /* of the dialed end; 0: not known yet */
     struct item end[SIDES];
 };
@@ -51,7 +50,7 @@ struct oracle {
     struct pair_of_ends pair[PAIRS];
     unsigned seed;
     int step;
-    uintptr_t users; /* so many have been given out */
+    uintptr_t users; /* how many have been given out */
 };
 
 extern struct oracle oracle;
@@ -59,12 +58,12 @@ extern struct oracle oracle;
 void oracle_open(unsigned seed);
 void oracle_close(void);
 
-/* Another listener takes the place of this. */
+/* Another listener takes the place of this one. */
 void listen_anew(enum wire wire);
 
 unsigned dice(unsigned sides);
 
-/* Prints where the program is, and fails. */
+/* Prints the current step of the program, and fails. */
 #define oracle_fails(...) oracle_failed(__FILE__, __LINE__, __VA_ARGS__)
 void oracle_failed(const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -75,26 +74,26 @@ void oracle_failed(const char *file, int line, const char *format, ...)
         }                                                                                          \
     } while (0)
 
-/* Says what the program does, for whoever reads of a failure; the last of them are kept. */
+/* Records what the program does, for the reader of a failure. The last records are kept. */
 void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 const char *name_of(const struct pair_of_ends *pair, enum side side);
-/* An end at random, or false. */
+/* A random end, or false. */
 bool some_end(struct pair_of_ends **pair, enum side *side);
-/* For whatever interest, until whatever deadline: one so far away that it never passes, or one that
- * has. */
+/* A random interest, and a random deadline: one that never passes, or one that has passed. */
 void watch_at_random(struct item *item);
 
 /* Whether the model has something for the listener to accept. */
 bool listener_has_news(enum wire wire);
 
-/* Notes how ready all are now: between two comparisons what was so once may be told later. */
+/* Records how ready all sockets are now: what was true between two comparisons may be reported
+ * later. */
 void remember(void);
 
-/* Waits once in each world: whatever is told is of something watched, told once, and was so. */
+/* Waits once in each world. Each reported socket is watched, reported once, and was ready. */
 void wait_once(int count);
 
-/* Until both pollers tell what the model expects, no more and no less, or for so long that they
+/* Waits until both pollers report exactly what the model expects, or until it is clear that they
  * never will. */
 void compare(void);
 

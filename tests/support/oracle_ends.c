@@ -1,4 +1,4 @@
-/* The steps by which a conversation ends. */
+/* The steps that end a conversation. */
 #include "oracle_steps.h"
 
 #include <string.h>
@@ -42,7 +42,7 @@ void step_cancel(void)
 
     settle(pair);
     if (pair->wire == UDP && !end->is_canceled) {
-        hear(pair, side, SIZE_MAX); /* no mail that a later peer might get */
+        hear(pair, side, SIZE_MAX); /* so that no datagram is left for a later peer */
     }
     note("cancel %s", name_of(pair, side));
     for (int world = 0; world < WORLDS; world++) {
@@ -50,7 +50,8 @@ void step_cancel(void)
     }
     end->is_canceled = true;
     other->has_end = other->has_end || pair->wire == TCP;
-    other->is_unclear = other->is_unclear || other->is_full; /* what is on its way is refused */
+    other->is_unclear =
+        other->is_unclear || other->is_full; /* what is still on its way is refused */
 }
 
 /* What the other end of a stream sees. */
@@ -91,7 +92,7 @@ static void close_end(struct pair_of_ends *pair, enum side side, bool resets)
     }
     memcpy(received, end->received, sizeof received);
     *end = (struct item){0};
-    memcpy(end->received, received, sizeof received); /* by the next peer: the numbers go on */
+    memcpy(end->received, received, sizeof received); /* by the next peer: the numbers continue */
 }
 
 static void close_if_open(struct pair_of_ends *pair, enum side side)
@@ -115,7 +116,7 @@ void step_close(void)
     settle(pair);
     if (pair->wire == UDP && pair->end[ACCEPTED].socket[0] == NULL &&
         pair->end[ACCEPTED].waiting[0] > 0) {
-        return; /* or who gets this port next would be heard for him */
+        return; /* or the next socket with this port would receive what is meant for this one */
     }
     if (pair->wire == UDP && (side == DIALED || pair->is_orphan)) {
         close_if_open(pair, other_side(side));
@@ -124,7 +125,7 @@ void step_close(void)
     forget_when_over(pair);
 }
 
-/* Peers that were accepted outlive it, if they do not go with it; whoever was not is forgotten. */
+/* Accepted peers outlive the listener, unless they are closed with it. Strangers are forgotten. */
 void step_renew_listener(void)
 {
     enum wire wire = (enum wire)dice(WIRES);

@@ -1,4 +1,4 @@
-/* The steps of random programs: each is taken in both worlds, and the model learns of it. */
+/* The steps of random programs. Each step is taken in both worlds, and the model records it. */
 #include "oracle_steps.h"
 
 #include <limits.h>
@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { PIECE = 300, UNITS = 8 /* sends that may wait */, BLOCK = 4096 };
+enum { PIECE = 300, UNITS = 8 /* how many sends may wait */, BLOCK = 4096 };
 
 static struct black_hole hole;
 static int nobody; /* a bound socket that does not listen */
@@ -51,7 +51,7 @@ bool can_talk(const struct pair_of_ends *pair, enum side side)
     return !end->is_canceled && !end->is_dead && !end->is_unclear && !pair->is_hopeless;
 }
 
-/* Whether somebody is there, or will be, to hear what this end says. */
+/* Whether the other end receives what this end sends, now or later. */
 static bool has_hearer(const struct pair_of_ends *pair, enum side side)
 {
     const struct item *other = &pair->end[other_side(side)];
@@ -105,7 +105,7 @@ static void dial_target(const struct pair_of_ends *pair, int world, unsigned kin
     }
 }
 
-/* The pollers drive it, if it is watched. */
+/* The pollers drive the dial, if it is watched. */
 static void while_it_dials(const struct item *dialed)
 {
     if ((dialed->interest & NET_WRITABLE) != 0) {
@@ -116,7 +116,7 @@ static void while_it_dials(const struct item *dialed)
     }
 }
 
-/* How many callers wait in the system to be accepted: tcpi_unacked says so of a listener. */
+/* How many connections wait to be accepted. For a listener, tcpi_unacked is that number. */
 static unsigned callers_of(int world)
 {
     struct tcp_info info = {0};
@@ -127,7 +127,7 @@ static unsigned callers_of(int world)
     return info.tcpi_unacked;
 }
 
-/* Who is accepted first is then the same in all worlds. */
+/* So that all worlds accept the same peer first. */
 static void await_caller(int world, unsigned before)
 {
     net_deadline limit = soon();
@@ -140,7 +140,8 @@ static void await_caller(int world, unsigned before)
 void step_dial(void)
 {
     struct pair_of_ends *pair = &oracle.pair[dice(PAIRS)];
-    unsigned kind = dice(16); /* 0: by name; 1: to nobody; 2: into a hole */
+    unsigned kind = dice(16); /* 0: by name; 1: to a port without a listener; 2: to an address that
+                                 does not answer */
     bool at_once = kind < 3 || dice(2) == 0;
     unsigned before[WORLDS] = {0};
 
@@ -224,7 +225,7 @@ void step_accept(void)
 
 /* ---- Talking ---- */
 
-/* What is at an offset of a stream, or the number of a datagram. */
+/* The byte at an offset of a stream, or the number of a datagram. */
 static void write_text(unsigned char *text, size_t size, size_t from, enum wire wire)
 {
     for (size_t i = 0; i < size; i++) {
@@ -265,7 +266,7 @@ void step_send(void)
     }
     hearer->units += is_heard ? 1 : 0;
     if (!is_heard && hearer->is_canceled) {
-        end->is_unclear = true; /* told that nobody listens any more, or not */
+        end->is_unclear = true; /* it may be told or not that there is no listener any more */
     } else if (!is_heard) {
         end->is_dead = true; /* the system answers with a reset */
     }
@@ -320,7 +321,7 @@ static void hear_stream(struct item *end, int world, size_t size)
     }
 }
 
-/* By one call for each, or by those that read many ahead. */
+/* Receives by one call for each, or by calls that read many ahead. */
 static void hear_datagrams(struct item *end, int world, size_t count, bool many)
 {
     unsigned char got[UNITS][PIECE];
@@ -344,7 +345,7 @@ static void hear_datagrams(struct item *end, int world, size_t count, bool many)
     }
 }
 
-/* Where the first byte of this value waits; SIZE_MAX: not at all. */
+/* The offset of the first waiting byte with this value; SIZE_MAX: there is none. */
 static size_t find_byte(const struct item *end, int world, int delimiter)
 {
     size_t at = (size_t)(unsigned char)((size_t)delimiter - end->received[world]);
@@ -352,7 +353,7 @@ static size_t find_byte(const struct item *end, int world, int delimiter)
     return at < end->waiting[world] ? at : SIZE_MAX;
 }
 
-/* A line is taken as a whole, or not at all; then what there is of it is no news any more. */
+/* A line is taken as a whole, or not at all. Then the part that is there is not reported again. */
 void step_recv_line(void)
 {
     struct pair_of_ends *pair = NULL;

@@ -1,4 +1,4 @@
-/* Two ends that talk, threads that sit in a call, raw peers, children. */
+/* Two ends that talk, threads that wait in a call, raw peers, children. */
 #include "support.h"
 #include "templates.h"
 
@@ -27,7 +27,7 @@ void with_options(char whole[ADDRESS_MAX], const char *address, const char *opti
     assert_in_range(n, 1, ADDRESS_MAX - 1);
 }
 
-/* Over udp a peer is accepted once he has spoken. */
+/* Over udp a peer can be accepted only after it has sent something. */
 static void pick_up(net_socket *listener, net_socket *client, net_socket **server)
 {
     char address[ADDRESS_MAX];
@@ -82,7 +82,7 @@ void close_pair(struct pair *pair)
     memset(pair, 0, sizeof *pair);
 }
 
-/* The text repeats after a period that no buffer size divides. */
+/* The text has a period that no buffer size is a multiple of. */
 enum { PERIOD = 251 * 256 };
 
 static unsigned char period[PERIOD];
@@ -130,8 +130,8 @@ bool is_pattern(const void *buffer, size_t size, size_t offset)
     return true;
 }
 
-/* The kernel passes on to the peer what it took, and has room again a moment later, or when it has
- * asked after a shut window, 200 ms on: full is what stays full. */
+/* The kernel moves bytes on to the peer, and has room again a moment later, or after it has probed
+ * a closed window (200 ms). A socket is full if it stays full. */
 size_t fill(net_socket *socket)
 {
     enum { STAYS_FULL = 250 };
@@ -157,7 +157,7 @@ unsigned random_below(unsigned *seed, unsigned limit)
     return (*seed >> 8) % limit;
 }
 
-/* ---- A thread that sits in a call ---- */
+/* ---- A thread that waits in a call ---- */
 
 long long call_send(struct caller *caller)
 {
@@ -258,7 +258,7 @@ static bool is_asleep(pid_t tid)
     return name_end != NULL && name_end[1] == ' ' && name_end[2] == 'S';
 }
 
-/* Asleep at several looks in a row: not in a lock of a moment. */
+/* Asleep at several looks in a row: not just for a moment, in a lock. */
 void caller_start(struct caller *caller, caller_call *call, net_socket *socket,
                   net_deadline deadline)
 {
@@ -317,8 +317,8 @@ void storm_stop(struct storm *storm)
 
 /* ---- Processes and raw peers ---- */
 
-/* The child tells its result through a pipe and is then killed: leaving by exit it would be asked
- * by valgrind for the memory of threads that it does not have. */
+/* The child sends its result through a pipe and is then killed. If it left by exit, valgrind would
+ * report the memory of threads that the child does not have. */
 int in_child(int (*body)(void *argument), void *argument)
 {
     enum { HANGS = 30, SIGNALED = 100 };
@@ -375,7 +375,7 @@ void await_bytes(net_socket *socket, int count)
     assert_int_equal(there, count);
 }
 
-/* The system may give it the very port that it dials, and it would talk to itself. */
+/* The system may choose the port that is dialed; then the socket would talk to itself. */
 net_socket *dial_nobody(const char *template, char target[ADDRESS_MAX])
 {
     net_socket *listener = assert_socket(net_listen(template));
@@ -461,7 +461,7 @@ void raw_reset(int fd)
     close(fd);
 }
 
-/* With no backlog there is room for one. He is in once the listener is readable. */
+/* A backlog of 0 has room for one connection. It is queued once the listener is readable. */
 void open_black_hole(const char *host, int port, struct black_hole *hole)
 {
     union any_address name = {0};
@@ -472,7 +472,7 @@ void open_black_hole(const char *host, int port, struct black_hole *hole)
     assert_int_equal(inet_pton(name.any.sa_family, host,
                                v6 ? (void *)&name.v6.sin6_addr : (void *)&name.v4.sin_addr),
                      1);
-    name.v4.sin_port = htons((uint16_t)port); /* at the same place in both */
+    name.v4.sin_port = htons((uint16_t)port); /* at the same offset in both */
     hole->listener = socket(name.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(bind(hole->listener, &name.any, v6 ? sizeof name.v6 : sizeof name.v4), 0);
     assert_int_equal(listen(hole->listener, 0), 0);

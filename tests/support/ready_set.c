@@ -1,4 +1,4 @@
-/* A set of one of the bodies, and things to watch. */
+/* A set of one of the implementations, and things to watch. */
 #include "ready_set.h"
 #include "support.h"
 
@@ -42,7 +42,7 @@ void thing_make_unreadable(const struct thing *thing)
     uint64_t count;
     ssize_t got = read(thing->fd, &count, sizeof count);
 
-    (void)got; /* fails when it was not */
+    (void)got; /* it fails when there was nothing to read */
 }
 
 int thing_watch(struct thing *thing, unsigned want)
@@ -85,7 +85,7 @@ void crowd_wait(struct thing *crowd)
 
         assert_in_range(thing - crowd, 0, CROWD - 1);
         assert_int_equal(answers[i].got, NF_IN);
-        assert_int_equal(thing->told, before[thing - crowd]); /* none twice */
+        assert_int_equal(thing->told, before[thing - crowd]); /* none is reported twice */
         thing->told++;
     }
 }
