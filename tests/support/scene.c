@@ -15,7 +15,8 @@ static unsigned char in[BATCH][SIZE_MOST];
 
 static uint64_t sum_of(const struct caption *caption, const unsigned char *rest)
 {
-    const uint64_t prime = 0x100000001b3; /* FNV-1a's, here over eight bytes at a time */
+    const uint64_t prime =
+        0x100000001b3; /* the prime of FNV-1a, used here for eight bytes at a time */
     size_t size = caption->size - sizeof *caption;
     uint64_t sum = 0xcbf29ce484222325;
     uint64_t word = 0;
@@ -53,7 +54,7 @@ void read_caption(const unsigned char *data, size_t size, struct caption *captio
     assert_true(caption->sum == sum_of(caption, data + sizeof *caption));
 }
 
-/* It left whole, from the socket that sent it, for the one that it was meant for. */
+/* Each datagram must arrive whole, from the socket that sent it, at the socket that it is for. */
 static void witness(void *context, unsigned from_port, unsigned to_port, const unsigned char *data,
                     size_t size)
 {
@@ -80,7 +81,7 @@ static bool is_for(const struct entry *entry, const struct ear *ear)
     return ear->call == NO_CALL ? !accepted : (int)entry->caption.call == ear->call;
 }
 
-/* The next that has been delivered for this ear; NULL: it has heard all. */
+/* The next that has been delivered for this receiver; NULL: it has received all. */
 static struct entry *next_for(const struct ear *ear, struct entry *from)
 {
     struct entry *end = scene.ledger + scene.entries;
@@ -97,7 +98,7 @@ static struct entry *next_for(const struct ear *ear, struct entry *from)
     return NULL;
 }
 
-/* A datagram of `size` bytes, of which `capacity` were room for, is the next in the ledger. */
+/* A datagram of `size` bytes, received into `capacity` bytes, must be the next in the ledger. */
 static void note(const struct ear *ear, const unsigned char *data, size_t size, size_t capacity,
                  const net_endpoint *endpoint)
 {
@@ -129,7 +130,7 @@ static void note(const struct ear *ear, const unsigned char *data, size_t size, 
 
 /* ---- Hearing ---- */
 
-/* Now and then not even the caption fits. */
+/* Now and then the buffer is too small even for the caption. */
 static size_t some_capacity(void)
 {
     return !scene.may_miss && random_below(&scene.seed, 8) == 0 ? random_below(&scene.seed, 64)
@@ -199,8 +200,8 @@ struct ear ear_of(int call, enum way way)
     return ear;
 }
 
-/* Callers hear all: the kernel has little room for what waits. Of the others each hears some, so
- * that they read for each other. */
+/* Callers receive everything, since the kernel has little room for their queues. The others receive
+ * some of theirs each, so that they read for each other. */
 void hear_a_round(bool all)
 {
     for (int i = NO_CALL; i < CALLERS; i++) {
@@ -242,7 +243,7 @@ void send_one(unsigned call, enum way way, size_t most)
     scene.on_the_wire++;
 }
 
-/* Of one size, the last one shorter now and then: a train. Or of any size. */
+/* All of one size, the last one shorter now and then: a train. Or each of any size. */
 static void write_batch(net_message *messages, int count, unsigned call, enum way way)
 {
     bool alike = random_below(&scene.seed, 3) > 0;
@@ -269,7 +270,7 @@ void send_batch(unsigned call, enum way way)
     scene.on_the_wire += count;
 }
 
-/* From the listener, to strangers and peers, some in a row to each. */
+/* From the listener to strangers and peers, some datagrams in a row to each. */
 static void send_to_several(void)
 {
     net_message messages[BATCH];
@@ -281,7 +282,7 @@ static void send_to_several(void)
         size_t size = some_size(FITS / 2);
 
         if (!scene.call[call].is_known) {
-            return; /* soon he will be */
+            return; /* it will be known soon */
         }
         for (int i = 0; i < row; i++, count++) {
             write_datagram(out[count], call, TO_CALLER, size);
@@ -375,7 +376,7 @@ void open_scene(const char *template, const char *options, const char *caller_op
     wire.witness = witness;
 }
 
-/* What was truncated was counted where it was. */
+/* A truncated datagram must be counted by the socket that received it. */
 void close_scene(void)
 {
     scene.truncated -= (long)number_of(scene.listener, "truncated");
@@ -394,7 +395,8 @@ void close_scene(void)
 
 /* ---- Coming and going ---- */
 
-/* He is accepted whose datagram has waited longest, and all that waits of him goes with him. */
+/* The listener accepts the sender of the oldest datagram. Everything that is queued of this sender
+ * moves to the new peer. */
 void accept_next(void)
 {
     struct ear strangers = ear_of(NO_CALL, TO_LISTENER);
@@ -413,7 +415,7 @@ void accept_next(void)
     assert_int_equal(strtoul(strrchr(text, ':') + 1, NULL, 10), call->port);
 }
 
-/* What comes of him from now on is a stranger's. */
+/* What the caller sends from now on comes from a stranger. */
 void leave(unsigned call)
 {
     struct ear ear = ear_of((int)call, TO_LISTENER);
@@ -424,7 +426,7 @@ void leave(unsigned call)
     scene.call[call].peer = NULL;
 }
 
-/* ---- Sums ---- */
+/* ---- Counting ---- */
 
 static long sum_up(enum way way, unsigned first, unsigned last, bool heard_only)
 {

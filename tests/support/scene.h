@@ -1,7 +1,6 @@
-/* A listener and its callers over a wire, and a ledger of what the wire delivered, which is what
- * the sockets must hand out: each datagram says who sent it, its number and its length, and has a
- * checksum. There is one scene at a time.
- */
+/* A listener and its callers over a wire, and a ledger of what the wire delivered. The sockets must
+ * return exactly that: each datagram contains its sender, its number, its length and a checksum.
+ * There is one scene at a time. */
 #ifndef SCENE_H
 #define SCENE_H
 
@@ -11,26 +10,26 @@ enum {
     CALLERS = 6,
     BATCH = 16,
     SIZE_MOST = 9000,
-    FITS = 1400, /* into one packet */
+    FITS = 1400, /* such a datagram fits into one packet */
     LEDGER = 20000
 };
 
 enum way { TO_LISTENER, TO_CALLER };
 
-/* What stands at the head of each datagram. Each side of each call numbers its own. */
+/* The head of each datagram. Each side of each call numbers its own datagrams. */
 struct caption {
     uint32_t call;
     uint32_t way;
     uint32_t number;
     uint32_t size;
-    uint64_t sum; /* of all the rest */
+    uint64_t sum; /* of everything else in the datagram */
 };
 
 struct call {
     net_socket *caller;
-    net_socket *peer; /* NULL: he is a stranger to the listener */
+    net_socket *peer; /* NULL: the caller is a stranger to the listener */
     net_endpoint endpoint;
-    bool is_known; /* the listener has heard of him, and has his endpoint */
+    bool is_known; /* the listener has received from the caller, and has its endpoint */
     unsigned port;
     uint32_t sent[2];
 };
@@ -43,7 +42,7 @@ struct entry {
 
 struct scene {
     unsigned seed;
-    bool may_miss; /* what is bounded is full now and then */
+    bool may_miss; /* a bounded queue is full now and then, so datagrams may be missed */
     net_socket *listener;
     unsigned port;
     struct call call[CALLERS];
@@ -51,13 +50,13 @@ struct scene {
     struct entry ledger[LEDGER];
     size_t entries;
     size_t first;   /* all before it are heard */
-    long truncated; /* and not yet found in a counter */
+    long truncated; /* truncated datagrams that no counter has shown yet */
 };
 
 extern struct wire wire;
 extern struct scene scene;
 
-/* Who hears: a caller, a peer, or with NO_CALL the listener, who hears the strangers. */
+/* A receiver: a caller, a peer, or with NO_CALL the listener, which receives from strangers. */
 struct ear {
     net_socket *socket;
     enum way way;
@@ -66,34 +65,34 @@ struct ear {
 
 enum { NO_CALL = -1 };
 
-/* Over a wire that is perfect yet; the options begin with `?`, or are empty. The callers of a
- * wildcard use both families. */
+/* Opens the scene over a wire that loses nothing yet. The options begin with `?`, or are empty. The
+ * callers of a wildcard use both families. */
 void open_scene(const char *address, const char *options, const char *caller_options);
 void close_scene(void);
-/* Lays the wire of this kind; false, and says so: this system has none. What chance does from then
- * on follows from a seed, which NETFACADE_TEST_SEED may give. */
+/* Lays the wire of this kind. If this system has none, it prints so and returns false. From then on
+ * everything random follows from a seed, which NETFACADE_TEST_SEED may give. */
 bool lay(enum wire_kind kind);
 
-/* Whom it is sent to, in one datagram of at most `most` bytes, or in several of one call. */
+/* Send for this call, this way: one datagram of at most `most` bytes, or several by one call. */
 void send_one(unsigned call, enum way way, size_t most);
 void send_batch(unsigned call, enum way way);
-/* Sends this and that, and carries it. */
+/* Sends random datagrams, and carries them. */
 void send_a_round(void);
 void carry(void);
 
 struct ear ear_of(int call, enum way way);
-/* Without waiting, by calls that chance picks. Each datagram must be the next that was delivered
- * for this ear, or where some may miss, a later one; and in the end all that was delivered was
- * heard, or where some may miss, all that there is. */
+/* Receives without waiting, by random calls. Each datagram must be the next that was delivered for
+ * this receiver, or a later one if `may_miss`. In the end everything delivered was received, or
+ * everything that is there if `may_miss`. */
 void hear_all(const struct ear *ear);
-/* Callers hear all, the others all or some. */
+/* Callers receive everything, the others everything or some of it. */
 void hear_a_round(bool all);
-/* What a datagram must be, wherever it turns up. */
+/* Check what must be true of a datagram, no matter which socket received it. */
 void read_caption(const unsigned char *data, size_t size, struct caption *caption);
 
 void accept_next(void);
 void leave(unsigned call);
-/* How many datagrams of these calls were delivered, and how many heard. */
+/* How many datagrams of these calls were delivered, and how many were received. */
 long delivered(enum way way, unsigned first, unsigned last);
 long heard(enum way way, unsigned first, unsigned last);
 

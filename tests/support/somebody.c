@@ -1,11 +1,11 @@
-/* People who dial a udp listener. */
+/* Peers that dial a udp listener. */
 #include "somebody.h"
 
 #include <string.h>
 
 static char heard[65536];
 
-/* `host:port` of a property that is an address. */
+/* The `host:port` of a property that is an address. */
 static void name_of(net_socket *socket, const char *property, char name[ADDRESS_MAX])
 {
     char address[ADDRESS_MAX];

@@ -1,4 +1,4 @@
-/* Strangers: peers of a stream that keep to nothing, on any wire. */
+/* Strangers: peers of a stream that follow no protocol, on any wire. */
 #include "support.h"
 
 #include <errno.h>
@@ -8,73 +8,74 @@
 
 #include "socket/backend.h"
 
-/* A close is a reset where the system is told to make it one, and over unix, where something was
- * left unread. */
-net_socket *meet_stranger(net_socket *listener, struct stranger *him)
+/* A close becomes a reset when the system is told so, and over unix when something is left unread.
+ */
+net_socket *meet_stranger(net_socket *listener, struct stranger *stranger)
 {
     char address[ADDRESS_MAX];
 
-    *him = (struct stranger){.fd = -1};
+    *stranger = (struct stranger){.fd = -1};
     dial_address(listener, address);
     if (net_fd(listener) >= 0) {
-        him->fd = raw_dial(listener);
+        stranger->fd = raw_dial(listener);
     } else {
-        him->socket = assert_socket(net_connect(address, soon()));
+        stranger->socket = assert_socket(net_connect(address, soon()));
     }
     net_socket *ours = assert_socket(net_accept(listener, soon()));
 
-    if (him->fd >= 0 && !is_ip(address)) {
+    if (stranger->fd >= 0 && !is_ip(address)) {
         assert_count(net_send(ours, "?", 1, soon()), 1);
     }
     return ours;
 }
 
-void stranger_says(const struct stranger *him, const char *words)
+void stranger_says(const struct stranger *stranger, const char *words)
 {
     ssize_t size = (ssize_t)strlen(words);
 
-    if (him->fd >= 0) {
-        assert_int_equal(send(him->fd, words, (size_t)size, MSG_NOSIGNAL), size);
+    if (stranger->fd >= 0) {
+        assert_int_equal(send(stranger->fd, words, (size_t)size, MSG_NOSIGNAL), size);
     } else {
-        assert_count(net_send(him->socket, words, (size_t)size, soon()), size);
+        assert_count(net_send(stranger->socket, words, (size_t)size, soon()), size);
     }
 }
 
-void stranger_hears_end(const struct stranger *him)
+void stranger_hears_end(const struct stranger *stranger)
 {
     char byte;
 
-    if (him->fd >= 0) {
-        await_events(him->fd, POLLRDHUP);
+    if (stranger->fd >= 0) {
+        await_events(stranger->fd, POLLRDHUP);
     } else {
-        assert_code(net_recv(him->socket, &byte, 1, soon()), NET_EOF);
+        assert_code(net_recv(stranger->socket, &byte, 1, soon()), NET_EOF);
     }
 }
 
-void stranger_leaves(struct stranger *him)
+void stranger_leaves(struct stranger *stranger)
 {
     char unread[64];
     ssize_t n = 1;
 
-    while (him->fd >= 0 && n > 0) {
-        n = recv(him->fd, unread, sizeof unread, MSG_DONTWAIT);
+    while (stranger->fd >= 0 && n > 0) {
+        n = recv(stranger->fd, unread, sizeof unread, MSG_DONTWAIT);
     }
-    if (him->fd >= 0) {
-        close(him->fd);
+    if (stranger->fd >= 0) {
+        close(stranger->fd);
     }
-    net_close(him->socket, NET_NOW);
+    net_close(stranger->socket, NET_NOW);
 }
 
-void stranger_breaks_off(struct stranger *him)
+void stranger_breaks_off(struct stranger *stranger)
 {
     struct nf_value value = {.number = 1};
 
-    if (him->fd >= 0) {
-        raw_reset(him->fd);
+    if (stranger->fd >= 0) {
+        raw_reset(stranger->fd);
         return;
     }
-    assert_int_equal(nf_backend_of(him->socket)->property(him->socket, NF_ABORT, &value, true), 0);
-    net_close(him->socket, NET_NOW);
+    assert_int_equal(
+        nf_backend_of(stranger->socket)->property(stranger->socket, NF_ABORT, &value, true), 0);
+    net_close(stranger->socket, NET_NOW);
 }
 
 static bool is_ready(net_socket *socket, short events)

@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* ---- A network of our own ---- */
+/* ---- A network of the test's own ---- */
 
 static bool own_network;
 
@@ -24,8 +24,8 @@ bool has_own_network(void)
     return own_network;
 }
 
-/* Unix datagrams are never dropped: their sender waits while ten of them lie unread, and where we
- * may, for more. */
+/* Unix datagrams are never dropped: the sender waits while ten of them are unread. With a network
+ * of its own the test allows more. */
 static void make_room_for_datagrams(void)
 {
     FILE *file = fopen("/proc/sys/net/unix/max_dgram_qlen", "we");
@@ -36,8 +36,8 @@ static void make_room_for_datagrams(void)
     }
 }
 
-/* Tests run side by side, and each frees and guesses ports: where the system allows it, every test
- * program has a loopback that nobody else uses. */
+/* Tests run side by side, and each frees and guesses ports. Where the system allows it, each test
+ * program therefore has a loopback that no other program uses. */
 __attribute__((constructor)) static void leave_the_network_of_the_machine(void)
 {
     struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP};
@@ -54,9 +54,9 @@ __attribute__((constructor)) static void leave_the_network_of_the_machine(void)
     own_network = true;
 }
 
-/* ---- Who makes the calls ---- */
+/* ---- Which program makes the calls ---- */
 
-/* driven/verbs.c has another, where it is linked. */
+/* driven/verbs.c defines it instead, where that is linked. */
 __attribute__((weak)) bool is_driven(void)
 {
     return false;
@@ -116,7 +116,7 @@ void check_took(double ms, double least, double most, const char *file, int line
     check_in_time(!late, "in time", file, line);
 }
 
-/* The run in progress, and where it was late first. */
+/* The current run, and the place where it was late first. */
 static struct {
     bool is_one_of_several;
     const char *late_file;
@@ -173,7 +173,7 @@ __attribute__((visibility("default"))) const char *__tsan_default_suppressions(v
 int slowness(void)
 {
     const char *told = getenv("NETFACADE_TEST_SLOW");
-    const char *preload = getenv("LD_PRELOAD"); /* valgrind shows itself here */
+    const char *preload = getenv("LD_PRELOAD"); /* valgrind is visible here */
 
     if (told != NULL) {
         int factor = (int)strtol(told, NULL, 10);
@@ -223,7 +223,7 @@ net_deadline soon(void)
 
 /* ---- Addresses ---- */
 
-/* A test, and what it is run over. */
+/* A test, and the template that it is run over. */
 struct instance {
     void (*run)(void **state);
     const char *address;
@@ -280,8 +280,8 @@ static void *tell_who_it_is(void *argument)
     return NULL;
 }
 
-/* With the first thread of a program the thread sanitizer starts one of its own, which stays. Ours
- * is listed for a moment after it was joined. */
+/* With the first thread of a program, the thread sanitizer starts one of its own, which stays. A
+ * thread of the test is listed for a moment after it was joined. */
 static void start_the_first_thread(void)
 {
     pthread_t thread;
@@ -321,7 +321,7 @@ static bool all_is_given_back(void)
     return open_descriptors() == descriptors_before && running_threads() <= threads_before;
 }
 
-/* A resolver that was left behind ends in its own time. */
+/* A resolver thread that was left behind ends later. */
 static int compare_means(void **state)
 {
     double since = now_ms();
@@ -340,8 +340,8 @@ static int compare_means(void **state)
     return clean ? 0 : -1;
 }
 
-/* The machine may stall at any place, for seconds, and no time that a test takes says that it did
- * not. But a behaviour that is late is late in each run. */
+/* The machine may stall at any place, for seconds, and no measurement of the test can exclude that.
+ * But if the code under test is late, it is late in each run. */
 static void run_until_in_time(void **state)
 {
     enum { RUNS = 5, PAUSE = 100 /* ms, for the stall to pass */ };
@@ -381,7 +381,7 @@ static void add_tests(struct CMUnitTest *all, struct instance *instances, const 
     }
 }
 
-/* NETFACADE_TEST_ONLY: a pattern of names to run, for the hunt of one failure. */
+/* NETFACADE_TEST_ONLY: a pattern of the names to run, for finding one failure. */
 int run_list(const char *const *templates, const struct test *tests, size_t count)
 {
     static const char *const none[] = {NULL};

@@ -77,7 +77,7 @@ bool holds_many(const char *address)
 
 /* ---- Names that a template leaves open ---- */
 
-enum { INSTANCES = 64 /* in use at once; a test asks for fewer */ };
+enum { INSTANCES = 64 /* addresses in use at once; a test asks for fewer */ };
 
 static struct {
     char text[INSTANCES][ADDRESS_MAX];
@@ -114,7 +114,7 @@ const char *template_instance(const char *address)
     return text;
 }
 
-/* Removes the files of the test that are `such`; how many there were. */
+/* Removes the files of the test for which `such` is true. Returns how many there were. */
 static int remove_files(bool (*such)(const char *path))
 {
     DIR *entries = names.directory[0] != '\0' ? opendir(names.directory) : NULL;
@@ -137,7 +137,7 @@ static int remove_files(bool (*such)(const char *path))
     return count;
 }
 
-/* Whatever type of socket it was: a live one of another type answers differently. */
+/* Works for every type of socket: a live one of another type fails with another error. */
 static bool is_nobodys(const char *path)
 {
     struct sockaddr_un name = {.sun_family = AF_UNIX};

@@ -1,4 +1,4 @@
-/* Faults, one by one. */
+/* Injects faults, one by one. */
 #include "torture.h"
 #include "conversation.h"
 #include "support.h"
@@ -6,14 +6,14 @@
 #include <errno.h>
 #include <stdatomic.h>
 
-/* What is to fail now; a resolver's thread may ask too. */
+/* Which call fails now; a resolver's thread may read this too. */
 static struct {
     atomic_bool armed;
     int id;
     int error;
     int which; /* the first to fail, from 1 */
     bool for_ever;
-    atomic_int seen; /* of the call so far */
+    atomic_int seen; /* calls so far, in this conversation */
 } plan;
 
 bool torture_runs(void)
@@ -58,7 +58,8 @@ static void describe(const struct victim *victim, int way)
                 way % 2 == 1 ? ", dialing" : "");
 }
 
-/* One conversation with one fault in it; whether the fault was met. One without must work. */
+/* One conversation with one fault. Returns whether the fault occurred. A conversation without a
+ * fault must succeed. */
 static bool torture(const struct victim *victim, int way, bool (*check)(void))
 {
     bool worked = false;
@@ -94,7 +95,8 @@ static bool runs_without_a_fault(int way)
     return worked;
 }
 
-/* The first to fail, the second, ... until the conversation has no more of them. */
+/* The first call fails, then the second, and so on, until the conversation makes no more of them.
+ */
 static void torture_each(const struct victim *victim, bool (*check)(void))
 {
     for (int way = 0; way < WAYS; way++) {

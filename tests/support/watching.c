@@ -1,4 +1,4 @@
-/* What pollers tell. */
+/* What pollers report. */
 #include "watching.h"
 
 #include <time.h>
@@ -37,10 +37,10 @@ double cpu_ms(void)
     return (double)used.tv_sec * 1e3 + (double)used.tv_nsec / 1e6;
 }
 
-/* Who spins uses all of the time. */
+/* A thread that spins uses all of the time. */
 void expect_quiet(net_poller *poller, int ms)
 {
-    enum { ONCE = 5 /* ms, for what a wait costs */ };
+    enum { ONCE = 5 /* ms of processor time that a wait may cost */ };
     double cpu = cpu_ms();
     double since = now_ms();
     net_event event;
@@ -90,13 +90,14 @@ void expect_all(net_poller *poller, net_socket *const *sockets, int count, unsig
 
 /* ---- A thread that watches ---- */
 
-/* Until it has heard the wake of whoever stops it, so that this is not left to the next wait. */
+/* Runs until it has received the wake that ends it, so that this wake is not left to the next wait.
+ */
 static void *take_events(void *argument)
 {
     struct watcher *watcher = argument;
     int n = 1;
 
-    nap(0); /* with the first call that blocks TSan makes ready for signals */
+    nap(0); /* TSan prepares for signals at the first call that blocks */
     watcher->begun = true;
     while (n > 0 || (n == 0 && !watcher->stop)) {
         net_event event;

@@ -1,4 +1,4 @@
-/* A tun device, the packets that go through it, and their fates. */
+/* A tun device, and what happens to the packets that go through it. */
 #include "wire.h"
 
 #include <arpa/inet.h>
@@ -33,7 +33,7 @@ enum {
     MORE_FRAGMENTS = 0x2000 /* of an IPv4 packet; an IPv6 packet has it in bit 0 */
 };
 
-/* As the device reads and writes it. */
+/* A packet as the device reads and writes it. */
 struct frame {
     struct virtio_net_hdr offload;
     unsigned char packet[PACKET_MOST];
@@ -42,10 +42,10 @@ struct frame {
 struct wire_packet {
     size_t size;
     long datagrams;
-    struct frame frame; /* so much of it */
+    struct frame frame; /* allocated up to the last byte of the packet */
 };
 
-/* ---- Laying it ---- */
+/* ---- Creating it ---- */
 
 static bool configure(void)
 {
@@ -63,8 +63,8 @@ static bool configure(void)
     return pclose(ip) == 0;
 }
 
-/* The kernel takes an IPv6 address for its own some time after it was told to: until then what we
- * send to it goes out by the wire. */
+/* The kernel uses a new IPv6 address as its own only after some time. Until then, what is sent to
+ * it leaves by the wire. */
 static bool comes_up(void)
 {
     struct sockaddr_in6 near = {.sin6_family = AF_INET6};
@@ -143,7 +143,7 @@ bool wire_become(struct wire *wire, enum wire_kind kind)
 
 /* ---- Packets ---- */
 
-/* What a packet is: a UDP header with `size` bytes behind it, or a fragment. */
+/* What a packet is: a UDP header with `size` bytes after it, or a fragment. */
 struct view {
     const unsigned char *udp; /* NULL: a later fragment */
     size_t size;
@@ -169,7 +169,7 @@ static void see(const unsigned char *udp, size_t size, unsigned fragment, bool m
 {
     view->is_last = !more;
     view->udp = fragment == 0 && !more ? udp : NULL;
-    view->size = size; /* of no meaning in a fragment */
+    view->size = size; /* meaningless in a fragment */
 }
 
 /* Whether it is UDP, without options of IP. */
@@ -192,7 +192,7 @@ static bool look_at(const unsigned char *packet, size_t size, struct view *view)
     return (cut ? packet[V6_HEADER] : packet[6]) == IPPROTO_UDP;
 }
 
-/* Whether it was sent to a far address; it comes from there now. */
+/* Whether it was sent to a far address. If so, its source becomes that address now. */
 static bool turn(unsigned char *packet)
 {
     static const unsigned char far_v4[] = {10, 80, 0, 2};
@@ -219,7 +219,7 @@ static long count_datagrams(const struct frame *frame, const struct view *view)
     return segment != 0 ? (long)((view->size + segment - 1) / segment) : view->is_last;
 }
 
-/* The witness comes first: what it was not told of cannot have arrived. */
+/* The witness is called first, so that no datagram arrives that it has not seen. */
 static void deliver(struct wire *wire, const struct wire_packet *packet)
 {
     size_t segment = is_train(&packet->frame) ? packet->frame.offload.gso_size : PACKET_MOST;
@@ -281,7 +281,7 @@ static void decide(struct wire *wire, const struct wire_packet *packet)
     }
 }
 
-/* Other packets, such as an IPv6 host sends of itself, end here. */
+/* Other packets, such as those an IPv6 host sends by itself, are dropped here. */
 void wire_carry(struct wire *wire, long datagrams)
 {
     static struct wire_packet packet;
@@ -314,7 +314,7 @@ void wire_release(struct wire *wire)
     }
 }
 
-/* ---- What the kernel says ---- */
+/* ---- The kernel's counters ---- */
 
 long kernel_count(const char *name)
 {

@@ -1,6 +1,6 @@
-/* The blocking verbs, played by a server that has one poller and makes calls with NET_NOW only.
- * This header is included before all others into every file of a test that is driven, and takes the
- * verbs' names; what they promise is netfacade.h's to say. */
+/* The blocking verbs, implemented by a server that has one poller and makes calls with NET_NOW
+ * only. Every file of a driven test includes this header before all others. It redefines the names
+ * of the verbs. What they promise is in netfacade.h. */
 #ifndef DRIVEN_H
 #define DRIVEN_H
 

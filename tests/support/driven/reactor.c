@@ -1,4 +1,5 @@
-/* The reactor. Deadlines are the poller's, too: nobody here sleeps with a limit of his own. */
+/* The reactor. The poller keeps the deadlines too: no thread here sleeps with a limit of its own.
+ */
 #include "reactor.h"
 
 #include <pthread.h>
@@ -10,7 +11,7 @@
 
 enum { EVENTS = 8 };
 
-/* A thread that sleeps: for readiness, or for a turn. On its own stack. */
+/* A thread that sleeps until a socket is ready, or until it gets a turn. On that thread's stack. */
 struct sleeper {
     struct sleeper *next;
     unsigned interest;
@@ -21,15 +22,15 @@ struct sleeper {
     pthread_cond_t over;
 };
 
-/* A socket that somebody waits for or uses. Its number is what the poller tells, so that an event
- * can come late and name a socket that is closed. */
+/* A socket that a thread waits for or uses. The poller reports its number, so a late event can name
+ * a socket that is closed. */
 struct entry {
     struct entry *next;
     net_socket *socket;
     uintptr_t number;
     int users;
     bool is_taken[REACTOR_TURNS];
-    struct sleeper *sleepers; /* the first that came first */
+    struct sleeper *sleepers; /* in the order in which they came */
 };
 
 static struct {
@@ -38,7 +39,8 @@ static struct {
     struct entry *entries;
     uintptr_t last_number;
     bool is_open;    /* in this process */
-    bool has_thread; /* a forked child has none: who sleeps there waits at the poller himself */
+    bool has_thread; /* a forked child has none: a thread that sleeps there waits at the poller
+                        itself */
 } reactor = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static void give_up(const char *why)
@@ -57,7 +59,7 @@ static void unlock(void)
     pthread_mutex_unlock(&reactor.lock);
 }
 
-/* ---- Who waits for what, with the lock held ---- */
+/* ---- Which threads wait for what, with the lock held ---- */
 
 static struct entry *enter(net_socket *socket)
 {
@@ -94,7 +96,7 @@ static void leave(struct entry *entry)
     free(entry);
 }
 
-/* What all who sleep want together; with none of them the socket leaves the poller. */
+/* What all the sleepers together want. Without any, the socket leaves the poller. */
 static int watch(struct entry *entry)
 {
     unsigned interest = 0;
@@ -126,7 +128,7 @@ static void hear(const net_event *event)
         entry = entry->next;
     }
     if (entry == NULL) {
-        return; /* nobody waits any more */
+        return; /* no thread waits any more */
     }
     if (entry->socket != event->socket || event->ready == 0) {
         give_up("an event that makes no sense");
@@ -199,8 +201,8 @@ static void *run(void *poller)
     return NULL;
 }
 
-/* The lock held. In a forked child the parent's is given back first: its descriptors are just the
- * ones that the child's own needs. */
+/* The lock is held. A forked child closes the parent's poller first, since its own needs the same
+ * descriptor numbers. */
 static void open_reactor(void)
 {
     while (reactor.entries != NULL) {
@@ -224,7 +226,7 @@ static void begin_again(void)
     unlock();
 }
 
-/* Before any test counts descriptors and threads. */
+/* Runs before any test counts descriptors and threads. */
 __attribute__((constructor)) static void begin(void)
 {
     pthread_t thread;
@@ -265,7 +267,7 @@ int reactor_await(net_socket *socket, unsigned interest, net_deadline deadline)
     return code;
 }
 
-/* Who is woken has the turn. */
+/* The thread that is woken has the turn. */
 bool reactor_take_turn(net_socket *socket, enum reactor_turn turn, net_deadline deadline)
 {
     struct sleeper sleeper = {.turn = turn, .deadline = deadline};

@@ -1,6 +1,6 @@
-/* One poller and one thread for all sockets of a program; any thread may ask it to be told of
- * readiness, also several at once about one socket, whose wishes it merges. After a fork the child
- * has a reactor of its own. */
+/* One poller and one thread for all sockets of a program. Any thread may wait here for readiness.
+ * Several may wait for one socket at once: their interests are merged. After a fork the child has a
+ * reactor of its own. */
 #ifndef REACTOR_H
 #define REACTOR_H
 
@@ -8,11 +8,11 @@
 
 #include <stdbool.h>
 
-/* Sleep until the socket is ready for one of `interest` (0), or the deadline (NET_TIMEOUT, which is
- * no failure of a call), or the socket cannot be watched (a code, of net_poller_watch). */
+/* Sleep until the socket is ready for one of `interest` (0), until the deadline (NET_TIMEOUT, which
+ * is no failure of a call), or until the socket cannot be watched (a code of net_poller_watch). */
 int reactor_await(net_socket *socket, unsigned interest, net_deadline deadline);
 
-/* A call that takes several steps has the socket's way in, or its way out, to itself meanwhile. */
+/* A call that takes several steps holds the turn of one direction of the socket meanwhile. */
 enum reactor_turn { REACTOR_NO_TURN, REACTOR_TURN_IN, REACTOR_TURN_OUT, REACTOR_TURNS };
 
 /* False: the deadline passed first. */

@@ -1,5 +1,5 @@
-/* What a blocking call promises, kept by calls with NET_NOW: try, and while there is nothing, sleep
- * until the reactor says that there may be, or the deadline. */
+/* What a blocking call promises, made of calls with NET_NOW: try; while nothing is there, sleep
+ * until the reactor reports readiness, or until the deadline; try again. */
 #define DRIVEN_IS_THE_DRIVER
 #include "driven.h"
 
@@ -18,14 +18,14 @@ bool is_driven(void)
     return true;
 }
 
-/* A call that is on. */
+/* A call in progress. */
 struct step {
     net_socket *socket;
     net_deadline deadline;
-    long in_vain; /* times in a row that readiness was told and nothing was there */
+    long in_vain; /* times in a row that readiness was reported and nothing was there */
 };
 
-/* Readiness may be told in vain, but not all the time. */
+/* Readiness may be reported in vain, but not all the time. */
 enum { IN_VAIN_MOST = 100000 };
 
 static bool waits(net_deadline deadline)
@@ -33,9 +33,9 @@ static bool waits(net_deadline deadline)
     return deadline != NET_NOW && nf_deadline_is_valid(deadline);
 }
 
-/* Whether to try again, which one does at the deadline for the last time: what is there then, and
- * be it less than the system calls ready, is for the call. What the step before said, that there
- * was nothing, stays this thread's last failure. */
+/* Whether to try again. The last try is at the deadline: the call returns what is there then, even
+ * if it is too little for the system to report readiness. The failure of the previous try, that
+ * nothing was there, stays this thread's last failure. */
 static bool sleep_until_ready(struct step *step, unsigned interest)
 {
     if (nf_deadline_passed(step->deadline)) {
@@ -50,7 +50,7 @@ static bool sleep_until_ready(struct step *step, unsigned interest)
     return code == 0 || code == NET_TIMEOUT;
 }
 
-/* The turn did not come in time. */
+/* The call did not get the turn in time. */
 static int late(const char *verb, net_socket *socket)
 {
     return nf_failed(nf_fail(NET_TIMEOUT), verb, socket);
@@ -93,7 +93,7 @@ net_socket *driven_connect(const char *address, net_deadline deadline)
     int code = net_get(made, "peer", NULL, 0);
 
     if (code == NET_TIMEOUT && sleep_until_ready(&step, NET_WRITABLE)) {
-        code = net_get(made, "peer", NULL, 0); /* it is decided */
+        code = net_get(made, "peer", NULL, 0); /* the dial is decided */
     }
     if (code < 0) {
         net_close(made, NET_NOW);
@@ -108,8 +108,8 @@ static bool is_dialing(net_socket *socket)
     return strcmp(nf_backend_of(socket)->scheme, "dialing") == 0;
 }
 
-/* As netfacade(7) says that a poller server lingers. With the deadline passed, net_close finds
- * nothing to wait for, and says so. */
+/* Lingers as netfacade(7) says that a poller server does. With a deadline that has passed,
+ * net_close finds nothing to wait for, and returns that. */
 int driven_close(net_socket *socket, net_deadline deadline)
 {
     struct step step = {.socket = socket, .deadline = deadline};
@@ -142,7 +142,7 @@ ssize_t driven_send(net_socket *socket, const void *data, size_t size, net_deadl
                                            : net_send(socket, data, size, deadline);
 }
 
-/* The slices without their first `size` bytes, in memory that the caller frees. */
+/* The slices without their first `size` bytes. The caller frees the memory. */
 static net_slice *without(const net_slice *slices, int *count, size_t size)
 {
     int first = 0;
@@ -209,7 +209,7 @@ ssize_t driven_send_vector(net_socket *socket, const net_slice *slices, int coun
     return n;
 }
 
-/* A short count is handed on, since the call that would say why could say it only once. */
+/* A short count is returned at once, since only one call can return the reason. */
 int driven_send_messages(net_socket *socket, const net_message *messages, int count,
                          net_deadline deadline)
 {
