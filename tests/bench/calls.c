@@ -1,9 +1,9 @@
-/* A counted number of operations and nothing else, for tools that count instructions and system
- * calls:
+/* Makes a counted number of operations and nothing else, for tools that count instructions and
+ * system calls:
  *
  *     bench_calls raw|facade ready|wait|connect|heap|udp-ready|udp-wait COUNT
  *
- * Both sides make a deadline for each call, so that reading the clock for it counts for neither. */
+ * Both sides make a deadline for each call, so reading the clock for it costs both the same. */
 #include "contest.h"
 #include "udp.h"
 
@@ -129,7 +129,7 @@ static void join(struct call *near, struct call *far)
     *far = (struct call){.fd = fds[1], .socket = sockets[1]};
 }
 
-/* Where there is no end, a datagram of another size stands for it. */
+/* Datagrams have no end: one of another size stands for it. */
 static void say_the_end(struct call call)
 {
     if (udp) {
@@ -143,7 +143,7 @@ static void say_the_end(struct call call)
     }
 }
 
-/* What is received is there already: one thread does both sides. */
+/* What is received is there already: one thread acts for both sides. */
 static void ready(long count)
 {
     struct call near;

@@ -1,4 +1,5 @@
-/* The same work over TCP by raw calls, by netfacade and, where they are installed, by its peers. */
+/* The same work over TCP by raw calls, by netfacade, and by comparable libraries if they are
+ * installed. */
 #include "contest.h"
 
 #include <netfacade.h>
@@ -23,8 +24,8 @@ enum {
     LOOKS_APART = 16 /* operations between two looks at the clock */
 };
 
-/* How somebody does it. Connections are blocking, with TCP_NODELAY, and every call has a deadline
- * where it can. */
+/* How a library does it. Connections are blocking, with TCP_NODELAY, and every call has a deadline
+ * if the library has deadlines. */
 struct contestant {
     const char *name;
     void *(*listen)(int *port);
@@ -183,7 +184,7 @@ static void *apr_pick_up(void *listener)
     return made;
 }
 
-/* It sends a part when there is no room for all. */
+/* It sends a part when there is no room for everything. */
 static long apr_send(void *call, const void *data, size_t size)
 {
     size_t sent = 0;
@@ -270,7 +271,8 @@ static void nspr_close(void *call)
 }
 #endif
 
-/* The first is what the others are compared with; the second shows what a difference is worth. */
+/* The others are compared with the first. The second is the same again, and shows how large a
+ * difference has to be to mean something. */
 static struct contestant contestants[] = {
     {"raw", raw_listen, raw_dial, raw_pick_up, raw_send, raw_recv, raw_close},
     {"raw again", raw_listen, raw_dial, raw_pick_up, raw_send, raw_recv, raw_close},

@@ -1,9 +1,10 @@
-/* What datagrams cost through the facade, next to raw calls in the same run:
+/* What datagrams cost through the facade, compared with raw calls in the same run:
  *
  *     bench_datagrams [ROUNDS [PART...]]      receive send echo strangers memory ping-pong
  *
- * A rate is of the processor time of the thread in question; what the other side spends is left
- * out, but in ping-pong, where both stay on one processor and the time by the clock is the sum. */
+ * A rate is per second of processor time of the measured thread. The time of the other side is left
+ * out, except in ping-pong: there both sides stay on one processor, and the time by the clock is
+ * the sum. */
 #include "datagrams/parts.h"
 #include "report.h"
 

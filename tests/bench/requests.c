@@ -1,11 +1,11 @@
-/* A counted number of requests to an echo server with 100 connections, and nothing else, for tools
- * that count instructions and system calls:
+/* Makes a counted number of requests to an echo server with 100 connections, and nothing else, for
+ * tools that count instructions and system calls:
  *
- *     bench_requests                    names the servers that there are, one a line
+ *     bench_requests                    prints the names of the servers, one per line
  *     bench_requests SERVER echo COUNT  COUNT in hundreds is best
  *
- * One thread is both sides, and the client's is raw and always the same: all connections make a
- * request, the server answers them all, all answers are received. */
+ * One thread acts for both sides, and the raw client is always the same: all connections send a
+ * request, the server answers all of them, the client receives all answers. */
 #include "contest.h"
 #include "server.h"
 #include "udp.h"

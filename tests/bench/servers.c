@@ -1,9 +1,9 @@
-/* What a server of very many connections costs on one thread through the poller, next to a raw
- * epoll loop and, where they are installed, libuv and libevent, in the same run:
+/* What a server of very many connections costs on one thread through the poller, compared with a
+ * raw epoll loop and, if they are installed, libuv and libevent, in the same run:
  *
  *     bench_servers [ROUNDS [PART...]]      echo watch memory hundred-thousand
  *
- * Servers and clients are processes of their own, all on one processor. */
+ * Servers and clients are separate processes, all on one processor. */
 #include "servers/parts.h"
 #include "report.h"
 

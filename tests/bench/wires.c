@@ -1,8 +1,9 @@
-/* The wires of one machine beside the raw calls of the same family, in the same run:
+/* The wires within one machine compared with raw calls of the same family, in the same run:
  *
  *     bench_wires [ROUNDS [PART...]]      unix mem chaos
  *
- * Two threads talk, on one processor; inside the process also on all there are. */
+ * Two threads talk on one processor. The wires inside the process are also measured on all
+ * processors. */
 #include "contest.h"
 #include "report.h"
 
@@ -18,7 +19,7 @@ enum {
     LOOKS_APART = 16 /* operations between two looks at the clock */
 };
 
-/* A connection of somebody's making. */
+/* A connection, and how it is made. */
 struct ends {
     void *near;
     void *far;

@@ -9,15 +9,15 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { FIRST_HOME = 0x7f100000 }; /* 127.16.0.0 is the home of number 0 */
+enum { FIRST_HOME = 0x7f100000 }; /* 127.16.0.0 is the address of number 0 */
 
 static int fd = -1;
 static _Alignas(PAGE) char data[BURST][SMALL];
 static struct control control[BURST];
-static struct iovec letter[BURST];
-static struct mmsghdr mail[BURST];
+static struct iovec iov[BURST];
+static struct mmsghdr packets[BURST];
 
-/* The wildcard, so that it hears what is sent to any home. */
+/* Bound to the wildcard, so that it receives what is sent to any of the addresses. */
 static void open_once(void)
 {
     int on = 1;
@@ -31,13 +31,13 @@ static void open_once(void)
 static void prepare(int count, struct sockaddr_in *name)
 {
     for (int i = 0; i < count; i++) {
-        letter[i] = (struct iovec){.iov_base = data[i], .iov_len = SMALL};
-        mail[i] = (struct mmsghdr){.msg_hdr = {.msg_name = name,
-                                               .msg_namelen = name != NULL ? sizeof *name : 0,
-                                               .msg_iov = &letter[i],
-                                               .msg_iovlen = 1,
-                                               .msg_control = &control[i],
-                                               .msg_controllen = sizeof control[i].room}};
+        iov[i] = (struct iovec){.iov_base = data[i], .iov_len = SMALL};
+        packets[i] = (struct mmsghdr){.msg_hdr = {.msg_name = name,
+                                                  .msg_namelen = name != NULL ? sizeof *name : 0,
+                                                  .msg_iov = &iov[i],
+                                                  .msg_iovlen = 1,
+                                                  .msg_control = &control[i],
+                                                  .msg_controllen = sizeof control[i].room}};
     }
 }
 
@@ -46,20 +46,20 @@ static struct in_addr home_of(uint32_t number)
     return (struct in_addr){.s_addr = htonl(FIRST_HOME + number)};
 }
 
-void crowd_say(int port, const uint32_t *who, int count)
+void crowd_say(int port, const uint32_t *senders, int count)
 {
     struct sockaddr_in to = udp_name(port);
 
     open_once();
     prepare(count, &to);
     for (int i = 0; i < count; i++) {
-        struct in_pktinfo info = {.ipi_spec_dst = home_of(who[i])};
+        struct in_pktinfo info = {.ipi_spec_dst = home_of(senders[i])};
 
-        wire_attach(&mail[i].msg_hdr, &control[i], IPPROTO_IP, IP_PKTINFO, &info, sizeof info);
-        memcpy(data[i], &who[i], sizeof who[i]);
+        wire_attach(&packets[i].msg_hdr, &control[i], IPPROTO_IP, IP_PKTINFO, &info, sizeof info);
+        memcpy(data[i], &senders[i], sizeof senders[i]);
     }
     for (int done = 0; done < count;) {
-        int sent = sendmmsg(fd, mail + done, (unsigned)(count - done), 0);
+        int sent = sendmmsg(fd, packets + done, (unsigned)(count - done), 0);
 
         need(sent > 0, "sendmmsg");
         done += sent;
@@ -78,24 +78,24 @@ static void check(struct mmsghdr *heard, const char *said, uint32_t number)
          "an answer to whom it is for");
 }
 
-void crowd_hear(const uint32_t *who, int count)
+void crowd_hear(const uint32_t *senders, int count)
 {
     for (int done = 0; done < count;) {
         prepare(count - done, NULL);
-        int n = recvmmsg(fd, mail, (unsigned)(count - done), MSG_WAITFORONE, NULL);
+        int n = recvmmsg(fd, packets, (unsigned)(count - done), MSG_WAITFORONE, NULL);
 
         need(n > 0, "an answer");
         for (int i = 0; i < n; i++) {
-            check(&mail[i], data[i], who[done + i]);
+            check(&packets[i], data[i], senders[done + i]);
         }
         done += n;
     }
 }
 
-void crowd_choose(uint32_t *who, int count, uint32_t first, uint32_t size, uint32_t *next)
+void crowd_choose(uint32_t *senders, int count, uint32_t first, uint32_t size, uint32_t *next)
 {
     for (int i = 0; i < count; i++) {
-        who[i] = first + *next;
+        senders[i] = first + *next;
         *next = *next + 1 < size ? *next + 1 : 0;
     }
 }
@@ -108,11 +108,11 @@ net_socket **crowd_accept(net_socket *listener, uint32_t count)
 
     need(sockets != NULL && net_get(listener, "port", port, sizeof port) > 0, "a crowd");
     for (uint32_t done = 0; done < count;) {
-        uint32_t who[BURST];
+        uint32_t senders[BURST];
         int burst = count - done < BURST ? (int)(count - done) : BURST;
 
-        crowd_choose(who, burst, 0, count, &(uint32_t){done});
-        crowd_say(atoi(port), who, burst);
+        crowd_choose(senders, burst, 0, count, &(uint32_t){done});
+        crowd_say(atoi(port), senders, burst);
         deadline = net_after(PATIENCE);
         for (int i = 0; i < burst; i++) {
             char said[SMALL];

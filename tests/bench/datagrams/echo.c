@@ -1,8 +1,8 @@
-/* An echo server with many peers: replies for each second of the server's time.
+/* An echo server with many peers: replies per second of the server's time.
  *
- * 64 of the crowd write, unmeasured; the server answers them, measured; they take their answers,
- * unmeasured. A server with accepted sockets knows the order in which the crowd writes. A deadline
- * is a moment: one is good for all calls that answer a burst. */
+ * 64 of the crowd send (not measured); the server answers (measured); they receive the answers (not
+ * measured). A server with accepted sockets knows the order in which the crowd sends. A deadline is
+ * a moment, so one deadline is made for all calls that answer a burst. */
 #include "contest.h"
 #include "crowd.h"
 #include "parts.h"
@@ -21,14 +21,14 @@ enum { MANY = 10000, FEW = 10 };
 struct server {
     const char *name;
     void (*open)(struct server *self);
-    void (*answer)(const struct server *self, const uint32_t *who);
-    const char *host; /* where it listens; raw: 127.0.0.1 if NULL */
+    void (*answer)(const struct server *self, const uint32_t *senders);
+    const char *host; /* the address that it listens at; raw: 127.0.0.1 if NULL */
     uint32_t peers;
     int against;
-    uint32_t next; /* who of the peers writes */
+    uint32_t next; /* the next peer that sends */
     int port;
     int fd;
-    int set; /* of epoll */
+    int set; /* the epoll descriptor */
     net_socket *listener;
     net_socket **accepted;
     net_poller *poller;
@@ -52,9 +52,9 @@ static void open_pktinfo(struct server *self)
     need(setsockopt(self->fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof on) == 0, "IP_PKTINFO");
 }
 
-static void answer_each(const struct server *self, const uint32_t *who)
+static void answer_each(const struct server *self, const uint32_t *senders)
 {
-    (void)who;
+    (void)senders;
     for (int i = 0; i < BURST; i++) {
         struct sockaddr_in from;
         socklen_t length = sizeof from;
@@ -75,12 +75,12 @@ static void open_epoll(struct server *self)
     need(epoll_ctl(self->set, EPOLL_CTL_ADD, self->fd, &wanted) == 0, "epoll_ctl");
 }
 
-/* Until there is nothing more, and then it waits. */
-static void answer_epoll(const struct server *self, const uint32_t *who)
+/* Answers until nothing more is there, then waits. */
+static void answer_epoll(const struct server *self, const uint32_t *senders)
 {
     int answered = 0;
 
-    (void)who;
+    (void)senders;
     while (answered < BURST) {
         struct epoll_event event;
         struct sockaddr_in from;
@@ -100,10 +100,10 @@ static void answer_epoll(const struct server *self, const uint32_t *who)
     }
 }
 
-/* From the address that was asked, as a server on a wildcard should. */
-static void answer_pktinfo(const struct server *self, const uint32_t *who)
+/* Answers from the address that was asked, as a server on a wildcard should. */
+static void answer_pktinfo(const struct server *self, const uint32_t *senders)
 {
-    (void)who;
+    (void)senders;
     for (int i = 0; i < BURST; i++) {
         struct sockaddr_in from;
         struct control control;
@@ -124,24 +124,24 @@ static void answer_pktinfo(const struct server *self, const uint32_t *who)
     }
 }
 
-static void answer_mmsg(const struct server *self, const uint32_t *who)
+static void answer_mmsg(const struct server *self, const uint32_t *senders)
 {
     struct sockaddr_in from[BURST];
-    struct iovec letter[BURST];
-    struct mmsghdr mail[BURST];
+    struct iovec iov[BURST];
+    struct mmsghdr packets[BURST];
 
-    (void)who;
+    (void)senders;
     for (int i = 0; i < BURST; i++) {
-        letter[i] = (struct iovec){.iov_base = buffer[i], .iov_len = SMALL};
-        mail[i] = (struct mmsghdr){.msg_hdr = {.msg_name = &from[i],
-                                               .msg_namelen = sizeof from[i],
-                                               .msg_iov = &letter[i],
-                                               .msg_iovlen = 1}};
+        iov[i] = (struct iovec){.iov_base = buffer[i], .iov_len = SMALL};
+        packets[i] = (struct mmsghdr){.msg_hdr = {.msg_name = &from[i],
+                                                  .msg_namelen = sizeof from[i],
+                                                  .msg_iov = &iov[i],
+                                                  .msg_iovlen = 1}};
     }
     for (int done = 0; done < BURST;) {
-        int n = recvmmsg(self->fd, mail, (unsigned)(BURST - done), MSG_WAITFORONE, NULL);
+        int n = recvmmsg(self->fd, packets, (unsigned)(BURST - done), MSG_WAITFORONE, NULL);
 
-        need(n > 0 && sendmmsg(self->fd, mail, (unsigned)n, 0) == n, "recvmmsg and sendmmsg");
+        need(n > 0 && sendmmsg(self->fd, packets, (unsigned)n, 0) == n, "recvmmsg and sendmmsg");
         done += n;
     }
 }
@@ -172,13 +172,13 @@ static void open_watched(struct server *self)
     }
 }
 
-/* A server that does not know who writes. */
-static void answer_watched(const struct server *self, const uint32_t *who)
+/* A server that does not know the order of the senders. */
+static void answer_watched(const struct server *self, const uint32_t *senders)
 {
     net_event events[BURST];
     int answered = 0;
 
-    (void)who;
+    (void)senders;
     while (answered < BURST) {
         int n = net_poller_wait(self->poller, events, BURST, net_after(PATIENCE));
 
@@ -191,24 +191,24 @@ static void answer_watched(const struct server *self, const uint32_t *who)
     }
 }
 
-static void answer_accepted(const struct server *self, const uint32_t *who)
+static void answer_accepted(const struct server *self, const uint32_t *senders)
 {
     net_deadline deadline = net_after(PATIENCE);
 
     for (int i = 0; i < BURST; i++) {
-        net_socket *call = self->accepted[who[i]];
+        net_socket *call = self->accepted[senders[i]];
 
         need(net_recv(call, buffer, SMALL, deadline) == SMALL, "net_recv");
         need(net_send(call, buffer, SMALL, deadline) == SMALL, "net_send");
     }
 }
 
-static void answer_messages(const struct server *self, const uint32_t *who)
+static void answer_messages(const struct server *self, const uint32_t *senders)
 {
     net_deadline deadline = net_after(PATIENCE);
     static net_message messages[BURST];
 
-    (void)who;
+    (void)senders;
     for (int i = 0; i < BURST; i++) {
         messages[i].data = buffer[i];
         messages[i].capacity = SMALL;
@@ -237,16 +237,16 @@ static double echo_round(void *by)
     long count = 0;
 
     while (contest_goes_on(begun)) {
-        uint32_t who[BURST];
+        uint32_t senders[BURST];
 
-        crowd_choose(who, BURST, 0, self->peers, &self->next);
-        crowd_say(self->port, who, BURST);
+        crowd_choose(senders, BURST, 0, self->peers, &self->next);
+        crowd_say(self->port, senders, BURST);
         double before = contest_spent();
 
-        self->answer(self, who);
+        self->answer(self, senders);
         spent += contest_spent() - before;
         count += BURST;
-        crowd_hear(who, BURST);
+        crowd_hear(senders, BURST);
     }
     return (double)count / spent;
 }

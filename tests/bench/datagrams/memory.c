@@ -1,4 +1,4 @@
-/* What an accepted, idle peer takes of memory, and how long accepting very many takes. */
+/* The memory that an accepted, idle peer takes, and how long accepting very many takes. */
 #include "contest.h"
 #include "crowd.h"
 #include "footprint.h"
@@ -11,7 +11,7 @@
 
 enum { MANY = 100000, VERY_MANY = 1000000, STRIDE = 997 };
 
-/* One in so many of the crowd still gets its answer. */
+/* one in this many of the crowd is checked: it must still get its answer */
 static void check(net_socket *listener, net_socket **accepted, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i += STRIDE) {
@@ -25,11 +25,12 @@ static void check(net_socket *listener, net_socket **accepted, uint32_t count)
     }
 }
 
-/* Accept so many; the bytes of heap for each, the caller's own pointer left out. Among few the
- * batch of the listener, some 4 MiB of addresses, counts noticeably. */
+/* Accept this many. Returns the bytes of heap for each, without the caller's own pointer. With few
+ * peers the batch of the listener, some 4 MiB of address space, is a noticeable part. */
 static double accept_many(uint32_t count)
 {
-    malloc_trim(0); /* or what was freed before would count for nothing now */
+    malloc_trim(
+        0); /* otherwise memory that was freed before would be used again and not be counted */
     struct footprint before = footprint_now();
     double begun = contest_now();
     net_socket *listener = udp_listen("127.0.0.1", "&idle=off&peers=1000000");

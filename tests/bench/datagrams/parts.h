@@ -2,7 +2,9 @@
 #ifndef BENCH_PARTS_H
 #define BENCH_PARTS_H
 
-enum { BURST = 64 }; /* datagrams that one call may carry, and that are on their way at once */
+enum {
+    BURST = 64
+}; /* the most datagrams of one call, and the most that are on their way at once */
 
 void receive_run(void);
 void send_run(void);

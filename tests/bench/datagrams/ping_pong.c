@@ -1,6 +1,6 @@
 /* 64 bytes there and back between two sockets that are dialed to each other, both on one processor.
- * Each call of the facade has a deadline: one moment that is good for all of a round, or one that
- * is made for the call, by a look at the clock that the raw calls do without. */
+ * Each call of the facade has a deadline: one moment for all calls of a round, or one made for each
+ * call by reading the clock, which the raw calls do not do. */
 #include "contest.h"
 #include "parts.h"
 #include "report.h"
@@ -18,7 +18,7 @@ struct pair {
     ssize_t (*recv)(const struct pair *self, int side, void *buffer, size_t size);
     int fds[2];
     net_socket *sockets[2];
-    net_deadline deadline; /* of the round */
+    net_deadline deadline; /* the deadline of the round */
     bool keeps_deadline;
 };
 
@@ -49,7 +49,7 @@ static ssize_t facade_recv(const struct pair *self, int side, void *buffer, size
     return net_recv(self->sockets[side], buffer, size, deadline_of(self));
 }
 
-/* Until a datagram of another size comes. */
+/* Echoes until a datagram of another size comes. */
 static void *echo(void *argument)
 {
     const struct pair *self = argument;

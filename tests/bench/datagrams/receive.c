@@ -1,8 +1,8 @@
-/* Receiving small datagrams, one for each call: processor time of the receiver alone.
+/* Receiving small datagrams, one by each call: processor time of the receiver alone.
  *
- * The sender lays a pile into the receive queue, unmeasured; then the receiver takes all of it,
- * measured. So nothing is dropped, and nobody waits. A deadline is a moment: one is good for all
- * calls that take a pile, unless the contestant's name says otherwise. */
+ * The sender fills the receive queue (not measured); then the receiver takes everything (measured).
+ * So nothing is dropped, and no call waits. A deadline is a moment, so one deadline is made for all
+ * calls that empty the queue, unless the contestant's name says otherwise. */
 #include "contest.h"
 #include "parts.h"
 #include "report.h"
@@ -16,8 +16,8 @@
 
 enum {
     PILE = 1024,
-    TRAIN_ROOM = 65536, /* more than a train that GRO hands out can have */
-    TRAINS = 16         /* in one recvmmsg */
+    TRAIN_ROOM = 65536, /* more than a train that GRO returns can have */
+    TRAINS = 16         /* trains in one recvmmsg */
 };
 
 struct receiver {
@@ -81,19 +81,19 @@ static void drain_recvfrom(const struct receiver *self, int count)
 
 static void drain_recvmmsg(const struct receiver *self, int count)
 {
-    struct mmsghdr mail[BURST];
-    struct iovec letter[BURST];
+    struct mmsghdr packets[BURST];
+    struct iovec iov[BURST];
     struct sockaddr_in from[BURST];
 
     for (int i = 0; i < BURST; i++) {
-        letter[i] = (struct iovec){.iov_base = buffer + i * SMALL, .iov_len = SMALL};
-        mail[i] = (struct mmsghdr){.msg_hdr = {.msg_name = self->dialed ? NULL : &from[i],
-                                               .msg_namelen = self->dialed ? 0 : sizeof from[i],
-                                               .msg_iov = &letter[i],
-                                               .msg_iovlen = 1}};
+        iov[i] = (struct iovec){.iov_base = buffer + i * SMALL, .iov_len = SMALL};
+        packets[i] = (struct mmsghdr){.msg_hdr = {.msg_name = self->dialed ? NULL : &from[i],
+                                                  .msg_namelen = self->dialed ? 0 : sizeof from[i],
+                                                  .msg_iov = &iov[i],
+                                                  .msg_iovlen = 1}};
     }
     for (int done = 0; done < count;) {
-        int n = recvmmsg(self->fd, mail, BURST, MSG_WAITFORONE, NULL);
+        int n = recvmmsg(self->fd, packets, BURST, MSG_WAITFORONE, NULL);
 
         need(n > 0, "recvmmsg");
         done += n;
@@ -117,22 +117,22 @@ static int datagrams_in(struct msghdr *message, size_t length)
 static void drain_trains(const struct receiver *self, int count, unsigned at_once)
 {
     struct control control[TRAINS];
-    struct mmsghdr mail[TRAINS];
+    struct mmsghdr packets[TRAINS];
     struct iovec train[TRAINS];
 
     for (int done = 0; done < count;) {
         for (unsigned i = 0; i < at_once; i++) {
             train[i] = (struct iovec){.iov_base = trains[i], .iov_len = TRAIN_ROOM};
-            mail[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &train[i],
-                                                   .msg_iovlen = 1,
-                                                   .msg_control = &control[i],
-                                                   .msg_controllen = sizeof control[i].room}};
+            packets[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &train[i],
+                                                      .msg_iovlen = 1,
+                                                      .msg_control = &control[i],
+                                                      .msg_controllen = sizeof control[i].room}};
         }
-        int n = recvmmsg(self->fd, mail, at_once, MSG_WAITFORONE, NULL);
+        int n = recvmmsg(self->fd, packets, at_once, MSG_WAITFORONE, NULL);
 
         need(n > 0, "UDP_GRO");
         for (int i = 0; i < n; i++) {
-            done += datagrams_in(&mail[i].msg_hdr, mail[i].msg_len);
+            done += datagrams_in(&packets[i].msg_hdr, packets[i].msg_len);
         }
     }
 }
@@ -188,7 +188,8 @@ static void drain_facade_anew(const struct receiver *self, int count)
 
 enum { RECVFROM, DIALED = 7, ACCEPTED = 9, RECEIVERS };
 
-/* The first is what all are compared with: it asks who it was. The dialed raw ones need not. */
+/* All are compared with the first, which asks for the sender's address. The dialed raw ones need
+ * not ask. */
 static struct receiver receivers[RECEIVERS] = {
     {.name = "raw recvfrom", .open = open_bound, .drain = drain_recvfrom},
     {.name = "raw recvfrom again", .open = open_bound, .drain = drain_recvfrom},

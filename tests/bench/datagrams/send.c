@@ -1,10 +1,11 @@
 /* Sending 64 datagrams at once: processor time of the sender alone.
  *
- * The receiver is a raw socket with UDP_GRO that takes everything between two measurements, with
- * room for all of it. So a train crosses the loopback whole, as it reaches a card that cuts trains,
- * and delivering it, which loopback does in the sender's time, costs all contestants the same for
- * each packet. Without UDP_GRO the kernel would cut the train for the receiver and charge it to the
- * sender; a queue that is full would make the kernel throw away what others must deliver. */
+ * The receiver is a raw socket with UDP_GRO that takes everything between two measurements, and has
+ * room for everything. So a train crosses the loopback whole, as it reaches a card that cuts
+ * trains. Delivering it, which loopback does in the sender's time, costs all contestants the same
+ * for each packet. Without UDP_GRO the kernel would cut the train for the receiver, and the sender
+ * would pay for it. With a full queue the kernel would drop for one contestant what it must deliver
+ * for another. */
 #include "contest.h"
 #include "parts.h"
 #include "report.h"
@@ -61,7 +62,8 @@ static void send_facade(const struct sender *self)
     }
 }
 
-/* With one byte of room the kernel copies one, and tells the length of all. */
+/* With one byte of room the kernel copies one byte, and returns the length of the whole datagram.
+ */
 static void drain(size_t expected)
 {
     size_t drained = 0;
@@ -97,7 +99,7 @@ static double send_round(void *by)
 
 enum { EACH, EACH_AGAIN, SINGLES, TRAINS, DIALED, LISTENER, SENDERS };
 
-/* All raw ones are connected, as the dialed one is. */
+/* All raw sockets are connected, since the dialed one is. */
 static struct sender senders[SENDERS] = {
     {.name = "raw sendto", .send = send_each},
     {.name = "raw sendto again", .send = send_each},

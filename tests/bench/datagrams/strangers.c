@@ -1,8 +1,9 @@
 /* What a datagram from a stranger costs a server with few and with many accepted peers.
  *
- * 64 of the crowd write, unmeasured; the server takes them, measured. Either it reads the strangers
- * by net_recv_messages; or as many strangers wait as may, and they are only met on the way to the
- * one accepted peer who wrote last. */
+ * 64 of the crowd send (not measured); the server receives (measured). In one test it receives the
+ * strangers' datagrams by net_recv_messages. In the other as many strangers as allowed are queued,
+ * and the server only passes their datagrams on the way to that of the one accepted peer that sent
+ * last. */
 #include "contest.h"
 #include "crowd.h"
 #include "parts.h"
@@ -15,8 +16,8 @@
 enum {
     FEW = 10,
     MANY = 50000,
-    STRANGERS = 256 * 1024, /* who take turns */
-    FILLING = 4096          /* bursts by which the bound must be reached */
+    STRANGERS = 256 * 1024, /* strangers that take turns */
+    FILLING = 4096          /* bursts after which the bound must be reached */
 };
 
 struct server {
@@ -31,10 +32,10 @@ struct server {
 static uint32_t next_stranger;
 static _Alignas(PAGE) char buffer[BURST][SMALL];
 
-static void choose(struct server *self, uint32_t *who)
+static void choose(struct server *self, uint32_t *senders)
 {
-    crowd_choose(who, BURST - 1, CROWD_STRANGERS, STRANGERS, &next_stranger);
-    crowd_choose(who + BURST - 1, 1, 0, self->peers, &self->next_peer);
+    crowd_choose(senders, BURST - 1, CROWD_STRANGERS, STRANGERS, &next_stranger);
+    crowd_choose(senders + BURST - 1, 1, 0, self->peers, &self->next_peer);
 }
 
 static void read_strangers(const struct server *self)
@@ -62,10 +63,10 @@ static double read_round(void *by)
     long count = 0;
 
     while (contest_goes_on(begun)) {
-        uint32_t who[BURST];
+        uint32_t senders[BURST];
 
-        crowd_choose(who, BURST, CROWD_STRANGERS, STRANGERS, &next_stranger);
-        crowd_say(self->port, who, BURST);
+        crowd_choose(senders, BURST, CROWD_STRANGERS, STRANGERS, &next_stranger);
+        crowd_say(self->port, senders, BURST);
         double before = contest_spent();
 
         read_strangers(self);
@@ -75,9 +76,9 @@ static double read_round(void *by)
     return (double)count / spent;
 }
 
-static void receive_last(const struct server *self, const uint32_t *who)
+static void receive_last(const struct server *self, const uint32_t *senders)
 {
-    need(net_recv(self->accepted[who[BURST - 1]], buffer, SMALL, net_after(PATIENCE)) == SMALL,
+    need(net_recv(self->accepted[senders[BURST - 1]], buffer, SMALL, net_after(PATIENCE)) == SMALL,
          "net_recv");
 }
 
@@ -89,13 +90,13 @@ static double full_round(void *by)
     long count = 0;
 
     while (contest_goes_on(begun)) {
-        uint32_t who[BURST];
+        uint32_t senders[BURST];
 
-        choose(self, who);
-        crowd_say(self->port, who, BURST);
+        choose(self, senders);
+        crowd_say(self->port, senders, BURST);
         double before = contest_spent();
 
-        receive_last(self, who);
+        receive_last(self, senders);
         spent += contest_spent() - before;
         count += BURST;
     }
@@ -113,11 +114,11 @@ static bool drops_strangers(const struct server *self)
 static void fill_up(struct server *self)
 {
     for (int i = 0; i < FILLING && !drops_strangers(self); i++) {
-        uint32_t who[BURST];
+        uint32_t senders[BURST];
 
-        choose(self, who);
-        crowd_say(self->port, who, BURST);
-        receive_last(self, who);
+        choose(self, senders);
+        crowd_say(self->port, senders, BURST);
+        receive_last(self, senders);
     }
     need(drops_strangers(self), "reaching the bound of the strangers");
 }

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { TRAIN_MAX = 65507 }; /* bytes: what one datagram can carry */
+enum { TRAIN_MAX = 65507 }; /* bytes: the most that one datagram can carry */
 
 void wire_attach(struct msghdr *message, struct control *control, int level, int type,
                  const void *value, size_t length)
@@ -48,18 +48,18 @@ void wire_send_trains(int fd, const struct sockaddr_in *to, char *data, size_t s
 
 void wire_send_singles(int fd, const struct sockaddr_in *to, char *data, size_t size, int count)
 {
-    struct mmsghdr mail[BURST];
-    struct iovec letter[BURST];
+    struct mmsghdr packets[BURST];
+    struct iovec iov[BURST];
 
     for (int i = 0; i < count; i++) {
-        letter[i] = (struct iovec){.iov_base = data + (size_t)i * size, .iov_len = size};
-        mail[i] = (struct mmsghdr){.msg_hdr = {.msg_name = (void *)(uintptr_t)to,
-                                               .msg_namelen = to != NULL ? sizeof *to : 0,
-                                               .msg_iov = &letter[i],
-                                               .msg_iovlen = 1}};
+        iov[i] = (struct iovec){.iov_base = data + (size_t)i * size, .iov_len = size};
+        packets[i] = (struct mmsghdr){.msg_hdr = {.msg_name = (void *)(uintptr_t)to,
+                                                  .msg_namelen = to != NULL ? sizeof *to : 0,
+                                                  .msg_iov = &iov[i],
+                                                  .msg_iovlen = 1}};
     }
     for (int done = 0; done < count;) {
-        int sent = sendmmsg(fd, mail + done, (unsigned)(count - done), 0);
+        int sent = sendmmsg(fd, packets + done, (unsigned)(count - done), 0);
 
         need(sent > 0, "sendmmsg");
         done += sent;

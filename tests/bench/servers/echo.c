@@ -1,5 +1,5 @@
-/* Requests of 64 bytes for each second of the server's processor time. Every connection has always
- * one on its way; the client is the same raw one for all. */
+/* Requests of 64 bytes per second of the server's processor time. Every connection always has one
+ * request on its way. All servers have the same raw client. */
 #include "contest.h"
 #include "parts.h"
 #include "process.h"
@@ -25,8 +25,8 @@ static double echo_round(void *by)
     return (double)answered / (server_spent(&self->server) - before);
 }
 
-/* The first and the last are the same. */
-static void compete(const struct server *const *who, int count, int connections)
+/* The first and the last are both the raw server. */
+static void compete(const struct server *const *servers, int count, int connections)
 {
     struct contestant contestants[MAX_SERVERS];
     struct entry entries[MAX_SERVERS];
@@ -36,10 +36,10 @@ static void compete(const struct server *const *who, int count, int connections)
     for (int i = 0; i < count; i++) {
         struct contestant *one = &contestants[i];
 
-        server_start(&one->server, who[i], "tcp://127.0.0.1:0");
+        server_start(&one->server, servers[i], "tcp://127.0.0.1:0");
         client_start(&one->client, one->server.port, connections, 0);
         client_await(&one->client);
-        entries[i] = (struct entry){who[i]->name, echo_round, one, 0};
+        entries[i] = (struct entry){servers[i]->name, echo_round, one, 0};
     }
     entries[count - 1].name = "raw again";
     snprintf(title, sizeof title, "TCP echo server, 64 B, %d connections, by the server's time",
@@ -51,8 +51,8 @@ static void compete(const struct server *const *who, int count, int connections)
     }
 }
 
-/* The raw server's time is that of two: who comes first gets other memory of the kernel, for better
- * or worse, and keeps it for all rounds. */
+/* The time of the raw server is the mean of two. Which server starts first decides what memory of
+ * the kernel it gets, faster or slower, and it keeps that for all rounds. */
 static double time_of_raw(int contestant, int count)
 {
     return (contest_ratio(0, contestant).median + contest_ratio(count - 1, contestant).median) / 2;
@@ -63,17 +63,17 @@ void echo_run(void)
     enum { POLLER = 1, SIZES = 3 };
     static const int connections[SIZES] = {100, 1000, 8000};
     static char names[SIZES][80];
-    const struct server *who[MAX_SERVERS];
+    const struct server *servers[MAX_SERVERS];
     int count = 0;
 
     while (server_all[count] != NULL) {
         need(count + 1 < MAX_SERVERS, "so many servers");
-        who[count] = server_all[count];
+        servers[count] = server_all[count];
         count++;
     }
-    who[count++] = &server_raw;
+    servers[count++] = &server_raw;
     for (int i = 0; i < SIZES; i++) {
-        compete(who, count, connections[i]);
+        compete(servers, count, connections[i]);
         snprintf(names[i], sizeof names[i], "echo, %d connections, time of raw", connections[i]);
         target(names[i], time_of_raw(POLLER, count), "<= 1.03");
     }

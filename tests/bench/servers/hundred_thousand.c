@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-/* The kernel deals connections out by a hash, so that a server gets somewhat more than its share.
+/* The kernel distributes connections by a hash, so a server may get somewhat more than its share.
  */
 enum { PROCESSES = 6, CONNECTIONS = 100000, EACH = CONNECTIONS / PROCESSES, SPARE = 1000 };
 

@@ -1,4 +1,5 @@
-/* What an idle, watched connection takes of the server's memory. The kernel's is not counted. */
+/* How much memory of the server an idle, watched connection takes. The kernel's memory is not
+ * counted. */
 #include "contest.h"
 #include "parts.h"
 #include "process.h"
@@ -15,13 +16,13 @@ static double most(struct footprint bytes)
     return more > bytes.anonymous ? more : bytes.anonymous;
 }
 
-/* Bytes for each, by the least favourable account. */
-static double measure(const struct server *who)
+/* Returns the bytes for each connection, by the largest of the three counts. */
+static double measure(const struct server *kind)
 {
     struct server_process server;
     struct client_process clients[CLIENTS];
 
-    server_start(&server, who, "tcp://127.0.0.1:0");
+    server_start(&server, kind, "tcp://127.0.0.1:0");
     struct footprint before = server_ask(&server).footprint;
 
     for (int i = 0; i < CLIENTS; i++) {
@@ -37,9 +38,9 @@ static double measure(const struct server *who)
                                  (news.footprint.anonymous - before.anonymous) / CONNECTIONS};
 
     need(news.record.accepted >= CONNECTIONS, "every connection");
-    printf("  %-22s %8.1f %8.1f %8.1f\n", who->name, each.heap, each.arena, each.anonymous);
+    printf("  %-22s %8.1f %8.1f %8.1f\n", kind->name, each.heap, each.arena, each.anonymous);
     for (int i = 0; i < CLIENTS; i++) {
-        client_order(&clients[i], 0); /* they are still served */
+        client_order(&clients[i], 0); /* the connections are still served */
         need(client_answer(&clients[i]) == EACH, "an answer each");
         client_stop(&clients[i]);
     }

@@ -1,5 +1,5 @@
-/* What it costs to watch anew what is watched already: a server may do so for every request, to
- * give it a deadline, or to wait until it may write. */
+/* What it costs to watch again what is watched already. A server may do that for every request, to
+ * set a deadline, or to wait until it may write. */
 #include "contest.h"
 #include "parts.h"
 #include "process.h"
@@ -76,7 +76,7 @@ static double watch_round(void *by)
     return (double)count / (contest_spent() - before);
 }
 
-/* Both ends are in this process: half of the connection raw, the other netfacade's. */
+/* Both ends are in this process: one end of the connection is raw, the other is netfacade's. */
 static void open_all(void)
 {
     net_socket *listener = net_listen("tcp://127.0.0.1:0");

@@ -34,7 +34,7 @@ void contest_open(const char *text, double seconds)
     round_seconds = seconds;
     need(sched_getaffinity(0, sizeof all, &all) == 0, "sched_getaffinity");
     CPU_ZERO(&one);
-    CPU_SET((size_t)sched_getcpu(), &one); /* where it runs already, it may run */
+    CPU_SET((size_t)sched_getcpu(), &one); /* it may run where it runs already */
     contest_roam(false);
 }
 
@@ -112,9 +112,12 @@ void contest_run(const char *title, const struct entry *entries, int count)
     for (int round = 0; round < rounds; round++) {
         for (int i = 0; i < count; i++) {
             int place = (i + round) % count;
-            int who = round % 2 == 0 ? place : count - 1 - place; /* nobody always after the same */
+            int entry =
+                round % 2 == 0
+                    ? place
+                    : count - 1 - place; /* so that no contestant always follows the same one */
 
-            rate[who][round] = entries[who].run(entries[who].by);
+            rate[entry][round] = entries[entry].run(entries[entry].by);
         }
     }
     for (int i = 0; i < count; i++) {

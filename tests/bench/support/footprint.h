@@ -1,12 +1,12 @@
-/* How much memory this process has, in bytes, seen from three sides. */
+/* How much memory this process has, in bytes, counted in three ways. */
 #ifndef BENCH_FOOTPRINT_H
 #define BENCH_FOOTPRINT_H
 
 struct footprint {
-    double heap;      /* what malloc has handed out, also in blocks that it maps one by one */
-    double arena;     /* what malloc has of the system for it */
-    double anonymous; /* pages of no file that are there */
-    double resident;  /* all pages that are there */
+    double heap;      /* handed out by malloc, also in blocks that it maps one by one */
+    double arena;     /* what malloc has taken from the system for that */
+    double anonymous; /* anonymous pages in memory */
+    double resident;  /* all pages in memory */
 };
 
 struct footprint footprint_now(void);

@@ -21,7 +21,7 @@
 enum {
     FIRST_SOURCE = 0x7f010001, /* 127.1.0.1 */
     EACH_SOURCE = 2000,        /* connections */
-    LONGEST = 60000            /* ms that a process may be busy */
+    LONGEST = 60000            /* ms: the longest that a process may be busy */
 };
 
 struct server_shared {
@@ -37,7 +37,7 @@ bool process_may_open(int descriptors)
     return limit.rlim_max >= (rlim_t)descriptors && setrlimit(RLIMIT_NOFILE, &limit) == 0;
 }
 
-/* 0 in the child, which ends with its parent. */
+/* Returns 0 in the child, which ends with its parent. */
 static pid_t start(void)
 {
     pid_t parent = getpid();
@@ -66,7 +66,7 @@ static void tell(int fd, const void *data, size_t size)
     need(write(fd, data, size) == (ssize_t)size, "write");
 }
 
-/* A process that failed has said why, but its siblings may keep the pipe open. */
+/* A process that failed has printed why, but its siblings may keep the pipe open. */
 static void hear(int fd, void *data, size_t size)
 {
     struct pollfd news = {.fd = fd, .events = POLLIN};
@@ -75,7 +75,7 @@ static void hear(int fd, void *data, size_t size)
          "what a process tells");
 }
 
-/* A raw connection, from the address of its number; 0: from any. */
+/* A raw connection from the source address of its number; 0: from any. */
 static int dial(int port, int number)
 {
     struct sockaddr_in name = udp_name(port);
@@ -199,7 +199,7 @@ static long echo_for(double seconds, int set, const int *fds, int count)
     return answered;
 }
 
-/* A client that is asked for nothing more ends. */
+/* A client without further orders ends. */
 static void obey(int orders, int answers, int port, int count, int first)
 {
     int *fds = calloc((size_t)count, sizeof *fds);

@@ -1,4 +1,4 @@
-/* The echo server of libevent, by its events; its buffers would cost more. */
+/* The echo server of libevent, by its plain events; its bufferevents would cost more. */
 #include "server.h"
 #include "contest.h"
 

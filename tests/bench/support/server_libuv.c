@@ -1,4 +1,4 @@
-/* The echo server of libuv. Answers go by uv_try_write, which spares a request in memory. */
+/* The echo server of libuv. Answers are sent by uv_try_write, which needs no request object. */
 #include "server.h"
 #include "contest.h"
 

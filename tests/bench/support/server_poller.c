@@ -75,7 +75,7 @@ static void poller_turn(void)
     }
 }
 
-/* The clock is read once for each wait, as a server would. */
+/* The clock is read once for each wait, as a server would do. */
 static void deadline_turn(void)
 {
     net_event events[SERVER_BATCH];

@@ -10,10 +10,11 @@
 
 enum {
     ROOM = 4 * 1024 * 1024, /* UDP_ROOM */
-    OVERHEAD = 1024,        /* bytes that the kernel counts beside the payload, at most */
-    SHARE = 4,              /* of the room; the rest is for what it frees late */
+    OVERHEAD = 1024,        /* the most bytes that the kernel counts beside the payload */
+    SHARE = 4, /* the part of the room that is used is one in so many; the rest is for what the
+                  kernel frees late */
     BATCH = 64,
-    TRIES = 100 /* for a port that somebody else took in between */
+    TRIES = 100 /* for a port that another program took in between */
 };
 
 struct sockaddr_in udp_name(int port)
@@ -104,7 +105,7 @@ void udp_raw_pair(int fds[2])
     udp_dial(fds[1], udp_port(fds[0]));
 }
 
-/* The first dials a port that is kept for the second until that can dial back from it. */
+/* The first dials a port that is reserved for the second until the second can dial back from it. */
 void udp_facade_pair(net_socket *sockets[2])
 {
     sockets[1] = NULL;
