@@ -1,5 +1,6 @@
-/* Whatever text comes in, what is taken for an address prints as one that means the same,
- * and printing that again changes nothing. The library's own parser, without the network. */
+/* Input: any text. A text that parses as an address prints as an address with the same meaning, and
+ * parsing and printing that again changes nothing. This uses the library's own parser, without the
+ * network. */
 #include "api/registry.h"
 #include "name/endpoint.h"
 #include "name/path.h"
@@ -56,7 +57,8 @@ static void expect(bool holds)
     }
 }
 
-/* What is taken: the same again after a print; what is refused: a sentence says why. */
+/* If the text is taken, it must parse to the same again after printing. If it is refused, a
+ * sentence must say why. */
 static void check_host(const char *text, size_t length,
                        int parse(const char *text, size_t length, struct nf_host *host))
 {
@@ -98,8 +100,8 @@ static void print_target(struct nf_text *text, const struct nf_target *target)
     }
 }
 
-/* What becomes of such an address depends on the descriptors that this process happens to have: one
- * that is open for writing alone is no socket to make. */
+/* What happens with such an address depends on the descriptors that this process has: one that is
+ * open for writing only cannot become a socket. */
 static bool names_descriptor(const char *address)
 {
     return strncmp(address, "fd://", strlen("fd://")) == 0;
@@ -148,7 +150,7 @@ static void check_literal(const char *text, size_t length)
     }
 }
 
-/* A name prints as a text that stands for the same bytes, as a part of an address and alone. */
+/* A name prints as a text that means the same bytes, both as a part of an address and alone. */
 static void check_name(const char *text, size_t length, enum nf_family family)
 {
     char name[NF_ADDR_NAME_MAX];

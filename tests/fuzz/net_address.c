@@ -1,7 +1,6 @@
-/* Whatever is put together by net_address is taken apart again as exactly that, by the library's
- * own parser. The input is a scheme, a host and a port with a newline between them; without the
- * second newline there is no port. Every byte but NUL and the first two newlines may be anywhere.
- */
+/* Everything that net_address composes is parsed again to exactly its parts, by the library's own
+ * parser. The input is a scheme, a host and a port with a newline between them. Without the second
+ * newline there is no port. Every byte but NUL and the first two newlines may be anywhere. */
 #include "api/registry.h"
 #include "name/path.h"
 

@@ -1,6 +1,6 @@
 /* wrap: malloc calloc realloc free */
-/* Each allocation that a line needs fails. The call says so, not a byte is lost, and the next
- * call goes on; what was allocated is given back. */
+/* Each allocation that a line needs fails. The call then returns a code, no byte is lost, and the
+ * next call goes on. What was allocated is freed. */
 #include "allocations.h"
 #include "support.h"
 
@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static __thread bool is_counted; /* a call of ours on a socket is on */
+static __thread bool is_counted; /* the test is inside a call on a socket */
 static __thread int asked;
-static int fails_at;        /* the first of a call that fails, from 1; 0: none */
-static bool fails_for_good; /* and all that come after it */
+static int fails_at; /* the number of the first allocation of a call that fails, from 1; 0: none */
+static bool fails_for_good; /* all that come after it fail too */
 static atomic_int alive;
 
 static bool fails(void)
@@ -77,14 +77,15 @@ static void write_line(void)
     line[LONG - 1] = '\n';
 }
 
-/* A line that comes in pieces, each looked at while memory is short. How many calls said so. */
+/* A line that comes in pieces. Each piece is looked at while memory is short. Returns how many
+ * calls failed. */
 static int read_in_pieces(struct pair *pair)
 {
     int refused = 0;
 
     for (int sent = 0; sent < LONG; sent += PIECE) {
         assert_count(net_send(pair->client, line + sent, PIECE, soon()), PIECE);
-        await_ready(pair->server, POLLIN); /* else there is nothing that needs memory */
+        await_ready(pair->server, POLLIN); /* otherwise nothing needs memory */
         for (int i = 0; i < 2 && sent + PIECE < LONG; i++) {
             ssize_t n = receive_line(pair->server, LONG, NET_NOW);
 
@@ -146,7 +147,7 @@ static void without_any_memory_bytes_wait_where_they_are(void **state)
     }
 }
 
-/* Memory that was enough for the first part is not for the next. */
+/* There is memory for the first part, and none for the next. */
 static void a_kept_part_outlives_a_want_of_memory(void **state)
 {
     struct pair pair;
@@ -171,7 +172,8 @@ static void a_kept_part_outlives_a_want_of_memory(void **state)
     close_pair(&pair);
 }
 
-/* Only a part that has to be kept needs memory: whole lines do not, nor does what does not fit. */
+/* Only a part that has to be kept needs memory. A whole line does not, and neither does a line that
+ * does not fit. */
 static void whole_lines_need_no_memory(void **state)
 {
     struct pair pair;

@@ -1,7 +1,7 @@
-/* Very many connections at once, all open before the first says anything: 19,000 in one
- * server process, and 100,000 over six that share a port. Each is answered once, the end of each is
- * heard, and none is lost. Servers and clients are processes, since descriptors are counted by
- * process. */
+/* Very many connections at once, all open before the first sends anything: 19,000 in one server
+ * process, and 100,000 over six that share a port. Each gets its answer, the end of each is
+ * received, and none is lost. Servers and clients are processes, since the system limits
+ * descriptors by process. */
 #include "support.h"
 
 #include <malloc.h>
@@ -15,14 +15,16 @@
 #include <unistd.h>
 
 enum {
-    MOST_PROCESSES = 6,   /* servers, and as many clients */
-    EACH_SOURCE = 2000,   /* connections from one address: ports are few */
-    UNEVEN = 1000,        /* that a server gets beyond its share: a hash deals them out */
-    SPARE = 100,          /* descriptors for other things */
-    KERNEL_BYTES = 16384, /* that the system needs for both ends of one, with room to spare */
-    BYTES_EACH = 200,     /* of the server's own memory, at most */
-    BATCH = 64,           /* events of one wait */
-    PATIENCE = 100000     /* ms for anything, stretched: only when something hangs */
+    MOST_PROCESSES = 6, /* servers, and as many clients */
+    EACH_SOURCE = 2000, /* connections from one address: ports are few */
+    UNEVEN = 1000, /* connections that a server may get beyond its share: the kernel distributes
+                      them by a hash */
+    SPARE = 100,   /* descriptors for other things */
+    KERNEL_BYTES =
+        16384,        /* memory of the system for both ends of one connection, with room to spare */
+    BYTES_EACH = 200, /* of the server's own memory, at most */
+    BATCH = 64,       /* events of one wait */
+    PATIENCE = 100000 /* ms for anything, stretched: it passes only when something hangs */
 };
 
 struct crowd {
@@ -31,17 +33,17 @@ struct crowd {
     int connections;
 };
 
-/* What a server tells when it ends. */
+/* What a server reports when it ends. */
 struct tally {
     int accepted;
     int echoed;
     int ended;
-    long heap; /* bytes for all, when the first of them said something */
+    long heap; /* bytes for all, when the first of them sent something */
 };
 
 struct process {
     pid_t pid;
-    int in; /* of pipes: to it, and from it */
+    int in; /* of the pipes to it and from it */
     int out;
 };
 
@@ -62,7 +64,7 @@ static bool hear(int fd, void *data, size_t size)
     return read(fd, data, size) == (ssize_t)size;
 }
 
-/* True in the child, which ends with its parent, or when it hangs. */
+/* True in the child, which ends with its parent, or by an alarm if it hangs. */
 static bool start(struct process *process)
 {
     int in[2];
@@ -85,7 +87,7 @@ static bool start(struct process *process)
     return is_child;
 }
 
-/* How it ended: 0 is well. */
+/* Returns how the process ended: 0 is success. */
 static int end(struct process *process)
 {
     int status = 0;
@@ -96,7 +98,7 @@ static int end(struct process *process)
     return status;
 }
 
-/* End a child that cannot do its part. */
+/* Ends a child that cannot do its part. */
 static void need(bool good, const char *what)
 {
     if (!good) {
@@ -156,7 +158,7 @@ static void echo(net_socket *call, struct tally *tally)
     tally->echoed++;
 }
 
-/* Until it is told to end, and has heard the end of each. */
+/* Serves until it is told to end and has received the end of each connection. */
 static void serve(net_socket *listener, struct tally *tally)
 {
     long before = heap();
@@ -211,7 +213,7 @@ static net_socket *dial(int port, int number)
     return net_connect(address, patience());
 }
 
-/* Dials all, waits until all the others have, and then hears its own number back from each. */
+/* Dials all, waits until all other clients have, and then receives its own number back on each. */
 static void be_client(struct process *self, int port, int first, int count)
 {
     net_socket **calls = calloc((size_t)count, sizeof(net_socket *));
@@ -276,7 +278,7 @@ static void start_servers(struct process *servers, int count, int *port)
     }
 }
 
-/* They dial side by side; back when every one has. */
+/* The clients dial at the same time. Returns when all have. */
 static void start_clients(struct process *clients, const struct crowd *crowd, int port)
 {
     int share = crowd->connections / crowd->clients;
@@ -349,7 +351,7 @@ static void each_is_answered(const struct crowd *crowd)
     print_message("%d connections dialed in %.1f s, answered in %.1f s; %.1f bytes of heap each\n",
                   crowd->connections, (dialed - begun) / 1e3, (answered - dialed) / 1e3,
                   (double)all.heap / crowd->connections);
-    if (slowness() == 1) { /* else malloc is not the system's */
+    if (slowness() == 1) { /* otherwise malloc is not the system's */
         assert_true(all.heap <= (long)crowd->connections * BYTES_EACH);
     }
 }

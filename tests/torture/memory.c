@@ -1,6 +1,6 @@
 /* wrap: malloc calloc free pthread_create getaddrinfo */
-/* Each allocation and each thread fails, once or from then on, and what was
- * allocated before is given back; counted here, so that it holds without a sanitizer too. */
+/* Each allocation and each thread start fails, once or from then on, and what was allocated before
+ * is freed. The test counts allocations itself, so this is checked without a sanitizer too. */
 #include "allocations.h"
 #include "support.h"
 #include "torture.h"
@@ -23,7 +23,7 @@ int __wrap_getaddrinfo(const char *host, const char *service, const struct addri
 
 static atomic_int alive; /* allocations not freed */
 static atomic_int allocations_left = -1;
-static atomic_int threads_left = -1; /* -1: no end of them */
+static atomic_int threads_left = -1; /* -1: no limit */
 
 static bool is_used_up(atomic_int *left)
 {
@@ -80,7 +80,7 @@ int __wrap_getaddrinfo(const char *host, const char *service, const struct addri
 
 static int alive_before;
 
-/* A thread that was left behind gives back in its own time. */
+/* A thread that was left behind frees its memory later. */
 static bool nothing_is_lost(void)
 {
     double since = now_ms();
@@ -122,8 +122,8 @@ static int dial_name(bool dialing)
     return code;
 }
 
-/* With means for so many allocations and threads a dial by name is at its limit, or has learnt that
- * nobody has the name. */
+/* With only so many allocations and threads, a dial by name returns NET_LIMIT, or NET_NAME if it
+ * got far enough to learn that the name does not exist. */
 static void a_look_up_needs_memory_and_threads(void **state)
 {
     (void)state;
@@ -146,8 +146,8 @@ static void a_look_up_needs_memory_and_threads(void **state)
     }
 }
 
-/* What one call read for others stays where it lies until the next that reads. Without memory to
- * move it out that one is at its limit, and nothing is lost. */
+/* Datagrams that one call read for others stay in the batch until the next read. If there is no
+ * memory to spill them, the next read returns NET_LIMIT, and nothing is lost. */
 static void datagrams_that_cannot_move_stay_and_nothing_is_lost(void **state)
 {
     struct pair pair;
@@ -161,7 +161,7 @@ static void datagrams_that_cannot_move_stay_and_nothing_is_lost(void **state)
     assert_count(net_send(client, "read", 4, soon()), 4);
     assert_count(net_send(pair.client, "first", 5, soon()), 5);
     assert_count(net_recv(other, buffer, sizeof buffer, soon()),
-                 4); /* and the other, in its batch */
+                 4); /* the datagram of the other peer stays in the batch */
     assert_count(net_send(pair.client, "second", 6, soon()), 6);
     assert_count(net_send(client, "unread", 6, soon()), 6);
     for (int i = 0; i < 3; i++) {
@@ -183,7 +183,7 @@ static void datagrams_that_cannot_move_stay_and_nothing_is_lost(void **state)
     close_pair(&pair);
 }
 
-/* Once all has been read, the batch itself is all the memory that is needed. */
+/* Once everything has been read, no memory beyond the batch itself is needed. */
 static void an_accepted_peer_is_heard_without_memory(void **state)
 {
     struct pair pair;
@@ -200,8 +200,8 @@ static void an_accepted_peer_is_heard_without_memory(void **state)
     close_pair(&pair);
 }
 
-/* A stranger for whom there is no memory is dropped and counted, and the socket goes on; whoever
- * reads his words straight into messages needs none. */
+/* A stranger that there is no memory for is dropped and counted, and the socket goes on. A direct
+ * receive of its datagrams into messages needs no memory. */
 static void a_stranger_without_memory_is_dropped_and_counted(void **state)
 {
     struct pair pair;

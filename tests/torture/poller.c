@@ -1,7 +1,7 @@
 /* wrap: epoll_ctl epoll_create1 eventfd timerfd_create malloc calloc realloc free */
-/* A poller whose calls of the system and allocations fail, one by one, once or from then
- * on. Whatever fails says so by its code, nothing is left behind, and what was watched before still
- * is: afterwards all of it is told. */
+/* The system calls and allocations of a poller fail, one by one, once or from then on. A call that
+ * fails returns its code, nothing is left behind, and what was watched before still is: afterwards
+ * everything is reported. */
 #include "api/poller.h"
 #include "allocations.h"
 #include "support.h"
@@ -30,7 +30,7 @@ static const struct {
 static struct {
     bool is_armed;
     int victim;
-    int which; /* the first to fail, from 1 */
+    int which; /* the number of the first call that fails, from 1 */
     bool for_ever;
     int seen; /* calls so far */
 } plan;
@@ -62,7 +62,7 @@ WRAP(TIMERFD, -1, int, timerfd_create, (int clock, int flags), (clock, flags))
 int __real_epoll_ctl(int set, int how, int fd, struct epoll_event *event);
 int __wrap_epoll_ctl(int set, int how, int fd, struct epoll_event *event);
 
-/* To take out never fails. */
+/* Unwatching never fails. */
 int __wrap_epoll_ctl(int set, int how, int fd, struct epoll_event *event)
 {
     return how != EPOLL_CTL_DEL && strikes(CTL) ? -1 : __real_epoll_ctl(set, how, fd, event);
@@ -98,7 +98,7 @@ void __wrap_free(void *memory)
     __real_free(memory);
 }
 
-/* ---- Who is watched ---- */
+/* ---- The sockets that are watched ---- */
 
 enum { CROWD = 70 /* more than fit into one block of memory */ };
 enum {
@@ -114,19 +114,19 @@ enum {
 };
 enum { BOTH = NET_READABLE | NET_WRITABLE };
 
-/* What each of them is always, and how it is watched. */
+/* Each socket: its constant readiness, and how it is watched. */
 static struct {
     net_socket *socket;
     unsigned ready;
     unsigned interest;
     bool is_watched;
-    bool is_expired; /* which is yet to be told */
+    bool is_expired; /* the expiry is not reported yet */
     uintptr_t user;
     unsigned told;
 } all[ALL];
 
 static net_poller *poller;
-static net_poller *other; /* that nothing happens to */
+static net_poller *other; /* a poller without faults */
 static struct pair tcp;
 static struct pair udp;
 static struct pair gone; /* its client has reset it */
@@ -191,52 +191,52 @@ static void check_holds(bool condition, const char *text, int line)
     }
 }
 
-/* Whom a poller could not begin to watch another may have. */
-static void check_free(int who)
+/* If a poller could not start watching a socket, another poller can watch it. */
+static void check_free(int item)
 {
     bool was_armed = plan.is_armed;
 
     plan.is_armed = false;
-    holds(net_poller_watch(other, all[who].socket, NET_READABLE, NULL, NET_FOREVER) == 0);
-    holds(net_poller_watch(other, all[who].socket, 0, NULL, NET_FOREVER) == 0);
+    holds(net_poller_watch(other, all[item].socket, NET_READABLE, NULL, NET_FOREVER) == 0);
+    holds(net_poller_watch(other, all[item].socket, 0, NULL, NET_FOREVER) == 0);
     plan.is_armed = was_armed;
 }
 
 enum when { NEVER, ONE_DAY, ALREADY };
 
-static void watch(int who, unsigned interest, enum when when)
+static void watch(int item, unsigned interest, enum when when)
 {
     static uintptr_t users;
     net_deadline deadline = when == NEVER     ? NET_FOREVER
                             : when == ONE_DAY ? net_after(3600000)
                                               : net_after(-1);
-    int code = net_poller_watch(poller, all[who].socket, interest, (void *)++users, deadline);
+    int code = net_poller_watch(poller, all[item].socket, interest, (void *)++users, deadline);
 
     holds(code == 0 || (code == NET_LIMIT && net_error() == NET_LIMIT && plan.is_armed));
-    if (code < 0 && !all[who].is_watched) {
-        check_free(who);
+    if (code < 0 && !all[item].is_watched) {
+        check_free(item);
     }
     if (code == 0) {
-        all[who].interest = interest;
-        all[who].is_watched = interest != 0 || when != NEVER;
-        all[who].is_expired = when == ALREADY;
-        all[who].user = users;
+        all[item].interest = interest;
+        all[item].is_watched = interest != 0 || when != NEVER;
+        all[item].is_expired = when == ALREADY;
+        all[item].user = users;
     }
 }
 
 static void take(const net_event *event)
 {
-    int who = 0;
+    int item = 0;
 
-    while (who < ALL && !(all[who].is_watched && all[who].socket == event->socket)) {
-        who++;
+    while (item < ALL && !(all[item].is_watched && all[item].socket == event->socket)) {
+        item++;
     }
-    holds(who < ALL);
-    holds(event->user == (void *)all[who].user);
-    holds((event->ready & ~((all[who].ready & all[who].interest) | (unsigned)NET_EXPIRED)) == 0);
-    holds((event->ready & NET_EXPIRED) == 0 || all[who].is_expired);
-    all[who].is_expired = all[who].is_expired && (event->ready & NET_EXPIRED) == 0;
-    all[who].told |= event->ready;
+    holds(item < ALL);
+    holds(event->user == (void *)all[item].user);
+    holds((event->ready & ~((all[item].ready & all[item].interest) | (unsigned)NET_EXPIRED)) == 0);
+    holds((event->ready & NET_EXPIRED) == 0 || all[item].is_expired);
+    all[item].is_expired = all[item].is_expired && (event->ready & NET_EXPIRED) == 0;
+    all[item].told |= event->ready;
 }
 
 static void wait_for_some(int count, net_deadline deadline)
@@ -324,7 +324,7 @@ static net_poller *open_poller(const struct nf_ready_body *body)
     return opened;
 }
 
-/* Whether the fault was met. */
+/* Whether the fault occurred. */
 static bool torture(const struct nf_ready_body *body)
 {
     int descriptors = open_descriptors();
@@ -362,7 +362,7 @@ static void torture_by_all(const struct nf_ready_body *body)
     for (int i = LISTENER; i < DIAL; i++) {
         check_free(i); /* it has all the memory that it needs */
     }
-    plan.which = INT_MAX; /* once without a fault: then the mail lies where it stays */
+    plan.which = INT_MAX; /* once without a fault: after that the datagrams are where they stay */
     torture(body);
     for (int i = 0; i < (int)COUNT(victims) * 2; i++) {
         bool met = true;
@@ -389,7 +389,8 @@ static void polls_body_loses_nothing(void **state)
     torture_by_all(&nf_ready_poll);
 }
 
-/* What could not be watched of a dial at first is watched later: its end is told. */
+/* If something of a dial could not be watched at first, it is watched later: the end of the dial is
+ * reported. */
 static void a_dial_in_trouble_is_heard_of_in_the_end(void **state)
 {
     net_event event;

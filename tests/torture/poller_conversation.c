@@ -1,7 +1,7 @@
 /* wrap: epoll_ctl epoll_create1 eventfd timerfd_create malloc calloc realloc free */
-/* A conversation through a poller, while the calls that make pollers and watches fail, one by
- * one, once or for ever. Nothing crashes, hangs or is left behind; and what failed once may be
- * called again, and nothing was lost. */
+/* A conversation through a poller, while the calls that make pollers and watches fail, one by one,
+ * once or for ever. Nothing crashes, hangs or is left behind. A call that failed once can be
+ * repeated, and nothing is lost. */
 #include "allocations.h"
 #include "support.h"
 #include "torture.h"
@@ -29,7 +29,7 @@ TORTURE_WRAP(TIMER, int, timerfd_create, (int clock, int flags), (clock, flags))
 int __real_epoll_ctl(int set, int how, int fd, struct epoll_event *event);
 int __wrap_epoll_ctl(int set, int how, int fd, struct epoll_event *event);
 
-/* To watch no more needs nothing, and cannot fail. */
+/* Removing a watch needs nothing, and cannot fail. */
 int __wrap_epoll_ctl(int set, int how, int fd, struct epoll_event *event)
 {
     return how != EPOLL_CTL_DEL && torture_strikes(CTL) ? -1
@@ -71,12 +71,12 @@ void __wrap_free(void *memory)
 /* ---- The conversation ---- */
 
 enum {
-    WAIT = 15,  /* ms, for what may never come */
-    TIMES = 3,  /* that a call is made, when it fails */
-    MANY = 2000 /* events in a row that are not the one */
+    WAIT = 15,  /* ms, to wait for what may never come */
+    TIMES = 3,  /* how often a failing call is made */
+    MANY = 2000 /* the most events in a row that are not the awaited one */
 };
 
-static bool fails_once; /* then all must work, when it is tried again */
+static bool fails_once; /* then everything must work when it is repeated */
 
 static struct {
     net_poller *poller;
@@ -91,7 +91,7 @@ static net_deadline next(void)
     return fails_once ? soon() : net_after(WAIT * slowness());
 }
 
-/* Whether to call again, because this call failed. */
+/* Whether to repeat the call because it failed. */
 static bool fails(long long got, int *times)
 {
     if (got >= 0) {
@@ -118,7 +118,7 @@ static void watch(net_socket *socket, unsigned interest, net_deadline deadline)
     }
 }
 
-/* Until this is told of the socket; the others are ready as they like. */
+/* Waits until this readiness of the socket is reported. The others may be ready in any way. */
 static void await(net_socket *socket, unsigned ready)
 {
     net_deadline deadline = next();
@@ -232,7 +232,7 @@ static void nest_and_cancel(void)
     }
 }
 
-/* Through a poller; as a whole, in whichever order it is closed. */
+/* The whole conversation through a poller. The sockets are closed in any order. */
 static bool converse_by_events(const char *address, bool dialing)
 {
     double since = now_ms();

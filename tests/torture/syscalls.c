@@ -1,6 +1,6 @@
 /* wrap: socket bind listen accept4 connect getsockname setsockopt eventfd close fcntl shutdown */
-/* The calls that make and end sockets fail, one by one, with each
- * error that they may give. Nothing crashes, hangs or leaves a descriptor behind. */
+/* The calls that create and end sockets fail, one by one, with each error that they may have.
+ * Nothing crashes, hangs or leaves a descriptor behind. */
 #include "support.h"
 #include "torture.h"
 
@@ -56,7 +56,7 @@ int __wrap_close(int fd);
 
 static bool every_close_fails;
 
-/* The descriptor is gone all the same: close(2). A second close of it would be a bug. */
+/* The descriptor is closed even when close(2) fails. A second close of it would be a bug. */
 int __wrap_close(int fd)
 {
     int code = __real_close(fd);
@@ -84,7 +84,7 @@ static void each_call_fails_from_some_moment_on(void **state)
     torture_all(victims, COUNT(victims), true, true, NULL);
 }
 
-/* An error in the path of an error. */
+/* An error while an error is handled. */
 static void each_call_fails_and_every_close_too(void **state)
 {
     (void)state;

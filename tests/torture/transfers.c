@@ -1,6 +1,6 @@
 /* wrap: sendmsg recvmsg send recv sendto sendmmsg recvmmsg ppoll getsockopt getpeername */
-/* The calls that move bytes, wait and ask fail, one by one, with each error
- * that they may give. Nothing crashes, hangs or leaves a descriptor behind. */
+/* The calls that move bytes, wait and query fail, one by one, with each error that they may have.
+ * Nothing crashes, hangs or leaves a descriptor behind. */
 #include "support.h"
 #include "torture.h"
 
