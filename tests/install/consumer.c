@@ -1,4 +1,4 @@
-/* A stranger's first program, in C99: both ends of one call. Prints the library's version. */
+/* A first program of a user, in C99: both ends of one connection. Prints the library's version. */
 #include <netfacade.h>
 
 #include <stdio.h>

@@ -1,22 +1,22 @@
 /* scripted_peer PORT STEP... - calls 127.0.0.1 over tcp and does one step after the other:
- * scripted_peer listen STEP... - prints the port, is called once, and does the same.
+ * scripted_peer listen STEP... - prints the port, accepts one call, and does the same.
  *
- *     send:N recv:N   so many bytes of a pattern, which goes on from step to step
+ *     send:N recv:N   N bytes of a pattern, which continues from step to step
  *     ping:N          N times 64 bytes, and the same back; prints the slowest, in milliseconds
- *     offer:N         sends N bytes until for a second nobody takes any, or never will; prints how
- *                     many were taken
- *     arrived         waits until the other host has all that was sent
- *     echo drink      say all back, or swallow it, to the end; print how many
- *     shut            end of what we send
- *     end gone        expect the end; or that the connection is over, be it by a reset
- *     cut             swallow what comes, and expect a reset
+ *     offer:N         sends up to N bytes, until none are taken for a second; prints how many
+ *                     were taken
+ *     arrived         waits until the other host has everything that was sent
+ *     echo drink      sends everything back, or discards it, to the end; prints how many
+ *     shut            ends its own direction
+ *     end gone        expects the end; or that the connection is over, maybe by a reset
+ *     cut             discards what comes, and expects a reset
  *     say:WORD        prints it
- *     until:FILE      waits for a file to be there
+ *     until:FILE      waits for a file to exist
  *     reset           ends with a reset; after the last step it ends with a close
  *
- * One call is all that a listening one takes: the next one waits, and those after it find a target
- * that does not answer. A step that waits for longer than four minutes is a failure: some wait for
- * their turn behind two hundred others, on a slow machine. */
+ * The listening form takes only one call. The next one stays in the queue, and those after it find
+ * a target that does not answer. A step that waits for longer than four minutes is a failure: some
+ * wait for their turn behind two hundred others, on a slow machine. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -34,16 +34,16 @@
 enum {
     LIMIT_S = 240,
     CHUNK = 65536,
-    PERIOD = 251, /* of the pattern: a prime, so that what is lost or doubled shows */
+    PERIOD = 251, /* of the pattern: a prime, so that a lost or doubled byte shows */
     PING = 64,
     STUCK_MS = 1000,
     LOOK_MS = 50
 };
 
 static int fd = -1;
-static long long sent; /* where the patterns go on */
+static long long sent; /* where the patterns continue */
 static long long heard;
-static int was_reset; /* the system tells it once */
+static int was_reset; /* the system reports it once */
 
 static void die(const char *step, const char *why)
 {

@@ -1,5 +1,5 @@
-/* send_lines HOST PORT COUNT: says so many lines of 11 bytes to a TCP listener, as fast as it can,
- * and ends. It knows nothing of the library. */
+/* send_lines HOST PORT COUNT: sends COUNT lines of 11 bytes to a TCP listener, as fast as it can,
+ * and ends. It does not use the library. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdint.h>

@@ -1,15 +1,15 @@
 /* slow_http KIND PORT COUNT [PATH] - bad callers of an HTTP server on 127.0.0.1, COUNT at once:
  *
- *     silent    say nothing
- *     begun     say the beginning of a request, and nothing more
- *     drip      say one byte of an endless head every 50 ms
+ *     silent    send nothing
+ *     begun     send the beginning of a request, and nothing more
+ *     drip      send one byte of an endless head every 50 ms
  *     deaf      ask for PATH and read nothing of it
- *     reset     one after the other: say one byte of a request more than the one before, or all of
- *               it, read what has come of the answer, and break the connection off
+ *     reset     one after the other: send one byte of a request more than the one before, or all of
+ *               it, read what has come of the answer, and reset the connection
  *
- * Says "ready" when all are connected and have spoken, and then, but for the deaf ones, who stay
- * until they are killed, waits for the server to end them: "COUNT ended, COUNT of them with 408".
- */
+ * Prints "ready" when all are connected and have sent that. Deaf callers then stay until they are
+ * killed. The others wait for the server to end them; then it prints "COUNT ended, COUNT of them
+ * with 408". */
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -23,7 +23,7 @@
 enum {
     MOST = 1000,
     DRIP_MS = 50,
-    LIMIT_S = 120, /* a server that ends nobody is waited for no longer */
+    LIMIT_S = 120, /* if the server does not end them by then, the program stops waiting */
     SMALL_BUFFER = 4096
 };
 
@@ -74,7 +74,7 @@ static void reset_all(int port, int count)
     }
 }
 
-/* Whether the server has ended it; if it gave a reason, that is counted. */
+/* Whether the server has ended the connection. A 408 as the reason is counted. */
 static int has_ended(int fd, int *told)
 {
     char answer[1000];
@@ -99,7 +99,7 @@ static void wait_for_all(struct pollfd *calls, int count, int drips)
         for (int i = 0; i < count; i++) {
             if (calls[i].fd >= 0 && calls[i].revents != 0 && has_ended(calls[i].fd, &told)) {
                 close(calls[i].fd);
-                calls[i].fd = -1; /* poll passes over it */
+                calls[i].fd = -1; /* poll ignores a negative descriptor */
                 ended++;
             } else if (calls[i].fd >= 0 && drips && ready == 0) {
                 say(calls[i].fd, "a", 1);

@@ -1,11 +1,11 @@
 /* socket_keeper RESTARTS SERVER ADDRESS - keeps a listening socket of 127.0.0.1 over tcp while the
  * echo server on it is replaced again and again, and callers never stop talking.
  *
- * Each server gets the socket as its descriptor 3, as sd_listen_fds(3) says, by the name of echo;
- * ADDRESS tells it which way to take it. A new one is started first, and then the old one gets
- * SIGTERM, and must end by itself, with 0. Each caller dials, says this and that, hears it back,
- * and hangs up, over and over; a dial that fails, an echo that is not what was said, an end before
- * its time is a failure, and the keeper says which. */
+ * Each server gets the socket as its descriptor 3, as sd_listen_fds(3) describes, with the name
+ * "echo". ADDRESS tells the server how to take it. A new server is started first; then the old one
+ * gets SIGTERM, and must end by itself, with 0. Each caller repeats this: dial, send random bytes,
+ * receive the echo, close. A dial that fails, an echo that differs, an early end is a failure, and
+ * the keeper prints which. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -26,11 +26,11 @@
 enum {
     CALLERS = 8,
     LIMIT_S = 120,
-    PATIENCE_S = 30, /* for one answer */
+    PATIENCE_S = 30, /* the longest wait for one answer */
     PASSED = 3,
-    LONGEST = 20000, /* bytes of one saying */
-    SAYINGS = 24,    /* of one call, at most */
-    CALLS_EACH = 3   /* of every caller between two restarts */
+    LONGEST = 20000, /* bytes of one message */
+    SAYINGS = 24,    /* messages of one call, at most */
+    CALLS_EACH = 3   /* calls of every caller between two restarts */
 };
 
 static struct sockaddr_in where;
@@ -54,7 +54,8 @@ static unsigned next_below(unsigned *seed, unsigned limit)
     return (*seed >> 16) % limit;
 }
 
-/* One saying: at most so much that both directions have room for it, whoever reads when. */
+/* One message. It is short enough that both directions have room for it, no matter when each side
+ * reads. */
 static bool say_and_hear(int fd, const char *said, size_t size)
 {
     char heard[LONGEST];
@@ -126,13 +127,13 @@ static void become(int listener, int output, char **command)
     setenv("LISTEN_FDS", "1", 1);
     setenv("LISTEN_FDNAMES", "echo", 1);
     if (dup2(output, 1) == 1 && dup2(listener, PASSED) == PASSED &&
-        fcntl(PASSED, F_SETFD, 0) == 0) { /* also where it was there already */
+        fcntl(PASSED, F_SETFD, 0) == 0) { /* also if it was there already */
         execv(command[0], command);
     }
     _exit(EXIT_FAILURE);
 }
 
-/* Returns when it listens; 0: it does not. */
+/* Returns when the server listens; 0: it does not. */
 static bool start(struct server *server, int listener, char **command)
 {
     int ends[2];
@@ -163,7 +164,7 @@ static void stop(struct server *server)
 
 /* ---- The whole ---- */
 
-/* Every caller has made some calls more. */
+/* Waits until every caller has made some more calls. */
 static void let_them_call(void)
 {
     const struct timespec moment = {.tv_nsec = 2000000};

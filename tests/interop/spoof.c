@@ -1,6 +1,6 @@
-/* spoof PORT COUNT - hellos to examples/guarded_server on 127.0.0.1 from so many made-up senders,
- * 127.16.x.y, each with one: without a cookie, with a wrong one, with one that another was told, or
- * too short. Prints the bytes that went there, and those that came back. */
+/* spoof PORT COUNT - sends hellos to examples/guarded_server on 127.0.0.1 from COUNT made-up
+ * senders, 127.16.x.y, one from each: without a cookie, with a wrong one, with one that another
+ * sender got, or too short. Prints how many bytes went there, and how many came back. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -15,8 +15,8 @@ enum {
     HELLO_SIZE = 32,
     COOKIE_SIZE = 8,
     KINDS = 4,
-    VOLLEY = 64,  /* datagrams without a look at the answers: the queue of the system holds more */
-    PATIENCE = 50 /* ms that an answer to a volley is waited for */
+    VOLLEY = 64,  /* datagrams before it looks at the answers: the queue of the system holds more */
+    PATIENCE = 50 /* ms: how long it waits for an answer to a volley */
 };
 
 static struct sockaddr_in server = {.sin_family = AF_INET};
@@ -30,7 +30,8 @@ static void die(const char *what)
     exit(EXIT_FAILURE);
 }
 
-/* ip(7), IP_PKTINFO. Linux now and then denies a sender that it lets pass the second time. */
+/* See IP_PKTINFO in ip(7). Linux now and then denies a sender address, and allows it the second
+ * time. */
 static void send_as(int fd, int number, const void *data, size_t size)
 {
     union {
@@ -56,7 +57,7 @@ static void send_as(int fd, int number, const void *data, size_t size)
     sent += (long long)size;
 }
 
-/* The answers come to the made-up addresses, which are all this host's. */
+/* The answers come to the made-up addresses, all of which belong to this host. */
 static void hear(int fd)
 {
     char answer[HELLO_SIZE];
@@ -85,7 +86,7 @@ int main(int argc, char **argv)
     server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     server.sin_port = htons((uint16_t)atoi(argv[1]));
     if (fd < 0 || bind(fd, (struct sockaddr *)&everywhere, sizeof everywhere) != 0) {
-        die("bind"); /* and not connected: it hears the answers to all its senders */
+        die("bind"); /* and not connected: it receives the answers to all its senders */
     }
     for (int i = 0; i < atoi(argv[2]); i++) {
         const char *const hello[KINDS] = {none, wrong, told, none};

@@ -1,9 +1,9 @@
-/* A caller of netfacade's, one of its verbs after the other. */
+/* A caller of netfacade that uses its verbs one after the other. */
 #include <netfacade.h>
 
 #include <string.h>
 
-/* Whether every call came to netfacade: both ends talk, over tcp. */
+/* Whether every call reached netfacade: both ends talk, over tcp. */
 int we_reach_netfacade(void)
 {
     net_deadline deadline = net_after(20000);

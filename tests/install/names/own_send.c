@@ -1,5 +1,5 @@
-/* A program that uses netfacade, and has a net_send of its own. Exits with 0 if everybody's calls
- * came to whom they meant. */
+/* A program that uses netfacade, and has a net_send of its own. Exits with 0 if every call reached
+ * the function that it was meant for. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,5 +1,6 @@
-/* A program that uses netfacade and another library that has a net_accept, which is called where
- * the program is given an argument. Exits with 0 if everybody's calls came to whom they meant. */
+/* A program that uses netfacade and another library with a net_accept. The program calls that
+ * net_accept if it has an argument. Exits with 0 if every call reached the function that it was
+ * meant for. */
 #include "theirs.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* Another library, which has a net_accept, and knows nothing of netfacade. */
+/* Another library, which has a net_accept and does not use netfacade. */
 #include "theirs.h"
 
 static int calls;

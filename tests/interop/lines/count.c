@@ -1,4 +1,4 @@
-/* Lines that one caller says: how many there are of the right kind, by calls that wait. */
+/* Counts the lines that one caller sends, and how many of them are right, by calls that wait. */
 #include <netfacade.h>
 
 #include <stdio.h>

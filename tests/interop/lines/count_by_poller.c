@@ -1,4 +1,4 @@
-/* Lines that one caller says: how many there are of the right kind, by a poller. */
+/* Counts the lines that one caller sends, and how many of them are right, by a poller. */
 #include <netfacade.h>
 
 #include <stdio.h>
@@ -22,7 +22,8 @@ int main(int argc, char **argv)
     while ((n > 0 || n == NET_TIMEOUT) &&
            net_poller_wait(poller, &event, 1, net_after(60000)) == 1) {
         n = 1;
-        for (int i = 0; i < 100 && n > 0; i++) { /* with lines left, it is told again */
+        for (int i = 0; i < 100 && n > 0;
+             i++) { /* while lines are left, readiness is reported again */
             n = net_recv_until(caller, line, sizeof line, '\n', NET_NOW);
             right += n == 11 && memcmp(line, "0123456789\n", 11) == 0 ? 1 : 0;
             lines += n > 0 ? 1 : 0;

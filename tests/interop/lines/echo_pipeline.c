@@ -1,4 +1,4 @@
-/* echo_pipeline ADDRESS COUNT: a client of Redis that sends so many commands without waiting for
+/* echo_pipeline ADDRESS COUNT: a client of Redis. It sends COUNT commands without waiting for
  * answers, and reads the answers, of two lines each. */
 #include <netfacade.h>
 

@@ -1,6 +1,6 @@
-/* The play. Every callback of the loop makes one wait with NET_NOW, so that what it does not take
- * must make the descriptor readable again; and the callbacks are counted, so that a descriptor that
- * stays readable for nothing is found out. */
+/* The play. Every callback of the loop makes one wait with NET_NOW, so what it does not take must
+ * make the descriptor readable again. The callbacks are counted, so a descriptor that stays
+ * readable for nothing is found. */
 #define _POSIX_C_SOURCE 200809L
 #include "play.h"
 
@@ -18,24 +18,25 @@
 enum {
     CALLERS = 8, /* on each wire */
     ROUNDS = 25,
-    WORDS = 3, /* of one letter, that a caller says in a round */
+    BYTES = 3, /* single bytes that a caller sends in a round */
     CROWD = 100,
     WAKES = 200,
     SPELLS = 5,    /* deadlines, one after the other */
     SPELL_MS = 30, /* each */
-    LATE_MS = 25, /* one of them, at least, is told so soon on a machine that stalls now and then */
+    LATE_MS = 25, /* at least one of them is reported as soon as this, even on a machine that stalls
+                     now and then */
     QUIET_MS = 200,
-    AT_ONCE = 16, /* events of a wait, when the loop takes many */
+    AT_ONCE = 16, /* events of a wait, for a loop that takes many */
     SLACK = 20,   /* callbacks for nothing, in a whole scene */
-    WATCHDOG = 50 /* seconds: a wake-up that was lost */
+    WATCHDOG = 50 /* seconds: longer means that a wake was lost */
 };
 
-/* Somebody who is watched. */
+/* A socket that is watched. */
 struct party {
     net_socket *socket;
     void (*happens)(struct party *party, unsigned ready);
     int rounds;
-    int heard; /* letters, in this round */
+    int heard; /* bytes, in this round */
     struct party *next;
 };
 
@@ -74,7 +75,8 @@ static void on_readable(void)
     for (int i = 0; i < n; i++) {
         struct party *party = events[i].user;
 
-        if (party->socket != NULL) { /* not one that an earlier event of these made us close */
+        if (party->socket !=
+            NULL) { /* not a socket that an earlier event of this wait made the play close */
             check(party->socket == events[i].socket);
             party->happens(party, events[i].ready);
         }
@@ -90,7 +92,7 @@ static void run_until(bool (*over)(void))
     loop->run();
 }
 
-/* What is told is worth a callback; the loop does not spin. */
+/* Each callback has something to report: the loop does not spin. */
 static void end_scene(const char *name)
 {
     check(callbacks <= 2 * (told + wakes) + SLACK);
@@ -142,15 +144,15 @@ static net_deadline soon(void)
 
 /* ---- Listeners and callers ---- */
 
-/* Says back one letter at a time: more of them wait, in the system or in user space. */
+/* Sends back one byte at a time, so that more are queued, in the system or in user space. */
 static void callee_hears(struct party *party, unsigned ready)
 {
-    char letter;
-    ssize_t n = net_recv(party->socket, &letter, 1, NET_NOW);
+    char byte;
+    ssize_t n = net_recv(party->socket, &byte, 1, NET_NOW);
 
     check(ready == NET_READABLE);
     if (n == 1) {
-        check(net_send(party->socket, &letter, 1, NET_NOW) == 1);
+        check(net_send(party->socket, &byte, 1, NET_NOW) == 1);
     } else if (n == NET_EOF) {
         leave(party);
     } else {
@@ -175,7 +177,7 @@ static int callers_left;
 static void say_all_words(struct party *party)
 {
     party->heard = 0;
-    for (int i = 0; i < WORDS; i++) {
+    for (int i = 0; i < BYTES; i++) {
         check(net_send(party->socket, "x", 1, NET_NOW) == 1);
     }
     watch(party, NET_READABLE);
@@ -183,20 +185,20 @@ static void say_all_words(struct party *party)
 
 static void caller_hears(struct party *party, unsigned ready)
 {
-    char letter;
+    char byte;
 
-    if (ready == NET_WRITABLE) { /* it was dialing */
+    if (ready == NET_WRITABLE) { /* the socket was still dialing */
         say_all_words(party);
         return;
     }
     check(ready == NET_READABLE);
-    ssize_t n = net_recv(party->socket, &letter, 1, NET_NOW);
+    ssize_t n = net_recv(party->socket, &byte, 1, NET_NOW);
 
     check(n == 1 || n == NET_TIMEOUT);
     party->heard += n == 1 ? 1 : 0;
-    if (party->heard == WORDS && ++party->rounds < ROUNDS) {
+    if (party->heard == BYTES && ++party->rounds < ROUNDS) {
         say_all_words(party);
-    } else if (party->heard == WORDS) {
+    } else if (party->heard == BYTES) {
         leave(party);
         callers_left--;
     }
@@ -223,7 +225,7 @@ static net_socket *dial(net_socket *listener, net_deadline deadline)
     return net_connect(address, deadline);
 }
 
-/* All that is accepted and dialed is watched from callbacks. */
+/* Everything that is accepted and dialed is watched from callbacks. */
 static void talk(const char *host)
 {
     static const char *const schemes[] = {"tcp", "udp"};
@@ -238,7 +240,7 @@ static void talk(const char *host)
     }
     callers_left = 2 * CALLERS;
     run_until(no_caller_is_left);
-    check(told >= 2 * CALLERS * ROUNDS * WORDS * 2);
+    check(told >= 2 * CALLERS * ROUNDS * BYTES * 2);
     all_leave();
     end_scene("callers and listeners");
 }
@@ -249,10 +251,10 @@ static int crowd_left;
 
 static void one_of_the_crowd_hears(struct party *party, unsigned ready)
 {
-    char letter;
+    char byte;
 
     check(ready == NET_READABLE);
-    check(net_recv(party->socket, &letter, 1, NET_NOW) == 1);
+    check(net_recv(party->socket, &byte, 1, NET_NOW) == 1);
     watch(party, 0);
     crowd_left--;
 }
@@ -279,9 +281,9 @@ static void *watch_the_crowd_from_a_thread(void *argument)
     return NULL;
 }
 
-/* They are ready before they are watched, which happens while the loop sleeps: once by a callback
- * of its own that knows nothing of the poller, once by a thread. The mail of udp's lies in user
- * space by then, where the system does not see it. */
+/* They are ready before they are watched. They are watched while the loop sleeps: once by a
+ * callback of the loop's own that has nothing to do with the poller, once by a thread. The
+ * datagrams of the udp peers are in user space by then, where the system does not see them. */
 static void wait_for_a_crowd(const char *scheme, const char *host, bool by_a_thread)
 {
     net_socket *callers[CROWD];
@@ -361,7 +363,7 @@ static void await_deadlines(const char *host)
 
 static atomic_int wakes_told;
 
-/* Each once the last was told: one that is lost is waited for for ever. */
+/* Each is posted when the last has been reported: a lost one would be waited for forever. */
 static void *wake_again_and_again(void *argument)
 {
     (void)argument;
@@ -401,7 +403,7 @@ static void quiet_is_over(void)
     loop->stop();
 }
 
-/* Sockets that are watched, and of which nothing is to be told. */
+/* Sockets that are watched, and of which nothing is to be reported. */
 static void be_quiet(const char *host)
 {
     struct party *udp = add_party(listen_at("udp", host), listener_hears);
