@@ -9,7 +9,7 @@ if [ -n "${NETFACADE_SANITIZE:-}" ]; then
     echo "skipped: Python brings no sanitizer"
     exit 77
 fi
-# The system's own is the one that has the system's modules.
+# The system's own python3 is the one that has the system's modules.
 python=/usr/bin/python3
 [ -x $python ] || python=python3
 for module in ctypes cffi; do

@@ -1,7 +1,6 @@
 #!/bin/sh
-# A million short lines from the programs that people use, into twenty lines of C: over
-# loopback and over wires with MTUs of 1500 and 576, with default options and a small buffer, by
-# calls that wait and by a poller.
+# A million short lines from common programs to twenty lines of C: over loopback and over wires with
+# MTUs of 1500 and 576, with default options and a small buffer, by calls that wait and by a poller.
 set -eu
 
 build=${NETFACADE_BUILD_DIR:-build/gcc}
@@ -15,8 +14,8 @@ fi
 . "$(dirname "$0")/../support/interop.sh"
 need awk head nc sed socat timeout yes
 
-# A million where that takes a second or two; the whole number once for each reader and wire, and a
-# part of it for every other way to send and to read.
+# A million lines take a second or two in the fast cases: these run once for each reader and wire.
+# Every other combination gets a part of them.
 million=1000000
 part=100000
 if [ -n "${NETFACADE_SANITIZE:-}" ]; then
@@ -27,7 +26,7 @@ elif ! grep -qs 'CMAKE_C_COMPILER:[A-Z]*=.*gcc' "$build/CMakeCache.txt" ||
     million=100000
 fi
 
-# on_wire COMMAND...: at the other end of the wire, or here.
+# on_wire COMMAND...: run it at the other end of the wire, or here.
 on_wire() {
     "$@"
 }
@@ -43,7 +42,7 @@ say() {
     esac
 }
 
-# start_reader READER ADDRESS: $address is where it listens.
+# start_reader READER ADDRESS: it listens at $address.
 start_reader() {
     rm -f "$work/reader.err"
     timeout 120 "$bin/lines_$1" "$2" >"$work/reader.out" 2>"$work/reader.err" &
@@ -53,7 +52,7 @@ start_reader() {
     address=$(sed -n 's/^listening on //p' "$work/reader.err")
 }
 
-# expect READER SENDER ADDRESS COUNT: every line, then the end.
+# expect READER SENDER ADDRESS COUNT: it receives every line, then the end.
 expect() {
     start_reader "$1" "$3"
     where=${address#*://}
@@ -102,7 +101,7 @@ is_elsewhere() {
 over loopback tcp://127.0.0.1:0 nc socat loop
 over unix "unix://$work/socket" nc_unix socat_unix
 
-# What a line costs: a look, and the taking of it. How many receives there were is $receives.
+# A line costs one receive that looks and one that takes. $receives is how many receives there were.
 count_receives() {
     rm -f "$work/reader.err"
     strace -f -c -o "$work/calls" "$bin/lines_count" tcp://127.0.0.1:0 \

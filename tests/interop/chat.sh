@@ -1,12 +1,12 @@
 #!/bin/sh
-# The example `chat_server` with members who know nothing of netfacade: over tcp and udp, IPv4 and IPv6
-# in one room; and with some who read nothing, say nothing whole, say too much, or break off.
+# The example `chat_server` with members that do not use netfacade: over tcp and udp, IPv4 and IPv6
+# in one room; and with members that read nothing, send no whole line, send too much, or reset.
 # shellcheck disable=SC2154 # $pid_NAME is set by `member`
 set -eu
 
 bin=${NETFACADE_BUILD_DIR:-build/gcc}/examples
 
-# Where the system allows it, in a network whose ports nobody else takes.
+# If the system allows it, in a network of its own, so that no other program takes a port.
 if [ "${1-}" != inside ] && unshare -n ip link set lo up 2>/dev/null; then
     exec unshare -n sh "$0" inside
 fi
@@ -18,7 +18,7 @@ need mkfifo nc script socat
 # shellcheck source=tests/support/members.sh
 . "$(dirname "$0")/../support/members.sh"
 
-# open_room NAME ARGUMENT...: a server, which hears goodbye by close_room.
+# open_room NAME ARGUMENT...: start a server. close_room ends it.
 open_room() {
     room=$1
     shift
@@ -30,12 +30,12 @@ close_room() {
     stopped "$server" 0
 }
 
-# port N: of the room's N-th address.
+# port N: the port of the room's N-th address.
 port() {
     echo "$addresses" | sed -n "$1s/.*://p"
 }
 
-# ---- Everybody with everybody ----
+# ---- All members talk with each other ----
 
 conversation() { # HOST...
     DOORS=$(($# * 2))
@@ -78,7 +78,7 @@ conversation() { # HOST...
             [ "$listener" = "$speaker" ] ||
                 hears "$listener" "$speaker: this is $speaker, and in  [31mred"
         done
-        never_heard "$speaker" ': this is '"$speaker" # who says it has no need to hear it
+        never_heard "$speaker" ': this is '"$speaker" # the speaker itself does not get it back
         number=$((number + 1))
     done
     ok "everybody hears everybody, at $*"
@@ -117,7 +117,7 @@ clients() {
     over_udp=$(echo "$addresses" | sed -n 2p)
     member tea 3 "$bin/chat" "$over_tcp"
     hears tea '* welcome; /nick NAME, /quit' '* guest-1 is here'
-    member milk 4 "$bin/chat" "$over_udp" # which says nothing yet
+    member milk 4 "$bin/chat" "$over_udp" # it sends nothing yet
     hears tea '* guest-2 is here'
     hears milk '* welcome; /nick NAME, /quit'
     say 3 '/nick tea\nthis is tea\n\nhalf a '
@@ -127,7 +127,7 @@ clients() {
     say 3 'line\n'
     hears milk 'tea: half a line'
     head -c 3000 /dev/zero | tr '\0' x >&3
-    say 3 '\n' # in parts, for the server takes 1024 bytes
+    say 3 '\n' # in parts, since the server takes 1024 bytes
     has_all() {
         [ "$(grep '^tea: x*$' "$work/milk.out" | tr -dc x | wc -c)" -eq 3000 ]
     }
@@ -138,7 +138,7 @@ clients() {
         fail "chat has threads"
     ok "chat hears and says lines, over tcp and udp"
 
-    # A terminal, whose ^D is the end.
+    # A terminal, where ^D is the end.
     member typist 5 script -q -e -f -c "exec '$bin/chat' $over_tcp" /dev/null
     hears tea '* guest-3 is here'
     say 5 'typed by hand\n'
@@ -170,7 +170,7 @@ clients() {
     ok "chat ends with the server"
 }
 
-# What others say is not obeyed by a terminal, and misleads no reader.
+# Control characters from other members do not reach the terminal, and do not mislead a reader.
 foreign_text() {
     printf '\033[31mred \302\233x \342\200\256gnorw \377 \300\257 \355\240\200 caf\303\251 \360\237\215\265\n' \
         >"$work/in.txt"
@@ -195,7 +195,7 @@ foreign_text() {
     ok "chat shows foreign text without what leads astray"
 }
 
-# ---- Who reads too slowly ----
+# ---- Members that read too slowly ----
 
 lines() { # NAME COUNT: each of 1000 bytes and an end
     awk -v name="$1" -v count="$2" 'BEGIN {
@@ -205,8 +205,8 @@ lines() { # NAME COUNT: each of 1000 bytes and an end
     }'
 }
 
-# The last word of who was told that he reads too slowly comes through when he reads on; and of who
-# never does, nothing is left. Meanwhile the others miss nothing.
+# A member that reads too slowly gets a last sentence, and receives it if it reads on. A member that
+# never reads leaves nothing behind. Meanwhile the others miss nothing.
 slow_readers() {
     DOORS=3
     open_room slow 'tcp://127.0.0.1:0?sndbuf=4KiB' tcp://127.0.0.1:0 udp://127.0.0.1:0
@@ -251,8 +251,8 @@ slow_readers() {
     [ $took -ge 2500 ] || fail "200 lines took $took ms: 50 as they come, and 20 ms for each of the rest"
     ok "the others miss nothing, at a pace"
 
-    # Of the deaf one nothing is left when his time for the last word is over: the descriptors of
-    # quick and the speaker and as many as a room with two members has.
+    # When the deaf member's time for the last sentence is over, nothing of it is left: the server
+    # has the descriptors of quick and the speaker and as many as a room with two members has.
     is_rid_of_him() {
         [ "$(find "/proc/$server/fd" -lname 'socket:*' | wc -l)" -eq 5 ]
     }
@@ -265,7 +265,7 @@ slow_readers() {
     ok "who never reads is hung up on"
 }
 
-# ---- Who says nothing whole, too much, or breaks off ----
+# ---- Members that send no whole line, send too much, or reset ----
 
 bad_manners() {
     DOORS=2
@@ -275,7 +275,7 @@ bad_manners() {
     say 3 '/nick good\n'
     hears good '* guest-1 is now good'
 
-    # A byte at a time, for far longer than he may take for a line.
+    # A byte at a time, for far longer than a line may take.
     mkfifo "$work/in/dripping"
     start dripping nc 127.0.0.1 "$(port 1)"
     dripping=$started
@@ -306,7 +306,7 @@ bad_manners() {
     hears good '* that was too long, nobody heard it'
     ok "a line has its bounds"
 
-    # A reset in the middle of a line, and of what the server says.
+    # A reset in the middle of a line, and in the middle of what the server sends.
     member broken 5 socat STDIO "TCP4:127.0.0.1:$(port 1),linger=0"
     hears broken '* guest-4 is here'
     say 5 'half a li'
@@ -361,7 +361,7 @@ full_room() {
     ok "a full room waits for room, and rests"
 }
 
-# ---- How it is used ----
+# ---- Usage ----
 
 usage() {
     for arguments in '-x' '-s' '-s 1x tcp://127.0.0.1:0' '-s 0' '-s -1'; do

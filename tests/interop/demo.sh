@@ -1,12 +1,12 @@
 #!/bin/sh
-# `./dev demo` to its end, where the files of what it starts in the background come late: it looks
-# for an address in them, and must not take a slow start for a failed one.
+# Runs `./dev demo` to its end, with output files of the background programs that appear late. The
+# demo looks for an address in them, and must not take a slow start for a failed one.
 set -eu
 
 source_dir=${NETFACADE_SOURCE_DIR:-$PWD}
 bin=${NETFACADE_BUILD_DIR:-build/gcc}/examples
 bin=$(cd "$bin" && pwd)
-delay_us=300000 # address_of has looked by then
+delay_us=300000 # by then address_of has looked
 
 # shellcheck source=tests/support/interop.sh
 . "$(dirname "$0")/../support/interop.sh"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The example `discover` on a wire between two hosts, each a network namespace: every server is found
-# once in each family, by its own address, from either end.
+# The example `discover` on a wire between two hosts, each a network namespace: from either end it
+# finds every server once in each family, by the server's own address.
 # shellcheck disable=SC2086 # $on_far is several words
 set -eu
 
@@ -15,7 +15,7 @@ fi
 . "$(dirname "$0")/../support/interop.sh"
 need ip nsenter timeout unshare
 
-# ---- Two hosts: this one, and the far one, which lives as long as a process in it ----
+# ---- Two hosts: this one, and the far one, which exists as long as a process in it ----
 
 unshare -n sleep 600 &
 far=$!
@@ -27,9 +27,9 @@ elsewhere() {
 until_true elsewhere
 
 on_near="nsenter -t $$ -n"
-on_far="nsenter -t $far -n" # in front of a program: words, not a function, whose shell would stay
+on_far="nsenter -t $far -n" # not a function: its shell would stay
 
-# set_up NUMBER RUN...: both addresses, at once and without asking whether another has them.
+# set_up NUMBER RUN...: both addresses, without duplicate address detection.
 set_up() {
     number=$1
     shift
@@ -70,7 +70,7 @@ serve kitchen $on_near
 serve cellar $on_far
 serve attic $on_far
 
-# all_answer RUN...: an asker hears nobody but those expected, each once, and all of them.
+# all_answer RUN...: one `discover` prints each that is expected once, and nothing else.
 all_answer() {
     "$@" timeout 60 "$bin/discover" wire >"$work/heard.out" 2>"$work/heard.err" || [ $? -eq 1 ] ||
         fail "discover ends with $?"
@@ -80,7 +80,7 @@ all_answer() {
     diff "$work/expected" "$work/heard"
 }
 
-# discovered WORDS RUN...: what an asker hears, once each, in any order. He listens for a second: a
+# discovered WORDS RUN...: the lines that `discover` prints, in any order. It listens for a second: a
 # machine that stalls makes an answer too late, but not each time.
 discovered() {
     printf '%s\n' "$1" | sort >"$work/expected"
@@ -108,7 +108,7 @@ is_found() {
 }
 until_true is_found
 
-# Nobody there: it says so by its status.
+# No server answers: the exit status says so.
 for pid in $running; do
     [ "$pid" = "$far" ] && continue
     kill "$pid"

@@ -1,11 +1,11 @@
 #!/bin/sh
 # The examples, run as a reader would run them: over tcp and udp, IPv4 and IPv6, with each other and
-# with programs that know nothing of netfacade: nc, socat, curl and redis-server.
+# with programs that do not use netfacade: nc, socat, curl and redis-server.
 set -eu
 
 bin=${NETFACADE_BUILD_DIR:-build/gcc}/examples
 
-# Where the system allows it, in a network whose ports nobody else takes.
+# If the system allows it, in a network of its own, so that no other program takes a port.
 if [ "${1-}" != inside ] && unshare -n ip link set lo up 2>/dev/null; then
     exec unshare -n sh "$0" inside
 fi
@@ -17,26 +17,27 @@ need cmp curl nc redis-server sha256sum socat timeout
 
 # ---- Background programs: started, waited for, stopped by their own pids ----
 
-# within PROGRAM...: for a minute at most.
+# within PROGRAM...: run it for a minute at most.
 within() {
     timeout --foreground 60 "$@"
 }
 
-# start NAME PROGRAM...: in the background; writes to NAME.out and NAME.err, reads NAME.in or
-# nothing. Its pid is $started.
+# start NAME PROGRAM...: run it in the background. It writes to NAME.out and NAME.err, and reads
+# NAME.in or nothing. Its pid is $started.
 start() {
     name=$1
     shift
     input=$work/$name.in
     [ -f "$input" ] || input=/dev/null
-    rm -f "$work/$name.out" "$work/$name.err" # what another of that name said is not its word
+    rm -f "$work/$name.out" "$work/$name.err" # the output of an earlier program of that name
     "$@" <"$input" >"$work/$name.out" 2>"$work/$name.err" &
     started=$!
     running="$running $started"
 }
 
-# ended PID [WHEN]: it ends, and well; by itself unless told. It is waited for by its own pid:
-# timeout(1) loses a signal that comes before it knows its child.
+# ended PID [WHEN]: it ends with status 0, by itself unless WHEN says otherwise. The wait has a
+# limit, and uses the program's own pid: timeout(1) loses a signal that comes before it knows its
+# child.
 ended() {
     until_true has_ended "$1"
     status=0
@@ -45,7 +46,7 @@ ended() {
     [ $status -eq 0 ] || fail "${2-}$name ends with $status"
 }
 
-# stopped PID: it is told to end, and ends well.
+# stopped PID: it gets SIGTERM, and ends with status 0.
 stopped() {
     kill "$1"
     ended "$1" "after SIGTERM "
@@ -60,13 +61,13 @@ listening() {
     until_true said "$1"
 }
 
-# ours: $address of the example that was started last.
+# ours: sets $address to that of the example that was started last.
 ours() {
     listening 's/^listening on //p'
     address=$found
 }
 
-# same NAME: what SENT and RECEIVED hold is the same.
+# same NAME: the sent and the received file are equal.
 same() {
     sum_sent=$(sha256sum <"$1")
     sum_received=$(sha256sum <"$2")
@@ -163,9 +164,9 @@ netcat_usage() {
     ok "netcat tells how it is used"
 }
 
-# ---- netcat with strangers; a MiB each way at once, each side half-closes ----
+# ---- netcat with other programs; a MiB each way at once, each side half-closes ----
 
-# A listening nc stops sending as soon as it has read our end, so it gets nothing to send.
+# A listening nc stops sending as soon as it has read our end, so it has nothing to send.
 they_listen() { # WHO FILE SCRIPT HOST PROGRAM...: the script finds the port in what the program says
     who=$1
     file=$2
@@ -208,7 +209,7 @@ with_port() {
     within "$@"
 }
 
-# Datagrams have no end: the stranger is stopped when it has what it waits for.
+# Datagrams have no end: the other program is stopped when it has received everything.
 datagram_stranger() { # WHO SCRIPT HOST PROGRAM...
     who=$1
     port_script=$2
@@ -255,7 +256,7 @@ time_of_day() { # HOST-TO-LISTEN-ON HOST-TO-ASK
 }
 
 redis_ping() {
-    # A port that was free a moment ago; redis-server cannot be asked for any.
+    # A port that was free a moment ago; redis-server cannot ask the system for one.
     start finder "$bin/echo_server" tcp://127.0.0.1:0
     ours
     stopped "$started"
@@ -309,6 +310,6 @@ for host in $hosts; do
         socat -d -d -u "UDP$family-LISTEN:0,bind=$host" STDOUT
     time_of_day "$host" "$host"
 done
-time_of_day '*' 127.0.0.2 # the answer comes from the address that was asked
+time_of_day '*' 127.0.0.2 # the answer must come from the address that was asked
 http_answer
 redis_ping

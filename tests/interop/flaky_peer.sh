@@ -1,6 +1,6 @@
 #!/bin/sh
-# The example that tests a parser on bad days: its naive reader fails, its right one works, on the
-# same day each time; and on a good day it says that nothing was shown.
+# The example that tests a parser with chaos: its naive reader fails and its right one works, on the
+# same day (seed) each time. On a good day it prints that nothing was shown.
 set -eu
 
 bin=${NETFACADE_BUILD_DIR:-build/gcc}/examples
@@ -9,7 +9,7 @@ bin=${NETFACADE_BUILD_DIR:-build/gcc}/examples
 . "$(dirname "$0")/../support/interop.sh"
 need timeout
 
-# day STATUS OPTIONS...: it ends so; what it said is in $work/said, but for the port.
+# day STATUS OPTIONS...: it ends with STATUS. Its output is in $work/said, without the port.
 day() {
     wanted=$1
     shift

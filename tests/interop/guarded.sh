@@ -1,13 +1,13 @@
 #!/bin/sh
-# The example `guarded_server` under fire: made-up senders take no place and are told less than they
-# said, while who really is at his address gets in, over IPv4 and IPv6.
+# The example `guarded_server` under fire: made-up senders take no place, and get fewer bytes than
+# they sent. A caller that is really at its address gets in, over IPv4 and IPv6.
 set -eu
 
 build=${NETFACADE_BUILD_DIR:-build/gcc}
 bin=$build/examples
 spoof=$build/tests/spoof
 
-# Where the system allows it, in a network whose ports nobody else takes.
+# If the system allows it, in a network of its own, so that no other program takes a port.
 if [ "${1-}" != inside ] && unshare -n ip link set lo up 2>/dev/null; then
     exec unshare -n sh "$0" inside
 fi
@@ -21,7 +21,7 @@ listens() {
     grep -q '^listening on ' "$work/server.out" 2>/dev/null
 }
 
-# serve PROGRAM ADDRESS: its port is $port.
+# serve PROGRAM ADDRESS: start it. Its port is $port.
 serve() {
     rm -f "$work/server.out"
     "$bin/$1" "$2" >"$work/server.out" 2>"$work/server.err" &
@@ -37,20 +37,20 @@ stop() {
     wait "$server" 2>/dev/null || :
 }
 
-# called HOST WORD: who calls hears his word.
+# called HOST WORD: the caller receives its word back.
 called() {
     timeout 60 "$bin/guarded_server" --call "udp://$1:$port" "$2" >"$work/heard" \
         2>"$work/caller.err" || fail "a caller at $1 does not get in"
     [ "$(cat "$work/heard")" = "$2" ] || fail "instead of '$2', $1 echoes '$(cat "$work/heard")'"
 }
 
-# fired NAME: what a finished `spoof` printed; the answers have less than half of the bytes.
+# fired NAME: check what a finished `spoof` printed: the answers have less than half of the bytes.
 fired() {
     read -r _ sent _ heard <"$work/$1.out" || fail "nothing was fired"
     [ $((heard * 2)) -lt "$sent" ] || fail "told $heard bytes for $sent"
 }
 
-# One place, twenty thousand made-up senders before the caller, and as many beside him.
+# One place, twenty thousand made-up senders before the caller, and as many at the same time.
 serve guarded_server 'udp://127.0.0.1:0?peers=1'
 "$spoof" "$port" 20000 >"$work/before.out" 2>"$work/before.err" || fail "spoof"
 fired before
@@ -63,14 +63,14 @@ fired beside
 stop
 echo "passed: 40000 made-up senders take no place, and hear $heard bytes for $sent"
 
-# The next caller knocks until the first has been silent for long enough.
+# The next caller tries until the first has been silent for long enough.
 serve guarded_server 'udp://127.0.0.1:0?peers=1&idle=1s'
 called 127.0.0.1 first
 called 127.0.0.1 second
 stop
 echo "passed: a place is free again when who had it was silent"
 
-# A word as long as a hello, one as long as a cookie, an empty one, every family.
+# A text as long as a hello, one as long as a cookie, an empty one, every family.
 serve guarded_server 'udp://*:0'
 hosts=127.0.0.1
 [ ! -e /proc/net/if_inet6 ] || ! grep -q '^0\{31\}1 ' /proc/net/if_inet6 || hosts='127.0.0.1 [::1]'
@@ -82,12 +82,12 @@ done
 stop
 echo "passed: words of every length, at $hosts 127.0.0.2"
 
-# It says the same as any echo server, which nobody guards.
+# It also talks with an ordinary echo server, which is not guarded.
 serve echo_server udp://127.0.0.1:0
 called 127.0.0.1 'to an open door'
 stop
 
-# Nobody there; and no wire that carries datagrams.
+# No server; and a wire that carries no datagrams.
 status=0
 timeout 60 "$bin/guarded_server" --call "udp://127.0.0.1:$port" 2>"$work/none.err" || status=$?
 [ $status -eq 1 ] || fail "where nobody listens, a caller ends with $status"

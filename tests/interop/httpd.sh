@@ -1,11 +1,12 @@
 #!/bin/sh
-# The example `httpd` and what HTTP says: every status, ranges, connections that are kept, several
-# requests at once, names that would lead out of its directory; and an orderly end. With curl and nc.
+# The example `httpd` and the rules of HTTP: every status, ranges, persistent connections, several
+# requests at once, names that would lead out of its directory; and an orderly end. With curl and
+# nc.
 set -eu
 
 bin=${NETFACADE_BUILD_DIR:-build/gcc}/examples
 
-# Where the system allows it, in a network whose ports nobody else takes.
+# If the system allows it, in a network of its own, so that no other program takes a port.
 if [ "${1-}" != inside ] && unshare -n ip link set lo up 2>/dev/null; then
     exec unshare -n sh "$0" inside
 fi
@@ -28,7 +29,7 @@ asked() {
     [ "$got" = "$wanted" ] || fail "instead of $wanted, $got: curl $*"
 }
 
-# head_has WORDS: there is such a line.
+# head_has TEXT: there is such a line.
 head_has() {
     tr -d '\r' <"$work/head" | grep -qix -- "$1" || fail "no line '$1' in: $(cat "$work/head")"
 }
@@ -41,14 +42,14 @@ short() {
     printf '%s' "$1" | head -c 200
 }
 
-# said BYTES: all that the server answers to these bytes, with \r for an end of line, is in
+# said BYTES: everything that the server answers to these bytes, with \r for an end of line, is in
 # $work/said. nc does not end its side, so the server must.
 said() {
     printf '%b' "$1" | timeout 60 nc 127.0.0.1 "$port" >"$work/said" 2>"$work/nc.err" ||
         fail "nc ends with $?: $(short "$1")"
 }
 
-# refused STATUS BYTES: the answer to them is that, once, and an end.
+# refused STATUS BYTES: the answer is that status, once, and an end.
 refused() {
     said "$2"
     [ "$(grep -c '^HTTP/1.1 ' "$work/said")" -eq 1 ] || fail "not one answer to: $(short "$2")"
@@ -61,7 +62,7 @@ repeated() {
     head -c "$2" /dev/zero | tr '\0' "$1"
 }
 
-# many COUNT WORDS
+# many COUNT TEXT
 many() {
     yes "$2" | head -n "$1" | tr -d '\n'
 }
@@ -117,7 +118,7 @@ for path in /none /none/ /empty/ /ten.txt/ /below/deep/none "/$(repeated a 300)"
 done
 content_is '404 Not Found'
 
-# A file that changes is another one at once, also when neither its size nor its second does.
+# A changed file is a different one at once, even with the same size and the same second of change.
 touch -d '1 hour ago' "$www/below/changing.txt"
 for word in one two ten; do
     echo $word >"$www/below/changing.txt"
@@ -130,7 +131,7 @@ rm "$www/below/changing.txt"
 asked 404 "$url/below/changing.txt"
 echo "passed: files, types, directories"
 
-# ---- Nothing leads out ----
+# ---- No way out of the directory ----
 
 for path in /../outside/secret.txt /below/../../outside/secret.txt /%2e%2e/outside/secret.txt \
     /.%2E/outside/secret.txt /below/..%00/ten.txt /link.txt /way/secret.txt /inner.txt \
@@ -151,10 +152,10 @@ asked 200 "$url/below/deep/file.txt"
 mv "$www/below/deep" "$work/outside/deep"
 echo 'secret' >"$work/outside/deep/file.txt"
 ln -s "$work/outside/deep" "$www/below/deep"
-asked 404 "$url/below/deep/file.txt" # a file that was kept in memory is no way out either
+asked 404 "$url/below/deep/file.txt" # a file in the cache is no way out either
 echo "passed: no path leads out"
 
-# ---- Parts, and what the peer has ----
+# ---- Ranges, and content that the client already has ----
 
 for part in 0-3=0123 4-=456789 -3=789 9-=9 0-0=0 5-99=56789 -99=0123456789; do
     asked 206 -r "${part%=*}" "$url/ten.txt"
@@ -201,7 +202,7 @@ refused 400 "GET /ten.txt HTTP/1.1\r\n${host}A: b\0000c\r\n\r\n"
 refused 400 "GET /ten.txt HTTP/1.1\r\n${host}A: b\rc\r\n\r\n"
 refused 400 "G(T /ten.txt HTTP/1.1\r\n$host\r\n"
 refused 400 "GET /\0351.txt HTTP/1.1\r\n$host\r\n"
-# What one program takes for content and another for a request.
+# What one program takes for content, another takes for a request.
 refused 400 "GET / HTTP/1.1\r\n${host}Content-Length: 30\r\n\r\nGET /ten.txt HTTP/1.1\r\n\r\n"
 refused 400 "GET / HTTP/1.1\r\n${host}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
 refused 400 "GET / HTTP/1.1\r\n${host}Content-Length: 0\r\nContent-Length: 5\r\n\r\n"
@@ -209,7 +210,7 @@ for method in POST PUT DELETE OPTIONS; do
     refused 405 "$method / HTTP/1.1\r\n${host}Content-Length: 3\r\n\r\nabc"
 done
 grep -q '^Allow: GET, HEAD' "$work/said" || fail "405 does not say what is allowed"
-asked 405 -X POST -d @"$www/large.bin" -H Expect: "$url/" # read only half, and answered
+asked 405 -X POST -d @"$www/large.bin" -H Expect: "$url/" # half of it is read, then the answer
 refused 501 "BREW / HTTP/1.1\r\n$host\r\n"
 refused 505 "GET / HTTP/2.0\r\n$host\r\n"
 refused 505 "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -241,10 +242,10 @@ said "$get$head$none$get$get$last$get"
 [ "$(count 'HTTP/1.1 404 Not Found')" -eq 1 ] || fail "not one that is 404"
 [ "$(count 0123456789HTTP)" -eq 3 ] || fail "contents are missing"
 tail -c 33554432 "$work/said" | cmp - "$www/large.bin" || fail "the last content differs"
-# More than are read at once.
+# More requests than are read at once.
 said "$(many 400 "$get")$last"
 [ "$(count 'HTTP/1.1 200 OK')" -eq 401 ] || fail "not 401 answers"
-# Who has finished sending gets his answer.
+# A client that has finished sending gets its answer.
 printf '%b' "$get" | timeout 60 nc -N 127.0.0.1 "$port" >"$work/said" || fail "nc ends with $?"
 grep -q 0123456789 "$work/said" || fail "a half-closed caller is not answered"
 echo "passed: keep-alive, pipelining, half-close"
@@ -261,14 +262,14 @@ timeout 60 nc 127.0.0.1 "$port" >"$work/idle" </dev/null 2>"$work/nc.err" &
 idle=$!
 running="$running $idle"
 mkfifo "$work/gate"
-timeout 60 curl -s "$url/large.bin" | { # who reads nothing more until the gate is opened
+timeout 60 curl -s "$url/large.bin" | { # it reads nothing more until the gate is opened
     read -r _ <"$work/gate"
     cat >"$work/content"
 } &
 reader=$!
 running="$running $reader"
 until_true grep -q '^data: \[3,' "$work/events" # all three are there
-is_under_way() { # he has asked, and gets it
+is_under_way() { # the client has sent its request, and is being answered
     find "/proc/$server/fd" -lname '*/large.bin' 2>/dev/null | grep -q .
 }
 until_true is_under_way

@@ -1,11 +1,11 @@
 #!/bin/sh
-# The page /live of the example `httpd`, in a browser, while there is something to see on it. With
-# NETFACADE_PICTURE=FILE.png the picture is kept: so docs/live.png was made.
+# The page /live of the example `httpd` in a browser, while the server has load. With
+# NETFACADE_PICTURE=FILE.png the picture is kept: docs/live.png was made this way.
 set -eu
 
 bin=${NETFACADE_BUILD_DIR:-build/gcc}/examples
 
-# Where the system allows it, in a network whose ports nobody else takes, and with no way out.
+# If the system allows it, in a network of its own without a route out.
 if [ "${1-}" != inside ] && unshare -n ip link set lo up 2>/dev/null; then
     exec unshare -n sh "$0" inside
 fi
@@ -17,7 +17,7 @@ fi
 . "$(dirname "$0")/../support/httpd.sh"
 need chromedriver chromium curl timeout wrk
 
-# browse COMMAND [JSON]: of the WebDriver protocol (W3C), to the session that $driver is.
+# browse COMMAND [JSON]: a command of the WebDriver protocol (W3C) to the session $driver.
 browse() {
     if [ $# -eq 1 ]; then
         curl -s -m 60 "$driver/$1"
@@ -31,7 +31,7 @@ driver_is_up() {
     [ -n "$driver_port" ]
 }
 
-# A browser with nothing of its own, that talks to nobody else.
+# A browser with a fresh profile that makes no other connections.
 open_browser() {
     HOME=$work timeout 200 chromedriver --port=0 >"$work/driver.out" 2>"$work/driver.err" &
     running="$running $!"
@@ -49,7 +49,7 @@ open_browser() {
     driver=$driver/session/$session
 }
 
-# load SECONDS CONNECTIONS: its wrk ends by itself also when this script fails.
+# load SECONDS CONNECTIONS: its wrk ends by itself, even if this script fails.
 load() {
     timeout 120 wrk -t 1 -c "$2" -d "$1"s --timeout 60s "http://127.0.0.1:$port/1k.txt" >>"$work/wrk" ||
         fail "wrk ends with $?"
@@ -60,7 +60,7 @@ mkdir "$www"
 head -c 1024 /dev/zero | tr '\0' k >"$www/1k.txt"
 serve tcp://127.0.0.1:0 "$www"
 : >"$work/loads"
-while [ -e "$work/loads" ]; do # with ups and downs
+while [ -e "$work/loads" ]; do # the load goes up and down
     for connections in 40 100 0 20 60; do
         [ $connections -gt 0 ] || sleep 2
         [ $connections -eq 0 ] || [ ! -e "$work/loads" ] || load 5 $connections
@@ -76,13 +76,13 @@ page=http://127.0.0.1:$port/live
 open_browser
 browse url "{\"url\":\"$page\"}" >"$work/answer"
 
-# shows WORDS: in what the browser makes of the page is a line with them.
+# shows TEXT: the page, as the browser shows it, has a line with this text.
 shows() {
     grep -Eq -- "$1" "$work/page"
 }
 
-# It is connected; there are three numbers, of which the last is not 0; and each has its line, of at
-# least two points.
+# The page is connected. It has three numbers, and the last is not 0. Each has a graph of at least
+# two points.
 is_alive() {
     browse source | sed 's/\\u003C/</g; s/\\"/"/g; s/\\n/\
 /g' >"$work/page"

@@ -1,13 +1,13 @@
 #!/bin/sh
-# The example `httpd` and callers who are many, slow, silent, deaf or rude: the others are served, and
-# nothing spins or grows. With curl and wrk.
+# The example `httpd` with many callers, and slow, silent, deaf and rude ones: the others are
+# served, and nothing spins or grows. With curl and wrk.
 set -eu
 
 build=${NETFACADE_BUILD_DIR:-build/gcc}
 bin=$build/examples
 slow=$build/tests/slow_http
 
-# Where the system allows it, in a network whose ports nobody else takes.
+# If the system allows it, in a network of its own, so that no other program takes a port.
 if [ "${1-}" != inside ] && unshare -n ip link set lo up 2>/dev/null; then
     exec unshare -n sh "$0" inside
 fi
@@ -19,7 +19,7 @@ fi
 . "$(dirname "$0")/../support/httpd.sh"
 need curl prlimit timeout wrk
 
-# asked: what everybody may ask for is answered.
+# asked: a normal request is answered.
 asked() {
     timeout 60 curl -s -o "$work/content" "http://127.0.0.1:$port/index.html" 2>"$work/curl.err" &&
         [ "$(cat "$work/content")" = 'the page' ]
@@ -29,7 +29,7 @@ is_ready() {
     grep -q ready "$work/slow.out" 2>/dev/null
 }
 
-# bad KIND COUNT [PATH]: such callers are there; their process is $slow_pid.
+# bad KIND COUNT [PATH]: start such callers. Their process is $slow_pid.
 bad() {
     kind=$1
     shift
@@ -40,7 +40,7 @@ bad() {
     until_true is_ready
 }
 
-# gone LINE: the server has ended them, in the way that the line says.
+# gone LINE: the server has ended them, and `slow_http` printed this line.
 gone() {
     wait $slow_pid || fail "slow_http ends with $?"
     [ "$(tail -n 1 "$work/slow.out")" = "$1" ] ||
@@ -52,19 +52,19 @@ leave() {
     wait $slow_pid 2>/dev/null || :
 }
 
-# has_none_left: of 64 descriptors.
+# has_none_left: the server has used all of its 64 descriptors.
 has_none_left() {
     [ "$(find "/proc/$server/fd" -type l | wc -l)" -ge 64 ]
 }
 
-# holds COUNT NAME: so many descriptors of the server are files or sockets of that name.
+# holds COUNT NAME: this many descriptors of the server are files or sockets of that name.
 holds() {
     find "/proc/$server/fd" -lname "*$2*" 2>/dev/null | wc -l | grep -qx " *$1"
 }
 
-# load REQUESTS PATH: so many at least are answered to 100 connections, and none fails. What is under
-# way at the end of a round is not counted, and of a large file that is all where a round is too
-# short: each is a second longer than the one before.
+# load REQUESTS PATH: 100 connections get at least this many answers, and none fails. wrk does not
+# count requests in progress at the end of a round. For a large file and a short round these are
+# all, so each round is a second longer than the one before.
 load() {
     answered=0
     rounds=0
@@ -78,7 +78,7 @@ load() {
     done
 }
 
-# rests WHEN: in three seconds the server spends at most a fifth of one. One that spins spends three.
+# rests WHEN: in three seconds the server uses at most a fifth of one. One that spins uses three.
 rests() {
     idles "$server" 2 3 $(($(getconf CLK_TCK) / 5)) "$1"
 }
@@ -140,7 +140,7 @@ echo "passed: who does not listen is ended, and costs $((after - before)) KiB fo
 
 # ---- A crowd ----
 
-# Whoever waits is served when the silent have left their places, long before their time.
+# Waiting callers are served once silent callers have lost their places, long before these time out.
 serve -n 10 -t 600 tcp://127.0.0.1:0 "$www"
 bad silent 20
 asked || fail "silent callers keep all places"
@@ -154,7 +154,7 @@ asked || fail "when places are free again nobody is served"
 stopped
 echo "passed: as many connections as are allowed, and others served in turn"
 
-# With 64 descriptors, of which it leaves enough to open files.
+# With 64 descriptors. The server leaves enough of them for files.
 launcher='prlimit --nofile=64'
 serve tcp://127.0.0.1:0 "$www"
 load 1000 /1k.txt
@@ -162,7 +162,7 @@ load 10 /large.bin
 stopped
 echo "passed: with 64 descriptors 100 connections are served"
 
-# And where it was told to take more callers than there are descriptors.
+# The same when it was told to take more callers than there are descriptors.
 serve -n 1000 -t 600 tcp://127.0.0.1:0 "$www"
 bad begun 100
 until_true has_none_left

@@ -1,12 +1,12 @@
 #!/bin/sh
 # The examples over the wires within one machine: unix and unixgram, by path and by abstract name,
-# and mem; with each other and with nc, socat and curl. And what becomes of the files of sockets.
+# and mem; with each other and with nc, socat and curl. Also the files of the sockets.
 # shellcheck disable=SC2154 # $pid_NAME is set by `member`
 set -eu
 
 bin=${NETFACADE_BUILD_DIR:-build/gcc}/examples
 
-# Where the system allows it, in a network whose abstract names nobody else takes.
+# If the system allows it, in a network of its own, so that no other program takes an abstract name.
 if [ "${1-}" != inside ] && unshare -n ip link set lo up 2>/dev/null; then
     exec unshare -n sh "$0" inside
 fi
@@ -25,16 +25,17 @@ within() {
     timeout --foreground 60 "$@"
 }
 
-# from FILE NAME PROGRAM...: as start, and it reads FILE.
+# from FILE NAME PROGRAM...: like start, with FILE as standard input.
 from() {
     file=$1
     from_name=$2
     shift 2
-    # shellcheck disable=SC2016 # it is the other shell that expands it
+    # shellcheck disable=SC2016 # the inner shell expands it
     start "$from_name" sh -c 'exec "$@" <"$0"' "$file" "$@"
 }
 
-# is_there PATH-OR-@NAME [LISTENING]: a socket has that name; the kernel says so, not the file.
+# is_there PATH-OR-@NAME [LISTENING]: a socket has that name. The kernel is asked, not the file
+# system.
 is_there() {
     grep -q "${2:+ 00010000 .*} $1\$" /proc/net/unix
 }
@@ -43,7 +44,7 @@ gone() {
     [ ! -e "$1" ] || fail "$1 is still there"
 }
 
-# refused STATUS WORDS PROGRAM...: it ends so, and says a line that begins so.
+# refused STATUS TEXT PROGRAM...: it ends with STATUS, and its message contains TEXT.
 refused() {
     wanted=$1
     words=$2
@@ -67,8 +68,8 @@ phone_call() { # ADDRESS
 
 # ---- Echoes ----
 
-# echoes SCHEME PROGRAM [ADDRESS]: somebody who says all back, to three callers at once. By a path
-# unless told.
+# echoes SCHEME PROGRAM [ADDRESS]: the program sends everything back to three callers at once. Uses
+# a path if ADDRESS is not given.
 echoes() {
     path=$work/door
     serve server "$bin/$2" "${3-$1://$path}"
@@ -120,17 +121,17 @@ echo_server() { # SCHEME [ADDRESS]
 
 shapes() { # SCHEME
     for shape in one_at_a_time thread_each poller; do
-        echoes "$1" "shape_$shape" # it has no end of its own, and leaves its file to the next
+        echoes "$1" "shape_$shape" # a signal ends it, so its file stays for the next
         stopped "$server" 143
         ok "shape_$shape over $1"
     done
     rm -f "$work/door"
 }
 
-# ---- netcat, with programs that know nothing of netfacade ----
+# ---- netcat, with programs that do not use netfacade ----
 
-# exchanged OUR-NAME THEIR-NAME FILE: both have ended, and each has heard all of the other, who has
-# said FILE.
+# exchanged OUR-NAME THEIR-NAME FILE: both have ended, and each has received everything from the
+# other, which has sent FILE.
 exchanged() {
     ended "$caller" 0
     ended "$listener" 0
@@ -165,7 +166,7 @@ they_listen() { # FILE ADDRESS LISTENER...
     rm -f "$work/call" # nc leaves it there
 }
 
-# Whoever answers only when he has heard the end.
+# A peer that answers only after it has received the end.
 their_answer() {
     scene="netcat asks, and half-closes"
     start summer socat -t 60 "UNIX-LISTEN:$work/call" SYSTEM:sha256sum
@@ -179,7 +180,7 @@ their_answer() {
     ok "$scene"
 }
 
-# With datagrams there is no end: each hears what the other says.
+# Datagrams have no end: each side receives what the other sends.
 datagrams() { # LISTENER CALLER
     say 4 'who is there?\n'
     hears listener 'who is there?'
@@ -197,7 +198,7 @@ datagrams() { # LISTENER CALLER
 netcat_datagrams() {
     member listener 3 "$bin/netcat" -l "unixgram://$work/call"
     until_true is_there "$work/call"
-    member caller 4 nc -u -U -s "$work/me" "$work/call" # which connects: the file goes soon
+    member caller 4 nc -u -U -s "$work/me" "$work/call" # it connects, so the file is removed soon
     datagrams 'netcat -l unixgram' nc
 
     member listener 3 "$bin/netcat" -l unixgram://@call
@@ -229,8 +230,8 @@ echoed() { # ADDRESS
     [ "$(cat "$work/heard")" = hello ] || fail "echo_client $1 has heard '$(cat "$work/heard")'"
 }
 
-# Whoever is killed leaves his file behind, and the next one takes it over; nobody takes it from the
-# living. So of eight who come at the same time one has it.
+# A killed server leaves its file behind, and the next one takes it over. No server takes it from
+# one that is alive. So if eight start at the same time, one gets it.
 files() { # SCHEME
     address=$1://$work/door
     serve server "$bin/echo_server" "$address"
@@ -370,7 +371,7 @@ we_listen "unix://$work/call" nc -N -U "$work/call"
 we_listen "unix://$work/call" socat -t 60 STDIO "UNIX-CONNECT:$work/call"
 we_listen unix://@call socat -t 60 STDIO ABSTRACT-CONNECT:call
 we_listen "unix://$work/call" "$bin/netcat" "unix://$work/call"
-# With -l, nc ends when it has heard all, whatever it has still to say.
+# With -l, nc ends when it has received everything, even if it has more to send.
 they_listen /dev/null "unix://$work/call" nc -N -l -U "$work/call"
 they_listen "$work/theirs" "unix://$work/call" socat -t 60 "UNIX-LISTEN:$work/call" STDIO
 they_listen "$work/theirs" unix://@call socat -t 60 ABSTRACT-LISTEN:call STDIO

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Real resolvers in a private network: one that is silent, one whose AAAA leads
-# nowhere, one that knows no such name.
+# Real resolvers in a private network: one that is silent, one with an AAAA record that leads
+# nowhere, one that does not know the name.
 set -u
 
 bin=$NETFACADE_BUILD_DIR/examples
@@ -30,9 +30,9 @@ milliseconds() {
     echo $(($(date +%s%N) / 1000000))
 }
 
-# expect STATUS WORDS LEAST MOST PROGRAM...: how it ends, what it says, and how long it may take. A
-# machine that stalls makes any time too long, and an answer that is late makes a dial take another
-# way: one in several must be in time.
+# expect STATUS TEXT LEAST MOST PROGRAM...: the status, the output, and how long it may take. On a
+# machine that stalls any time may be exceeded, and after a late answer a dial takes another way. So
+# one of several tries must be in time.
 expect() {
     status=$1
     words=$2
@@ -54,7 +54,7 @@ expect() {
     echo "passed in $took ms: $words"
 }
 
-# A client that ends while its resolver still waits for an answer leaves it what it has.
+# A client that ends while its resolver still waits for an answer leaves no leak.
 echo 'leak:res_context_send' >"$work/suppressions"
 export LSAN_OPTIONS="suppressions=$work/suppressions:print_suppressions=0"
 
@@ -64,8 +64,8 @@ echo 'hosts: files dns' >"$work/nsswitch.conf"
 mount --bind "$work/resolv.conf" /etc/resolv.conf || { echo "skipped: no bind mount" && exit 77; }
 mount --bind "$work/nsswitch.conf" /etc/nsswitch.conf 2>/dev/null || :
 
-# A name server that hears and never answers: the dial ends at its deadline, 5 s in the client, while
-# the resolver of the system goes on for twice as long.
+# A name server that receives and never answers: the dial ends at its deadline, 5 s in the client,
+# while the resolver of the system goes on for twice as long.
 socat -u UDP-RECV:53,bind=127.0.0.53 OPEN:/dev/null 2>"$work/socat.err" &
 silent=$!
 running=$silent
@@ -91,7 +91,7 @@ running="$running $!"
 running="$running $!"
 until_true test -s "$work/server.out"
 until_true test -s "$work/server2.out"
-name_server_answers() { # ahosts would look for no address where there is loopback only
+name_server_answers() { # `ahosts` would not ask for addresses if there is only a loopback
     getent hosts v4.test >/dev/null
 }
 until_true name_server_answers
@@ -99,6 +99,6 @@ expect 0 'through the hole' 200 3000 "$bin/echo_client" tcp://both.test:7000 'th
 expect 0 'plain' 0 3000 "$bin/echo_client" tcp://v4.test:7000 plain
 expect 0 'datagram' 0 3000 "$bin/echo_client" udp://v4.test:7000 datagram
 
-# NXDOMAIN, in the resolver's own words.
+# NXDOMAIN, with the resolver's own text.
 expect 1 'unknown name (.*Name or service not known)' 0 4000 \
     "$bin/echo_client" tcp://nobody.test:7000

@@ -1,6 +1,6 @@
 #!/bin/sh
-# A whole poller nested in a foreign loop, libuv's, GLib's and that of the example `nested_in_poll`:
-# nothing is lost, and the loop does not spin. Of libuv and GLib those take part that were there when
+# A poller nested in a foreign loop, libuv's, GLib's and that of the example `nested_in_poll`:
+# nothing is lost, and the loop does not spin. libuv and GLib take part if they were installed when
 # the tests were built.
 set -eu
 
@@ -11,7 +11,8 @@ bin=$build/tests
 . "$(dirname "$0")/../support/interop.sh"
 need mkfifo timeout
 
-# within INPUT NAME PROGRAM...: in the background; $started is its pid. Only it reads the pipe.
+# within INPUT NAME PROGRAM...: run it in the background. $started is its pid. Only it reads the
+# pipe.
 within() {
     input=$1
     name=$2
@@ -22,7 +23,7 @@ within() {
     running="$running $started"
 }
 
-# example SCHEME HOST: it and its two callers hear each other, and it ends well with its input.
+# example SCHEME HOST: it and its two callers receive from each other, and it ends with its input.
 example() {
     rm -f "$work"/*
     mkfifo "$work/typed" "$work/one" "$work/two"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The example `netcat` at its edges: every kind of standard input, peers that reset or finish first,
-# a terminal, and an idle call. What it carries whole is in examples.sh and local_wires.sh.
+# The example `netcat` in special cases: every kind of standard input, peers that reset or finish
+# first, a terminal, and an idle call. Complete transfers are in examples.sh and local_wires.sh.
 # shellcheck disable=SC2154 # $pid_NAME is set by `member`
 set -eu
 
@@ -21,11 +21,11 @@ peer_listens() {
     address=$addresses
 }
 
-# from INPUT PROGRAM...: as start, reading INPUT, which may be any kind of file.
+# from INPUT PROGRAM...: like start, reading INPUT, which may be any kind of file.
 from() {
     from_file=$1
     shift
-    # shellcheck disable=SC2016 # it is the other shell that expands it
+    # shellcheck disable=SC2016 # the inner shell expands it
     start netcat sh -c 'exec "$@" <"$0"' "$from_file" "$@"
     netcat_pid=$started
 }
@@ -52,7 +52,7 @@ inputs() {
     ended "$peer_pid" 0
     grep -qx 'heard 300000' "$work/peer.out" || fail "a pipe: $(cat "$work/peer.out")"
 
-    # As nohup leaves it to who was started from a terminal.
+    # As nohup(1) leaves it to a program started from a terminal.
     peer_listens drink send:9
     status=0
     timeout 60 "$netcat" "$address" 0>/dev/null >"$work/nine" || status=$?
@@ -61,7 +61,7 @@ inputs() {
     grep -qx 'heard 0' "$work/peer.out" || fail "for writing alone: $(cat "$work/peer.out")"
     [ "$(wc -c <"$work/nine")" -eq 9 ] || fail "for writing alone: not nine bytes come back"
 
-    # Without one, nobody is called.
+    # Without standard input, nothing is dialed.
     status=0
     timeout 60 "$netcat" tcp://127.0.0.1:1 <&- >"$work/none.out" 2>"$work/none.err" || status=$?
     [ $status -eq 1 ] || fail "without a standard input it ends with $status"
@@ -69,7 +69,7 @@ inputs() {
     ok "standard input may be a file, a pipe or nothing"
 }
 
-# One that breaks off must not look like the whole to the peer.
+# If reading it fails, the peer must not take what it got for the whole.
 broken_input() {
     status=0
     timeout 60 "$netcat" tcp://127.0.0.1:1 <"$work" >"$work/none.out" 2>"$work/none.err" ||
@@ -77,8 +77,8 @@ broken_input() {
     [ $status -eq 1 ] || fail "from a folder it ends with $status"
     grep -q '^netcat: .*fd://0' "$work/none.err" || fail "no good sentence"
 
-    # Few bytes, which the peer has sent before the reset can come, and of which none stays unread:
-    # that alone would make a reset of any close.
+    # Few bytes, which the peer has sent before the reset can arrive, and all of which are read: an
+    # unread byte alone would turn any close into a reset.
     peer_listens send:9 cut
     member netcat 3 sh -c 'exec "$@" >/dev/full' sh "$netcat" "$address"
     ended "$pid_netcat" 1
@@ -89,9 +89,9 @@ broken_input() {
     ok "what breaks off does not look like an end"
 }
 
-# ---- Peers that break off, or finish first ----
+# ---- Peers that reset, or finish first ----
 
-# The send breaks first; what the peer had said before is heard, and the cause is told.
+# The send fails first. What the peer sent before is still received, and the cause is printed.
 resets() {
     times=5
     while [ $times -gt 0 ]; do
@@ -115,19 +115,19 @@ resets() {
     ok "after a reset the peer's last words are heard, and the cause is told"
 }
 
-# terminal FILE COMMAND: what it says there is in FILE.
+# terminal FILE COMMAND: what it prints on the terminal is in FILE.
 terminal() {
     member terminal 4 script -q -e -f -c "$2" "$1"
 }
 
-# The peer has finished, and we have not: what we say is still carried, and shown.
+# The peer has finished, and our side has not: what our side sends is still carried.
 progress() {
     peer_listens shut recv:3145728 end
     mkfifo "$work/in/long"
     exec 5<>"$work/in/long"
     terminal "$work/screen" "exec '$netcat' $address <'$work/in/long'"
     until_true test -e "$work/screen"
-    # A pattern that scripted_peer knows: each byte one more, up to a prime.
+    # The pattern of scripted_peer: each byte is one more than the last, up to a prime.
     awk 'BEGIN { for (i = 0; i < 251; i++) printf "\\%03o", i }' >"$work/format"
     # shellcheck disable=SC2059 # it is a format
     printf "$(cat "$work/format")" >"$work/pattern"
@@ -149,7 +149,7 @@ progress() {
     ok "the progress is shown while bytes move, also after the peer's end"
 }
 
-# What is typed goes out line by line, and ^D is the end. After the peer's end nobody has to press it.
+# Typed text is sent line by line, and ^D is the end. After the peer's end ^D is not needed.
 typed() {
     serve server "$build/examples/echo_server" tcp://127.0.0.1:0
     server=$started
@@ -187,9 +187,9 @@ idle() {
     ok "an idle call takes one thread, and rests"
 }
 
-# A question that is long in coming is listened after for as long as any other. A machine that stalls
-# makes every answer too late: one of several must be heard, and who has counted the silence before
-# hears none of them.
+# A late question waits as long for its answer as an early one. On a machine that stalls every
+# answer may be too late, so one of several must be received. A program that counted the silence
+# before the question would receive none of them.
 late_question() {
     serve server "$build/examples/echo_server" udp://127.0.0.1:0
     server=$started
@@ -202,7 +202,7 @@ late_question() {
         rests "$pid_netcat" # a second and more
         say 3 'late\n'
         exec 3>&-
-        sleep 0.3 # far from a second, but too late for who has counted the silence before
+        sleep 0.3 # under a second, but too late if the silence before was counted
         kill -CONT "$server"
         ended "$pid_netcat" 0
         rm "$work/in/netcat"

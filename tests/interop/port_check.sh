@@ -1,6 +1,6 @@
 #!/bin/sh
 # The example `port_check` in a network of its own, with ports that are open, closed, and behind a
-# firewall that says nothing; by address and by name; few and hundreds of them.
+# firewall that drops packets; by address and by name; few and hundreds of them.
 set -eu
 
 bin=${NETFACADE_BUILD_DIR:-build/gcc}/examples
@@ -31,7 +31,7 @@ if grep -q '^0\{31\}1 ' /proc/net/if_inet6 2>/dev/null; then
 fi
 mount --bind "$work/hosts" /etc/hosts
 
-# Two that listen, below all ports that the system gives to anybody.
+# Two that listen, below all ports that the system assigns.
 first=4001
 second=4003
 serve first "$bin/echo_server" "tcp://:$first"
@@ -46,7 +46,7 @@ checked() {
     [ $status -eq "$expected" ] || fail "port_check $* ends with $status: $(cat "$work/table")"
 }
 
-# has PORT STATE: the table says so, and of no other state.
+# has PORT STATE: the table gives the port this state, and no other.
 has() {
     [ "$(awk -v port="$1" '$1 == port { $1 = $2 = $3 = ""; print }' "$work/table")" = "   $2" ] ||
         fail "port $1 is not told as '$2': $(cat "$work/table")"
@@ -93,7 +93,7 @@ checked 2 no-such-name.test 1 2 3
 [ ! -s "$work/table" ] || fail "a table of nothing"
 ok "names"
 
-# A thousand at once; and with few descriptors, a wave after the other.
+# A thousand at once; and with few descriptors, in waves.
 checked 1 127.0.0.1 4000-4999
 sums '2 open, 998 refused, 0 timed out, 0 other'
 has $second open
@@ -107,13 +107,13 @@ few both.test 4000-4099
 sums '2 open, 98 refused, 0 timed out, 0 other'
 ok "a thousand ports, also with 64 descriptors"
 
-# All that time is shared by the waves: the last ports of a wall are tried as well, and it ends.
+# The waves share the time: the last of many dropped ports are tried too, and it ends.
 few -t 4000 127.0.0.1 5000-5199 $first
 sums '1 open, 0 refused, 200 timed out, 0 other'
 awk '$1 == 5199 { exit $2 < 50 }' "$work/table" || fail "no time was left for the last port"
 ok "ports behind a wall take their share of the time"
 
-# On a terminal it tells how far it is, and takes that away.
+# On a terminal it shows its progress, and erases that at the end.
 script -qec "$bin/port_check -t 3000 127.0.0.1 5000 $first" "$work/typescript" >"$work/terminal" ||
     status=$?
 grep -q '1 of 2, 1 open' "$work/terminal" || fail "no progress: $(cat "$work/terminal")"

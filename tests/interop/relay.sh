@@ -1,6 +1,7 @@
 #!/bin/sh
-# The example `relay` in front of real servers, asked by their own clients: redis-server by
-# redis-benchmark, dnsmasq by dig, iperf3; nc at both ends of a gibibyte. And any wire to any other.
+# The example `relay` in front of real servers, with their own clients: redis-server with
+# redis-benchmark, dnsmasq with dig, iperf3; nc at both ends of a gibibyte. And any wire to any
+# other.
 set -eu
 
 # shellcheck source=tests/support/relay.sh
@@ -8,7 +9,7 @@ set -eu
 need awk dig dnsmasq getconf ip iperf3 nc redis-benchmark redis-cli redis-server sha256sum socat \
     timeout
 
-# free_port: one that was free a moment ago, for servers that cannot be asked for any.
+# free_port: one that was free a moment ago, for servers that cannot ask the system for one.
 free_port() {
     start_listening finder "$bin/echo_server" tcp://127.0.0.1:0
     stop "$started"
@@ -43,12 +44,12 @@ datagrams_stay() {
             head -c $size >"$work/heard"
         cmp -s "$work/one" "$work/heard" || fail "a datagram of $size bytes is not one any more"
     done
-    quit # they have been silent for three seconds
+    quit # the callers have been silent for three seconds
     stop "$server"
     ok "datagrams stay as they are; who is silent for long enough is gone"
 }
 
-# A stream that ends is answered by datagrams that never do: quiet is the end.
+# A stream that ends is answered by datagrams, which have no end: silence stands for it.
 stream_to_datagrams() {
     start_listening server "$bin/echo_server" udp://127.0.0.1:0
     server=$started
@@ -87,15 +88,16 @@ redis() {
     ok "redis-server serves 50 callers of redis-benchmark, and 20000 requests in one pipe"
 }
 
-# gibibyte NUMBER: so many of sixteen parts.
+# gibibyte NUMBER: the first NUMBER of its sixteen parts.
 gibibyte() {
     for part in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do
         [ $part -gt "$1" ] || cat "$work/part"
     done
 }
 
-# A gibibyte there, an eighth of it back at the same time; nc ends each by a half-close. The one that
-# listens would say no more after the end of what it hears, so that end waits for all that comes back.
+# A gibibyte there, an eighth of it back at the same time. nc ends each by a half-close. The
+# listening nc would send nothing after it has received the end, so the caller sends its end only
+# when everything has come back.
 transfer() {
     head -c 67108864 /dev/urandom >"$work/part"
     sum_there=$(gibibyte 16 | sha256sum)
@@ -159,7 +161,7 @@ names() {
     ok "dnsmasq answers thirty dig at a time, over udp, and over tcp"
 }
 
-# measure ARGUMENT...: by iperf3, whose calls all go through the relay.
+# measure ARGUMENT...: run iperf3, whose calls all go through the relay.
 measure() {
     within iperf3 -c 127.0.0.1 -p "$port" "$@" >"$work/iperf.out" 2>"$work/iperf.err" ||
         fail "iperf3 $*: $(tail -n 2 "$work/iperf.out")"
@@ -174,8 +176,8 @@ throughput() {
     until_true grep -qs '^Server listening' "$work/iperf3.out"
     start_relay tcp://127.0.0.1:0 "tcp://127.0.0.1:$server_port"
     streams=$relay
-    # iperf3 sends datagrams to the same number. One that only listens is silent for as long as that
-    # takes; those who have gone are cut off in the end.
+    # iperf3 also sends datagrams to the same port number. A call that only receives is silent for
+    # that long; callers that have gone are closed in the end.
     start_listening datagrams "$bin/relay" "udp://127.0.0.1:$port?idle=60s" \
         "udp://127.0.0.1:$server_port" 1
     datagrams=$started

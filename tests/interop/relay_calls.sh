@@ -1,7 +1,7 @@
 #!/bin/sh
-# The example `relay` between ends that do what ends do: speak long, listen late, finish first. Both
-# half-closes pass, nobody who does not read costs memory or anybody's time, nothing spins, the
-# counters are right, and SIGTERM lets calls finish.
+# The example `relay` between ends that send for long, receive late, or finish first. Both
+# half-closes pass. An end that does not read costs no memory and does not delay others. Nothing
+# spins, the counters are right, and SIGTERM lets calls finish.
 set -eu
 
 # shellcheck source=tests/support/relay.sh
@@ -42,7 +42,8 @@ half_close() {
 
 offered=419430400 # 400 MiB; the system's buffers hold some megabytes
 
-# never_reads: the caller, or the target, offers what nobody reads; then it is read after all.
+# never_reads: one end, the caller or the target, offers what the other does not read; in the end it
+# is read.
 never_reads() { # OFFERER READER
     scene="$1 offers, $2 does not read"
     reading="until:$work/read drink"
@@ -72,7 +73,7 @@ never_reads() { # OFFERER READER
     ok "$1 offers, and $2 does not read: $taken bytes wait, memory grows by $grown KiB"
 }
 
-# One who does not read, and others beside him who are served all the time.
+# One end does not read, and others are served all the time.
 nobody_waits_for_him() {
     scene="a stuck call among others"
     start_listening server "$bin/echo_server" tcp://127.0.0.1:0
@@ -148,7 +149,7 @@ drain() {
     said caller half
     kill "$relay"
     until_true refuses
-    kill "$relay" || fail "the relay has ended, and the call has not" # else this changes nothing
+    kill "$relay" || fail "the relay has ended, and the call has not" # otherwise this changes nothing
     ! has_ended "$relay" || fail "the relay ends before the call does"
     : >"$work/go"
     ended_well "$started" "$target" "$relay"

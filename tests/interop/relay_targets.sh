@@ -1,6 +1,6 @@
 #!/bin/sh
-# The example `relay` and targets that refuse, do not answer, or come back: the others are served on
-# time, everybody is told, and nothing spins.
+# The example `relay` with targets that refuse, do not answer, or come back: the others are served
+# on time, every caller learns the result, and nothing spins.
 set -eu
 
 # shellcheck source=tests/support/relay.sh
@@ -26,8 +26,8 @@ refused() {
     ok "a caller whose target refuses is told at once"
 }
 
-# The target is called by one through the relay, by another directly, who fills its queue; those who
-# call after that find nobody.
+# One caller reaches the target through the relay, another dials it directly and fills its queue.
+# Later dials get no answer.
 black_hole() {
     scene="a target that does not answer"
     start_listening target "$peer" listen echo
@@ -64,7 +64,7 @@ black_hole() {
     ok "beside ten dials that nobody answers a talk goes on; its slowest word takes $slowest ms"
 }
 
-# Where nobody is, datagrams are lost, and those that are sent once somebody is there are not.
+# While there is no target, datagrams are lost. Those that are sent once it is there are not.
 datagrams_to_nobody() {
     scene="datagrams to nobody"
     start_listening server "$bin/echo_server" udp://127.0.0.1:0
@@ -91,8 +91,8 @@ datagrams_to_nobody() {
     ok "datagrams that are refused end nothing"
 }
 
-# Long before any deadline of the dial. He has said nothing: what he says stays in the buffer until
-# then, and only who is listened to is known to be gone.
+# Long before any deadline of the dial. The caller has sent nothing: sent bytes would stay in the
+# buffer until then, and the relay sees the end of a caller only when it reads from it.
 reset_while_dialing() {
     scene="a caller resets while his target is dialed"
     start_listening target "$peer" listen "until:$work/done"

@@ -1,7 +1,7 @@
 #!/bin/sh
-# The example `relay` where calls break: resets at every state, and more callers than there are
-# descriptors. What was said before arrives, a reset on one side is one on the other, nothing is left
-# behind, and nothing spins.
+# The example `relay` with calls that break: resets in every state, and more callers than
+# descriptors. What was sent before arrives, a reset on one side becomes one on the other, nothing
+# is left behind, and nothing spins.
 set -eu
 
 # shellcheck source=tests/support/relay.sh
@@ -10,7 +10,8 @@ need awk getconf ip
 
 # ---- Resets ----
 
-# broken WHAT CALLER TARGET: steps of both; one of them resets. Both end well, and nothing is left.
+# broken WHAT CALLER TARGET: the steps of both. One of them resets. Both end with status 0, and
+# nothing is left.
 broken() {
     scene=$1
     # shellcheck disable=SC2086 # steps are words
@@ -25,7 +26,7 @@ broken() {
     stop_relay
 }
 
-# What is to be heard has arrived before the reset, which could overtake it.
+# What must be received has arrived before the reset, which could overtake it.
 resets() {
     broken "the caller resets at once" "reset" "gone"
     broken "the caller resets when all is said" "send:9 recv:9 reset" "recv:9 send:9 cut"
@@ -40,15 +41,15 @@ resets() {
     ok "resets at every state pass through, and leave nothing behind"
 }
 
-# What the target had sent before it broke off has arrived, and then comes the reset: also to a caller
-# for whom much of it waits in the system, which a reset would overtake.
+# What the target sent before its reset arrives, and then the reset does. This is also true for a
+# caller with much of it queued in the system, which a reset would overtake.
 cut_transfer() {
     scene="a transfer that is cut off"
     start_listening target "$peer" listen recv:1 "send:$1" arrived reset
     target=$started
     start_relay tcp://127.0.0.1:0 "$address" 20
     start caller "$peer" "$port" send:1 "until:$work/read" cut
-    [ "$1" -gt 1000000 ] || until_true has_ended "$target" # the relay has it all
+    [ "$1" -gt 1000000 ] || until_true has_ended "$target" # the relay has received everything
     : >"$work/read"
     ended_well "$started" "$target"
     rm "$work/read"
@@ -58,7 +59,7 @@ cut_transfer() {
     ok "$1 bytes that were cut off arrive, and not as a whole"
 }
 
-# Nobody reads what was said before the reset: patience has its end.
+# What was sent before the reset is not read: the relay waits only for so long.
 cut_for_nobody() {
     scene="a reset, and nobody reads what came before"
     start_listening target "$peer" listen recv:1 send:300000 arrived reset
@@ -75,7 +76,7 @@ cut_for_nobody() {
     ok "a caller who does not read is cut off in time"
 }
 
-# The end of the relay's own patience, and a target that is not there, are no ends either.
+# Two more cases that are no orderly end: the relay's own timeout, and a target that is not there.
 cut_by_the_relay() {
     scene="SIGTERM, and no more patience"
     start_listening target "$peer" listen send:9 cut
@@ -97,8 +98,8 @@ cut_by_the_relay() {
     ok "whom the relay cuts off is reset"
 }
 
-# A server that has its reasons answers before all is said, and hangs up so that it resets: the relay
-# learns of both at once, and the answer has to arrive all the same.
+# A server may answer before it has received everything, and close so that it resets. The relay sees
+# both at once, and the answer must still arrive.
 early_answer() {
     scene="an early answer"
     start_listening target "$peer" listen "until:$work/stopped" send:300000 arrived reset
@@ -119,8 +120,8 @@ early_answer() {
 
 # ---- Descriptors ----
 
-# Two hundred callers at once, and descriptors for a few: who is served holds his line until all
-# the others have waited for a while, and then they are served in turn.
+# Two hundred callers at once, and descriptors for a few. A served caller keeps its connection until
+# all the others have waited for a while. Then they are served in turn.
 few_descriptors() {
     scene="a limit of 64 descriptors"
     start_listening server "$bin/echo_server" tcp://127.0.0.1:0

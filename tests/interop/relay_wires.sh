@@ -1,7 +1,7 @@
 #!/bin/sh
 # The example `relay` between wires of every kind: tcp, udp, unix and unixgram, by path and by
-# abstract name, with callers and targets who know nothing of netfacade. What is true of tcp stays
-# true when a part of the way is unix: every byte arrives, and each half-close by itself.
+# abstract name, with callers and targets that do not use netfacade. What holds for tcp also holds
+# if a part of the way is unix: every byte arrives, and each half-close by itself.
 set -eu
 
 TMPDIR=/tmp # the path of a socket is short
@@ -12,7 +12,7 @@ export TMPDIR
 need awk cmp getconf ip logger mkfifo nc prlimit redis-benchmark redis-cli redis-server sha256sum \
     socat timeout
 
-# end PID...: at once, whoever is still connected.
+# end PID...: end them at once, even with open connections.
 end() {
     for each in "$@"; do
         kill -KILL "$each"
@@ -20,15 +20,15 @@ end() {
     done
 }
 
-# talk ENDS PROGRAM...: it is told two lines, one after the other, and hears each; ENDS is yes when
-# it then hears the end, too. It reads a pipe that it does not hold open itself.
+# talk ENDS PROGRAM...: the program gets two lines, one after the other, and receives each back. If
+# ENDS is yes, it then receives the end too. It reads a pipe that it does not hold open itself.
 talk() {
     ends=$1
     shift
     rm -f "$work/mouth" "$work/me"
     mkfifo "$work/mouth"
     exec 3<>"$work/mouth"
-    # shellcheck disable=SC2016 # it is the other shell that expands it
+    # shellcheck disable=SC2016 # the inner shell expands it
     start talker sh -c 'exec "$@" <"$0" 3>&-' "$work/mouth" "$@"
     talker=$started
     for line in one 'and two'; do
@@ -75,8 +75,8 @@ talks_in_datagrams() {
     esac
 }
 
-# any_to KIND ADDRESS: from every kind of wire. The relay is ended as by a crash, and leaves its
-# socket's file behind; the next one takes it over.
+# any_to KIND ADDRESS: from every kind of wire. The relay is killed, as in a crash, and leaves its
+# socket's file behind. The next one takes it over.
 any_to() {
     target_address=$2
     for from in tcp unix unix@ udp unixgram unixgram@; do
@@ -91,7 +91,7 @@ any_to() {
     ok "any wire to $1"
 }
 
-# ours KIND: an echo_server. theirs KIND: one that socat makes.
+# ours KIND: start an echo_server. theirs KIND: start one made by socat.
 ours() {
     start_listening server "$bin/echo_server" "$(door "$1" back)"
     server=$started
@@ -103,7 +103,7 @@ theirs() {
     rm -f "$work/back"
     option=UNIX-LISTEN
     [ "$1" = unix ] || option=UNIX-RECVFROM
-    start server socat -t 60 "$option:$work/back,fork" EXEC:cat # of a datagram `cat` hears the end
+    start server socat -t 60 "$option:$work/back,fork" EXEC:cat # over datagrams `cat` gets the end
     server=$started
     until_true test -S "$work/back"
     any_to "$1" "$1://$work/back"
@@ -113,15 +113,15 @@ theirs() {
 
 # ---- There and back ----
 
-# chain SCHEME MIDDLE TARGET [OPTIONS]: two relays; SCHEME leads to a socket of scheme MIDDLE, and
-# that to TARGET. Where the first listens is $address, and its $port.
+# chain SCHEME MIDDLE TARGET [OPTIONS]: two relays. SCHEME leads to a socket of scheme MIDDLE, and
+# that to TARGET. The first listens at $address, with $port.
 chain() {
     start_listening second "$bin/relay" "$2://$work/middle${4-}" "$3" 600
     second=$started
     start_relay "$1://127.0.0.1:0${4-}" "$address" 600
 }
 
-# Both have no calls any more, and end well.
+# Both have no calls any more, and end with status 0.
 unchain() {
     open_are 0
     stop_relay
@@ -176,7 +176,8 @@ transfer() {
     ok "from tcp over unix to tcp, a hundred mebibytes arrive, and ten come back beside them"
 }
 
-# From udp over unixgram to udp: each stays one. `socat` ends at an empty one, which comes back too.
+# From udp over unixgram to udp: each datagram stays one. `socat` ends at an empty one, which comes
+# back too.
 datagrams_stay() {
     scene="datagrams over unixgram"
     start_listening server "$bin/echo_server" udp://127.0.0.1:0
@@ -194,22 +195,22 @@ datagrams_stay() {
 
 # ---- Resets ----
 
-# The kernel says a reset over unix while something of the peer's is unread, and has no way otherwise:
-# then the peer sees an end, and the relay says so.
+# Over unix the kernel reports a reset only while something that the peer sent is unread. Otherwise
+# the peer sees an end, and the relay says so.
 resets() {
     scene="a reset passes to unix"
     head -c 16777216 /dev/zero >"$work/much"
     start_listening target "$peer" listen "until:$work/go" reset
     target=$started
     start_relay "unix://$work/front" "$address" 600
-    # shellcheck disable=SC2016 # it is the other shell that expands it
+    # shellcheck disable=SC2016 # the inner shell expands it
     start caller sh -c 'exec "$@" <"$0"' "$work/much" "$bin/netcat" "unix://$work/front"
     caller=$started
     sleeps() {
         sed 's/.*) //' "/proc/$1/stat" | grep -q '^S'
     }
-    # As much is on its way as the system and the relay take: nothing moves, and not for want of a
-    # processor.
+    # As much is on its way as the system and the relay take: nothing moves, and the reason is not a
+    # busy processor.
     is_stuck() {
         counters
         cmp -s "$work/counters" "$work/before" && sleeps "$caller" && sleeps "$relay" && return 0
@@ -236,7 +237,7 @@ resets() {
     rm -f "$work/mouth"
     mkfifo "$work/mouth"
     exec 3<>"$work/mouth"
-    # shellcheck disable=SC2016 # it is the other shell that expands it
+    # shellcheck disable=SC2016 # the inner shell expands it
     start caller sh -c 'exec "$@" <"$0" 3>&-' "$work/mouth" "$bin/netcat" "unix://$work/front"
     caller=$started
     open_are 1
@@ -253,8 +254,8 @@ resets() {
 
 # ---- Real use ----
 
-# logger(1) has no name. What it says is passed on, what would be the answer is lost, and nobody
-# else has to do with that.
+# logger(1) has no name. What it sends is passed on, and the answer is lost. Other callers do not
+# notice.
 log() {
     scene="callers without a name"
     start nc nc -u -nlv 127.0.0.1 0
@@ -275,7 +276,7 @@ log() {
         within logger -d -u "$work/log" $word || fail "logger, answered"
     done
     call unixgram "$address" no
-    open_are 2 # all who have no name are one
+    open_are 2 # all callers without a name count as one
     end "$relay"
     stop "$server"
     rm -f "$work/log"
@@ -291,7 +292,7 @@ redis() {
     pong() {
         [ "$(within redis-cli "$@" ping 2>/dev/null)" = PONG ]
     }
-    until_true pong -h 127.0.0.1 -p "$port" # before that, a target that is not there yet
+    until_true pong -h 127.0.0.1 -p "$port" # before that, the target is not there yet
     within redis-benchmark -h 127.0.0.1 -p "$port" -n 3000 -c 30 -P 4 -t set,get -q \
         >"$work/benchmark.out" 2>"$work/benchmark.err" || fail "redis-benchmark over tcp"
     [ "$(tr '\r' '\n' <"$work/benchmark.out" | grep -c 'requests per second')" -ge 2 ] ||
@@ -334,8 +335,8 @@ nobody() {
     ok "a caller whose target is not there is told at once, and the next one is served"
 }
 
-# Before the first dial the relay knows nothing of its target. What a stream says meanwhile still
-# goes in datagrams that fit every path: one over 1200 bytes would arrive cut off.
+# Before the first dial the relay does not know its target. Until then, what a stream sends goes in
+# datagrams that fit every path: one over 1200 bytes would arrive truncated.
 no_descriptor_for_the_first_dial() {
     scene="no descriptor for the first dial"
     head -c 60000 /dev/urandom >"$work/much"
@@ -347,8 +348,8 @@ no_descriptor_for_the_first_dial() {
     while [ -e "/proc/$relay/fd/$free" ]; do
         free=$((free + 1))
     done
-    prlimit --pid "$relay" --nofile=$((free + 1)): # one is left, and that takes the caller
-    # shellcheck disable=SC2016 # it is the other shell that expands it
+    prlimit --pid "$relay" --nofile=$((free + 1)): # one descriptor is left, and the caller takes it
+    # shellcheck disable=SC2016 # the inner shell expands it
     start caller sh -c 'exec nc -n 127.0.0.1 "$1" <"$2"' sh "$port" "$work/much"
     caller=$started
     until_true counted ' dialing: 0 of [1-9]' 1

@@ -1,6 +1,6 @@
 #!/bin/sh
-# echo_server is replaced under load, on a listening socket that somebody else keeps: no caller finds
-# out. The server takes the socket by its name, or by its number.
+# echo_server is replaced under load, on a listening socket that another program keeps. No caller
+# notices. The server takes the socket by its name, or by its number.
 set -eu
 
 build=${NETFACADE_BUILD_DIR:-build/gcc}

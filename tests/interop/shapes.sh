@@ -1,13 +1,13 @@
 #!/bin/sh
-# The examples `shape_*`, three shapes of one server, with callers who know nothing of netfacade: each
-# says back what it hears, over tcp and udp, IPv4 and IPv6; and what one caller who does nothing costs
-# the next is what docs/server-shapes.md says.
+# The examples `shape_*`, three shapes of one server, with callers that do not use netfacade. Each
+# sends back what it receives, over tcp and udp, IPv4 and IPv6. What one idle caller costs the next
+# is what docs/server-shapes.md says.
 # shellcheck disable=SC2154 # $pid_NAME is set by `member`
 set -eu
 
 bin=${NETFACADE_BUILD_DIR:-build/gcc}/examples
 
-# Where the system allows it, in a network whose ports nobody else takes.
+# If the system allows it, in a network of its own, so that no other program takes a port.
 if [ "${1-}" != inside ] && unshare -n ip link set lo up 2>/dev/null; then
     exec unshare -n sh "$0" inside
 fi
@@ -26,13 +26,13 @@ open_server() {
     port=${addresses##*:}
 }
 
-# It has no end of its own: SIGTERM ends it.
+# It never ends by itself: SIGTERM ends it.
 close_server() {
     stopped "$server" 143
 }
 
-# A few words from one, and megabytes from another who half-closes and reads on to the end. The system
-# takes little at once, so that there is a rest to be sent later.
+# A few words from one caller, and megabytes from another that half-closes and reads to the end. The
+# system takes little at once, so the server has to send the rest later.
 talk_over_tcp() { # SHAPE FAMILY HOST
     open_server "$1" "tcp://$3:0?sndbuf=4KiB"
     printf 'one\ntwo\n' | timeout 60 socat -t 60 STDIO "TCP$2:$3:$port" >"$work/heard" ||
@@ -56,7 +56,7 @@ talk_over_udp() { # SHAPE FAMILY HOST
     ok "$1 over udp, $3"
 }
 
-# A caller who says nothing is connected; what happens to the next one?
+# A silent caller is connected. What happens to the next one?
 beside_a_silent_one() { # SHAPE SCHEME
     open_server "$1" "$2://127.0.0.1:0"
     protocol=$(echo "$2" | tr '[:lower:]' '[:upper:]')
@@ -66,7 +66,7 @@ beside_a_silent_one() { # SHAPE SCHEME
     hears "silent_$1_$2" hello
     member "next_$1_$2" 4 socat STDIO "$protocol:127.0.0.1:$port"
     say 4 'am I heard?\n'
-    hears "next_$1_$2" 'am I heard?' # by one at a time: when its patience is over
+    hears "next_$1_$2" 'am I heard?' # for one at a time: when its patience is over
     [ "$1" = one_at_a_time ] || kill -0 "$silent" || fail "$1: the silent one is hung up on"
     [ "$1.$2" != one_at_a_time.tcp ] || ended "$silent" 0
     [ "$1.$2" = one_at_a_time.tcp ] || away "$silent"
@@ -76,10 +76,11 @@ beside_a_silent_one() { # SHAPE SCHEME
     ok "$1 over $2, beside one who says nothing"
 }
 
-# One who talks without end and never listens. What he said is on his side: the server does not grow.
+# A caller sends without end and never reads. What it sent stays on its side: the server does not
+# grow.
 beside_a_deaf_one() { # SHAPE
     open_server "$1" tcp://127.0.0.1:0
-    # shellcheck disable=SC2016 # it is the other shell that expands it
+    # shellcheck disable=SC2016 # the inner shell expands it
     start deaf sh -c 'yes | socat -u STDIN "TCP4:127.0.0.1:$1"' sh "$port"
     deaf=$started
     for word in 1 2 3; do
@@ -87,7 +88,7 @@ beside_a_deaf_one() { # SHAPE
             fail "$1: word $word"
         [ "$(cat "$work/heard")" = $word ] || fail "$1: beside a deaf one, heard '$(cat "$work/heard")'"
     done
-    rests "$server" # his part of the server waits for room
+    rests "$server" # the part of the server for this caller waits for room
     resident=$(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$server/status")
     [ "${NETFACADE_SANITIZE:-}" ] || [ "$resident" -lt 16384 ] || fail "$1 has $resident KiB"
     close_server

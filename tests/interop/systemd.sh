@@ -1,11 +1,11 @@
 #!/bin/sh
-# Socket activation by systemd-socket-activate(1): it opens the sockets, and becomes echo_server when
-# the first of them is called.
+# Socket activation by systemd-socket-activate(1): it opens the sockets, and becomes echo_server
+# when the first of them is called.
 set -eu
 
 bin=${NETFACADE_BUILD_DIR:-build/gcc}/examples
 
-# In a network whose ports nobody else takes: the sockets need numbers beforehand.
+# In a network of its own: the sockets need port numbers beforehand.
 if [ "${1-}" != inside ] && unshare -n ip link set lo up 2>/dev/null; then
     exec unshare -n sh "$0" inside
 fi
@@ -19,7 +19,7 @@ ip link set lo up
 . "$(dirname "$0")/../support/interop.sh"
 need systemd-socket-activate timeout
 
-# It listens on all that it was told to.
+# It listens on everything that it was told to.
 all_listen() {
     [ "$(grep -c '^Listening on ' "$work/server.err" 2>/dev/null)" = "$sockets" ]
 }
@@ -40,7 +40,7 @@ activate() {
     until_true all_listen
 }
 
-# answers ADDRESS LOCAL: somebody is there, who was started by this very call and names himself so.
+# answers ADDRESS LOCAL: a server is there. This call started it, and its local address is LOCAL.
 answers() {
     timeout --foreground 30 "$bin/echo_client" "$1" hello 'and goodbye' >"$work/heard" \
         2>"$work/client.err" || fail "echo_client $1"
@@ -86,7 +86,7 @@ activate fd://3 -l 127.0.0.1:7000
 answers tcp://127.0.0.1:7000 tcp://127.0.0.1:7000
 finished "the first by its number"
 
-# A name that is not there ends it with a sentence.
+# If the name is not there, it ends with a sentence.
 activate systemd://ecko -l 127.0.0.1:7000 --fdname=echo
 status=0
 timeout --foreground 30 "$bin/echo_client" tcp://127.0.0.1:7000 hello >/dev/null 2>&1 || :

@@ -1,9 +1,9 @@
-# For the tests in tests/interop that are scripts: sourced by them, after `set -eu`. They get a folder
-# for their files, $work, whose *.err are shown when they fail, and every pid in $running is ended
-# with them.
+# For the scripts in tests/interop, which source it after `set -eu`. They get a folder for their
+# files, $work. When a script fails, the *.err in it are printed. When it ends, every pid in
+# $running is ended too.
 # shellcheck shell=sh
 
-# need PROGRAM...: they are there, or the test is skipped.
+# need PROGRAM...: skip the test if one of them is missing.
 need() {
     for program in "$@"; do
         if ! command -v "$program" >/dev/null; then

@@ -10,7 +10,8 @@ valgrind --tool=memcheck --leak-check=full --track-fds=yes --error-exitcode=99 \
     --child-silent-after-fork=yes --log-file="$log" "$1"
 status=$?
 
-# "FILE DESCRIPTORS: 3 open (3 std) at exit.": valgrind counts what is open, but calls it no error.
+# "FILE DESCRIPTORS: 3 open (3 std) at exit.": valgrind counts open descriptors, but does not report
+# them as an error.
 counted=$(sed -n 's/.*FILE DESCRIPTORS: \([0-9]*\) open (\([0-9]*\) std) at exit.*/\1 \2/p' "$log")
 inherited=$(grep -c '<inherited from parent>' "$log")
 if [ $status -eq 0 ] && [ "${counted% *}" -gt $((${counted#* } + inherited)) ]; then

@@ -1,12 +1,12 @@
-# For the tests of the example `relay`: sourced by them as interop.sh is, which this brings along.
+# For the tests of the example `relay`, which source it instead of interop.sh: it sources that one.
 # shellcheck shell=sh
-# shellcheck disable=SC2034,SC2317 # what it sets and defines is used by them
+# shellcheck disable=SC2034,SC2317 # the tests use what it sets and defines
 
 build=${NETFACADE_BUILD_DIR:-build/gcc}
 bin=$build/examples
 peer=$build/tests/scripted_peer
 
-# Where the system allows it, in a network whose ports nobody else takes.
+# If the system allows it, in a network of its own, so that no other program takes a port.
 if [ "${1-}" != inside ] && unshare -n ip link set lo up 2>/dev/null; then
     exec unshare -n sh "$0" inside
 fi
@@ -15,7 +15,7 @@ fi
 # shellcheck source=tests/support/interop.sh
 . "$(dirname "$0")/../support/interop.sh"
 
-# A relay that is told to end would wait for its calls.
+# A relay that gets SIGTERM waits for its calls.
 clean_up() {
     for pid in $running; do
         kill -KILL "$pid" 2>/dev/null || :
@@ -27,27 +27,28 @@ ok() {
     echo "passed: $*"
 }
 
-# within PROGRAM...: for two minutes at most.
+# within PROGRAM...: run it for two minutes at most.
 within() {
     timeout --foreground 120 "$@"
 }
 
-# start NAME PROGRAM...: in the background, saying into NAME.out and NAME.err; its pid is $started.
+# start NAME PROGRAM...: run it in the background, with output to NAME.out and NAME.err. Its pid is
+# $started.
 start() {
     name=$1
     shift
-    rm -f "$work/$name.out" "$work/$name.err" # what another of that name said is not its word
+    rm -f "$work/$name.out" "$work/$name.err" # the output of an earlier program of that name
     "$@" </dev/null >"$work/$name.out" 2>"$work/$name.err" &
     started=$!
     running="$running $started"
 }
 
-# said NAME WORDS: until it has said a line that begins so.
+# said NAME TEXT: wait until it has printed a line that begins with TEXT.
 said() {
     until_true grep -qs "^$2" "$work/$1.out"
 }
 
-# start_listening NAME PROGRAM...: as start; where it then listens is $address, and its $port.
+# start_listening NAME PROGRAM...: like start. It listens at $address, with $port.
 start_listening() {
     start "$@"
     said "$1" 'listening on '
@@ -63,7 +64,7 @@ ended() {
     forget "$1"
 }
 
-# ended_well PID...: all of them.
+# ended_well PID...: all of them end with status 0.
 ended_well() {
     for each in "$@"; do
         ended "$each"
@@ -78,13 +79,13 @@ stop() {
     done
 }
 
-# start_relay LISTEN TARGET [SECONDS]: its pid is $relay, where it listens $address and $port.
+# start_relay LISTEN TARGET [SECONDS]: its pid is $relay. It listens at $address, with $port.
 start_relay() {
     start_listening relay "$bin/relay" "$@"
     relay=$started
 }
 
-# stop_relay: SIGTERM, after which it says that all is well.
+# stop_relay: send SIGTERM. The relay then says that all is well.
 stop_relay() {
     kill "$relay"
     ended_well "$relay"
@@ -94,8 +95,8 @@ answers() {
     grep -c '^relay: [0-9]* open, ' "$work/relay.err" || :
 }
 
-# counters: what the relay prints when it is asked is in $work/counters. As until_true may ask, this
-# has a limit of its own.
+# counters: ask the relay for its counters, and leave them in $work/counters. until_true may call
+# this, so it has a limit of its own.
 counters() {
     had=$(answers)
     kill -USR1 "$relay" || fail "the relay has ended"
@@ -109,18 +110,18 @@ counters() {
         { block = block $0 "\n" } END { printf "%s", last }' "$work/relay.err" >"$work/counters"
 }
 
-# counted PATTERN NUMBER: so many lines of the counters match.
+# counted PATTERN NUMBER: this many lines of the counters match.
 counted() {
     counters
     [ "$(grep -c "$1" "$work/counters")" -eq "$2" ]
 }
 
-# open_are NUMBER: until so many calls go through the relay.
+# open_are NUMBER: wait until this many calls go through the relay.
 open_are() {
     until_true counted "^relay: $1 open, " 1
 }
 
-# rests WHEN: for a second the relay takes less than a tenth of a processor.
+# rests WHEN: for a second the relay uses less than a tenth of a processor.
 rests() {
     idles "$relay" 2 1 $(($(getconf CLK_TCK) / 10 - 1)) "$1"
 }
