@@ -1,7 +1,7 @@
 #!/bin/sh
-# Whoever calls net_send by netfacade.h reaches netfacade, though the program, or another library in
-# it, has a function of that name; and where the plain names are left out, whoever calls those reaches
-# them. Static and shared, in every order.
+# A program that calls net_send through netfacade.h reaches netfacade, even if the program, or
+# another library in it, has a function of that name. Where the plain names are left out, a program
+# that calls them reaches those other functions. Static and shared, in every link order.
 set -eu
 
 source_dir=${NETFACADE_SOURCE_DIR:-.}
@@ -19,7 +19,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 
-# compile NAME OPTION...: into $work/NAME.o
+# compile NAME OPTION...: makes $work/NAME.o
 compile() {
     name=$1
     shift
@@ -41,7 +41,7 @@ for plain in ON OFF; do
     cp -P "$work/build"/libnetfacade.* "$work/$plain"
 done
 
-# names PLAIN: how many plain ones the shared and the static library have.
+# names PLAIN: check how many plain names the shared and the static library have.
 names() {
     { nm -D --defined-only "$work/$1/libnetfacade.so" && nm --defined-only "$work/$1/libnetfacade.a"; } |
         awk '$3 ~ /^net_/ { count++ } END { print count + 0 }'
@@ -53,7 +53,8 @@ if [ "$(names ON)" != $((2 * count)) ] || [ "$(names OFF)" != 0 ]; then
     exit 1
 fi
 
-# play ARGUMENT OBJECT LIBRARY...: a program of that object and our caller, linked in that order.
+# play ARGUMENT OBJECT LIBRARY...: run a program of that object and our caller, linked in that
+# order.
 played=0
 play() {
     argument=$1
@@ -61,7 +62,7 @@ play() {
     shift 2
     cc "$work/$object.o" "$work/ours.o" "$@" -pthread -Wl,-rpath,"$work/$plain:$work" \
         -o "$work/program"
-    # shellcheck disable=SC2086 # there may be none
+    # shellcheck disable=SC2086 # it may be empty
     "$work/program" $argument || { echo "FAILED: $object with" "$@" && return 1; }
     played=$((played + 1))
 }
@@ -87,7 +88,7 @@ plain=OFF
 play_all "theirs, too"
 echo "$played programs"
 
-# All this has to notice what it is for, or its silence means nothing.
+# These checks must fail when names clash, or their success means nothing.
 compile ours -U__PRAGMA_REDEFINE_EXTNAME
 plain=ON
 if play "" own_send "$work/ON/libnetfacade.so" >"$work/said"; then

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs into a fresh prefix, moves that elsewhere, and serves a C99 and a C++17 program from it:
-# by pkg-config and by find_package, shared and static. What is installed has both names of each
+# Installs into a fresh prefix, moves the prefix, and builds a C99 and a C++17 program from it: by
+# pkg-config and by find_package, shared and static. The installed libraries have both names of each
 # function.
 set -eu
 
@@ -23,7 +23,7 @@ mv "$work/first" "$work/shared"
 cp -a "$work/shared" "$work/static"
 find "$work/static" -name 'libnetfacade.so*' -delete
 
-# from KIND WORDS...: pkg-config, asked about the prefix KIND alone.
+# from KIND OPTION...: ask pkg-config about the prefix KIND only.
 from() {
     PKG_CONFIG_PATH=$(dirname "$(find "$work/$1" -name netfacade.pc)")
     export PKG_CONFIG_PATH
@@ -33,7 +33,8 @@ from() {
 version=$(from shared --modversion)
 libdir=$(from shared --variable=libdir)
 
-# expect NEEDS PROGRAM: it runs, is of the right version, and `NEEDS` (yes, no) the shared library.
+# expect NEEDS PROGRAM: it runs, has the right version, and needs the shared library or not (yes,
+# no).
 expect() {
     needs=no
     readelf -d "$2" | grep -q 'NEEDED.*libnetfacade\.so\.0' && needs=yes
@@ -46,7 +47,7 @@ expect() {
 }
 
 cd "$work"
-# The words of pkg-config and of $strict are meant to be split.
+# The output of pkg-config and $strict must be split.
 # shellcheck disable=SC2046,SC2086
 {
     cc -std=c99 $strict "$here/both_names.c" -o both-names -ldl
@@ -60,7 +61,7 @@ expect no ./c-static
 expect yes ./cc-shared
 expect no ./cc-static
 
-# shellcheck disable=SC2046 # the names are meant to be split
+# shellcheck disable=SC2046 # the names must be split
 ./both-names "$libdir/libnetfacade.so" $(sed -n \
     's/^#pragma redefine_extname//p' "$work/shared/include/netfacade.h")
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# What libnetfacade.so shows the world: the functions of the header, each as netfacade_send and as
-# net_send, and nothing else, no need but libc, tables that are read-only once loaded, and a small size.
+# What libnetfacade.so exports: the functions of the header, each as netfacade_send and as net_send,
+# and nothing else. It needs only libc, its tables are read-only once loaded, and it is small.
 set -eu
 
 source_dir=${NETFACADE_SOURCE_DIR:-.}
@@ -36,7 +36,7 @@ diff "$work/header" "$work/library" || fail "netfacade.h (<) and $library (>) di
 [ -s "$work/header" ] || fail "found no function in netfacade.h"
 
 dynamic=$(readelf -dW "$library")
-# libc's own loader, ld-linux, is named beside it where thread-local memory is used.
+# readelf also lists libc's own loader, ld-linux, where thread-local memory is used.
 needed=$(echo "$dynamic" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -v '^ld-linux')
 [ "$needed" = libc.so.6 ] || fail "needs more than libc.so.6:" "$needed"
 echo "$dynamic" | grep -q 'BIND_NOW\|(FLAGS_1).*NOW' || fail "not linked with -z now"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# One file, one noun: at most 500 lines. (The 60 lines of a function are clang-tidy's to count.)
+# One file, one noun: at most 500 lines. (clang-tidy counts the 60 lines of a function.)
 set -eu
 
 cd "${NETFACADE_SOURCE_DIR:-.}"

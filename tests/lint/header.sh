@@ -1,5 +1,5 @@
 #!/bin/sh
-# netfacade.h alone is strict C99, and C++ as strict as compilers can be, and is read in one sitting.
+# netfacade.h compiles alone as strict C99 and as strict C++, and is short enough to read at once.
 set -eu
 
 header=${NETFACADE_SOURCE_DIR:-.}/include/netfacade.h
@@ -8,12 +8,12 @@ lines=$(wc -l <"$header")
 [ "$lines" -le $most ] || { echo "netfacade.h has $lines lines, which is more than $most" && exit 1; }
 
 warnings="-pedantic -Wall -Wextra -Werror"
-# What NET_NOW and NET_FOREVER are is seen where they are used.
+# The macros NET_NOW and NET_FOREVER are only compiled where they are used.
 program='#include <netfacade.h>
 int is_now(net_deadline deadline);
 int is_now(net_deadline deadline) { return deadline == NET_NOW || deadline < NET_FOREVER - 1; }'
 
-# compile COMPILER LANGUAGE OPTION...: where there is such a compiler.
+# compile COMPILER LANGUAGE OPTION...: if there is such a compiler.
 compile() {
     compiler=$1
     language=$2

@@ -1,6 +1,6 @@
 #!/bin/sh
 # src/api/net.c checks and makes one indirect call: it has no loop, no #if, and no wire's name.
-# (That it has no system header is rooms.sh's to see.)
+# (rooms.sh checks that it has no system header.)
 set -eu
 
 door=${NETFACADE_SOURCE_DIR:-.}/src/api/net.c

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Every ```c block of README.md and docs/*.md, and every program in a manual page, is one complete
-# program that a caller could paste: it compiles as strict C99 and as C++17 without a warning. A block
-# that begins ```c examples/NAME.c is a part of that program instead, line by line.
+# program that you can paste: it compiles as strict C99 and as C++17 without a warning. A block that
+# begins ```c examples/NAME.c is a part of that program instead, line by line.
 set -eu
 
 cd "${NETFACADE_SOURCE_DIR:-.}"
@@ -9,8 +9,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 
-# Each block becomes a file: a program, whose #line makes the compiler speak of the document, or a
-# part, whose first line says of what.
+# Each block becomes a file. A program gets a #line, so that the compiler names the document. A part
+# has a first line that names its program.
 for document in README.md docs/*.md; do
     [ -f "$document" ] || continue
     awk -v document="$document" -v base="$work/$(basename "$document" .md)" '
@@ -45,7 +45,7 @@ for block in "$work"/*.c; do
 done
 echo "$blocks programs in the documents, $failed compilations failed"
 
-# part_of FILE BLOCK: the lines of BLOCK but its first follow one another in FILE, too.
+# part_of FILE BLOCK: the lines of BLOCK without its first are consecutive lines of FILE.
 part_of() {
     awk '
         NR == FNR && FNR > 1  { part[count++] = $0 }

@@ -1,10 +1,10 @@
 #!/bin/sh
-# The tree is the architecture: in src, what a file includes and what its object calls lies in its own
-# room or further down, and no files form a circle. x.c and x.h are one file here. Only os knows the
-# system's headers.
+# The tree is the architecture: what a file in src includes, and what its object calls, lies in its
+# own room or further down, and no files form a circle. x.c and x.h are one file here. Only os
+# includes the system's headers.
 set -eu
 
-# From the top down; rooms of one line are side by side and do not know each other.
+# From the top down. Rooms on one line are side by side and do not know each other.
 rooms='api
 wires
 hub chaos
@@ -22,7 +22,7 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# shellcheck disable=SC2016 # it is awk that expands them
+# shellcheck disable=SC2016 # awk expands them
 # includes DIRECTORY: FROM TO WHY for each #include below it; TO is "<" for a system header.
 includes() {
     (cd "$1" && find . -name '*.[ch]' | sed 's|^\./||' | sort | xargs awk '
@@ -58,7 +58,7 @@ calls() {
         }'
 }
 
-# complaints ARROWS: one line for each that is not allowed, and each circle.
+# complaints ARROWS: one line for each arrow that is not allowed, and for each circle.
 complaints() {
     awk -v rooms="$rooms" '
         BEGIN {
@@ -84,7 +84,7 @@ complaints() {
     sed -n 's/^tsort: \(.*\/.*\)/\1 is in a circle of files/p' "$work/circles"
 }
 
-# The check has to notice what it is for, or its silence means nothing.
+# The check must find the faults of a bad tree, or its silence means nothing.
 self_test() {
     while read -r verdict from to; do
         echo "$from $to probe" >"$work/arrows"
@@ -114,7 +114,7 @@ bad name/url ../os/clock
 bad wait/wait ?
 CASES
 
-    # Two that call each other, each by a header that both may know: only the calls show it.
+    # Two files that call each other, each by a header that both may know: only the calls show it.
     mkdir -p "$work/tree/socket"
     echo 'void nf_one(void); void nf_two(void);' >"$work/tree/socket/both.h"
     for name in one two; do
