@@ -1,4 +1,4 @@
-# Installing: a prefix that may be moved afterwards.
+# Installs into a prefix that you can move afterwards.
 
 include(CMakePackageConfigHelpers)
 

@@ -4,7 +4,7 @@
 # usage: httpd.sh [ROUNDS]    (by run.sh, with NETFACADE_BUILD_DIR)
 set -eu
 rounds=${1:-10}
-[ "$rounds" -le 10 ] || rounds=10 # a round is a second of each
+[ "$rounds" -le 10 ] || rounds=10 # a round is a second for each server
 
 for program in nginx wrk; do
     if ! command -v "$program" >/dev/null; then
@@ -39,7 +39,7 @@ until grep -q '^listening on ' "$work/httpd.out"; do
 done
 httpd_port=$(sed -n 's/^listening on .*://p' "$work/httpd.out")
 
-# nginx takes no port from the kernel: one that nobody answers on.
+# nginx cannot ask the kernel for a port: find one that is free.
 nginx_port=$((httpd_port % 20000 + 20000))
 cat >"$work/nginx.conf" <<END
 daemon off;
@@ -69,12 +69,12 @@ until [ -e "$work/nginx.pid" ]; do
     sleep 0.1
 done
 
-# ticks PID: of processor time that it has used.
+# ticks PID: the processor time that it has used.
 ticks() {
     sed 's/.*) //' "/proc/$1/stat" | awk '{ print $12 + $13 }'
 }
 
-# round NAME PID PORT: a line of NAME's with its requests per second of processor time.
+# round NAME PID PORT: print a line with the name and its requests per second of processor time.
 round() {
     before=$(ticks "$2")
     requests=$(timeout 60 wrk -t 1 -c 100 -d 1s "http://127.0.0.1:$3/1k.txt" |

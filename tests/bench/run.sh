@@ -1,5 +1,6 @@
 #!/bin/sh
-# What the facade costs: ratios of time, instructions, system calls and bytes, each against raw calls in the same run.
+# What the facade costs: ratios of time, instructions, system calls and bytes, each against raw calls
+# in the same run.
 # usage: run.sh [ROUNDS]    (by `./dev bench`, which sets NETFACADE_BUILD_DIR)
 set -eu
 bin=$NETFACADE_BUILD_DIR/tests
@@ -7,23 +8,24 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 
-# Whose operations are counted: bench_calls or bench_requests.
+# The program whose operations are counted: bench_calls or bench_requests.
 program=calls
 
-# instructions WHO MODE COUNT
+# instructions PROGRAM MODE COUNT
 instructions() {
     valgrind --tool=callgrind --callgrind-out-file="$work/out" "$bin/bench_$program" "$@" 2>&1 |
         sed -n 's/.*Collected : \([0-9]*\).*/\1/p'
 }
 
-# per_operation COMMAND WHO MODE COUNT: of twice the count less the count, so that the start falls out.
+# per_operation COMMAND PROGRAM MODE COUNT: (twice the count less the count), so that the start is
+# not counted.
 per_operation() {
     once=$("$1" "$2" "$3" "$4")
     twice=$("$1" "$2" "$3" $(($4 * 2)))
     echo "$once $twice $4" | awk '{ printf "%.1f", ($2 - $1) / $3 }'
 }
 
-# system_calls WHO MODE COUNT
+# system_calls PROGRAM MODE COUNT
 system_calls() {
     strace -f -c -U calls,name -o "$work/calls" "$bin/bench_$program" "$@" >/dev/null
     awk '$2 == "total" { print $1 }' "$work/calls"
@@ -36,7 +38,7 @@ bench_row() {
         '{ printf "  %-34s raw %8.1f   netfacade %8.1f   more %+.1f\n", name, $1, $2, $2 - $1 }'
 }
 
-# server_rows COMMAND COUNT: of every echo server, for each request.
+# server_rows COMMAND COUNT: the costs of every echo server for each request.
 server_rows() {
     program=requests
     raw=$(per_operation "$1" raw echo "$2")
