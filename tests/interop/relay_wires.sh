@@ -259,7 +259,7 @@ resets() {
 log() {
     scene="callers without a name"
     start nc nc -u -nlv 127.0.0.1 0
-    sink=$started
+    server=$started
     until_true grep -qs '^Bound on' "$work/nc.err"
     start_relay "unixgram://$work/log" \
         "udp://127.0.0.1:$(sed -n 's/^Bound on .* \([0-9]*\)$/\1/p' "$work/nc.err")" 600
@@ -267,7 +267,7 @@ log() {
     until_true grep -qs 'the first word' "$work/nc.out"
     within logger -d -u "$work/log" 'and another' || fail "logger, once more"
     until_true grep -qs 'and another' "$work/nc.out"
-    end "$relay" "$sink"
+    end "$relay" "$server"
 
     start_listening server "$bin/echo_server" udp://127.0.0.1:0
     server=$started
@@ -340,10 +340,10 @@ nobody() {
 no_descriptor_for_the_first_dial() {
     scene="no descriptor for the first dial"
     head -c 60000 /dev/urandom >"$work/much"
-    start sink socat -u -b 1200 "UNIX-RECV:$work/sink" "CREATE:$work/heard"
-    sink=$started
-    until_true test -S "$work/sink"
-    start_relay tcp://127.0.0.1:0 "unixgram://$work/sink" 600
+    start server socat -u -b 1200 "UNIX-RECV:$work/socket" "CREATE:$work/heard"
+    server=$started
+    until_true test -S "$work/socket"
+    start_relay tcp://127.0.0.1:0 "unixgram://$work/socket" 600
     free=0
     while [ -e "/proc/$relay/fd/$free" ]; do
         free=$((free + 1))
@@ -355,8 +355,8 @@ no_descriptor_for_the_first_dial() {
     until_true counted ' dialing: 0 of [1-9]' 1
     prlimit --pid "$relay" --nofile=1024:
     until_true cmp -s "$work/much" "$work/heard"
-    end "$caller" "$relay" "$sink"
-    rm -f "$work/sink"
+    end "$caller" "$relay" "$server"
+    rm -f "$work/socket"
     ok "what a stream says before the first dial is cut into datagrams as well"
 }
 

@@ -23,7 +23,7 @@ bool is_unix(const char *template)
     return strncmp(template, "unix", 4) == 0;
 }
 
-/* A unix socket whose name is no more than its family gets one from the system (unix(7)). */
+/* A unix address that contains only the family asks the system for a name (unix(7)). */
 static socklen_t name_of(const char *template, union name *name)
 {
     *name = (union name){0};

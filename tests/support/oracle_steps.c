@@ -266,7 +266,7 @@ void step_send(void)
     }
     hearer->units += is_heard ? 1 : 0;
     if (!is_heard && hearer->is_canceled) {
-        end->is_unclear = true; /* it may be told or not that there is no listener any more */
+        end->is_unclear = true; /* that the listener is gone may be reported or not */
     } else if (!is_heard) {
         end->is_dead = true; /* the system answers with a reset */
     }

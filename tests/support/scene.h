@@ -49,7 +49,7 @@ struct scene {
     long on_the_wire; /* datagrams that the wire has not taken up yet */
     struct entry ledger[LEDGER];
     size_t entries;
-    size_t first;   /* all before it are heard */
+    size_t first;   /* all before it were received */
     long truncated; /* truncated datagrams that no counter has shown yet */
 };
 

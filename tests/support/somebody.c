@@ -14,13 +14,13 @@ static void name_of(net_socket *socket, const char *property, char name[ADDRESS_
     strcpy(name, strstr(address, "//") + 2);
 }
 
-void meet_somebody(net_socket *listener, struct somebody *who)
+void meet_somebody(net_socket *listener, struct somebody *somebody)
 {
     char address[ADDRESS_MAX];
 
     dial_address(listener, address);
-    who->socket = assert_socket(net_connect(address, soon()));
-    name_of(who->socket, "local", who->name);
+    somebody->socket = assert_socket(net_connect(address, soon()));
+    name_of(somebody->socket, "local", somebody->name);
 }
 
 void part_with(struct somebody *people, int count)
@@ -30,9 +30,10 @@ void part_with(struct somebody *people, int count)
     }
 }
 
-void say_words(const struct somebody *who, const char *words)
+void say_words(const struct somebody *somebody, const char *words)
 {
-    assert_count(net_send(who->socket, words, strlen(words), soon()), (long long)strlen(words));
+    assert_count(net_send(somebody->socket, words, strlen(words), soon()),
+                 (long long)strlen(words));
 }
 
 void expect_words(net_socket *socket, const char *words)
@@ -56,17 +57,17 @@ void overhear(net_socket *listener, const char *words, char name[ADDRESS_MAX])
     assert_ok(net_endpoint_text(&message.endpoint, name, ADDRESS_MAX));
 }
 
-void admit(net_socket *listener, const struct somebody *who)
+void admit(net_socket *listener, const struct somebody *somebody)
 {
-    assert_ok(net_set(listener, "admit", who->name));
+    assert_ok(net_set(listener, "admit", somebody->name));
 }
 
-net_socket *accept_him(net_socket *listener, const struct somebody *who)
+net_socket *accept_him(net_socket *listener, const struct somebody *somebody)
 {
     net_socket *peer = assert_socket(net_accept(listener, NET_NOW));
     char name[ADDRESS_MAX];
 
     name_of(peer, "peer", name);
-    assert_string_equal(name, who->name);
+    assert_string_equal(name, somebody->name);
     return peer;
 }

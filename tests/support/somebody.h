@@ -11,10 +11,10 @@ struct somebody {
 };
 
 /* Dial the listener, which need not notice. */
-void meet_somebody(net_socket *listener, struct somebody *who);
+void meet_somebody(net_socket *listener, struct somebody *somebody);
 void part_with(struct somebody *people, int count);
 
-void say_words(const struct somebody *who, const char *words);
+void say_words(const struct somebody *somebody, const char *words);
 /* A socket of either side has this text to receive, or nothing. */
 void expect_words(net_socket *socket, const char *words);
 void expect_no_words(net_socket *socket);
@@ -22,8 +22,8 @@ void expect_no_words(net_socket *socket);
  * prints it. */
 void overhear(net_socket *listener, const char *words, char name[ADDRESS_MAX]);
 
-void admit(net_socket *listener, const struct somebody *who);
+void admit(net_socket *listener, const struct somebody *somebody);
 /* The peer that is accepted, without waiting, is this one. */
-net_socket *accept_him(net_socket *listener, const struct somebody *who);
+net_socket *accept_him(net_socket *listener, const struct somebody *somebody);
 
 #endif

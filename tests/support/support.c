@@ -47,7 +47,7 @@ __attribute__((constructor)) static void leave_the_network_of_the_machine(void)
         return;
     }
     if (ioctl(fd, SIOCSIFFLAGS, &request) != 0) {
-        abort(); /* a network without a loopback is worse than the machine's */
+        abort(); /* without a loopback this network is worse than that of the machine */
     }
     close(fd);
     make_room_for_datagrams();
@@ -271,7 +271,7 @@ static int count_entries(const char *path)
 
 int open_descriptors(void)
 {
-    return count_entries("/proc/self/fd") - 1; /* the directory's own */
+    return count_entries("/proc/self/fd") - 1; /* not that of the directory itself */
 }
 
 static void *tell_who_it_is(void *argument)

@@ -11,7 +11,7 @@ static struct {
     atomic_bool armed;
     int id;
     int error;
-    int which; /* the first to fail, from 1 */
+    int which; /* the number of the first call that fails, from 1 */
     bool for_ever;
     atomic_int seen; /* calls so far, in this conversation */
 } plan;
@@ -37,7 +37,7 @@ bool torture_strikes(int id)
 
 static const char *const conversations[] = {"tcp://127.0.0.1:0", "udp://127.0.0.1:0", "udp://*:0"};
 
-enum { WAYS = 6, TRIES = 20 /* as its deadlines are short, a machine that stalls cuts some off */ };
+enum { WAYS = 6, TRIES = 20 /* its deadlines are short: a stalled machine exceeds some */ };
 
 static bool (*conversation)(const char *address, bool dialing) = converse;
 
