@@ -1,16 +1,16 @@
 /* shape_one_at_a_time [ADDRESS] - says back what it hears, to one caller after the other.
  *
- * The first of three shapes of one server; docs/server-shapes.md says which one when. Nothing is
- * shared and nothing runs at the same time, so nothing can be in the way of anything else. Who
- * calls meanwhile waits: in the system over tcp, and over udp with what he has said. */
+ * This is the first of three shapes of one server; docs/server-shapes.md says when to use which.
+ * Nothing is shared and nothing runs at the same time, so there is nothing to lock. Other callers
+ * wait meanwhile: over tcp in the system's queue, over udp in the listener, with what they said. */
 #include <netfacade.h>
 
 #include <stdio.h>
 
 enum {
     BUFFER_SIZE = 65536, /* every datagram fits */
-    PATIENCE_MS = 5000,  /* who says nothing, or hears nothing, for so long is hung up on */
-    GOODBYE_MS = 1000    /* how long that waits for the last words to arrive */
+    PATIENCE_MS = 5000,  /* how long a caller may say nothing, or take nothing */
+    GOODBYE_MS = 1000    /* how long a hang-up waits for the last bytes to arrive */
 };
 
 static char words[BUFFER_SIZE];
@@ -39,6 +39,6 @@ int main(int argc, char **argv)
     printf("listening on %s\n", local);
     fflush(stdout);
     for (;;) {
-        serve(door); /* a call that could not be accepted is NULL, which fails and does no harm */
+        serve(door); /* after a failed accept `call` is NULL, which does no harm */
     }
 }

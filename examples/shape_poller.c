@@ -1,8 +1,8 @@
 /* shape_poller [ADDRESS] - says back what it hears, to all callers on one thread.
  *
- * The third of three shapes of one server; docs/server-shapes.md says which one when. No call ever
- * waits here, so where each caller is in his call is not a line of the program but a structure. Who
- * does not listen is not heard either until he does: he costs his structure and no more. */
+ * This is the third of three shapes of one server; docs/server-shapes.md says when to use which. No
+ * call ever waits here, so a structure holds how far each call has come. The server receives
+ * nothing from a caller that does not take its echo: such a caller costs one structure, no more. */
 #include <netfacade.h>
 
 #include <stdbool.h>
@@ -10,19 +10,19 @@
 #include <stdlib.h>
 
 enum {
-    BUFFER_SIZE = 65536, /* every datagram fits; memory that is never used is not real */
-    PATIENCE_MS = 60000  /* who says nothing, or hears nothing, for so long is hung up on */
+    BUFFER_SIZE = 65536, /* every datagram fits; pages that are never used take no real memory */
+    PATIENCE_MS = 60000  /* how long a caller may say nothing, or take nothing */
 };
 
 struct caller {
     net_socket *call;
-    bool owed;   /* something he said was not said back yet, */
-    size_t size; /* so many bytes, */
-    size_t said; /* but for these */
+    bool owed;   /* `words` holds something that is not yet all said back */
+    size_t size; /* bytes in `words` */
+    size_t said; /* how many of them are said back */
     char words[BUFFER_SIZE];
 };
 
-/* Hear something, or say what is owed, as far as it goes without waiting. */
+/* Receive something and say it back, as far as possible without waiting. */
 static ssize_t step(struct caller *who)
 {
     ssize_t done;

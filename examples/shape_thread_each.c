@@ -1,8 +1,8 @@
-/* shape_thread_each [ADDRESS] - says back what it hears, to each caller by a thread of his own.
+/* shape_thread_each [ADDRESS] - says back what it hears, with one thread for each caller.
  *
- * The second of three shapes of one server; docs/server-shapes.md says which one when. Each call
- * reads as if it were the only one, and a slow caller holds up nobody but himself. The price is a
- * stack for each, and a lock around whatever they share: here that is nothing. */
+ * This is the second of three shapes of one server; docs/server-shapes.md says when to use which.
+ * The code of a call reads as if it were the only one, and a slow caller holds up only itself. The
+ * price is a stack for each caller, and a lock around whatever they share: here that is nothing. */
 #define _POSIX_C_SOURCE 200809L
 
 #include <netfacade.h>
@@ -13,8 +13,8 @@
 
 enum {
     BUFFER_SIZE = 65536, /* every datagram fits */
-    PATIENCE_MS = 60000, /* who says nothing, or hears nothing, for so long is hung up on */
-    GOODBYE_MS = 1000,   /* how long that waits for the last words to arrive */
+    PATIENCE_MS = 60000, /* how long a caller may say nothing, or take nothing */
+    GOODBYE_MS = 1000,   /* how long a hang-up waits for the last bytes to arrive */
     REST_NS = 10000000   /* between tries when something is used up */
 };
 
@@ -39,7 +39,7 @@ static void answer(net_socket *door)
     if (call != NULL && pthread_create(&thread, NULL, serve, call) == 0) {
         pthread_detach(thread);
     } else {
-        net_close(call, NET_NOW); /* no thread for him: he alone is turned away */
+        net_close(call, NET_NOW); /* no thread: only this caller is turned away */
         nanosleep(&rest, NULL);
     }
 }
