@@ -1,13 +1,14 @@
-/* guarded_server [ADDRESS] - an echo server over udp that lets in only who proves that he hears us;
- * guarded_server --call ADDRESS [WORD] - somebody who does, and prints the echo of his word.
+/* guarded_server [ADDRESS] - an echo server over udp that serves peers that prove their address;
+ * guarded_server --call ADDRESS [WORD] - a client that proves its own, and prints the echo of WORD.
  *
  *     guarded_server 'udp://127.0.0.1:7000?peers=100'
  *     guarded_server --call udp://127.0.0.1:7000 hello
  *
- * Anybody can write any sender into a datagram. So a stranger is told a cookie: only we can make
- * it, and only who really is at his address hears it. Nothing is kept of him until he says it back;
- * then he gets a socket and a thread. A stranger is told less than he said, so that nobody can
- * flood others through us. A cookie proves an address, no more: it is not a password. */
+ * A datagram can carry a false source address. So the server sends each stranger a cookie: only the
+ * server can make it, and only a program at that address receives it. The server keeps nothing of a
+ * stranger until it sends the cookie back; then the stranger gets a socket and a thread. An answer
+ * to a stranger is shorter than its question, so the server cannot be used to flood others. A
+ * cookie proves an address, no more: it is not a password. */
 #define _DEFAULT_SOURCE
 
 #include <netfacade.h>
@@ -21,16 +22,16 @@
 
 enum {
     BATCH = 32,         /* datagrams in one call */
-    HELLO_SIZE = 32,    /* a cookie, or zeros for want of one, and padding */
+    HELLO_SIZE = 32,    /* a cookie, or zeros if there is none yet, and padding */
     COOKIE_SIZE = 8,    /* 64 bits are too many to guess */
-    COOKIE_MS = 30000,  /* how long a cookie is good at least, and twice as long at most */
-    TRY_MS = 500,       /* what has no answer after this time is said again */
-    TRIES = 10,         /* and so often at most */
+    COOKIE_MS = 30000,  /* a cookie is good for at least this, and at most twice as long */
+    TRY_MS = 500,       /* the client asks again when it has no answer after this */
+    TRIES = 10,         /* how often it asks at most */
     BUFFER_SIZE = 65536 /* every datagram fits */
 };
 
 static net_socket *server;
-static uint64_t key[2]; /* of the cookies: another one in each run */
+static uint64_t key[2]; /* the key of the cookies: a new one in each run */
 
 #define ROTATED(word, bits) ((word) << (bits) | (word) >> (64 - (bits)))
 
@@ -46,8 +47,8 @@ static void mix(uint64_t v[4], int rounds)
     }
 }
 
-/* SipHash-2-4 of whole words (Aumasson and Bernstein, 2012): a hash that nobody can compute without
- * the key, however many of its values he has seen. A checksum will not do. */
+/* SipHash-2-4 of whole 64-bit words (Aumasson and Bernstein, 2012): a hash that cannot be computed
+ * without the key, even after many of its values were seen. A checksum is not enough. */
 static uint64_t siphash(const uint64_t *words, size_t count)
 {
     uint64_t v[4] = {key[0] ^ 0x736f6d6570736575, key[1] ^ 0x646f72616e646f6d,
@@ -55,7 +56,7 @@ static uint64_t siphash(const uint64_t *words, size_t count)
 
     for (size_t i = 0; i <= count; i++) {
         uint64_t word =
-            i < count ? words[i] : (uint64_t)count << 59; /* at last the bytes' number */
+            i < count ? words[i] : (uint64_t)count << 59; /* the last word is the number of bytes */
         v[3] ^= word;
         mix(v, 2);
         v[0] ^= word;
@@ -65,7 +66,7 @@ static uint64_t siphash(const uint64_t *words, size_t count)
     return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
-/* What somebody is told now, or was told `age` times COOKIE_MS ago. */
+/* The cookie of this endpoint now, or `age` times COOKIE_MS ago. */
 static uint64_t cookie_of(const net_endpoint *who, int age)
 {
     uint64_t words[sizeof who->remote / sizeof(uint64_t) + 1];
@@ -82,18 +83,18 @@ static void *echo(void *argument)
     char words[BUFFER_SIZE];
     ssize_t got = 0;
 
-    while (got >= 0) { /* until NET_EOF: he was silent for `idle` */
+    while (got >= 0) { /* until NET_EOF: the peer was silent for `idle` */
         got = net_recv(call, words, sizeof words, NET_FOREVER);
         if (got >= 0) {
-            net_send(call, words, (size_t)got, net_after(TRY_MS)); /* unheard, he will ask again */
+            net_send(call, words, (size_t)got, net_after(TRY_MS)); /* if lost, it asks again */
         }
     }
     net_close(call, NET_NOW);
     return NULL;
 }
 
-/* Whoever is admitted is accepted before all others, and without waiting. False: there is no place
- * for him, so he hears nothing and will ask again. */
+/* Admit a peer, and accept it: an admitted peer comes before all others, without waiting. False:
+ * there is no room for it, so it gets no answer and will ask again. */
 static int let_in(const net_endpoint *who)
 {
     char name[64];
@@ -108,8 +109,8 @@ static int let_in(const net_endpoint *who)
     return pthread_detach(thread) == 0;
 }
 
-/* Who says his cookie twice in a batch is in by the first. Admitting him again would do nothing,
- * and the accept after it would take a stranger. */
+/* A peer that sends its cookie twice in a batch is accepted for the first. To admit it again would
+ * do nothing, and the accept after that would take a stranger. */
 static int is_in(const net_message *answers, int count, const net_endpoint *who)
 {
     size_t size = sizeof who->remote;
@@ -122,8 +123,8 @@ static int is_in(const net_message *answers, int count, const net_endpoint *who)
     return i < count;
 }
 
-/* Turn hellos into answers, in place: a cookie, or, to a good cookie, the hello itself as its echo.
- * Returns how many. */
+/* Turn hellos into answers, in place. The answer is a cookie; to a hello with a good cookie, it is
+ * the hello itself. Returns how many. */
 static int answer(net_message *messages, int count)
 {
     int answers = 0;
@@ -134,7 +135,7 @@ static int answer(net_message *messages, int count)
         uint64_t said;
 
         if (messages[i].size != HELLO_SIZE) {
-            continue; /* no hello; another server's cookie, perhaps */
+            continue; /* no hello; perhaps a cookie from another such server */
         }
         memcpy(&said, messages[i].data, COOKIE_SIZE);
         if (said != cookie && said != cookie_of(who, 1)) {
@@ -143,7 +144,7 @@ static int answer(net_message *messages, int count)
         } else if (is_in(messages, answers, who) || !let_in(who)) {
             continue;
         }
-        messages[answers++] = messages[i]; /* whom we heard is whom we answer */
+        messages[answers++] = messages[i]; /* the endpoint stays: the answer goes to the sender */
     }
     return answers;
 }
@@ -164,14 +165,14 @@ static int serve(void)
         for (int done = 0; done < answers;) {
             int sent =
                 net_send_messages(server, messages + done, answers - done, net_after(TRY_MS));
-            done += sent > 0 ? sent : 1; /* this one cannot be answered; the others can */
+            done += sent > 0 ? sent : 1; /* skip one that cannot be sent */
         }
     }
     return count;
 }
 
-/* Say hello with the cookie that we were told last, until the server says the same: we are in. Then
- * say the word. */
+/* Send hellos with the last cookie received, until the server echoes one: then this client is
+ * accepted. Then send the word. */
 static int call(const char *word)
 {
     char hello[HELLO_SIZE] = {0};
