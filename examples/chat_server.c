@@ -5,13 +5,13 @@
  *     nc 127.0.0.1 7000                              and nc -u, or chat; /nick NAME, /quit
  *
  * Over tcp a line is a message, over udp a datagram is one. No member holds up the others:
- *  - What a slow reader does not take waits in a queue of his own. When that is full he is told so
- *    and leaves: its size is all that he can cost.
- *  - Who says no whole line for SECONDS (600) leaves, however many single bytes he sends; over udp
- *    it is `idle`, in the address, after which he does.
- *  - Who says much is listened to more slowly; what he sends meanwhile waits on his side.
- * SIGINT or SIGTERM ends it: everybody is told, and then hung up on. Over udp anybody can write any
- * sender into a datagram; guarded_server.c shows how to ask whether he is there. */
+ *  - What a slow member does not take waits in a queue of its own. When the queue is full, the
+ *    server says so and hangs up: a member costs no more memory than that.
+ *  - A member that sends no whole line for SECONDS (600) has to leave, however many single bytes it
+ *    sends. Over udp `idle`, in the address, ends it.
+ *  - The server receives more slowly from a member that says much; the rest waits on its side.
+ * SIGINT or SIGTERM ends the server: it tells all members, then hangs up. Over udp a datagram can
+ * carry a false source address; guarded_server.c shows how to check it. */
 #define _POSIX_C_SOURCE 200809L
 
 #include <netfacade.h>
@@ -24,29 +24,29 @@
 #include <string.h>
 #include <unistd.h>
 
-#define GUEST "guest-" /* and a number: the name of who has chosen none */
+#define GUEST "guest-" /* and a number: the name of a member until it chooses one */
 
 enum {
     LINE_SIZE = 1024,            /* the longest message, with its end */
     NICK_SIZE = 32,              /* the longest name, with its end */
-    TEXT_SIZE = LINE_SIZE + 256, /* a message with whose it is, or what happened to somebody */
-    QUEUE_SIZE = 65536,          /* what may wait for a slow reader */
-    FAREWELL_SIZE = 128,         /* beside it, so that there is always a place for the last word */
-    GOODBYE_MS = 5000,           /* how long who leaves may take to hear the last word */
-    BURST = 50,                  /* so many messages are heard as they come, */
-    PACE_NS = 20000000,          /* and beyond that one in this time: moments are nanoseconds */
+    TEXT_SIZE = LINE_SIZE + 256, /* a message with its sender's name, or a notice */
+    QUEUE_SIZE = 65536,          /* what may wait for a slow member */
+    FAREWELL_SIZE = 128,         /* in addition, so that there is always room for the goodbye */
+    GOODBYE_MS = 5000,           /* how long a leaving member may take to receive it */
+    BURST = 50,                  /* messages that are received without a pause */
+    PACE_NS = 20000000,          /* beyond them, one in this time, in nanoseconds */
     DOORS = 16                   /* addresses to listen on */
 };
 
 struct member {
     net_socket *call;
     bool stream; /* tcp: lines, and a queue; else datagrams */
-    bool ended;  /* he says no more, and all is received */
+    bool ended;  /* it says no more, and all is received */
     char nick[NICK_SIZE];
-    const char *leaves;    /* why he does; NULL while he takes part */
-    net_deadline deadline; /* of his silence; of his goodbye when he leaves */
-    net_deadline paid;     /* put off by PACE_NS for each message: how far he is ahead of it */
-    char *queue;           /* what he did not take yet: NULL for nothing */
+    const char *leaves;    /* the reason; NULL while it takes part */
+    net_deadline deadline; /* of its silence; of the goodbye when it leaves */
+    net_deadline paid;     /* grows by PACE_NS with each message: how far it is ahead of the pace */
+    char *queue;           /* what it has not taken yet; NULL: nothing */
     size_t queued;
     struct member *next;
     struct member *next_leaver;
@@ -55,8 +55,8 @@ struct member {
 static net_poller *poller; /* set before the signal handler is installed, never changed after */
 static volatile sig_atomic_t stopping;
 static struct member *members;
-static struct member *leavers;   /* who leaves, and the others do not know it yet */
-static long silence_ms = 600000; /* a tcp member who says nothing for so long leaves */
+static struct member *leavers;   /* they leave, and the others do not know it yet */
+static long silence_ms = 600000; /* a tcp member that says nothing for so long leaves */
 
 /* net_poller_wake may be called from a signal handler: the wait in the loop returns 0. */
 static void stop(int signal_number)
@@ -66,7 +66,7 @@ static void stop(int signal_number)
     net_poller_wake(poller);
 }
 
-/* The rest is for `say_goodbyes`: whoever calls this may be on his way through all members. */
+/* `say_goodbyes` does the rest, because a caller of this may be walking the list of members. */
 static void leave(struct member *who, const char *why)
 {
     if (who->leaves == NULL) {
@@ -89,7 +89,7 @@ static void forget(struct member *who)
     free(who);
 }
 
-/* Wait for his words, unless he said too many, and for room for ours, if some are queued. */
+/* Wait for its messages, unless there were too many, and for room if something is queued. */
 static bool watch(struct member *who)
 {
     net_deadline pause = who->leaves == NULL ? who->paid - BURST * PACE_NS : NET_NOW;
@@ -110,8 +110,8 @@ static bool watch(struct member *who)
 
 /* ---- To one member, and to all ---- */
 
-/* As much of his queue as he takes now. A broken call takes nothing more; that it is broken his
- * next receive tells, after what he has said. */
+/* Send as much of its queue as it takes now. A broken call takes nothing more; the next receive
+ * reports that it is broken, after what the member has said. */
 static void flush(struct member *who)
 {
     if (who->queued > 0) {
@@ -126,7 +126,7 @@ static void flush(struct member *who)
     }
 }
 
-/* Send what he takes now and queue the rest, as far as there is `room`. False: there is none. */
+/* Send what it takes now and queue the rest, within `room`. False: there is not enough room. */
 static bool put(struct member *who, const char *text, size_t room)
 {
     size_t size = strlen(text);
@@ -134,7 +134,7 @@ static bool put(struct member *who, const char *text, size_t room)
     size_t gone = sent > 0 ? (size_t)sent : 0;
 
     if (!who->stream || gone == size || (sent < 0 && sent != NET_TIMEOUT)) {
-        return true; /* a datagram goes at once or is lost; of a broken call see `flush` */
+        return true; /* a datagram goes at once or is lost; for a broken call see `flush` */
     }
     if (who->queue == NULL) {
         who->queue = malloc(QUEUE_SIZE + FAREWELL_SIZE);
@@ -144,7 +144,7 @@ static bool put(struct member *who, const char *text, size_t room)
     }
     memcpy(who->queue + who->queued, text + gone, size - gone);
     who->queued += size - gone;
-    return who->queued > size - gone || watch(who); /* from the first on, wait for room */
+    return who->queued > size - gone || watch(who); /* after the first, wait for room */
 }
 
 static void tell(struct member *who, const char *text)
@@ -163,7 +163,7 @@ static void tell_all_but(const struct member *him, const char *text)
     }
 }
 
-/* "* NICK did that", to all who take part and to whoever runs the server. */
+/* Print "* NICK did that", to all members and to standard output. */
 static void announce(const struct member *who, const char *did)
 {
     char text[TEXT_SIZE];
@@ -175,9 +175,9 @@ static void announce(const struct member *who, const char *did)
 
 /* ---- Hanging up, a step at a time ---- */
 
-/* What is queued goes first, then the half-close, at which he reads our end. Until his own end
- * comes, what he says is received and forgotten: to close before that would reset the connection,
- * and could destroy our last word on its way to him. Datagrams have no end. */
+/* Send what is queued, then half-close, which the member reads as the end. Until its own end comes,
+ * receive and forget what it says: to close before that would reset the connection, and could
+ * destroy the goodbye on its way. Datagrams have no end. */
 static void hang_up(struct member *who, unsigned ready)
 {
     char unheard[LINE_SIZE];
@@ -196,7 +196,7 @@ static void hang_up(struct member *who, unsigned ready)
     }
 }
 
-/* The word that one leaves may fill another's queue, so this goes on until nobody is left. */
+/* The notice that one leaves may fill another's queue, so this goes on until no leaver is left. */
 static void say_goodbyes(void)
 {
     char text[FAREWELL_SIZE];
@@ -212,7 +212,7 @@ static void say_goodbyes(void)
     }
 }
 
-/* Nobody's, none that could be somebody's yet, and not to be taken for anything else we say. */
+/* A name must be free, must not look like a guest's, and must not look like another output. */
 static bool is_free(const char *nick)
 {
     size_t size = strcspn(nick, " :*");
@@ -238,7 +238,7 @@ static void rename_to(struct member *who, const char *nick)
     }
 }
 
-/* No ends of lines and no escapes: nobody can speak as another, or to a terminal. */
+/* Remove ends of lines and escapes, so that no member can fake another or control a terminal. */
 static void make_one_line(char *words, size_t size)
 {
     while (size > 0 && iscntrl((unsigned char)words[size - 1])) {
@@ -268,7 +268,7 @@ static void said(struct member *who, const char *words)
     }
 }
 
-/* One message. If more wait, the poller says so again after it was the others' turn. */
+/* Receive one message. If more wait, the poller reports it again after the others' turn. */
 static void hear(struct member *who)
 {
     char words[LINE_SIZE + 1];
@@ -282,7 +282,7 @@ static void hear(struct member *who)
         tell(who, "* that was too long, nobody heard it\n");
     } else if (got == NET_TOOBIG) {
         leave(who, "said too long a line");
-    } else if (got != NET_TIMEOUT) { /* which is half a line, or none */
+    } else if (got != NET_TIMEOUT) { /* a timeout is half a line, or none */
         who->ended = true;
         leave(who, got != NET_EOF ? "lost the connection"
                    : who->stream  ? "hung up"
@@ -290,8 +290,8 @@ static void hear(struct member *who)
     }
 }
 
-/* Who calls gets a name and is watched. When there is no descriptor for him, the poller says so
- * again as soon as there is one. */
+/* Accept a caller, name it and watch it. When there is no descriptor for it, the poller reports the
+ * listener again as soon as there is one. */
 static void welcome(net_socket *door)
 {
     static unsigned long number;
@@ -313,8 +313,8 @@ static void welcome(net_socket *door)
     announce(who, "is here");
 }
 
-/* Wait for something to happen, and do what it asks for. One event at a time: whom that makes us
- * forget takes his own events along, and there is no array in which one could be stale. */
+/* Wait for one event and handle it. With one event at a time none can be stale: closing a socket
+ * takes its other events out of the poller. */
 static void turn(void)
 {
     net_event event;
@@ -333,7 +333,7 @@ static void turn(void)
         flush(who);
         if ((event.ready & NET_READABLE) != 0) {
             hear(who);
-        } else if (net_after(0) >= who->deadline) { /* or else a pause is over */
+        } else if (net_after(0) >= who->deadline) { /* else a pause is over */
             leave(who, "kept silent for too long");
         }
         watch(who);
@@ -354,7 +354,7 @@ static void serve(net_socket **doors)
     }
     say_goodbyes();
     while (members != NULL) {
-        turn(); /* whoever is left has a deadline */
+        turn(); /* each one left has a deadline */
     }
 }
 
@@ -377,7 +377,7 @@ int main(int argc, char **argv)
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
     poller = net_poller_open();
-    sigaction(SIGINT, &action, NULL); /* SA_RESETHAND: the second one ends us at once */
+    sigaction(SIGINT, &action, NULL); /* SA_RESETHAND: the second one ends the program */
     sigaction(SIGTERM, &action, NULL);
     for (int i = 0; addresses[i] != NULL; i++) {
         doors[i] = net_listen(addresses[i]);
@@ -386,7 +386,7 @@ int main(int argc, char **argv)
             fprintf(stderr, "chat_server: %s\n", net_error_text());
             return EXIT_FAILURE;
         }
-        net_get(doors[i], "local", local, sizeof local); /* with port 0, it knows its number */
+        net_get(doors[i], "local", local, sizeof local); /* with port 0, the number */
         printf("listening on %s\n", local);
     }
     serve(doors);

@@ -5,9 +5,9 @@
  *     netcat unix:///run/there < file      the same call within this machine
  *     echo | netcat udp://[::1]:7037       ask, and listen until it is quiet for a second
  *
- * One thread: fd://0 makes a socket of standard input, be it a terminal, a pipe or a file, so one
- * poller waits for what is typed, for what the peer says, and for room for what was typed. Only a
- * write to standard output may make everything wait. */
+ * It has one thread. fd://0 makes a socket of standard input, also of a terminal, a pipe or a file,
+ * so one poller waits for input, for what the peer sends, and for room to send. Only a write to
+ * standard output may make everything wait. */
 #include <netfacade.h>
 
 #include <stdbool.h>
@@ -20,7 +20,7 @@ enum {
     BUFFER_SIZE = 65536,  /* every datagram fits */
     DATAGRAM_SIZE = 1200, /* how much input one datagram carries: small enough for every path */
     TICK_MS = 200,        /* how often the progress is shown */
-    QUIET_MS = 1000       /* datagrams have no end: after our input, stop when quiet so long */
+    QUIET_MS = 1000       /* datagrams have no end: after the input, stop when quiet so long */
 };
 
 static net_poller *poller;
@@ -28,14 +28,14 @@ static net_socket *input; /* standard input; NULL after its end */
 static net_socket *call;
 static bool datagrams;
 static bool is_typed;   /* standard input is a terminal */
-static bool is_watched; /* and so is where the progress is shown */
+static bool is_watched; /* standard error, which shows the progress, is one */
 static bool ended;      /* the peer says no more */
 static bool over;       /* there is nothing more to be done */
-static bool failed;     /* and it has been told why */
-static bool waiting;    /* something of the input was not sent yet: */
+static bool failed;     /* and the reason has been printed */
+static bool waiting;    /* `words` holds input that is not yet all sent */
 static char words[BUFFER_SIZE];
-static size_t size; /* so many of them, */
-static size_t said; /* but for these */
+static size_t size; /* bytes in `words` */
+static size_t said; /* how many of them are sent */
 static net_deadline quiet_until;
 static long long carried; /* bytes, both directions */
 
@@ -45,23 +45,23 @@ static void fail(const char *sentence)
     failed = true;
 }
 
-/* Of a call that is broken off the peer must not believe that all was said, or heard. */
+/* Reset the call, so that the peer does not believe that it was complete. */
 static void break_off(const char *sentence)
 {
     fail(sentence);
-    net_set(call, "reset", "on"); /* of streams; datagrams have no end that could mislead */
+    net_set(call, "reset", "on"); /* streams only; datagrams have no end */
     over = true;
 }
 
 static void end_input(void)
 {
-    net_close(input, NET_NOW); /* takes it out of the poller too; who writes there may know */
+    net_close(input, NET_NOW); /* takes it out of the poller, too; its writer may see it closed */
     input = NULL;
     waiting = false;
     quiet_until = net_after(QUIET_MS);
 }
 
-/* All is said: the half-close, at which the peer reads an end. */
+/* All is sent: half-close, and the peer reads an end. */
 static void finish(void)
 {
     end_input();
@@ -70,8 +70,8 @@ static void finish(void)
     }
 }
 
-/* As much of the input as the socket takes now. When that is broken, what the peer has said before
- * is heard all the same. */
+/* Send as much of the input as the socket takes now. If the socket is broken, what the peer sent
+ * before is still received. */
 static void say(void)
 {
     ssize_t sent = net_send(call, words + said, size - said, NET_NOW);
@@ -119,13 +119,13 @@ static void listen_to_peer(void)
         ended = true;
     } else if (got != NET_TIMEOUT) {
         over = true;
-        if (!failed) { /* or the send has told it already */
+        if (!failed) { /* or the send has printed it already */
             fail(net_error_text());
         }
     }
 }
 
-/* A line that is written over itself, for a terminal and a transfer of more than a second. */
+/* One line that overwrites itself, for a terminal and a transfer of more than a second. */
 static void show_progress(net_deadline begun, bool last)
 {
     static net_deadline shown;
@@ -139,8 +139,7 @@ static void show_progress(net_deadline begun, bool last)
     }
 }
 
-/* Our side may have more to say than the other, but nobody should have to press ^D after its end.
- */
+/* After the peer's end the input may go on, but a user should not have to press ^D. */
 static bool is_over(void)
 {
     bool spoken = input == NULL;
@@ -149,7 +148,7 @@ static bool is_over(void)
            (datagrams && spoken && net_after(0) >= quiet_until);
 }
 
-/* What nobody has use for now is not watched: it would be ready again and again. */
+/* Watch only what is of use now: anything else would be ready again and again. */
 static bool watch(void)
 {
     unsigned of_call = (ended ? 0 : NET_READABLE) | (waiting ? NET_WRITABLE : 0);
@@ -188,7 +187,7 @@ static void talk(void)
     show_progress(begun, true);
 }
 
-/* Wait for one call; the address is told, for with port 0 only the socket knows it. */
+/* Wait for one call. Print the address, because with port 0 only the socket knows it. */
 static net_socket *be_called(const char *address)
 {
     net_socket *listener = net_listen(address);
@@ -213,7 +212,7 @@ int main(int argc, char **argv)
         return 2;
     }
     input = net_connect("fd://0", NET_NOW);
-    /* Where nohup has opened it, for writing alone, there is nothing to be said. */
+    /* nohup opens it for writing only; then there is no input. */
     bool is_mute = input == NULL && net_error() == NET_MISUSE;
     poller = input != NULL || is_mute ? net_poller_open() : NULL;
     if (poller != NULL) {
@@ -223,17 +222,17 @@ int main(int argc, char **argv)
         fail(net_error_text());
         return EXIT_FAILURE;
     }
-    /* Only sockets that talk in datagrams have queues of them. */
+    /* Only sockets of datagrams have the option `queue`. */
     datagrams = net_get(call, "queue", NULL, 0) >= 0;
     is_typed = isatty(STDIN_FILENO) == 1;
     is_watched = isatty(STDERR_FILENO) == 1;
-    setvbuf(stdout, NULL, _IONBF, 0); /* what is heard is written at once */
+    setvbuf(stdout, NULL, _IONBF, 0); /* what is received is written at once */
     if (is_mute) {
         finish();
     }
     talk();
     if (net_close(call, NET_NOW) != 0) {
-        fail(net_error_text()); /* not every wire can say that a call was broken off */
+        fail(net_error_text()); /* not every wire can reset a call */
     }
     net_close(input, NET_NOW);
     net_poller_close(poller);

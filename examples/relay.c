@@ -1,17 +1,16 @@
-/* relay LISTEN-ADDRESS TARGET-ADDRESS [SECONDS] - joins whoever calls the one address to the other.
+/* relay LISTEN-ADDRESS TARGET-ADDRESS [SECONDS] - joins each caller of one address to the other.
  *
  *     relay tcp://:7000 tcp://db.example:5432      a door in front of a server
  *     relay udp://127.0.0.1:53 udp://9.9.9.9:53    datagrams stay as they are
  *     relay tcp://:6379 unix:///run/redis.sock     a local server for the network
  *     relay unixgram://@log udp://192.0.2.7:514    any wire to any other
  *
- * One thread serves all, and nobody is waited for but in net_poller_wait: every other call has
- * NET_NOW. What one end says goes through a buffer of fixed size; while that is full nobody listens
- * to that end, so the system makes it wait. An end that has finished speaking is still spoken to.
- * A half-close passes through as one, a reset as a reset: what was cut off on one side never looks
- * whole on the other. SECONDS (10) is the patience with a dial, with a leave-taking, and with all
- * after SIGTERM, which takes no more calls and ends after the last one. SIGUSR1 prints what was
- * carried. */
+ * One thread serves all, and waits only in net_poller_wait: every other call has NET_NOW. What one
+ * end says goes through a buffer of fixed size. While that is full, the relay receives nothing from
+ * that end, so the system makes it wait. An end that has finished sending can still receive. A
+ * half-close passes through as a half-close, a reset as a reset: what was cut off on one side never
+ * looks whole on the other. SECONDS (10) limits a dial, a hang-up, and everything after SIGTERM,
+ * which takes no more calls and ends the relay after the last one. SIGUSR1 prints the counters. */
 #define _POSIX_C_SOURCE 200809L
 
 #include <netfacade.h>
@@ -24,9 +23,9 @@
 
 enum {
     BUFFER_SIZE = 65536,  /* every datagram fits: the largest has 65,507 bytes */
-    DATAGRAM_SIZE = 1200, /* how much of a stream one datagram carries: few enough for every path */
+    DATAGRAM_SIZE = 1200, /* how much of a stream one datagram carries: fits every path */
     RETRY_MS = 100,       /* between dials while all descriptors are in use */
-    LOOK_MS = 20,         /* between looks whether all has arrived, before a reset */
+    LOOK_MS = 20,         /* how often it checks whether all has arrived, before a reset */
     PATIENCE_S = 10
 };
 
@@ -36,24 +35,24 @@ struct end {
     struct end *other;
     net_socket *socket;
     bool is_datagrams; /* its socket has the option `queue`, which streams do not have */
-    bool is_open;      /* the target is not while it is dialed */
+    bool is_open;      /* false for a target that is still dialed */
     bool is_waiting;   /* something is in the buffer; it may be an empty datagram */
-    bool is_silent;    /* it says no more, or nobody listens to it */
-    bool is_broken;    /* what it said ends without an end, as after a reset */
-    bool is_unheard;   /* and the other end takes no more, so what it says is thrown away */
-    bool is_done;      /* it is silent, all it said was sent on, and the other end knows */
-    size_t start;      /* what is left in the buffer */
+    bool is_silent;    /* it says no more, or the relay receives no more from it */
+    bool is_broken;    /* what it said has no proper end, as after a reset */
+    bool is_unheard;   /* the other end takes no more, so what it says is dropped */
+    bool is_done;      /* it is silent, and all it said and its end were sent on */
+    size_t start;      /* of what is left in the buffer */
     size_t size;
     char buffer[BUFFER_SIZE];
 };
 
 struct call {
     struct call *next;
-    struct call **link; /* what points at this one */
+    struct call **link; /* the pointer to this one */
     struct end caller;
     struct end target;
     net_deadline dial_deadline;
-    net_deadline deadline; /* what then happens: see expired() */
+    net_deadline deadline; /* see expired() for what happens then */
     net_deadline end_deadline;
     bool is_over;
     char name[128];
@@ -83,8 +82,8 @@ static void complain(const char *name, const char *sentence)
 
 /* ---- What an end says, and how it reaches the other ---- */
 
-/* What the end says cannot be sent on. A stream is listened to all the same: to close it before its
- * end would reset it, and what the other end had said last might be lost on its way. */
+/* What the end says cannot be sent on. The relay still receives from a stream: to close it before
+ * its end would reset it, and the last bytes of the other end might be lost on their way. */
 static void lose_listener(struct end *end)
 {
     end->is_unheard = true;
@@ -102,10 +101,10 @@ static void listen_to(struct end *end)
         end->start = 0;
         end->size = (size_t)got;
     } else if (end->is_datagrams && (got == NET_REFUSED || got == NET_UNREACHABLE)) {
-        return; /* one that we sent has not arrived; the next may */
+        return; /* an earlier datagram to it was lost; the next may arrive */
     } else if (got != NET_TIMEOUT) {
         end->is_silent = true;
-        if (got != NET_EOF || end->is_datagrams) { /* or a peer who was silent for `idle` */
+        if (got != NET_EOF || end->is_datagrams) { /* or a peer that was silent for `idle` */
             end->is_broken = !end->is_datagrams;
             lose_listener(end->other);
             end->other->is_silent = end->other->is_silent || end->is_broken;
@@ -114,8 +113,8 @@ static void listen_to(struct end *end)
     }
 }
 
-/* Pass on what there is; and the end, after all that was said. Datagrams have none to pass on. Nor
- * has who was cut off: the other end learns that by a reset, see hang_up(). */
+/* Pass on what there is, and then the end. Datagrams have no end to pass on, and a stream that was
+ * cut off has none either: the other end gets a reset, see hang_up(). */
 static void pass_on(struct end *end)
 {
     struct end *to = end->other;
@@ -126,7 +125,7 @@ static void pass_on(struct end *end)
             end->start += (size_t)sent;
             end->size -= (size_t)sent;
             end->is_waiting = end->size > 0;
-            if (end->call->deadline != NET_FOREVER) { /* see is_leaving(): it may go on so */
+            if (end->call->deadline != NET_FOREVER) { /* see is_leaving(): progress puts it off */
                 end->call->deadline = net_after(patience_ms);
             }
         } else if (sent != NET_TIMEOUT && to->is_datagrams) {
@@ -145,7 +144,7 @@ static void pass_on(struct end *end)
 
 /* ---- A call: its dial, its deadlines, its end ---- */
 
-/* Who hears a stream and was not told its end must not take a part for the whole. */
+/* An end that receives a stream without its end must not take a part for the whole. */
 static bool is_cut_off(const struct end *end)
 {
     const struct end *from = end->other;
@@ -154,7 +153,7 @@ static bool is_cut_off(const struct end *end)
     return end->is_open && !end->is_datagrams && !is_endless && (!from->is_done || from->is_broken);
 }
 
-/* Over unix a reset can be said only while something of the peer's is unread. */
+/* Over unix a reset is possible only while bytes from the peer are unread. */
 static void close_end(struct end *end)
 {
     if (is_cut_off(end)) {
@@ -176,8 +175,8 @@ static void hang_up(struct call *call)
     free(call);
 }
 
-/* A reset overtakes what the system has not delivered yet, so that has to arrive first. Sockets
- * without a descriptor deliver at once. */
+/* A reset overtakes bytes that the system has not delivered yet, so they have to arrive first.
+ * Sockets without a descriptor deliver at once. */
 static bool is_delivering(struct end *end)
 {
     int fd = is_cut_off(end) ? net_fd(end->socket) : -1;
@@ -186,7 +185,8 @@ static bool is_delivering(struct end *end)
     return fd >= 0 && ioctl(fd, TIOCOUTQ, &left) == 0 && left > 0;
 }
 
-/* Without descriptors for a dial, those that callers would take are left to the dials. */
+/* When a dial finds no descriptor, accept no callers for a while, and leave descriptors to dials.
+ */
 static void fail_dial(struct call *call)
 {
     if (net_error() != NET_LIMIT) {
@@ -205,7 +205,7 @@ static void fail_dial(struct call *call)
 static void dial(struct call *call)
 {
     call->deadline = call->dial_deadline;
-    call->target.socket = net_connect(target_address, NET_NOW); /* the poller tells when decided */
+    call->target.socket = net_connect(target_address, NET_NOW); /* the poller reports the end */
     if (call->target.socket == NULL) {
         fail_dial(call);
     } else {
@@ -246,15 +246,15 @@ static void expired(struct call *call)
     call->is_over = true;
 }
 
-/* An end has finished, and the other one need not: nobody hears it, or it speaks in datagrams,
- * which have no end. */
+/* This end has finished, and the other one may never do so: what it says is dropped, or it sends
+ * datagrams, which have no end. */
 static bool is_leaving(const struct end *end)
 {
     return end->is_silent && (end->other->is_unheard || end->other->is_datagrams);
 }
 
-/* What can be read is asked for only while there is room, what can be written only while there is
- * something: what is always ready and never wanted would keep the loop busy. */
+/* Ask for readable only while there is room, for writable only while there is something to write:
+ * what is always ready and not used would keep the loop busy. */
 static bool watch(struct end *end, net_deadline deadline)
 {
     unsigned interest = 0;
@@ -269,7 +269,7 @@ static bool watch(struct end *end, net_deadline deadline)
            net_poller_watch(poller, end->socket, interest, end, deadline) == 0;
 }
 
-/* After everything that happens to a call. It may be gone afterwards. */
+/* Call this after everything that happens to a call. It may free the call. */
 static void settle(struct call *call)
 {
     if (call->deadline == NET_FOREVER && (is_leaving(&call->caller) || is_leaving(&call->target))) {
@@ -318,7 +318,7 @@ static void begin(net_socket *caller)
     call->caller.socket = caller;
     call->caller.is_datagrams = net_get(caller, "queue", NULL, 0) >= 0;
     call->caller.is_open = true;
-    call->target.is_datagrams = true; /* until a dial tells: what it is to be told must fit one */
+    call->target.is_datagrams = true; /* until the dial is won: what is sent to it must fit one */
     call->caller.call = call;
     call->target.call = call;
     call->caller.other = &call->target;
@@ -337,7 +337,7 @@ static void begin(net_socket *caller)
 
 static void take_call(unsigned ready)
 {
-    if ((ready & NET_EXPIRED) != 0) { /* it was left alone for a while: see fail_dial() */
+    if ((ready & NET_EXPIRED) != 0) { /* the pause is over: see fail_dial() */
         net_poller_watch(poller, listener, NET_READABLE, NULL, NET_FOREVER);
         return;
     }
@@ -346,7 +346,7 @@ static void take_call(unsigned ready)
     if (caller != NULL) {
         begin(caller);
     } else if (net_error() != NET_TIMEOUT && net_error() != NET_LIMIT) {
-        complain("", net_error_text()); /* with NET_LIMIT the poller tells when there is room */
+        complain("", net_error_text()); /* after NET_LIMIT the poller reports room */
         status = EXIT_FAILURE;
         is_ended = 1;
     }
@@ -376,7 +376,7 @@ static void print_counters(void)
     fprintf(stderr, "relay: %d open, %lld taken\n", open, taken);
 }
 
-/* Until SIGTERM, and then until the last call has ended or nobody has any patience left. */
+/* Run until SIGTERM, and then until the last call has ended or its deadline has passed. */
 static void serve(void)
 {
     net_deadline deadline = NET_FOREVER;
@@ -397,7 +397,7 @@ static void serve(void)
             return;
         }
         /* One event at a time: of several, a later one could be of a call that an earlier one has
-         * ended. It costs no more, for what the system tells at once is kept inside. */
+         * ended. It costs no more, because the poller keeps what the system reported at once. */
         count = net_poller_wait(poller, &event, 1, deadline);
         if (count > 0 && event.user != NULL) {
             handle(event.user, event.ready);
@@ -413,7 +413,7 @@ int main(int argc, char **argv)
 {
     struct sigaction action = {.sa_handler = on_signal};
     char local[128];
-    net_endpoint unused; /* nobody waits for a name here: this only says whether it is an address */
+    net_endpoint unused; /* this waits for no name: it only checks the address */
     long seconds = argc == 4 ? strtol(argv[3], NULL, 10) : PATIENCE_S;
 
     if (argc < 3 || argc > 4 || seconds < 1 || seconds > INT32_MAX) {
@@ -432,7 +432,7 @@ int main(int argc, char **argv)
     }
     sigaction(SIGUSR1, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    signal(SIGPIPE, SIG_IGN); /* nobody may be reading what is printed */
+    signal(SIGPIPE, SIG_IGN); /* the reader of the output may be gone */
     net_get(listener, "local", local, sizeof local);
     printf("listening on %s\n", local);
     fflush(stdout);
