@@ -1,12 +1,12 @@
-/* chat [ADDRESS] - what you type others hear, and what they say you read: for chat_server.
+/* chat [ADDRESS] - a client of chat_server: sends what you type, and prints what others say.
  *
  *     chat                          tcp://127.0.0.1:7000
  *     chat udp://127.0.0.1:7000     the same room; a line is a datagram here
- *     chat unix:///run/chat         any wire of chat_server's
+ *     chat unix:///run/chat         any wire that chat_server listens on
  *
  * The lines of a terminal and those of the server are received alike: fd://0 makes a socket of
- * standard input, and one poller waits for both. ^D leaves. What comes from others is foreign text:
- * it is shown without whatever could lead a terminal or a reader astray. */
+ * standard input, and one poller waits for both. ^D leaves. What comes from others is foreign text,
+ * so it is shown without characters that could control a terminal or mislead a reader. */
 #include <netfacade.h>
 
 #include <stdbool.h>
@@ -17,9 +17,9 @@
 
 enum {
     LINE_SIZE = 1024,  /* the longest message that chat_server takes, with its end */
-    HEARD_SIZE = 4096, /* a message with whose it is; one that is longer is shown in parts */
-    GOODBYE_MS = 5000, /* how long the server may take to say goodbye; datagrams have no end, */
-    QUIET_MS = 1000    /* so there it is over when nothing has come for so long */
+    HEARD_SIZE = 4096, /* a message with its sender's name; a longer one is shown in parts */
+    GOODBYE_MS = 5000, /* how long the server may take to say goodbye */
+    QUIET_MS = 1000    /* datagrams have no end: it is over when nothing has come for so long */
 };
 
 static net_poller *poller;
@@ -28,9 +28,9 @@ static net_socket *call;
 static bool datagrams;
 static bool over;
 static int status = EXIT_SUCCESS;
-static char line[LINE_SIZE]; /* what was typed, */
-static size_t size;          /* so much of it, */
-static size_t said;          /* of which the server has taken this */
+static char line[LINE_SIZE]; /* what was typed */
+static size_t size;          /* bytes in `line` */
+static size_t said;          /* how many of them the server has taken */
 static net_deadline leave_by = NET_FOREVER;
 
 static void fail(void)
@@ -42,11 +42,11 @@ static void fail(void)
 
 /* ---- What others say ---- */
 
-/* The bytes of the character that `text` begins with, or 0 if it is not UTF-8 as RFC 3629 has it.
+/* The size in bytes of the character that `text` begins with, or 0 if it is not UTF-8 (RFC 3629).
  */
 static size_t decode(const unsigned char *text, size_t left, uint32_t *character)
 {
-    static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000}; /* that needs so many bytes */
+    static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000}; /* by number of bytes */
     size_t bytes = text[0] < 0x80 ? 1 : text[0] < 0xe0 ? 2 : text[0] < 0xf0 ? 3 : 4;
 
     *character = bytes == 1 ? text[0] : text[0] & (0xffU >> (bytes + 1));
@@ -63,7 +63,7 @@ static size_t decode(const unsigned char *text, size_t left, uint32_t *character
     return *character < smallest[bytes] || *character > 0x10ffff || is_surrogate ? 0 : bytes;
 }
 
-/* No control, which a terminal obeys, and no mark that reorders or breaks a line. */
+/* It is no control character, which a terminal obeys, and does not reorder or break a line. */
 static bool is_harmless(uint32_t character)
 {
     return character >= 0x20 && (character < 0x7f || character > 0x9f) && character != 0x61c &&
@@ -86,7 +86,7 @@ static void show(const char *text, size_t left)
     putchar('\n');
 }
 
-/* A line of a stream, without its end. One that is too long comes in parts, as receives have it. */
+/* Receive a line of a stream, without its end. One that is too long comes in parts. */
 static ssize_t hear_line(net_socket *from, char *text, size_t room)
 {
     ssize_t got = net_recv_until(from, text, room, '\n', NET_NOW);
@@ -113,7 +113,7 @@ static void hear(void)
             leave_by = net_after(QUIET_MS);
         }
     } else if (got == NET_EOF) {
-        over = true; /* the server has hung up; its last words said why */
+        over = true; /* the server has hung up; its last line said why */
     } else if (got != NET_TIMEOUT && got != NET_TOOBIG) {
         fail();
     }
@@ -121,7 +121,7 @@ static void hear(void)
 
 /* ---- What you say ---- */
 
-/* As much of the line as the server takes now; the rest waits for the poller's NET_WRITABLE. */
+/* Send as much of the line as the server takes now; the rest waits for NET_WRITABLE. */
 static void say(void)
 {
     ssize_t sent = net_send(call, line + said, size - said, NET_NOW);
@@ -131,11 +131,12 @@ static void say(void)
     } else if (sent != NET_TIMEOUT && datagrams) {
         fail();
     } else if (sent != NET_TIMEOUT) {
-        said = size; /* broken: the receive tells so, after what the server has said before */
+        said = size; /* broken: the receive says so, after what the server said before */
     }
 }
 
-/* The next line that was typed. Its end is a goodbye, which the server answers. */
+/* Read the next line that was typed. The end of the input is a goodbye, which the server answers.
+ */
 static void read_input(void)
 {
     static const char goodbye[] = "/quit";
@@ -178,7 +179,7 @@ static void talk(void)
     net_event event;
 
     if (datagrams) {
-        net_send(call, "", 0, NET_NOW); /* the server learns that we are here */
+        net_send(call, "", 0, NET_NOW); /* tells the server that this client is here */
     }
     while (!over) {
         if (!watch() || net_poller_wait(poller, &event, 1, NET_FOREVER) < 0) {

@@ -212,7 +212,8 @@ static void say_goodbyes(void)
     }
 }
 
-/* A name must be free, must not look like a guest's, and must not look like another output. */
+/* No member has this name, it is not like a guest's, and no other text of the server begins with
+ * it. */
 static bool is_free(const char *nick)
 {
     size_t size = strcspn(nick, " :*");

@@ -1,10 +1,9 @@
-/* discover [INTERFACE]               - asks who is there on the link, and prints who answers
+/* discover [INTERFACE]               - asks which servers are on the link, and prints the answers
  * discover --serve NAME [INTERFACE]  - answers with NAME until it is killed
  *
- * The question goes to a multicast group, so nobody has to know an address: a server joins the
- * group by listening to it. Who asks listens on a port of his own and sends to the group's
- * endpoint; a socket dialed to the group would hear nothing, since the answers come from the hosts.
- */
+ * The question goes to a multicast group, so no address has to be known: a server joins the group
+ * by listening to it. The asker listens on a port of its own and sends to the group's endpoint. A
+ * socket dialed to the group would receive nothing, because the answers come from the hosts. */
 #include <netfacade.h>
 
 #include <pthread.h>
@@ -22,7 +21,7 @@ static struct {
     char name[NAME_SIZE];
 } found[FOUND_MAX];
 
-/* An address, with the interface for groups if one is named. */
+/* The address, with the interface for groups if there is one. */
 static const char *with(const char *interface, const char *base, char address[ADDRESS_SIZE])
 {
     snprintf(address, ADDRESS_SIZE, "%s%s%s", base, interface != NULL ? "?interface=" : "",
@@ -39,7 +38,8 @@ static void *answer(void *server)
     while (net_recv_messages(server, &message, 1, NET_FOREVER) == 1) {
         message.data = server_name;
         message.size = strlen(server_name);
-        net_send_messages(server, &message, 1, net_after(SEND_MS)); /* if it fails, he asks again */
+        net_send_messages(server, &message, 1,
+                          net_after(SEND_MS)); /* if it fails, the peer asks again */
         message.data = question;
     }
     return NULL;

@@ -23,8 +23,8 @@ static int echo(net_socket *call, const char *word)
     size_t heard = 0;
     char buffer[BUFFER_SIZE];
 
-    /* net_send sends everything. Less comes back only when the deadline or a failure stopped it
-     * part way; asking for the rest then says why. */
+    /* net_send sends everything. It returns less only when the deadline or a failure stopped it
+     * part way; a call for the rest then says why. */
     while (told < length) {
         ssize_t sent = net_send(call, word + told, length - told, deadline);
         if (sent < 0) {

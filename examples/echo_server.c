@@ -4,10 +4,10 @@
  *     echo_server udp://127.0.0.1:7000          the same program over datagrams
  *     echo_server 'tcp://:7000?keepalive=30s'   every interface, IPv4 and IPv6
  *
- * One thread waits for calls; each call gets a thread of its own. SIGINT or SIGTERM ends it: nobody
- * is picked up any more, and who is being served is served until he hangs up or falls silent. So a
- * new server on the same listening socket, as systemd://NAME or fd://N, takes over without a call
- * lost. A second signal ends it at once. */
+ * One thread waits for calls; each call gets a thread of its own. SIGINT or SIGTERM ends it: it
+ * accepts no more calls, and serves each call it has until the caller hangs up or is silent. So a
+ * new server on the same listening socket, as systemd://NAME or fd://N, takes over without losing a
+ * call. A second signal ends it at once. */
 #define _POSIX_C_SOURCE 200809L
 
 #include <netfacade.h>
@@ -22,8 +22,8 @@
 
 enum {
     BUFFER_SIZE = 65536, /* every datagram fits: the largest has 65,507 bytes */
-    LISTEN_MS = 10000,   /* a caller who does not listen to our echo for so long is dropped */
-    SILENCE_MS = 1000,   /* between looks whether we are to end */
+    LISTEN_MS = 10000,   /* a caller that does not take its echo for so long is dropped */
+    SILENCE_MS = 1000,   /* how often it checks whether to end */
     GOODBYE_MS = 1000,   /* how long a hang-up waits for the last echo to arrive */
     REST_NS = 10000000   /* between tries to accept when something is used up */
 };
@@ -59,14 +59,14 @@ static void *serve(void *argument)
             break;
         }
     }
-    /* With a deadline the hang-up lets the last echo arrive; NET_NOW could destroy it. */
+    /* With a deadline, net_close lets the last echo arrive; with NET_NOW it could destroy it. */
     net_close(caller, net_after(GOODBYE_MS));
     conversations--;
     return NULL;
 }
 
-/* Give the caller a thread. When there is none to have, only this caller is turned away. Signals
- * are for main alone: a handler that is late on another thread could meet a closed listener. */
+/* Give the caller a thread. When there is none, only this caller is turned away. The thread takes no
+ * signals: its handler could run late and meet a closed listener. */
 static void answer(net_socket *caller)
 {
     pthread_t thread;
@@ -111,7 +111,7 @@ int main(int argc, char **argv)
         if (caller != NULL) {
             answer(caller);
         } else if (net_error() == NET_LIMIT) {
-            nanosleep(&rest, NULL); /* no descriptor, or no room for a peer: there will be again */
+            nanosleep(&rest, NULL); /* no descriptor, or no room for a peer: try later */
         } else {
             break;
         }

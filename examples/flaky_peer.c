@@ -1,16 +1,16 @@
-/* flaky_peer [OPTIONS] - test a protocol parser against a network that is having a bad day.
+/* flaky_peer [OPTIONS] - test a protocol parser against a network with faults.
  *
- *     flaky_peer                          the day that seed 7 makes, bytes in pieces of 1 to 3
- *     flaky_peer 'seed=8&chunk=40'        another day
- *     flaky_peer 'chunk=1&delay=20ms'     a slow one
+ *     flaky_peer                          the faults of seed 7, bytes in pieces of 1 to 3
+ *     flaky_peer 'seed=8&chunk=40'        other faults
+ *     flaky_peer 'chunk=1&delay=20ms'     a slow network
  *
  * The protocol: each message is its length, two bytes, the higher one first, and then so many bytes
- * of text. The peer, a thread here, speaks it well. Two readers listen: a naive one, which takes it
- * for granted that a receive brings all it asked for, and a right one. On a good day both work, and
- * that is why the naive one gets into real programs. The faults are ordered in the address,
- * chaos+tcp:// instead of tcp://, so neither the peer nor a reader has a line of code for them.
+ * of text. The peer, a thread of this program, speaks it correctly. There are two readers: a naive
+ * one, which assumes that a receive brings all it asked for, and a correct one. Without faults both
+ * work, and so the naive one gets into real programs. The address asks for the faults, chaos+tcp://
+ * instead of tcp://, so neither the peer nor a reader has code for them.
  *
- * Exits with 0 if the naive reader failed and the right one did not. */
+ * Exits with 0 if the naive reader failed and the correct one did not. */
 #include <netfacade.h>
 
 #include <pthread.h>
@@ -19,7 +19,7 @@
 #include <string.h>
 
 enum {
-    PATIENCE_MS = 5000, /* for each call on a socket: nobody waits for ever */
+    PATIENCE_MS = 5000, /* the deadline of each call on a socket */
     HEADER = 2,
     LARGEST = 200, /* bytes of a message */
     ADDRESS_SIZE = 256,
@@ -64,8 +64,8 @@ static void *peer(void *argument)
 
 /* ---- The readers: each receives one message, and returns its length, or -1 ---- */
 
-/* One receive for the header, one for the body. On a stream a receive brings what is there, and
- * that is anything from one byte on: here lies the mistake. */
+/* One receive for the header, one for the body. This is the mistake: on a stream a receive brings
+ * what is there, which may be a single byte. */
 static int hear_naively(net_socket *call, char body[LARGEST])
 {
     unsigned char header[HEADER] = {0};
@@ -81,8 +81,8 @@ static int hear_naively(net_socket *call, char body[LARGEST])
     return net_recv(call, body, (size_t)length, net_after(PATIENCE_MS)) < 0 ? -1 : length;
 }
 
-/* net_recv_all waits for all of it. It gives less only when the connection has ended, so a short
- * count is a failure, too. */
+/* net_recv_all waits for all of it. It returns less only after an end, a deadline or a failure, so
+ * a short count is a failure, too. */
 static int hear_rightly(net_socket *call, char body[LARGEST])
 {
     unsigned char header[HEADER];

@@ -1,9 +1,9 @@
 /* nested_in_poll [ADDRESS] - prints what its callers say, and tells all of them what you type; the
  * end of your input ends it. Default tcp://127.0.0.1:7000; udp goes as well.
  *
- * A program that has a loop already keeps it. Here it is poll(2), which waits for the terminal and,
- * as one descriptor, for all sockets: that of the poller. The loops of libuv, of GLib or of a game
- * take it in the same way. */
+ * A program that has a loop already keeps it. Here it is a loop of poll(2). It waits for the
+ * terminal and for one descriptor that stands for all sockets: that of the poller. The loops of
+ * libuv, of GLib or of a game take it in the same way. */
 #define _POSIX_C_SOURCE 200809L
 
 #include <netfacade.h>
@@ -15,7 +15,7 @@
 
 enum { CALLERS = 100, EVENTS = 16, TEXT_SIZE = 2048 };
 
-static net_poller *poller; /* it knows all callers, so nobody else has to */
+static net_poller *poller; /* it has all callers, so the program needs no list */
 static net_socket *listener;
 
 static void pick_up(void)
@@ -41,8 +41,8 @@ static void hear(net_socket *call)
     }
 }
 
-/* One wait, which does not wait. What it leaves makes the descriptor readable again, so a busy
- * network never keeps the loop from the terminal. */
+/* One net_poller_wait that does not block. Events that it leaves make the descriptor readable
+ * again, so a busy network never keeps the loop from the terminal. */
 static void answer_the_network(void)
 {
     net_event events[EVENTS];
@@ -57,7 +57,7 @@ static void answer_the_network(void)
     }
 }
 
-/* The loop waits for nobody: who does not take what we say is hung up on. */
+/* The loop never waits: it hangs up on a caller that does not take what you type. */
 static void tell_all(const char *text, size_t size)
 {
     net_event watched[CALLERS + 1];

@@ -3,7 +3,7 @@
  *     phone_call                        a call over TCP, on any free port of 127.0.0.1
  *     phone_call udp://[::1]:0          the same call over UDP and IPv6
  *
- * Nothing below knows which wire carries the call: only the address does. */
+ * Only the address says which wire carries the call: the code is the same for all. */
 #include <netfacade.h>
 
 #include <pthread.h>
@@ -12,11 +12,11 @@
 #include <string.h>
 
 enum {
-    PATIENCE_MS = 5000, /* for each call on a socket: nobody waits for ever */
+    PATIENCE_MS = 5000, /* the deadline of each call on a socket */
     LINE_SIZE = 128
 };
 
-/* Say one line; the newline is what tells the other side that the sentence is over. */
+/* Say one line; the newline tells the other side that the sentence is over. */
 static int say(const char *who, net_socket *call, const char *line)
 {
     size_t size = strlen(line);
@@ -50,7 +50,7 @@ static void *callee(void *argument)
     char peer[LINE_SIZE];
     char line[LINE_SIZE];
 
-    /* Over UDP the first words are also the ring, so the two steps are printed together. */
+    /* Over UDP the first datagram is what net_accept waits for, so both steps are printed here. */
     if (call == NULL || hear(call, line) != 0) {
         fprintf(stderr, "callee: %s\n", net_error_text());
         net_close(call, NET_NOW); /* NULL is allowed */
@@ -86,7 +86,7 @@ static int place_call(const char *number)
     if (result != 0) {
         fprintf(stderr, "caller: %s\n", net_error_text());
     }
-    /* With a deadline: the last words arrive before the line goes dead. */
+    /* With a deadline, the last line arrives before the call ends. */
     net_close(call, net_after(PATIENCE_MS));
     return result;
 }
@@ -112,7 +112,7 @@ int main(int argc, char **argv)
     }
     result = place_call(number);
     if (result != 0) {
-        net_cancel(phone); /* nobody will call any more: wake the callee if it still waits */
+        net_cancel(phone); /* no call will come: end the callee's wait */
     }
     pthread_join(thread, NULL);
     printf("caller: net_close    has hung up too\n");

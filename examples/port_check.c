@@ -3,9 +3,9 @@
  *     port_check localhost 22 80 8000-8099
  *     port_check -t 500 2001:db8::7 1-1024
  *
- * Nothing waits for anything else: every dial is on its way before the first is decided, and one
- * poller tells which is. All of it takes MS milliseconds (3000) at most. When there are more ports
- * than the process may have dials, they go in waves, each with its share of the time that is left.
+ * All dials run at the same time, and one poller tells when one is decided. The whole check takes
+ * at most MS milliseconds (3000). When there are more ports than the process may have dials, it
+ * dials them in waves, each with its share of the time that is left.
  *
  * A name is dialed as a client would: a port is open when it is at any address of the name.
  * Exit status: 0 all are open, 1 some are not, 2 nothing could be checked. */
@@ -24,12 +24,12 @@
 enum {
     PORTS = 65535,
     USUAL_MS = 3000,
-    FLIGHT = 1000,         /* dials at a time: more would only wait in queues on the way */
-    SPARE_DESCRIPTORS = 8, /* not for dials: the standard three, the poller's */
+    FLIGHT = 1000,         /* dials at a time: more would only wait in queues of the network */
+    SPARE_DESCRIPTORS = 8, /* not for dials: the standard three and the poller's */
     PER_DIAL = 4,          /* descriptors of a dial: its own set, and a name's first attempts */
-    NAME_SIZE = 253,       /* the longest name that there can be (RFC 1035) */
+    NAME_SIZE = 253,       /* the longest possible name (RFC 1035) */
     ADDRESS_SIZE = 300,
-    TICK_MS = 100, /* how often a terminal is told */
+    TICK_MS = 100, /* how often a terminal shows progress */
     NS_PER_MS = 1000000
 };
 
@@ -44,11 +44,11 @@ struct check {
 static const char *host;
 static struct check checks[PORTS];
 static int count;        /* of `checks` */
-static int begun;        /* of them, the first ones */
-static int finished;     /* of those, any */
-static int opened;       /* of those */
-static int flight;       /* how many dials may be on their way at a time */
-static net_deadline end; /* of all of it */
+static int begun;        /* how many were dialed: the first ones of `checks` */
+static int finished;     /* how many of those are decided */
+static int opened;       /* how many of those are open */
+static int flight;       /* how many dials may run at a time */
+static net_deadline end; /* of the whole check */
 static net_poller *poller;
 
 /* ---- What is asked for ---- */
@@ -86,7 +86,7 @@ static void add_ports(const char *text)
 
 /* ---- Dialing ---- */
 
-/* Whatever stands in `host` is the host and nothing more; or a negative code. */
+/* Dial. net_address makes sure that `host` is only the host. Returns 0 or a negative code. */
 static int address_of(int port, char *address)
 {
     char digits[sizeof "65535"];
@@ -104,7 +104,7 @@ static void finish(struct check *check, int code)
     opened += code == 0;
 }
 
-/* Of the time that is left an equal share for each wave that it takes to dial all the rest. */
+/* The deadline of a wave: an equal share of the time left for each wave that is still to come. */
 static net_deadline share_of_time(void)
 {
     net_deadline now = net_after(0);
@@ -123,7 +123,7 @@ static void dial_next(void)
     check->begun = net_after(0);
     check->call = net_connect(address, NET_NOW);
     if (check->call == NULL && begun > finished) {
-        flight = begun - finished; /* no descriptor for one more: this one will be the next */
+        flight = begun - finished; /* no descriptor for one more: dial this one later */
         return;
     }
     begun++;
@@ -133,7 +133,7 @@ static void dial_next(void)
     }
 }
 
-/* Once a dial is decided there is a peer, or the reason why there is none. */
+/* Once a dial is decided, `peer` can be read, or fails with the reason. */
 static void decide(const net_event *event)
 {
     bool decided = (event->ready & NET_WRITABLE) != 0;
@@ -161,7 +161,7 @@ static void check_all(void)
         }
     }
     if (terminal) {
-        fputs("\r\033[K", stderr); /* away with the line */
+        fputs("\r\033[K", stderr); /* remove the progress */
     }
 }
 
@@ -185,7 +185,7 @@ static void print_table(void)
            count - opened - refused - late);
 }
 
-/* So many that each finds its descriptors. */
+/* As many dials as there are descriptors for. */
 static void bound_flight(void)
 {
     long descriptors = sysconf(_SC_OPEN_MAX);
@@ -218,7 +218,8 @@ int main(int argc, char **argv)
     poller = net_poller_open();
     if (poller == NULL || address_of(checks[0].port, address) < 0 ||
         net_resolve(address, &somewhere, 1, end) < 0) {
-        fprintf(stderr, "port_check: %s\n", net_error_text()); /* said once, not for each port */
+        fprintf(stderr, "port_check: %s\n",
+                net_error_text()); /* print it once, not for each port */
         return 2;
     }
     bound_flight();

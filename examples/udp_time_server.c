@@ -1,11 +1,11 @@
-/* udp_time_server [ADDRESS] - tells everyone who asks what time it is; default udp://127.0.0.1:7037
+/* udp_time_server [ADDRESS] - answers each datagram with the time; default udp://127.0.0.1:7037
  *
  *     udp_time_server udp://:7037
  *     echo | nc -u -w 1 127.0.0.1 7037
  *
- * It keeps no peers, so it accepts none: net_recv_messages takes the datagrams of all strangers,
- * many in one call, each with the endpoint it came from, and net_send_messages answers them. An
- * endpoint also says which address of ours was asked, and the answer leaves from that one.
+ * It accepts no peers: net_recv_messages receives the datagrams of all strangers, many in one call,
+ * each with the endpoint it came from, and net_send_messages answers them. An endpoint also holds
+ * the local address that was asked, and the answer leaves from that one.
  * SIGINT or SIGTERM ends it. */
 #define _POSIX_C_SOURCE 200809L
 
@@ -20,7 +20,7 @@ enum {
     BATCH = 32,         /* datagrams in one call */
     QUESTION_SIZE = 16, /* a longer question is cut off: what it says does not matter here */
     TEXT_SIZE = 32,     /* 2026-11-22T15:04:05Z and a newline are 21 bytes */
-    SEND_MS = 100       /* how long the system may have no room for an answer */
+    SEND_MS = 100       /* how long to wait when the system has no room for an answer */
 };
 
 static net_socket *server; /* set before the signal handler is installed, never changed after */
@@ -40,7 +40,7 @@ static void answer(net_message *messages, int count)
     int done = 0;
 
     for (int i = 0; i < count; i++) {
-        messages[i].data = text; /* the endpoint stays: whom we heard is whom we answer */
+        messages[i].data = text; /* the endpoint stays: the answer goes to the sender */
         messages[i].size = length;
     }
     while (done < count) {
@@ -48,11 +48,11 @@ static void answer(net_message *messages, int count)
         if (sent == NET_CANCELED) {
             return;
         }
-        done += sent > 0 ? sent : 1; /* this one cannot be answered; the others can */
+        done += sent > 0 ? sent : 1; /* skip one that cannot be sent */
     }
 }
 
-/* Answer until something is wrong with the server itself. Returns the code of what it was. */
+/* Answer until the server itself fails. Returns the code of the failure. */
 static int serve(void)
 {
     static char questions[BATCH][QUESTION_SIZE];
