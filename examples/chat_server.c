@@ -212,8 +212,8 @@ static void say_goodbyes(void)
     }
 }
 
-/* No member has this name, it is not like a guest's, and no other text of the server begins with
- * it. */
+/* Whether the name is free, is not like a guest's, and has no character that the server uses
+ * itself. */
 static bool is_free(const char *nick)
 {
     size_t size = strcspn(nick, " :*");

@@ -1,17 +1,17 @@
 /* httpd [-n CONNECTIONS] [-t SECONDS] [ADDRESS [DIRECTORY]] - an HTTP/1.1 server of static files:
- * one thread, many connections, and nobody who waits for somebody else.
+ * one thread, many connections, and none of them waits for another.
  *
  *     httpd                                    tcp://127.0.0.1:8080, the files in .
  *     httpd tcp://:8080 /srv/www               every interface, IPv4 and IPv6
  *     httpd -n 200 -t 5 'tcp://[::1]:0' docs   200 connections at most, 5 seconds' patience
  *
- * Under /live it shows what it is doing. SIGINT or SIGTERM ends it when the answers under way are
+ * The page /live shows what it is doing. SIGINT or SIGTERM ends it when the answers under way are
  * sent, within 5 seconds.
  *
- * In this file: the loop, who is let in, and the end. In httpd/: connection.c, what a connection
- * waits for; request.c, what is asked; answer.c, what is said; files.c, which file that is, and why
- * no path leads out of the directory; live.c, the page. Reading a file from a slow disk is the one
- * thing that holds up everybody. */
+ * This file has the loop, the accepting of connections, and the end. In httpd/: connection.c, what
+ * a connection waits for; request.c, reading requests; answer.c, making answers; files.c, finding
+ * the file, and why no path leads out of the directory; live.c, the page. Only reading a file from
+ * a slow disk holds up all connections. */
 #define _POSIX_C_SOURCE   200809L
 #define _FILE_OFFSET_BITS 64
 
@@ -31,12 +31,12 @@
 #include <unistd.h>
 
 enum {
-    CONNECTIONS = 1000, /* unless told, or descriptors are fewer */
+    CONNECTIONS = 1000, /* without -n; fewer when there are fewer descriptors */
     SPARE = 16,         /* descriptors for all but connections and their files */
     PATIENCE_S = 10,
     GOODBYE_MS = 5000,    /* for the answers under way when the server ends */
-    TICK_NS = 1000000000, /* moments differ by nanoseconds */
-    EVENTS = 64           /* of one wait, and callers between two */
+    TICK_NS = 1000000000, /* a second: the unit of a net_deadline is a nanosecond */
+    EVENTS = 64           /* of one wait; also how many callers are accepted between two waits */
 };
 
 static net_socket *listener; /* NULL: ending */
@@ -44,10 +44,11 @@ static int most;             /* connections */
 static bool is_watching = true;
 static volatile sig_atomic_t is_told_to_end;
 
-/* ---- Who is let in ---- */
+/* ---- Accepting ---- */
 
-/* When no place is left, callers wait in the system's queue. When no descriptor is left, accepting
- * fails with NET_LIMIT; the poller tells of the listener again when there may be one. */
+/* When there are `most` connections, callers wait in the system's queue. When no descriptor is
+ * left, accepting fails with NET_LIMIT; the poller reports the listener again when there may be
+ * one. */
 static void take_callers(void)
 {
     for (int i = 0; i < EVENTS && live.connections < most; i++) {
@@ -61,7 +62,7 @@ static void take_callers(void)
     }
 }
 
-/* A listener that is not watched is not told of again and again. */
+/* Do not watch the listener while it cannot accept: it would be reported again and again. */
 static int mind_places(void)
 {
     bool has_place = live.connections < most;
@@ -77,9 +78,8 @@ static int mind_places(void)
 
 /* ---- The loop ---- */
 
-/* An event names a connection, or none for the listener. Only its own event can end a connection
- * here, so that no later one of the array is of one that is no more. What looks at all connections
- * comes after them. */
+/* An event names a connection, or none for the listener. Only a connection's own event can end it
+ * here, so no later event of the array is stale. Work on all connections comes after the events. */
 static void take_events(const net_event *events, int count)
 {
     bool has_callers = false;
@@ -133,9 +133,9 @@ static void tell_to_end(int signal_number)
     net_poller_wake(server.poller);
 }
 
-/* ---- The beginning ---- */
+/* ---- Starting ---- */
 
-/* NULL, and it has said why. Only sockets that talk in datagrams have queues of them. */
+/* Listen. NULL: it has printed why. Only sockets of datagrams have the option `queue`. */
 static net_socket *open_listener(const char *address)
 {
     struct sigaction action = {.sa_handler = tell_to_end};
@@ -159,7 +159,7 @@ static net_socket *open_listener(const char *address)
     return NULL;
 }
 
-/* Each connection may have a file open: who lets in more than that has none left to serve. */
+/* Each connection may have a file open, so it needs two descriptors. */
 static int connections_that_fit(void)
 {
     const rlim_t enough = 2 * CONNECTIONS + SPARE;
@@ -177,7 +177,7 @@ static int usage(void)
     return 2;
 }
 
-/* 0: it is none from 1 to `largest`. */
+/* A number from 1 to `largest`, or 0 if the text is not one. */
 static int read_number(const char *text, long largest)
 {
     char *end = NULL;

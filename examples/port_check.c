@@ -86,7 +86,7 @@ static void add_ports(const char *text)
 
 /* ---- Dialing ---- */
 
-/* Dial. net_address makes sure that `host` is only the host. Returns 0 or a negative code. */
+/* The address of a port. net_address makes sure that `host` is only a host. Negative: a code. */
 static int address_of(int port, char *address)
 {
     char digits[sizeof "65535"];

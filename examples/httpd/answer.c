@@ -1,4 +1,4 @@
-/* Making answers. */
+/* Make the answers to requests. */
 #define _POSIX_C_SOURCE   200809L
 #define _FILE_OFFSET_BITS 64
 
@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-static char date[48];    /* a line of each answer */
+static char date[48];    /* the Date field of each answer */
 static struct file page; /* /live */
 
 void answer_prepare(void)
@@ -53,7 +53,7 @@ static const char *reason_of(int status)
     return reasons[i].reason;
 }
 
-/* Whatever is put together here has room: its longest part is the name of one file. */
+/* All heads fit into `head`: the longest part is the name of one file. */
 static void put(struct answer *answer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 static void put(struct answer *answer, const char *format, ...)
@@ -84,8 +84,8 @@ static void put_text(struct answer *answer, int status, bool is_head)
         is_head ? "" : text);
 }
 
-/* A file of which the peer has a copy already is not sent again, and a part of it only if it still
- * is the file of which he has other parts. */
+/* Do not send a file again if the peer has a copy already (If-None-Match). Send a part of it only
+ * if it is still the file of which the peer has other parts (If-Range). */
 static void put_file(struct answer *answer, const struct request *request)
 {
     struct file *file = answer->file;
@@ -123,8 +123,8 @@ static void put_file(struct answer *answer, const struct request *request)
     }
 }
 
-/* The way from a directory without its slash to the one with it, to which the links in its page
- * relate. */
+/* Redirect from a directory without its slash to the one with it, because the links in its page are
+ * relative to that. */
 static void put_location(struct answer *answer, const char *path)
 {
     put(answer, "Location: ");

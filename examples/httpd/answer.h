@@ -1,4 +1,4 @@
-/* What is said to a request. */
+/* The answer to a request. */
 #ifndef HTTPD_ANSWER_H
 #define HTTPD_ANSWER_H
 
@@ -13,15 +13,15 @@ enum { ANSWER_HEAD_MAX = 2048 };
 
 struct answer {
     bool is_last;      /* the connection ends after it */
-    bool is_stream;    /* after it come the lines of live.h, for as long as the peer likes */
-    size_t head_size;  /* what is to be sent of `head`, */
-    struct file *file; /* and then, unless it is NULL, of a file that the answer uses, */
-    int64_t offset;    /* from here */
-    int64_t end;       /* up to but without this */
+    bool is_stream;    /* the lines of live.h follow it, until the peer ends */
+    size_t head_size;  /* how much of `head` to send */
+    struct file *file; /* the file to send after it, or NULL; the answer uses it */
+    int64_t offset;    /* the first byte of the file to send */
+    int64_t end;       /* the byte after the last one to send */
     char head[ANSWER_HEAD_MAX];
 };
 
-/* Once before all answers, and then once a second: what is the same in all of them. */
+/* Prepare what is the same in all answers: call it once before the first, and once a second. */
 void answer_prepare(void);
 
 /* Make the answer to a request that was read with this status. It uses a file until

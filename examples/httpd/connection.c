@@ -1,6 +1,6 @@
-/* The states of a connection. Only what can bring it forward is asked for: while an answer is being
- * sent nothing is read, so that a peer can make us hold one head of a request, one of an answer,
- * and no more. */
+/* The states of a connection. It asks the poller only for what brings it forward: while it sends an
+ * answer it reads nothing, so a peer costs the head of one request, the head of one answer, and no
+ * more. */
 #define _POSIX_C_SOURCE   200809L
 #define _FILE_OFFSET_BITS 64
 
@@ -15,20 +15,20 @@
 
 enum {
     LINGER_MS = 2000,
-    CROWDED_MS = 1000, /* in a crowd, who has been silent for so long leaves */
-    CHUNK = 65536,     /* of a large file in one call */
-    CHUNKS = 8         /* for one peer before the others have their turn */
+    CROWDED_MS = 1000, /* when the server is full, end connections silent for so long */
+    CHUNK = 65536,     /* bytes of a large file in one call */
+    CHUNKS = 8         /* for one peer before the turn of the others */
 };
 
-/* Every state has a deadline, but one. */
+/* Every state has a deadline, except STREAMING. */
 enum state {
     READING,   /* a request. Its head has `patience` from its first byte on to be there; when none
                 * begins within `patience`, the connection is ended */
     SENDING,   /* an answer. The peer has to take some of it within `patience` */
     STREAMING, /* lines for the page /live, without end. The peer has to keep up */
-    LINGERING, /* the last answer is sent: wait for the peer's end, because bytes of his that are
-                * never read would make the system reset the connection, and so destroy it */
-    ENDED      /* to be disposed of */
+    LINGERING, /* the last answer is sent: wait for the peer's end. A close with unread bytes from
+                * the peer would reset the connection, and could destroy the answer */
+    ENDED      /* to be freed */
 };
 
 struct connection {
@@ -38,7 +38,7 @@ struct connection {
     enum state state;
     net_deadline deadline;
     size_t received;  /* in `in` */
-    size_t head_sent; /* of the answer's */
+    size_t head_sent; /* of the head of the answer */
     struct answer answer;
     char in[REQUEST_HEAD_MAX];
 };
@@ -52,14 +52,14 @@ static net_deadline later(int64_t milliseconds)
     return server.now + milliseconds * 1000000; /* the difference of moments is in nanoseconds */
 }
 
-/* Nothing of ours comes any more. What the peer says is heard and forgotten, until he ends too. */
+/* Send nothing more. Receive and forget what the peer sends, until it ends, too. */
 static void linger(struct connection *c)
 {
     c->state = net_shutdown(c->socket) == 0 ? LINGERING : ENDED;
     c->deadline = later(LINGER_MS);
 }
 
-/* The lines are short: a peer whose buffers are full of them has stopped reading. */
+/* The lines are short: a peer that does not take a whole one has stopped reading. */
 static void send_lines(struct connection *c, int count)
 {
     net_slice lines[LIVE_SECONDS];
@@ -89,9 +89,9 @@ static void finish_answer(struct connection *c)
     }
 }
 
-/* What follows the head: all of a small file; of a large one the next piece, read into a buffer
- * that all connections share. What the system does not take of it is read again, so that nothing
- * has to be kept. False: the file has become shorter than we said. */
+/* What follows the head: all of a small file, or the next piece of a large one, read into a buffer
+ * that all connections share. What the system does not take of a piece is read again later, so
+ * nothing has to be kept. False: the file is now shorter than the head says. */
 static bool next_piece(const struct answer *answer, net_slice *piece)
 {
     static char chunk[CHUNK];
@@ -107,7 +107,7 @@ static bool next_piece(const struct answer *answer, net_slice *piece)
     return pread(answer->file->fd, chunk, size, (off_t)answer->offset) == (ssize_t)size;
 }
 
-/* Send as much as the system takes, but leave the others their turn. */
+/* Send as much as the system takes, but at most CHUNKS pieces, so that others have their turn. */
 static void send_answer(struct connection *c)
 {
     struct answer *answer = &c->answer;
@@ -150,7 +150,7 @@ static void answer(struct connection *c, int status, const struct request *reque
     c->deadline = later(server.patience);
 }
 
-/* Answer the requests that are there, as long as their answers go out. */
+/* Answer the requests that are there, until the system takes no more. */
 static void serve(struct connection *c)
 {
     while (c->state == READING && c->received > 0) {
@@ -219,7 +219,7 @@ static void dispose(struct connection *c)
     live.connections--;
 }
 
-/* Ask for what the state waits for. To ask again for the same costs no system call. */
+/* Ask the poller for what the state waits for. To ask for the same again costs no system call. */
 static void settle(struct connection *c)
 {
     unsigned interest = c->state == SENDING ? NET_WRITABLE : NET_READABLE;

@@ -13,23 +13,23 @@ struct server {
     struct connection *connections;
     net_deadline now; /* when the last wait was over */
     int64_t patience; /* milliseconds */
-    bool is_crowded;  /* others wait for a place: who is silent leaves his */
+    bool is_crowded;  /* the server is full: end silent connections */
     bool is_ending;   /* no further request is answered */
 };
 
 extern struct server server;
 
-/* Serve a peer. Without memory he is turned away. */
+/* Serve a peer. Without memory for it, close its socket. */
 void connection_begin(net_socket *socket);
 
-/* What the poller tells of a connection, which is the event's `user`. It may end here, but no other
- * one does. */
+/* Handle an event of a connection, which is the event's `user`. This connection may end here, but
+ * no other one. */
 void connection_event(struct connection *c, unsigned ready);
 
-/* Once a second; not while events are at hand, which this could make stale. */
+/* Call this once a second, but not while handling events: it could make them stale. */
 void connections_tick(void);
 
-/* End, each as soon as the answer under way is sent; not while events are at hand. */
+/* End each connection when its answer is sent. Do not call this while handling events. */
 void connections_end(void);
 
 /* End all of them now. */

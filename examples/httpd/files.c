@@ -1,5 +1,5 @@
-/* Finding files. The small ones stay in memory, and are looked at by one fstatat each time they are
- * asked for: who changes a file is never answered with what it was. */
+/* Find files. Small ones stay in memory; one fstatat for each request checks whether the file has
+ * changed, so an old state of a file is never served. */
 #define _POSIX_C_SOURCE   200809L
 #define _FILE_OFFSET_BITS 64
 
@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 enum {
-    SMALL = 65536, /* bytes; what has more is not kept */
+    SMALL = 65536, /* bytes; a larger file is not kept */
     PLACES = 64,   /* so that at most 4 MiB are kept */
     SETTLED_S = 2, /* no clock of a file system is coarser */
     OK = 200,
@@ -26,7 +26,7 @@ enum {
 };
 
 static int root = -1;
-static struct file *kept[PLACES]; /* by the hash of the path; the newest takes the place */
+static struct file *kept[PLACES]; /* by the hash of the path; a new file replaces an old one */
 
 static const char *type_of(const char *name)
 {
@@ -68,7 +68,7 @@ static const char *type_of(const char *name)
     return "application/octet-stream";
 }
 
-/* Two states of a file have the same tag only if neither its size nor its time tells them apart. */
+/* Two states of a file have the same tag only if size and time are the same in both. */
 void files_describe(struct file *file, const char *name)
 {
     snprintf(file->etag, sizeof file->etag, "\"%llx.%lx-%llx\"", (long long)file->changed.tv_sec,
@@ -79,7 +79,7 @@ void files_describe(struct file *file, const char *name)
 
 /* ---- Opening ---- */
 
-/* What failed may work again soon, or there is nothing to be found. */
+/* The status for a failure: 503 if it may work again soon, else 404. */
 static int refusal(void)
 {
     return errno == EMFILE || errno == ENFILE || errno == ENOMEM ? UNAVAILABLE : NOT_FOUND;
@@ -101,8 +101,8 @@ static int open_name(int directory, const char *path, size_t length)
     return openat(directory, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | kind);
 }
 
-/* Open name after name, so that there is no moment in which another program could still put a link
- * in the way. Returns a descriptor, or -1. */
+/* Open one name after the other, so that no other program can put a link into the path meanwhile.
+ * Returns a descriptor, or -1. */
 static int open_path(const char *path)
 {
     int directory = root;
@@ -143,8 +143,8 @@ static struct file *new_file(const char *path, int fd, const struct stat *seen)
     return file;
 }
 
-/* A small file is read at once, and its descriptor closed. One that has become shorter in this
- * moment is served as what is left of it. */
+/* Read a small file at once, and close its descriptor. If it has become shorter meanwhile, serve
+ * what is left. */
 static void read_small(struct file *file)
 {
     char *bytes = file->path + strlen(file->path) + 1;
@@ -192,8 +192,8 @@ static bool is_same(const struct timespec *a, const struct timespec *b)
     return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
-/* Whether the name still leads to this file, in this state. If a directory on the way has become a
- * link, then to the same file all the same: nothing is given away that was not served before. */
+/* Whether the name still leads to this file, in this state. A directory of the path may have become
+ * a link meanwhile, but it leads to the same file, which was served before. */
 static bool is_current(const struct file *file)
 {
     struct stat seen;
@@ -203,8 +203,8 @@ static bool is_current(const struct file *file)
            seen.st_size == file->size && is_same(&seen.st_ctim, &file->changed);
 }
 
-/* Clocks of file systems are coarse: a file that has changed just now may change once more without
- * another time to show for it, and is better read again. */
+/* Clocks of file systems are coarse: a file that has just changed may change again and keep the
+ * same time. So it is not kept until it has settled. */
 static bool is_settled(const struct file *file)
 {
     struct timespec now;

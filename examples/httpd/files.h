@@ -12,7 +12,7 @@ enum {
     FIELDS_SIZE = 160 /* the fields that describe a file take less */
 };
 
-/* What a path leads to. It counts who uses it, and is not changed while somebody does. */
+/* The file of a path. It counts its users, and does not change while it has any. */
 struct file {
     int users;
     int fd;            /* a large file is read piece by piece while it is sent; -1: it is small */
@@ -27,15 +27,15 @@ struct file {
     char path[];
 };
 
-/* Serve what is below `directory`. False: it cannot be opened, and errno says why. */
+/* Serve the files below `directory`. False: it cannot be opened, and errno says why. */
 bool files_begin(const char *directory);
 void files_end(void);
 
 /* Find a file: 200, and the caller hands it to files_release; 301 when the path needs a slash at
  * its end; 404; or 503 when there are no descriptors or no memory now.
  *
- * No path leads out of the directory: a name that begins with a dot leads nowhere, and neither does
- * a symbolic link, wherever it points. Only regular files are served. */
+ * No path leads out of the directory: names that begin with a dot, and symbolic links, are not
+ * found. Only regular files are served. */
 int files_find(const char *path, struct file **file);
 void files_release(struct file *file);
 

@@ -8,7 +8,7 @@ enum { LINE_SIZE = 80 };
 
 struct live live;
 
-static char lines[LIVE_SECONDS][LINE_SIZE]; /* a ring */
+static char lines[LIVE_SECONDS][LINE_SIZE]; /* the line of second n is at n % LIVE_SECONDS */
 static int sizes[LIVE_SECONDS];
 static uint64_t ticks;
 static struct live before;

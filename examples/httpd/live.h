@@ -17,7 +17,7 @@ struct live {
 extern struct live live; /* counted by the server */
 extern const char live_page[];
 
-/* `seconds` have passed since the last call, which is a line in the history. */
+/* `seconds` have passed since the last call: add a line to the history. */
 void live_tick(double seconds);
 
 /* The last `count` lines, or fewer if there are fewer, as server-sent events to hand to

@@ -1,4 +1,4 @@
-/* Taking the head of a request apart. */
+/* Parse the head of a request. */
 #define _POSIX_C_SOURCE 200809L
 
 #include "request.h"
@@ -10,7 +10,8 @@
 enum { OK = 200, PARTIAL = 206, BAD = 400, NOT_ALLOWED = 405, UNSATISFIABLE = 416 };
 enum { URI_TOO_LONG = 414, HEAD_TOO_LARGE = 431, NOT_IMPLEMENTED = 501, OTHER_VERSION = 505 };
 
-/* Where the head begins, after an empty line perhaps, and where it ends. 200, 0 or a refusal. */
+/* Find where the head begins, perhaps after an empty line, and where it ends. Returns 200, 0 or the
+ * status of a refusal. */
 static int find_end(const char *bytes, size_t size, size_t *begin, size_t *end)
 {
     size_t line = 0;
@@ -52,8 +53,8 @@ static bool is_token(const char *text)
     return at > text && *at == '\0';
 }
 
-/* Cut the line off at its end, so that it is a string: none of its bytes may be one that ends
- * strings or lines, or moves a terminal's cursor. NULL: one is. Goes on to the next line. */
+/* Cut the line off at its end, so that it is a string, and go on to the next line. NULL: it has a
+ * byte that ends strings or lines, or controls a terminal. */
 static char *cut_line(char **next)
 {
     char *line = *next;
@@ -87,8 +88,8 @@ static bool has_word(const char *list, const char *word)
     return false;
 }
 
-/* `Name: value`. A field that may be there once is not there twice. A space before the colon, and a
- * line that continues the one before, are what smugglers use. */
+/* Parse `Name: value`. Refuse a second field of a name that is allowed once, a space before the
+ * colon, and a line that continues the one before: request smuggling uses them. */
 static int read_field(struct request *request, char *line)
 {
     static const char *const names[FIELDS] = {"Host",      "Content-Length", "Transfer-Encoding",
@@ -154,8 +155,8 @@ static int hex(char digit)
     return at != NULL ? (int)(at - digits) : -1;
 }
 
-/* The path of the target, decoded in place. A %2F is no slash, and no name can have one; what is
- * decoded once is never decoded again. */
+/* The path of the target, decoded in place, once. A %2F is no slash, and no file name can have
+ * one. */
 static int read_target(struct request *request, char *target)
 {
     if (strncasecmp(target, "http://", strlen("http://")) == 0) {
@@ -194,7 +195,7 @@ static int read_target(struct request *request, char *target)
     return OK;
 }
 
-/* `HTTP/1.1`; every later 1.x is read as that. */
+/* `HTTP/1.1`; later 1.x are read as that. */
 static int read_version(struct request *request, const char *version)
 {
     const char *digits = version + strlen("HTTP/");
@@ -207,7 +208,7 @@ static int read_version(struct request *request, const char *version)
     return digits[0] == '1' ? OK : OTHER_VERSION;
 }
 
-/* Cut the next word off, which one space ends. NULL: there is none. */
+/* Cut off the next word, which ends at a space. NULL: there is none. */
 static char *cut_word(char **next)
 {
     char *word = *next;
@@ -255,7 +256,7 @@ int request_read(struct request *request, char *bytes, size_t size)
     return status == OK ? read_target(request, target) : status;
 }
 
-/* Digits, and how far they go. What is too large to count is as good as the largest. */
+/* Read digits, and tell where they end. A number that is too large is read as the largest. */
 static int64_t read_number(const char **text)
 {
     const int64_t most = INT64_MAX / 16;
@@ -287,7 +288,7 @@ int request_range(const char *range, int64_t size, int64_t *first, int64_t *end)
     bool has_to = rest > dash + 1;
 
     if (*rest != '\0' || !(has_from || has_to) || (has_from && has_to && to < from)) {
-        return OK; /* several ranges, too: all of it answers them as well */
+        return OK; /* for several ranges, too, the whole file is a valid answer */
     }
     if (!has_from) { /* the last `to` bytes */
         from = to < size ? size - to : 0;

@@ -1,5 +1,5 @@
-/* The head of an HTTP/1.1 request, taken apart strictly (RFC 9112). What is not plainly right is
- * refused: two programs that read one request in two ways can be played off against each other. */
+/* The head of an HTTP/1.1 request, parsed strictly (RFC 9112). Anything doubtful is refused,
+ * because an attacker can use a request that two programs read in two ways. */
 #ifndef HTTPD_REQUEST_H
 #define HTTPD_REQUEST_H
 
@@ -29,16 +29,16 @@ struct request {
     bool keeps_alive; /* another request may follow on this connection */
     const char *path; /* decoded, begins with a slash, without the query */
     const char *field[FIELDS];
-    size_t size; /* of the head, with all its ends of line */
+    size_t size; /* of the head, with all its line ends */
 };
 
-/* Read the request at the beginning of `bytes`, in place: what it points to lies in there. Returns
- * 200; 0 when the head is not all there yet; or the status that refuses it, and then nothing
- * that follows it can be trusted. */
+/* Read the request at the beginning of `bytes`, in place: its pointers point into `bytes`. Returns
+ * 200; 0 when the head is not complete yet; or the status of a refusal, and then nothing that
+ * follows the request can be trusted. */
 int request_read(struct request *request, char *bytes, size_t size);
 
 /* Which of `size` bytes a Range field asks for: from `first` up to but without `end`. Returns 206;
- * 416 when there are none such; or 200 when it asks for all, or for what is not understood. */
+ * 416 when there are no such bytes; or 200 when it asks for all, or is not understood. */
 int request_range(const char *range, int64_t size, int64_t *first, int64_t *end);
 
 #endif
