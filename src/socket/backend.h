@@ -167,8 +167,8 @@ void nf_socket_free(net_socket *socket);
 /* Cancel: set the flag, then wake through the backend. */
 void nf_socket_cancel(net_socket *socket);
 
-/* Wait until no other thread is in a cancel or posts the notice. A call that a cancel wakes may return,
- * and its caller close the socket, before that cancel returns. */
+/* Wait until no other thread is in a cancel or posts the notice. A call that a cancel wakes may
+ * return, and its caller close the socket, before that cancel returns. */
 void nf_socket_await_users(net_socket *socket);
 
 /* Replace the table, and wait until no cancel uses what the old one owned. */

@@ -1,5 +1,5 @@
-/* A call that net_cancel or net_poller_wake has woken may return before that call does. Who closed
- * at once then freed what the other, perhaps a signal handler on another thread, still used. */
+/* A call that net_cancel or net_poller_wake wakes may return before net_cancel does. When its caller
+ * closed at once, it freed memory that the other thread, perhaps in a signal handler, still used. */
 #include "watching.h"
 
 #include <pthread.h>
