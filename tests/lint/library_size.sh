@@ -1,0 +1,20 @@
+#!/bin/sh
+# libnetfacade.so is small: stripped, it has less than 256 KiB.
+set -eu
+
+library=${NETFACADE_BUILD_DIR:-build/gcc}/libnetfacade.so
+limit=$((256 * 1024))
+
+if [ -n "${NETFACADE_SANITIZE:-}" ]; then
+    echo "skipped: a sanitizer makes the library larger"
+    exit 77
+fi
+
+stripped=$(mktemp)
+trap 'rm -f "$stripped"' EXIT
+strip -o "$stripped" "$library"
+size=$(wc -c <"$stripped")
+if [ "$size" -ge $limit ]; then
+    echo "$library, stripped, has $size bytes; the limit is $limit"
+    exit 1
+fi
