@@ -17,15 +17,12 @@
 #include "api/failure.h"
 #include "api/watch.h"
 #include "os/process.h"
+#include "os/thread.h"
 
 #include <stdlib.h>
 
-enum { INTERESTS = NET_READABLE | NET_WRITABLE };
-
 _Static_assert((int)NET_READABLE == (int)NF_IN && (int)NET_WRITABLE == (int)NF_OUT,
                "what the system tells is handed out as it is");
-
-/* ---- Opening and closing ---- */
 
 static void free_poller(struct net_poller *poller)
 {
@@ -77,13 +74,12 @@ net_poller *net_poller_open(void)
 
 void net_poller_close(net_poller *poller)
 {
-    if (poller == NULL) {
-        return;
+    if (poller != NULL) {
+        while (atomic_load(&poller->wakers) != 0 && poller->process == nf_process()) {
+            nf_thread_yield(); /* a wait may return before the wake that ended it does */
+        }
+        free_poller(poller);
     }
-    while (atomic_load(&poller->wakers) != 0 && poller->process == nf_process()) {
-        nf_thread_yield(); /* a wait may return before the wake that ended it does */
-    }
-    free_poller(poller);
 }
 
 /* ---- Waking a thread that waits ---- */
@@ -113,14 +109,13 @@ static void wake_waiter(struct net_poller *poller)
 
 void net_poller_wake(net_poller *poller)
 {
-    if (poller == NULL) {
-        return;
+    if (poller != NULL) {
+        atomic_fetch_add(&poller->wakers, 1);
+        if (!atomic_exchange(&poller->is_woken, true)) {
+            nf_ready_list_wake(&poller->ready_list);
+        }
+        atomic_fetch_sub(&poller->wakers, 1);
     }
-    atomic_fetch_add(&poller->wakers, 1);
-    if (!atomic_exchange(&poller->is_woken, true)) {
-        nf_ready_list_wake(&poller->ready_list);
-    }
-    atomic_fetch_sub(&poller->wakers, 1);
 }
 
 /* ---- Watching ---- */
@@ -210,7 +205,7 @@ int net_poller_watch(net_poller *poller, net_socket *socket, unsigned interest, 
     if (code == 0) {
         code = nf_check_call(socket, deadline);
     }
-    if (code == 0 && (interest & ~(unsigned)INTERESTS) != 0) {
+    if (code == 0 && (interest & ~(unsigned)(NET_READABLE | NET_WRITABLE)) != 0) {
         code = nf_fail_because(NET_MISUSE, "an interest of %u", interest);
     }
     if (code == 0) {
@@ -244,8 +239,7 @@ void nf_poller_forget_watched(net_socket *socket)
 
 /* ---- Collecting ---- */
 
-/* The answer may come from the foreign loop's alarm, which would end the next sleep at once, too.
- */
+/* It may have been the foreign loop's alarm, which would end the next sleep at once, too. */
 static void drain_wake(struct net_poller *poller)
 {
     nf_wake_drain(&poller->ready_list.wake);
@@ -344,9 +338,8 @@ static void look_at_hot(struct net_poller *poller)
 
 static void look_at_posted(struct net_poller *poller)
 {
-    struct nf_watches list = {.first = (struct nf_watch *)nf_ready_list_take(&poller->ready_list)};
-
-    look_at_all(poller, list);
+    look_at_all(poller, (struct nf_watches){
+                            .first = (struct nf_watch *)nf_ready_list_take(&poller->ready_list)});
 }
 
 /* Sleep until a descriptor is ready, the poller is woken, or `until`. Return at once when there is
@@ -355,10 +348,9 @@ static int sleep_until(struct net_poller *poller, struct nf_readied *answers, ne
 {
     if (until != NET_NOW) {
         nf_ready_list_arm(&poller->ready_list);
-        poller->until = has_something(poller) ? NET_NOW : until;
-    } else {
-        poller->until = NET_NOW;
+        until = has_something(poller) ? NET_NOW : until;
     }
+    poller->until = until;
     poller->is_waiting = true;
     nf_turn_leave(&poller->lock);
     int n = poller->body->wait(poller->ready, answers, poller->until);
