@@ -154,10 +154,10 @@ static void tell(struct member *who, const char *text)
     }
 }
 
-static void tell_all_but(const struct member *him, const char *text)
+static void tell_all_but(const struct member *left_out, const char *text)
 {
     for (struct member *who = members; who != NULL; who = who->next) {
-        if (who != him && who->leaves == NULL) {
+        if (who != left_out && who->leaves == NULL) {
             tell(who, text);
         }
     }

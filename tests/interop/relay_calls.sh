@@ -86,13 +86,13 @@ nobody_waits_for_him() {
         start "talker$i" "$peer" "$port" ping:1000 shut end
         ended_well "$started"
     done
-    ! has_ended "$stuck" || fail "he is not stuck: nothing is shown"
+    ! has_ended "$stuck" || fail "it is not stuck: nothing is shown"
     : >"$work/enough"
     ended_well "$stuck"
     open_are 0
     stop_relay
     stop "$server"
-    ok "three others are served beside him"
+    ok "three others are served beside it"
 }
 
 # ---- Signals ----

@@ -94,7 +94,7 @@ datagrams_to_nobody() {
 # Long before any deadline of the dial. The caller has sent nothing: sent bytes would stay in the
 # buffer until then, and the relay sees the end of a caller only when it reads from it.
 reset_while_dialing() {
-    scene="a caller resets while his target is dialed"
+    scene="a caller resets while its target is dialed"
     start_listening target "$peer" listen "until:$work/done"
     target=$started
     start filler "$peer" "$port"
@@ -112,7 +112,7 @@ reset_while_dialing() {
     : >"$work/done"
     ended_well "$filler" "$target"
     stop_relay
-    ok "a caller who resets while his target is dialed is forgotten at once"
+    ok "a caller that resets while its target is dialed is forgotten at once"
 }
 
 refused

@@ -31,7 +31,7 @@ resets() {
     broken "the caller resets at once" "reset" "gone"
     broken "the caller resets when all is said" "send:9 recv:9 reset" "recv:9 send:9 cut"
     broken "the caller resets and leaves much unread" "recv:9 reset" "offer:90000000 cut"
-    broken "the caller resets after he has finished" "send:9 shut recv:9 reset" "recv:9 end send:9"
+    broken "the caller resets after it has finished" "send:9 shut recv:9 reset" "recv:9 end send:9"
     broken "the caller resets a target that has finished" "end send:9 arrived reset" "shut recv:9 cut"
     broken "the target resets at once" "cut" "reset"
     broken "the target answers and resets" "send:9 recv:9000 cut" "recv:9 send:9000 arrived reset"

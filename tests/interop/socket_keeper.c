@@ -66,7 +66,7 @@ static bool say_and_hear(int fd, const char *said, size_t size)
     }
     errno = 0;
     if (recv(fd, heard, size, MSG_WAITALL) != (ssize_t)size || memcmp(heard, said, size) != 0) {
-        complain("a caller did not hear his echo", errno);
+        complain("a caller did not get its echo", errno);
         return false;
     }
     echoes++;
