@@ -275,9 +275,10 @@ void nf_hub_remove_strangers(struct nf_hub *hub);
 /* ---- deliver.c ---- */
 
 /* Put a packet into its sender's queue, and take ownership of it. Datagrams for which the bounds
- * leave no room are dropped and counted. The bounds do not apply to what the reader itself waits
- * for: its call takes that at once, and borrowed bytes cost no memory. `hash` is the sender's in
- * the table. */
+ * leave no room are dropped and counted. The bounds do not apply to datagrams for the member whose
+ * call read the batch: the call waits for one of them, and the bytes of the others are borrowed, so
+ * they cost no memory yet. nf_hub_spill applies the bounds to what is still queued of them. `hash`
+ * is the hash of `from`. */
 void nf_hub_deliver(struct nf_hub *hub, const struct nf_addr *from, uint32_t hash,
                     struct nf_packet *packet, net_deadline now);
 

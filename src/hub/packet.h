@@ -104,8 +104,10 @@ void nf_queue_clear(struct nf_queue *queue);
 /* Spill a borrowed packet that is queued: a copy replaces what the bounds allow of it, and the rest
  * is dropped. False: no memory, and the packet stays as it is.
  *
- * First call nf_packet_uncharge for every packet of the batch that is queued. It takes the packets
- * over the bounds out of the sums, so that the others have room before them. */
+ * Before you spill the first packet of a batch, call nf_packet_uncharge for all of them. It
+ * subtracts from the sums the packets that were queued without applying the bounds. Each of these
+ * is added again when it is spilled, as far as it fits then. So no packet is dropped to make room
+ * for a later one of them. */
 void nf_packet_uncharge(const struct nf_packet *packet);
 bool nf_packet_spill(struct nf_packet *packet);
 

@@ -7,7 +7,10 @@
 #include <stdlib.h>
 
 enum {
-    LATE_ARRIVALS_MAX = 4096, /* arrivals read past a deadline, to find one from before it */
+    /* A call whose deadline has passed reads on while the kernel has datagrams: one of them may
+     * have come for it in time. It gives up once it has read this many. Overdue peers expire after
+     * as many: see read_batch. */
+    LATE_ARRIVALS_MAX = 4096,
     CACHE_LINE = 64,
     BEFORE_ENTRY = offsetof(struct nf_peer, remote),
     AFTER_ENTRY = sizeof(struct nf_peer) - BEFORE_ENTRY - 1
