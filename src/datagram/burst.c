@@ -91,7 +91,9 @@ static ssize_t receive(struct nf_burst *burst, int fd, void *buffer, size_t size
         length = burst->arrival.size;
         burst->arrival.size = 0;
     }
-    atomic_store(&burst->waiting, true); /* before a poller is looked for, which must not miss it */
+    /* Set this before the caller looks for a poller to notify (nf_socket_notify). A poller that is
+     * not there yet sees it when it first asks the socket. */
+    atomic_store(&burst->waiting, true);
     if (burst->arrival.size == 0) {
         advance(burst);
     }

@@ -93,7 +93,9 @@ int nf_datagram_send_messages(const struct nf_datagram_sender *sender, const net
                               int count, net_deadline deadline);
 
 /* A send failed with `code`. Returns 0 if it may be tried again, after a wait if need be; or a
- * code. `denied` must be false before the first try; it records that a retry was spent.
+ * code. Some failures are tried again once: `denied` is false while that retry is left, and the
+ * retry sets it. For an adopted unix socket the caller sets it first, because to dial again would
+ * change the peer for all that share the descriptor.
  *
  * A shared descriptor whose peers have queues of their own does not show when one of these has
  * room. For it, `full_until` is set to the moment at which to try again. For other descriptors it
