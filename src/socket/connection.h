@@ -3,10 +3,12 @@
  * that use it, the timeout that is set in the kernel, and the error that ends it (`end`), which
  * every later call returns.
  *
- * A blocking call on a connection is one blocking system call. A timeout of the descriptor
- * (SO_RCVTIMEO, SO_SNDTIMEO) bounds it and stays set between calls. It is never longer than the
- * time left until the deadline, and is changed only where it would be. Once it has expired, poll
- * waits for the rest of the time.
+ * A receive that has to wait blocks in its system call, and so does a large send on a stream. Small
+ * sends (stream.c) and sends of datagrams are tried without waiting, and then poll waits for room.
+ * A timeout of the descriptor (SO_RCVTIMEO, SO_SNDTIMEO) bounds the system call that blocks. It
+ * stays set between calls, and is set anew only if there is none or if it could end after the
+ * deadline. Once it has expired, poll waits for the rest of the time. If less time is left than the
+ * shortest timeout needs, poll does all the waiting.
  *
  * The descriptor of an adopted connection may be shared with other processes. There no call
  * blocks in the system call and no timeout is set, and a cancel posts a wake instead of breaking

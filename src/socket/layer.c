@@ -46,8 +46,9 @@ int nf_layer_listen(net_socket *socket, const struct nf_target *target)
     return open_below(socket, target->backend->lower->listener, target, NET_NOW);
 }
 
-/* The layer takes the name over, because the sentence about a failed close needs it. In a forked
- * child the object below may have to stay (NF_STAYS); it then keeps the name. */
+/* The layer takes over the name of the socket below, so that its own `name` stays valid when that
+ * socket is freed. In a forked child the socket below may have to stay (NF_STAYS). Then it keeps
+ * the name, too. */
 int nf_layer_close(net_socket *socket, net_deadline deadline)
 {
     net_socket *lower = nf_layer_lower(socket);

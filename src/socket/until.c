@@ -207,9 +207,10 @@ static ssize_t advance(net_socket *socket, nf_take *take, char *buffer, size_t s
     return n < 0 ? n : 0;
 }
 
-/* Bytes came, but not the delimiter: whether the call may go on. After the deadline it may move
- * LATE more bytes. Small pieces count as STEP_LEAST, because each search takes time: a peer
- * could stretch the call by sending byte by byte. */
+/* Some bytes came, but not yet the delimiter or the whole buffer: whether the call may go on. After
+ * the deadline it may move LATE more bytes, with NET_NOW LATE_AT_ONCE. A piece of fewer bytes than
+ * STEP_LEAST counts as STEP_LEAST: each piece takes time, and a peer that sends single bytes must
+ * not stretch the call. */
 static bool may_go_on(size_t more, size_t *late, net_deadline deadline)
 {
     if (nf_deadline_passed(deadline)) {
