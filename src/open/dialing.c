@@ -1,10 +1,13 @@
-/* The backend of a socket that is still dialing. Every call first drives the dial, within its own
- * deadline. When the dial is won, the socket switches to the backend of its scheme for good, and
- * the call continues there. A connected socket therefore pays nothing for this.
+/* The backend of a socket that is still dialing. A call that sends or receives first drives the
+ * dial, until its own deadline at most. A shutdown, a property and a query of readiness drive it
+ * without waiting. A cancel and a close do not drive it. When the dial is won, the socket switches
+ * to the backend of its scheme for good, and the call continues there. A connected socket therefore
+ * pays nothing for this.
  *
  * One thread drives at a time: the one that holds the turn connection->driver. Only that thread
- * touches connection->dialing. The one exception is its wake, which a cancel in any thread posts:
- * nf_socket_set_backend returns only when no cancel is inside this backend. */
+ * touches connection->dialing, with two exceptions. A cancel in any thread posts its wake;
+ * therefore drive_dial frees it only after nf_socket_set_backend, which waits until no cancel is
+ * inside this backend. A close takes no turn, because no other call runs then. */
 #include "open/dialing.h"
 #include "open/adopt.h"
 #include "open/inet.h"
