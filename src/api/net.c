@@ -79,7 +79,9 @@ ssize_t net_send(net_socket *socket, const void *data, size_t size, net_deadline
 {
     net_slice slice = {.data = data, .size = size};
 
-    if (!nf_data_is_good(socket, data, size, deadline)) { /* cast, it may equal a code */
+    /* Return here: a size over SSIZE_MAX, cast to ssize_t, may equal the code of this failure, and
+     * the comparison below would take the failure for a whole send. */
+    if (!nf_data_is_good(socket, data, size, deadline)) {
         return nf_failed(nf_check_failed(socket, data, size, deadline), "send", socket);
     }
     ssize_t n = nf_backend_of(socket)->send(socket, &slice, 1, deadline);
