@@ -65,8 +65,8 @@ static void *serve(void *argument)
     return NULL;
 }
 
-/* Give the caller a thread. When there is none, only this caller is turned away. The thread takes no
- * signals: its handler could run late and meet a closed listener. */
+/* Give the caller a thread. When there is none, only this caller is turned away. The thread takes
+ * no signals: its handler could run late and meet a closed listener. */
 static void answer(net_socket *caller)
 {
     pthread_t thread;

@@ -247,7 +247,7 @@ static void the_header_tells_of_every_property(void **state)
     assert_non_null(file);
     header[fread(header, 1, sizeof header - 1, file)] = '\0';
     fclose(file);
-    const char *comment = strstr(header, "/* Read a property:");
+    const char *comment = strstr(header, "/* Read a property.");
 
     assert_non_null(comment);
     const char *end = strstr(comment, "int net_get(");

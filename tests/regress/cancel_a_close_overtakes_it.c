@@ -1,5 +1,6 @@
-/* A call that net_cancel or net_poller_wake wakes may return before net_cancel does. When its caller
- * closed at once, it freed memory that the other thread, perhaps in a signal handler, still used. */
+/* A call that net_cancel or net_poller_wake wakes may return before net_cancel does. When its
+ * caller closed at once, it freed memory that the other thread, perhaps in a signal handler, still
+ * used. */
 #include "watching.h"
 
 #include <pthread.h>
@@ -9,7 +10,7 @@
 
 enum { ROUNDS = 100 };
 
-/* A thread that cancels or wakes what it is given, one after the other; of nothing, it ends. */
+/* A thread that cancels or wakes what it is given, one after the other. NULL ends it. */
 static struct {
     pthread_t thread;
     sem_t given;
@@ -131,7 +132,7 @@ static void a_woken_poller(void **state)
 
 static double close_ms;
 
-/* Takes this thread to the first processor, ahead of all that have less. False: it may not. */
+/* Moves this thread to the first processor, ahead of threads of lower priority. False: not allowed. */
 static bool run_first(int priority)
 {
     struct sched_param parameter = {.sched_priority = priority};
@@ -170,7 +171,7 @@ static void a_close_of_higher_priority(void **state)
     enum { HANGS = 30 }; /* s */
 
     if (slowness() > 1) {
-        skip(); /* sanitizers have locks of their own that spin for ever so */
+        skip(); /* the locks of sanitizers spin, and would spin for ever */
     }
     net_socket *listener = assert_socket(net_listen(template_of(state)));
     pthread_t threads[2];

@@ -1,6 +1,6 @@
-/* A parent that made sockets leaves them to its child. There two threads that read for the first
- * time each took the other for one of the parent's, and read into the same memory; and the close of
- * one end of a mem connection left the other a pointer to what was freed. */
+/* A child uses the sockets that its parent made. When two of its threads read a hub for the first
+ * time, each took the other for a thread of the parent, and both read into the same memory. And the
+ * close of one end of a mem connection left the other end a pointer to freed memory. */
 #include "watching.h"
 
 #include <pthread.h>
