@@ -317,14 +317,6 @@ void storm_stop(struct storm *storm)
 
 /* ---- Processes and raw peers ---- */
 
-<<<<<<< HEAD
-=======
-/* Only TSan has this. It makes TSan ignore what the caller does. In a child TSan takes the threads
- * of the parent for the child's own, and reports a race where the child initialises again what they
- * left. */
-void AnnotateIgnoreWritesBegin(const char *file, int line) __attribute__((weak));
-
->>>>>>> 8d8a6ab (regress: name a forked child's test by its area, and say it plainly)
 /* The child sends its result through a pipe and is then killed. If it left by exit, valgrind would
  * report the memory of threads that the child does not have. */
 int in_child(int (*body)(void *argument), void *argument)
