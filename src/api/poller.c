@@ -76,7 +76,7 @@ void net_poller_close(net_poller *poller)
 {
     if (poller != NULL) {
         while (atomic_load(&poller->wakers) != 0 && poller->process == nf_process()) {
-            nf_thread_yield(); /* a wait may return before the wake that ended it does */
+            nf_thread_nap(); /* a wait may return before the wake that ended it does */
         }
         free_poller(poller);
     }

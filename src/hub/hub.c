@@ -71,7 +71,7 @@ bool nf_hub_lock_to_close(struct nf_hub *hub)
         if (nf_mutex_try(&hub->lock)) {
             return true;
         }
-        nf_thread_yield();
+        nf_thread_nap();
         atomic_store(&hub->is_lock_orphaned, nf_deadline_passed(give_up_at));
     }
     return false;

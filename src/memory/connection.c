@@ -22,7 +22,7 @@ static void detach(struct nf_mem_end *end)
 {
     atomic_store(&end->socket, NULL);
     while (atomic_load(&end->notifiers) != 0) {
-        nf_thread_yield();
+        nf_thread_nap();
     }
 }
 

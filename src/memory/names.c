@@ -22,7 +22,7 @@ void nf_mem_names_lock(struct nf_mem_names *names)
             names->first = NULL;
             atomic_store(&names->process, own);
         } else {
-            nf_thread_yield();
+            nf_thread_nap();
         }
         seen = atomic_load(&names->process);
     }

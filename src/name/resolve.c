@@ -59,7 +59,7 @@ static void enter(void)
             atomic_store(&pool.process, own);
             break;
         }
-        nf_thread_yield();
+        nf_thread_nap();
         seen = atomic_load(&pool.process);
     }
     nf_mutex_lock(&pool.lock);

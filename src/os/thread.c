@@ -34,7 +34,7 @@ int nf_thread_start(void *(*body)(void *), void *argument)
 }
 
 /* A thread of real time that called sched_yield would never let one below it run. */
-void nf_thread_yield(void)
+void nf_thread_nap(void)
 {
     const struct timespec moment = {.tv_nsec = MOMENT};
 

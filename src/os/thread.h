@@ -22,7 +22,7 @@ static inline bool nf_thread_is_alone(void)
 }
 
 /* Sleep for a moment, so that other threads run, of any priority. */
-void nf_thread_yield(void);
+void nf_thread_nap(void);
 
 /* Pause between two reads of memory that another processor is about to change. */
 static inline void nf_thread_relax(void)

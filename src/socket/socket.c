@@ -66,7 +66,7 @@ void nf_socket_await_users(net_socket *socket)
     net_deadline until = is_ours ? NET_FOREVER : nf_deadline_after(nf_now(), COPIED);
 
     while (atomic_load(&socket->users) != 0 && !nf_deadline_passed(until)) {
-        nf_thread_yield();
+        nf_thread_nap();
     }
 }
 
