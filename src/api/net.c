@@ -4,6 +4,7 @@
 #include "api/failure.h"
 #include "api/poller.h"
 #include "api/registry.h"
+#include "socket/socket.h"
 #include "name/endpoint.h"
 
 #define TEXT_OF(number)              #number

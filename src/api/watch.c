@@ -1,6 +1,7 @@
 /* Watches: ask a socket how ready it is, and keep the poller's set of descriptors as the socket's
  * backend wants it. The terms are explained in watch.h. */
 #include "api/watch.h"
+#include "socket/socket.h"
 #include "os/process.h"
 #include "wait/deadline.h"
 

@@ -3,6 +3,7 @@
 #include "chaos/datagram.h"
 #include "chaos/stream.h"
 #include "socket/layer.h"
+#include "socket/socket.h"
 
 #include <limits.h>
 #include <stdlib.h>

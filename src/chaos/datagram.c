@@ -4,6 +4,7 @@
  * There the only fault is loss. */
 #include "chaos/datagram.h"
 #include "socket/counter.h"
+#include "socket/socket.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,6 @@
 /* What the calls of a socket with faults share: the limit of bytes, waiting, turns. */
 #include "chaos/fault.h"
+#include "socket/socket.h"
 
 int nf_chaos_sleep(struct nf_chaos *self, net_deadline moment)
 {

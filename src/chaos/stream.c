@@ -4,6 +4,7 @@
 #include "chaos/stream.h"
 #include "socket/counter.h"
 #include "socket/until.h"
+#include "socket/socket.h"
 #include "os/transfer.h"
 
 #include <string.h>

@@ -1,6 +1,7 @@
 /* The slots of a dialed datagram socket. RFC 768 */
 #include "datagram/connection.h"
 #include "socket/kernel.h"
+#include "socket/socket.h"
 #include "open/dialing.h"
 #include "name/endpoint.h"
 #include "os/socket.h"

@@ -1,5 +1,6 @@
 /* Creating and freeing a hub, its owner after a fork, and waiting. */
 #include "hub/hub.h"
+#include "socket/socket.h"
 #include "os/batch.h"
 #include "os/clock.h"
 #include "os/futex.h"

@@ -1,6 +1,7 @@
 /* The slots of a hub's listener. */
 #include "hub/listener.h"
 #include "datagram/datagram.h"
+#include "socket/socket.h"
 #include "name/endpoint.h"
 #include "os/clock.h"
 #include "wait/deadline.h"

@@ -4,6 +4,7 @@
  * The queue of a listener holds the pipes that wait to be accepted. The first `backlog` of them are
  * connected, and their clients may send before they are accepted. The others are still dialing. */
 #include "memory/dial.h"
+#include "socket/socket.h"
 #include "name/endpoint.h"
 #include "os/futex.h"
 #include "wait/deadline.h"

@@ -1,6 +1,7 @@
 /* A listener inside the process: its slots. Its queue is in dial.c. */
 #include "memory/listener.h"
 #include "memory/dial.h"
+#include "socket/socket.h"
 #include "os/futex.h"
 #include "os/process.h"
 #include "wait/deadline.h"

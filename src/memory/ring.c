@@ -1,5 +1,6 @@
 /* Moves bytes through the ring of one direction, and wakes the other side. */
 #include "memory/ring.h"
+#include "socket/socket.h"
 #include "os/futex.h"
 
 #include <string.h>

@@ -11,6 +11,7 @@
 #include "open/dialing.h"
 #include "open/adopt.h"
 #include "open/inet.h"
+#include "socket/socket.h"
 #include "name/resolve.h"
 #include "os/ready.h"
 

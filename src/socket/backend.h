@@ -160,38 +160,6 @@ static inline bool nf_is_canceled(net_socket *socket)
     return atomic_load_explicit(&socket->canceled, memory_order_acquire);
 }
 
-/* Sockets are made and freed only here. Returns an object of zeros, or NULL (NET_LIMIT). */
-net_socket *nf_socket_new(const struct nf_backend *backend);
-void nf_socket_free(net_socket *socket);
-
-/* Cancel: set the flag, then wake through the backend. */
-void nf_socket_cancel(net_socket *socket);
-
-/* Wait until no other thread is in a cancel or posts the notice. A call that a cancel wakes may
- * return, and its caller close the socket, before that cancel returns. */
-void nf_socket_await_users(net_socket *socket);
-
-/* Replace the table, and wait until no cancel uses what the old one owned. */
-void nf_socket_set_backend(net_socket *socket, const struct nf_backend *backend);
-
-/* Replace the notice (NULL: none), and wait until no thread posts the old one. Also of the
- * socket below, to which the notice was lent. */
-void nf_socket_set_notice(net_socket *socket, struct nf_notice *notice);
-
-/* Remove the notice in a forked child. Does not wait: `users` counts threads of the parent,
- * which the child does not have. */
-void nf_socket_forget_notice(net_socket *socket);
-
-/* User space has learned more: post the notice, if there is one. You may hold any lock. */
-void nf_socket_notify_watched(net_socket *socket);
-
-static inline void nf_socket_notify(net_socket *socket)
-{
-    if (atomic_load(&socket->notice) != NULL) {
-        nf_socket_notify_watched(socket);
-    }
-}
-
 /* The slots of what a kind of socket cannot do: NET_MISUSE, with a sentence. */
 int nf_refuse_open(net_socket *socket, const struct nf_target *target, net_deadline deadline);
 net_socket *nf_refuse_accept(net_socket *socket, net_deadline deadline);

@@ -1,5 +1,6 @@
 /* What all layers share. Moves no bytes. */
 #include "socket/layer.h"
+#include "socket/socket.h"
 
 /* The part of a target that concerns the scheme below: options and address stay, the backend
  * changes. */

@@ -1,5 +1,5 @@
 /* The life of the object behind a net_socket, on every wire. */
-#include "socket/backend.h"
+#include "socket/socket.h"
 #include "os/clock.h"
 #include "os/process.h"
 #include "os/thread.h"

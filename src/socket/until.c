@@ -1,6 +1,7 @@
 /* Receiving from a stream, and the stored part of a line. The stream's own function moves the
  * bytes; nothing here depends on the wire. */
 #include "socket/until.h"
+#include "socket/socket.h"
 #include "os/transfer.h"
 #include "wait/deadline.h"
 

@@ -4,6 +4,7 @@
 #include "socket/kernel.h"
 #include "open/adopt.h"
 #include "socket/connection.h"
+#include "socket/socket.h"
 #include "os/socket.h"
 
 enum {

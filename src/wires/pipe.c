@@ -4,6 +4,7 @@
 #include "wires/wires.h"
 #include "open/adopt.h"
 #include "socket/connection.h"
+#include "socket/socket.h"
 #include "stream/stream.h"
 
 #include <stdio.h>

@@ -104,7 +104,7 @@ good name/url os/cause
 good name/url <stdint.h
 good os/socket <errno.h
 bad stream/stream wires/tcp
-bad stream/stream datagram/send
+bad stream/stream datagram/datagram
 bad hub/hub chaos/fault
 bad os/clock wait/deadline
 bad name/url wait/deadline

@@ -4,6 +4,7 @@
 #include "support.h"
 
 #include "socket/backend.h"
+#include "socket/socket.h"
 #include "hub/table.h"
 
 #include <stdatomic.h>

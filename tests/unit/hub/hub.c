@@ -1,5 +1,6 @@
 /* Which socket gets a datagram, and what may wait: without sockets, in made-up time. */
 #include "hub/hub.h"
+#include "socket/socket.h"
 #include "wait/deadline.h"
 
 #include <setjmp.h>

@@ -3,6 +3,7 @@
  * between. The bytes of a packet are in the batch, and they are gone when the next batch is
  * read. */
 #include "hub/hub.h"
+#include "socket/socket.h"
 #include "os/batch.h"
 #include "wait/deadline.h"
 

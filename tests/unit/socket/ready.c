@@ -1,6 +1,7 @@
 /* The slot `ready`: what a poller asks of each kind of socket, and the notices that are posted when
  * another call makes a socket ready. */
 #include "socket/backend.h"
+#include "socket/socket.h"
 #include "os/poll.h"
 #include "support.h"
 
