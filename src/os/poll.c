@@ -20,7 +20,7 @@ static short to_events(unsigned want)
 static unsigned from_events(short got, unsigned want)
 {
     if ((got & (POLLERR | POLLHUP | POLLNVAL)) != 0) {
-        return want | ((got & POLLHUP) != 0 ? (unsigned)NF_GONE : 0);
+        return want;
     }
     return ((got & POLLIN) != 0 ? (unsigned)NF_IN : 0) |
            ((got & POLLOUT) != 0 ? (unsigned)NF_OUT : 0);

@@ -5,9 +5,8 @@
 #include "netfacade.h"
 
 enum {
-    NF_IN = 1,  /* there is something to receive or accept, or an error to fetch */
-    NF_OUT = 2, /* there is room to send, or a dial has ended */
-    NF_GONE = 4 /* only reported: both directions are closed */
+    NF_IN = 1, /* there is something to receive or accept, or an error to fetch */
+    NF_OUT = 2 /* there is room to send, or a dial has ended */
 };
 
 enum { NF_POLL_MAX = 40 };

@@ -226,13 +226,15 @@ void nf_socket_abort(int fd)
     }
 }
 
-/* TCP reports a state for this. Other families report nothing beyond what an end shows. */
+/* After an end was received, TCP can still send in two states only. Other families report nothing
+ * beyond what an end shows. */
 bool nf_socket_is_gone(int fd)
 {
     struct tcp_info info;
     socklen_t size = sizeof info;
 
-    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && info.tcpi_state == TCP_CLOSE;
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
+           info.tcpi_state != TCP_ESTABLISHED && info.tcpi_state != TCP_CLOSE_WAIT;
 }
 
 bool nf_socket_has_unread(int fd)

@@ -64,8 +64,8 @@ void nf_socket_abort(int fd);
 /* Whether bytes can be received. */
 bool nf_socket_has_unread(int fd);
 
-/* Whether a TCP connection is closed in both directions, as after a reset. False for other
- * families. */
+/* After the peer's end was received: whether our direction of a TCP connection is over, too, as
+ * after a reset. False for other families. */
 bool nf_socket_is_gone(int fd);
 
 /* Close the descriptor; -1 is allowed. Keeps errno. */

@@ -406,6 +406,41 @@ static void a_child_that_closes_leaves_the_parent_its_line(void **state)
     close_pair(&pair);
 }
 
+/* Another owner has shut down both directions. For tcp that is more than an end: the rest is lost.
+ */
+static void what_another_owner_shuts_is_a_reset(void **state)
+{
+    struct pair pair;
+    char byte;
+
+    dial_adopted(template_of(state), &pair);
+    int copy = dup(net_fd(pair.client));
+
+    assert_int_equal(shutdown(copy, SHUT_RDWR), 0);
+    assert_code(net_recv(pair.client, &byte, 1, soon()), NET_RESET);
+    close(copy);
+    close_pair(&pair);
+}
+
+/* SO_LINGER means nothing for unix sockets, so what the descriptor came with stays. */
+static void a_reset_leaves_the_lingering_of_unix_alone(void **state)
+{
+    const struct linger before = {.l_onoff = 1, .l_linger = 7};
+    struct linger after = {0};
+    socklen_t size = sizeof after;
+    struct pair pair;
+
+    dial_adopted(template_of(state), &pair);
+    int fd = net_fd(pair.client);
+
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &before, sizeof before), 0);
+    assert_ok(net_set(pair.client, "reset", "on"));
+    assert_ok(net_set(pair.client, "reset", "off"));
+    assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_LINGER, &after, &size), 0);
+    assert_memory_equal(&after, &before, sizeof before);
+    close_pair(&pair);
+}
+
 int main(void)
 {
     static const struct test any[] = {
@@ -426,6 +461,10 @@ int main(void)
         TEST(an_end_is_an_end),
         TEST(a_child_that_closes_leaves_the_parent_its_line),
     };
+    static const struct test tcp[] = {TEST(what_another_owner_shuts_is_a_reset)};
+    static const struct test local[] = {TEST(a_reset_leaves_the_lingering_of_unix_alone)};
+    static const char *const unix_templates[] = {"unix://{path}", NULL};
 
-    return run_over(foreign_sockets, any) + run_over(foreign_streams, streams);
+    return run_over(foreign_sockets, any) + run_over(foreign_streams, streams) +
+           run_over(tcp_templates, tcp) + run_over(unix_templates, local);
 }
