@@ -160,7 +160,7 @@ extern const struct nf_rule nf_rules[NF_PROPERTIES];
 #define NF_KIB          ((int64_t)1024)
 #define NF_MIB          (1024 * NF_KIB)
 #define NF_GIB          (1024 * NF_MIB)
-#define NF_MILLIONTHS   ((int64_t)1000000) /* millionths */
+#define NF_MILLIONTHS   ((int64_t)1000000)
 #define NF_UNLIMITED    ((int64_t)1 << 50) /* more than any machine has, yet far from overflow */
 
 #endif

@@ -328,6 +328,11 @@ static int get_peer(const struct connection *self, enum nf_property property,
     return code;
 }
 
+static void mark_reset(struct nf_connection *connection, bool resets)
+{
+    nf_connection_set_mark(connection, NF_RESETS, resets ? nf_connection_process() : 0);
+}
+
 static int unix_property(net_socket *socket, enum nf_property property, struct nf_value *value,
                          bool write)
 {
@@ -347,6 +352,17 @@ static int unix_property(net_socket *socket, enum nf_property property, struct n
     case NF_PEER_UID:
     case NF_PEER_GID:
         return get_peer(self, property, value);
+    case NF_RESET: /* unix_close does it: SO_LINGER, by which TCP resets, means nothing here */
+        if (write) {
+            mark_reset(&self->connection, value->number != 0);
+            return 0;
+        }
+        return nf_connection_property(socket, property, value, write);
+    case NF_RELEASE:
+        if (write) {
+            mark_reset(&self->connection, false);
+        }
+        return nf_connection_property(socket, property, value, write);
     default:
         return nf_connection_property(socket, property, value, write);
     }
