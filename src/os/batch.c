@@ -26,6 +26,9 @@ enum {
                            once touched stays resident */
 };
 
+/* Lengths of datagrams that were cut, and no wait for a second one. */
+enum { AT_ONCE = MSG_TRUNC | MSG_WAITFORONE };
+
 enum {
     CONTROL = CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(struct in_pktinfo)) +
               CMSG_SPACE(sizeof(int))
@@ -167,10 +170,11 @@ int nf_batch_recv(struct nf_batch *batch, int fd, void *head, size_t size, int h
         first->msg_iovlen = batch->kind == NF_BATCH_BESIDE_A_HEAD ? 1 : 2;
     }
     batch->asked = how_many(batch);
+    /* The C libraries differ in the type of the flags; constants fit both. */
     int got =
         (how & MSG_DONTWAIT) != 0
-            ? recvmmsg(fd, batch->header, (unsigned)batch->asked, MSG_TRUNC | MSG_DONTWAIT, NULL)
-            : recvmmsg(fd, batch->header, (unsigned)batch->asked, MSG_TRUNC | MSG_WAITFORONE, NULL);
+            ? recvmmsg(fd, batch->header, (unsigned)batch->asked, AT_ONCE | MSG_DONTWAIT, NULL)
+            : recvmmsg(fd, batch->header, (unsigned)batch->asked, AT_ONCE, NULL);
 
     if (got < 0) {
         return nf_transfer_failure();
