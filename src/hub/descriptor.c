@@ -109,14 +109,14 @@ int nf_hub_open(net_socket *listener, const struct nf_target *target, int fd,
                 const struct nf_addr *name, const struct nf_backend *peer_table)
 {
     struct nf_hub *hub = nf_hub_new(listener, target, name, &descriptor_ops, peer_table);
-    int code = hub != NULL ? 0 : nf_cause_pending()->code;
 
-    if (code == 0) {
-        hub->fd = fd;
-        code = open_descriptor(hub, target);
+    if (hub == NULL) {
+        return nf_adopt_settle(target, fd, nf_cause_pending()->code);
     }
-    code = nf_adopt_settle(target, fd, code);
-    if (code < 0 && hub != NULL) {
+    hub->fd = fd;
+    int code = nf_adopt_settle(target, fd, open_descriptor(hub, target));
+
+    if (code < 0) {
         nf_wake_close(&hub->wake);
         nf_hub_free(hub);
     }

@@ -145,10 +145,14 @@ size_t nf_queue_take(struct nf_queue *queue, void *buffer, size_t size, struct n
 
 void nf_queue_clear(struct nf_queue *queue)
 {
-    for (struct nf_packet *packet = nf_queue_first(queue); packet != NULL;
-         packet = nf_queue_first(queue)) {
+    struct nf_packet *packet = nf_queue_first(queue);
+
+    while (packet != NULL) {
+        struct nf_packet *next = NF_HOLDER(packet->in_queue.next, struct nf_packet, in_queue);
+
         nf_queue_remove(packet);
         nf_packet_free(packet);
+        packet = next;
     }
 }
 
