@@ -74,7 +74,8 @@ enum {
 
 enum { NF_CONNECTION_PROCESSES = 31 }; /* different values of nf_connection_process: five bits */
 
-_Static_assert(sizeof(struct nf_connection) <= 120, "a connection and what malloc adds are 128 bytes");
+_Static_assert(sizeof(struct nf_connection) <= 120,
+               "a connection and what malloc adds are 128 bytes");
 
 static inline unsigned nf_connection_mark(struct nf_connection *connection, unsigned mark)
 {
