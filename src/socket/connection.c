@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-enum { MOST_DOUBLINGS = 25 }; /* doublings: more than three days */
+enum { MOST_DOUBLINGS = 25 }; /* more than three days */
 
 int nf_lane_enter(struct nf_connection *connection, struct nf_lane *lane, net_deadline deadline)
 {

@@ -154,7 +154,7 @@ clients() {
     say 3 'the last word'
     leaves 3 "$pid_tea"
     hears tea '* you said goodbye'
-    grep -q '^\* guest-2 said goodbye$' "$work/clients.out" || fail "who left over udp said nothing"
+    grep -q '^\* guest-2 said goodbye$' "$work/clients.out" || fail "a guest that left over udp said nothing"
     ok "chat leaves at the end of what is typed"
 
     member late 6 "$bin/chat" "$over_tcp"
@@ -236,7 +236,7 @@ slow_readers() {
     hears sleepy '* you read too slowly'
     sed '/^speaker: /!d; s///' "$work/sleepy.out" >"$work/partly"
     cmp -n "$(wc -c <"$work/partly")" "$work/partly" "$work/lines" || fail "a gap in what came before"
-    ok "who reads too slowly is told so, after what was said before"
+    ok "a guest that reads too slowly is told so, after what was said before"
 
     for listener in quick over_udp; do
         has_all() {
@@ -262,7 +262,7 @@ slow_readers() {
     leaves 7 "$pid_speaker"
     away "$pid_deaf"
     away "$pid_over_udp"
-    ok "who never reads is hung up on"
+    ok "a guest that never reads is hung up on"
 }
 
 # ---- Members that send no whole line, send too much, or reset ----

@@ -135,7 +135,7 @@ file_transfer() { # HOST
     ok "100 MiB through netcat over tcp, $1"
 }
 
-# Who asks listens for a second after his question: a machine that stalls makes the answer too late.
+# netcat listens for a second after its question: a machine that stalls makes the answer too late.
 is_answered() { # HOST
     start listener "$bin/netcat" -l "udp://$1:0"
     ours

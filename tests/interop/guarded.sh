@@ -68,7 +68,7 @@ serve guarded_server 'udp://127.0.0.1:0?peers=1&idle=1s'
 called 127.0.0.1 first
 called 127.0.0.1 second
 stop
-echo "passed: a place is free again when who had it was silent"
+echo "passed: a place is free again after the peer that had it was silent"
 
 # A text as long as a hello, one as long as a cookie, an empty one, every family.
 serve guarded_server 'udp://*:0'

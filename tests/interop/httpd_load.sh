@@ -110,7 +110,7 @@ echo "passed: 500 connections broken off, in every state"
 serve -t 2 tcp://127.0.0.1:0 "$www"
 bad drip 50
 for _ in 1 2 3 4 5; do
-    asked || fail "who is not slow is not served"
+    asked || fail "a caller that is not slow is not served"
 done
 gone '50 ended, 50 of them with 408'
 bad begun 50
@@ -128,15 +128,15 @@ before=$(memory)
 bad deaf 50 /large.bin
 until_true holds 50 large.bin
 for _ in 1 2 3 4 5; do
-    asked || fail "who listens is not served"
+    asked || fail "a caller that reads is not served"
 done
 after=$(memory)
-[ $((after - before)) -le 16384 ] || fail "$((after - before)) KiB for 50 who do not listen"
+[ $((after - before)) -le 16384 ] || fail "$((after - before)) KiB for 50 that do not read"
 until_true holds 0 large.bin
 until_true holds 1 socket
 leave
 stopped
-echo "passed: who does not listen is ended, and costs $((after - before)) KiB for 50"
+echo "passed: a caller that does not read is ended, and costs $((after - before)) KiB for 50"
 
 # ---- A crowd ----
 

@@ -245,7 +245,7 @@ files() { # SCHEME
     [ "$(stat -c %a "$work/door")" = 660 ] || fail "$1: the mode is $(stat -c %a "$work/door")"
     echoed "$address"
     away "$started"
-    ok "$1: the file of one who was killed is taken over, and no other"
+    ok "$1: the file of a killed listener is taken over, and no other"
 
     starters=
     for i in 1 2 3 4 5 6 7 8; do
@@ -267,7 +267,7 @@ files() { # SCHEME
     done
     gone "$work/door"
     rm -f "$work"/starter*
-    ok "$1: of eight who come at the same time for the file of a dead one, one has it"
+    ok "$1: of eight listeners that start together on the file of a dead one, one has it"
 
     echo precious >"$work/door"
     refused 1 "echo_server: listen $address: in use" "$bin/echo_server" "$address"

@@ -46,7 +46,7 @@ datagrams_stay() {
     done
     quit # the callers have been silent for three seconds
     stop "$server"
-    ok "datagrams stay as they are; who is silent for long enough is gone"
+    ok "datagrams stay as they are; a peer that is silent long enough is gone"
 }
 
 # A stream that ends is answered by datagrams, which have no end: silence stands for it.

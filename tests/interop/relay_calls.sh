@@ -162,8 +162,8 @@ drain() {
     open_are 1
     kill "$relay"
     ended_well "$relay" "$started" "$target"
-    [ "$(grep -c 'cut off' "$work/relay.err")" -eq 1 ] || fail "who is cut off is not told"
-    ok "SIGTERM takes no more calls, lets them finish, and cuts off who does not"
+    [ "$(grep -c 'cut off' "$work/relay.err")" -eq 1 ] || fail "the relay does not say which call it cut off"
+    ok "SIGTERM takes no more calls, lets them finish, and cuts off those that do not"
 }
 
 half_close

@@ -55,7 +55,8 @@ black_hole() {
     rests "ten dials that nobody answers"
     # shellcheck disable=SC2086 # pids are words
     ended_well $callers
-    [ "$(grep -c 'does not answer in time' "$work/relay.err")" -eq 10 ] || fail "who was told?"
+    [ "$(grep -c 'does not answer in time' "$work/relay.err")" -eq 10 ] ||
+        fail "the relay does not say ten times that the target does not answer"
     open_are 1
     : >"$work/over"
     ended_well "$talker" "$filler" "$target"

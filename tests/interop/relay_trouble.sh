@@ -37,7 +37,7 @@ resets() {
     broken "the target answers and resets" "send:9 recv:9000 cut" "recv:9 send:9000 arrived reset"
     broken "the caller resets a target that does not stop" "recv:9 reset" "offer:99000000000 cut"
     broken "the target resets after it has finished" "gone" "shut reset"
-    broken "the target resets a caller who has finished" "shut cut" "end reset"
+    broken "the target resets a caller that has finished" "shut cut" "end reset"
     ok "resets at every state pass through, and leave nothing behind"
 }
 
@@ -73,7 +73,7 @@ cut_for_nobody() {
     rm "$work/late"
     ! grep -qx "heard 300000" "$work/caller.out" || fail "all has arrived: nothing is shown"
     stop_relay
-    ok "a caller who does not read is cut off in time"
+    ok "a caller that does not read is cut off in time"
 }
 
 # Two more cases that are no orderly end: the relay's own timeout, and a target that is not there.
@@ -95,7 +95,7 @@ cut_by_the_relay() {
     ended_well "$started"
     open_are 0
     stop_relay
-    ok "whom the relay cuts off is reset"
+    ok "a caller that the relay cuts off is reset"
 }
 
 # A server may answer before it has received everything, and close so that it resets. The relay sees

@@ -73,7 +73,7 @@ beside_a_silent_one() { # SHAPE SCHEME
     away "$started"
     rests "$server"
     close_server
-    ok "$1 over $2, beside one who says nothing"
+    ok "$1 over $2, beside a caller that says nothing"
 }
 
 # A caller sends without end and never reads. What it sent stays on its side: the server does not
@@ -93,7 +93,7 @@ beside_a_deaf_one() { # SHAPE
     [ "${NETFACADE_SANITIZE:-}" ] || [ "$resident" -lt 16384 ] || fail "$1 has $resident KiB"
     close_server
     ended "$deaf" 1 # by a reset
-    ok "$1 beside one who never listens"
+    ok "$1 beside a caller that never reads"
 }
 
 hosts='4,127.0.0.1'
