@@ -182,7 +182,21 @@ static size_t put(struct nf_mem_socket *self, const char *data, size_t size)
     return n;
 }
 
-/* With the turn: send one slice. Returns how many bytes were written; `code` says why not all. */
+/* With the turn: wait until there is room in the ring. Returns 0, or why no more can be sent. */
+static int await_room(struct nf_mem_socket *self, net_deadline deadline)
+{
+    int code = nf_mem_await(self, &self->to->writer, nf_mem_may_send, deadline);
+
+    if (code < 0 || !is_shut(self, &self->out)) {
+        return code;
+    }
+    int end = atomic_load(&self->out.end);
+
+    return end != 0 ? fail_ended(end) : nf_fail(NET_CANCELED);
+}
+
+/* With the turn, and not shut: send one slice. Returns how many bytes were written; `code` says why
+ * not all. */
 static size_t send_slice(struct nf_mem_socket *self, const net_slice *slice, int *code,
                          net_deadline deadline)
 {
@@ -190,19 +204,11 @@ static size_t send_slice(struct nf_mem_socket *self, const net_slice *slice, int
     size_t sent = 0;
 
     while (sent < slice->size && *code == 0) {
-        if (is_shut(self, &self->out)) {
-            int end = atomic_load(&self->out.end);
-
-            *code = end != 0 ? fail_ended(end) : nf_fail(NET_CANCELED);
-        } else if (nf_mem_is(&self->to->reader, NF_MEM_OVER)) {
+        if (nf_mem_is(&self->to->reader, NF_MEM_OVER)) {
             *code = broken(self);
         } else {
-            size_t n = put(self, data + sent, slice->size - sent);
-
-            sent += n;
-            *code = sent < slice->size
-                        ? nf_mem_await(self, &self->to->writer, nf_mem_may_send, deadline)
-                        : 0;
+            sent += put(self, data + sent, slice->size - sent);
+            *code = sent < slice->size ? await_room(self, deadline) : 0;
         }
     }
     return sent;
