@@ -67,7 +67,7 @@ expect no ./cc-static
 
 mkdir project
 cat >project/CMakeLists.txt <<EOF_CMAKE
-cmake_minimum_required(VERSION 3.25)
+cmake_minimum_required(VERSION 3.21)
 project(consumer LANGUAGES C)
 find_package(netfacade ${version%.*} REQUIRED)
 add_executable(cmake-shared $here/consumer.c)
