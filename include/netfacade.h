@@ -175,13 +175,13 @@ net_deadline net_after(int64_t milliseconds);
  * NET_SYSTEM, NET_MISUSE. bind(2), listen(2) */
 NET_USE_RESULT net_socket *net_listen(const char *address);
 
-/* Pick up the next connection. On udp, pick up the next peer: it gets a socket of its own, with its
- * first datagram waiting in it; an admitted peer (see net_set) comes before all others, with or
- * without a datagram. The new socket has the options of the listener, and outlives it. Blocks until
- * `deadline`. You close the new socket.
+/* Pick up the next connection. On datagrams, pick up the next peer: it gets a socket of its own,
+ * with its first datagram waiting in it; an admitted peer (see net_set) comes before all others,
+ * with or without a datagram. The new socket has the options of the listener, and outlives it.
+ * Blocks until `deadline`. You close the new socket.
  *
- * NULL: NET_TIMEOUT, NET_CANCELED, NET_LIMIT (no descriptor within 100 ms, no memory, or on udp
- * `peers` used up: the stranger stays with the listener), NET_SYSTEM, NET_MISUSE. accept(2) */
+ * NULL: NET_TIMEOUT, NET_CANCELED, NET_LIMIT (no descriptor within 100 ms, no memory, or `peers`
+ * used up: the peer stays with the listener), NET_SYSTEM, NET_MISUSE. accept(2) */
 NET_USE_RESULT net_socket *net_accept(net_socket *listener, net_deadline deadline);
 
 /* Dial. Both address families are resolved at once and raced as RFC 8305 says; the sentence of a
@@ -210,7 +210,7 @@ ssize_t net_send(net_socket *socket, const void *data, size_t size, net_deadline
  * exactly one, and 0 is an empty one. Blocks until there is something, or until `deadline`. Returns
  * the number of bytes.
  *
- * NET_EOF (and again NET_EOF; on udp, an accepted peer was silent for `idle`), NET_TIMEOUT,
+ * NET_EOF (and again NET_EOF; on datagrams, an accepted peer was silent for `idle`), NET_TIMEOUT,
  * NET_CANCELED, NET_RESET (never NET_EOF after a broken connection), NET_TOOBIG (a datagram over
  * `size`: dropped, its length in the sentence), NET_REFUSED (datagrams: one sent earlier was
  * refused; reported once), NET_UNREACHABLE, NET_LIMIT, NET_SYSTEM, NET_MISUSE (also a listener).
@@ -328,9 +328,9 @@ int net_get(net_socket *socket, const char *name, char *buffer, size_t size);
 int net_get_number(net_socket *socket, const char *name, int64_t *value);
 
 /* Change an option of the address while the socket lives. `reset` makes the close of a stream a
- * reset, which the peer sees instead of an end (see net_close). On a udp listener, `admit` admits
- * the peer whose net_endpoint_text you give: the next net_accept takes it before all that were not
- * admitted. Works on a cancelled socket. Never blocks. Returns 0.
+ * reset, which the peer sees instead of an end (see net_close). On a udp or unixgram listener,
+ * `admit` admits the peer whose net_endpoint_text you give: the next net_accept takes it before all
+ * that were not admitted. Works on a cancelled socket. Never blocks. Returns 0.
  *
  * NET_ADDRESS: no such option, or a value that does not fit it. NET_MISUSE: it can only be read, or
  * only be given in the address, or only be set on a listener. NET_TIMEOUT: still dialing, or
