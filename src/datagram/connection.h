@@ -17,7 +17,7 @@ struct nf_datagram_connection {
     struct nf_deferred deferred_out;
     struct nf_burst burst;
     _Atomic uint64_t refusal;  /* see nf_datagram_sender */
-    int64_t option[NF_BOUNDS]; /* as the address gave them */
+    int64_t option[NF_IP_END]; /* as the address gave them */
 };
 
 /* Slots. nf_connected_open connects to the host of the target, or to `to` if that is not NULL. */

@@ -176,7 +176,7 @@ struct nf_hub {
     struct nf_list asleep;
     struct nf_table table;    /* strangers and accepted peers */
     struct nf_list heard;     /* accepted peers, the longest silent first */
-    int64_t bound[NF_BOUNDS]; /* peers, queue, total, strangers, idle */
+    int64_t bound[NF_IP_END]; /* by option: peers, queue, total, strangers, idle */
     int64_t accepted;
     struct nf_stranger *first_admitted;
     struct nf_stranger *last_admitted;

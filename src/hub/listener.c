@@ -119,7 +119,8 @@ static int find_route(net_socket *socket, const net_endpoint *endpoint, struct n
     }
     if (route->to.port == 0) {
         return nf_addr_is_named(&route->to)
-                   ? nf_fail_because(NET_UNREACHABLE, "whoever has no name cannot be answered")
+                   ? nf_fail_because(NET_UNREACHABLE,
+                                     "a sender that has no name cannot be answered")
                    : nf_fail_because(NET_MISUSE, "an endpoint with port 0 is nobody's");
     }
     if (route->to.family == NF_IPV6 && !hub->v6) {

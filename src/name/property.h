@@ -36,9 +36,9 @@ enum nf_property {
     NF_TOTAL,
     NF_STRANGERS,
     NF_IDLE,
-    NF_BOUNDS, /* the options before this are those of IP sockets */
+    NF_IP_END, /* the options before this are those of IP sockets */
     /* options of unix sockets, and of faults */
-    NF_MODE = NF_BOUNDS,
+    NF_MODE = NF_IP_END,
     NF_UNLINK,
     NF_SEED,
     NF_CHUNK,

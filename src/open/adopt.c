@@ -282,7 +282,7 @@ static int check_listener(int fd, const struct nf_descriptor *what, const struct
         return misuse(fd, "is connected: net_connect adopts such");
     }
     if (what->transport == NF_STREAM && !what->is_listening) {
-        return misuse(fd, "does not listen, and listen(2) is up to who opened it");
+        return misuse(fd, "does not listen: call listen(2) on it first");
     }
     bool is_bound = name->port != 0; /* of a unix socket: the length of its name */
 

@@ -1,4 +1,5 @@
-/* The life of a socket: making and freeing it, cancelling it, and notifying who watches it. */
+/* The life of a socket: making and freeing it, cancelling it, and notifying the poller that
+ * watches it. */
 #ifndef NF_SOCKET_SOCKET_H
 #define NF_SOCKET_SOCKET_H
 
