@@ -32,12 +32,12 @@ static void dial_all(const struct server *server, int *fds)
 static void request_all(const struct server *server, const int *fds, int count)
 {
     static _Alignas(PAGE) char data[SMALL];
-    long aim = server_record.echoed + count;
+    long wanted = server_record.echoed + count;
 
     for (int i = 0; i < count; i++) {
         need(send(fds[i], data, SMALL, MSG_NOSIGNAL) == SMALL, "send");
     }
-    while (server_record.echoed < aim) {
+    while (server_record.echoed < wanted) {
         server->turn();
     }
     for (int i = 0; i < count; i++) {

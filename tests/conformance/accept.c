@@ -1,5 +1,5 @@
 /* wrap: accept4 */
-/* ACC: net_accept, whatever callers do, and when the system has no descriptor left. Many threads
+/* net_accept, whatever callers do, and when the system has no descriptor left. Many threads
  * that accept are in accept_threads.c. */
 #include "support.h"
 

@@ -29,7 +29,7 @@ static void a_stranger_that_answers_a_challenge_is_let_in(void **state)
     overhear(listener, "42", name);
     assert_string_equal(name, stranger.name);
     assert_ok(net_set(listener, "admit", name));
-    net_socket *peer = accept_him(listener, &stranger);
+    net_socket *peer = accept_admitted(listener, &stranger);
 
     expect_no_words(peer);
     say_words(&stranger, "thanks");
@@ -54,7 +54,7 @@ static void one_that_never_sent_is_accepted_at_once(void **state)
     meet_somebody(listener, &stranger);
     assert_no_socket(net_accept(listener, NET_NOW), NET_TIMEOUT);
     admit(listener, &stranger);
-    net_socket *peer = accept_him(listener, &stranger);
+    net_socket *peer = accept_admitted(listener, &stranger);
 
     assert_ok(net_get(listener, "local", ours, sizeof ours));
     assert_ok(net_get(peer, "local", theirs, sizeof theirs));
@@ -88,7 +88,7 @@ static void its_datagrams_come_with_it(void **state)
     admit(listener, &people[0]);
     say_words(&people[0], "after");
     say_words(&people[1], "another");
-    net_socket *peer = accept_him(listener, &people[0]);
+    net_socket *peer = accept_admitted(listener, &people[0]);
 
     say_words(&people[0], "accepted");
     expect_words(peer, "before");
@@ -123,8 +123,8 @@ static void its_datagrams_can_be_read_until_it_is_accepted(void **state)
     overhear(listener, "two", name);
     assert_string_equal(name, people[0].name);
     say_words(&people[1], "stranger");
-    net_close(accept_him(listener, &people[0]), NET_NOW);
-    net_close(accept_him(listener, &people[1]), NET_NOW);
+    net_close(accept_admitted(listener, &people[0]), NET_NOW);
+    net_close(accept_admitted(listener, &people[1]), NET_NOW);
     part_with(people, 2);
     net_close(listener, NET_NOW);
 }
@@ -150,7 +150,7 @@ static void the_admitted_come_first_in_their_order(void **state)
         admit(listener, &people[order[i]]);
     }
     for (int i = 0; i < PEOPLE; i++) {
-        net_socket *peer = accept_him(listener, &people[order[i]]);
+        net_socket *peer = accept_admitted(listener, &people[order[i]]);
 
         expect_words(peer, "hello");
         net_close(peer, NET_NOW);
@@ -172,17 +172,17 @@ static void admitting_again_does_nothing(void **state)
     admit(listener, &people[0]);
     admit(listener, &people[1]);
     admit(listener, &people[0]);
-    net_socket *first = accept_him(listener, &people[0]);
+    net_socket *first = accept_admitted(listener, &people[0]);
 
     admit(listener, &people[0]);
-    net_socket *second = accept_him(listener, &people[1]);
+    net_socket *second = accept_admitted(listener, &people[1]);
 
     assert_no_socket(net_accept(listener, NET_NOW), NET_TIMEOUT);
     expect_no_words(first);
     net_close(first, NET_NOW);
     assert_no_socket(net_accept(listener, NET_NOW), NET_TIMEOUT);
     admit(listener, &people[0]);
-    net_close(accept_him(listener, &people[0]), NET_NOW);
+    net_close(accept_admitted(listener, &people[0]), NET_NOW);
     net_close(second, NET_NOW);
     part_with(people, 2);
     net_close(listener, NET_NOW);
@@ -201,7 +201,7 @@ static void a_peer_that_ended_can_be_admitted_again(void **state)
     assert_code(net_recv(pair.server, in, sizeof in, soon()), NET_EOF);
     assert_ok(net_set(pair.listener, "idle", "off"));
     admit(pair.listener, &stranger);
-    net_socket *again = accept_him(pair.listener, &stranger);
+    net_socket *again = accept_admitted(pair.listener, &stranger);
 
     say_words(&stranger, "again");
     expect_words(again, "again");
@@ -230,8 +230,8 @@ static void peers_bounds_the_admitted_too(void **state)
     assert_says("3 peers");
     admit(pair.listener, &people[0]); /* it has its place */
     say_words(&people[3], "a stranger");
-    net_socket *first = accept_him(pair.listener, &people[0]);
-    net_socket *second = accept_him(pair.listener, &people[1]);
+    net_socket *first = accept_admitted(pair.listener, &people[0]);
+    net_socket *second = accept_admitted(pair.listener, &people[1]);
 
     assert_no_socket(net_accept(pair.listener, NET_NOW), NET_LIMIT);
     assert_code(net_set(pair.listener, "admit", people[2].name), NET_LIMIT);
@@ -239,11 +239,11 @@ static void peers_bounds_the_admitted_too(void **state)
     net_close(first, NET_NOW);
     admit(pair.listener, &people[2]);
     assert_code(net_set(pair.listener, "admit", people[4].name), NET_LIMIT);
-    net_socket *third = accept_him(pair.listener, &people[2]);
+    net_socket *third = accept_admitted(pair.listener, &people[2]);
 
     assert_no_socket(net_accept(pair.listener, NET_NOW), NET_LIMIT);
     assert_ok(net_set(pair.listener, "peers", "4"));
-    net_close(accept_him(pair.listener, &people[3]), NET_NOW);
+    net_close(accept_admitted(pair.listener, &people[3]), NET_NOW);
     net_close(second, NET_NOW);
     net_close(third, NET_NOW);
     part_with(people, PEOPLE);
@@ -261,11 +261,11 @@ static void a_lower_bound_lets_the_admitted_wait(void **state)
     admit(listener, &people[0]);
     admit(listener, &people[1]);
     assert_ok(net_set(listener, "peers", "1"));
-    net_socket *first = accept_him(listener, &people[0]);
+    net_socket *first = accept_admitted(listener, &people[0]);
 
     assert_no_socket(net_accept(listener, NET_NOW), NET_LIMIT);
     net_close(first, NET_NOW);
-    net_close(accept_him(listener, &people[1]), NET_NOW);
+    net_close(accept_admitted(listener, &people[1]), NET_NOW);
     part_with(people, 2);
     net_close(listener, NET_NOW);
 }
@@ -290,7 +290,7 @@ static void datagrams_of_the_admitted_are_bounded(void **state)
     meet_somebody(listener, &people[1]);
     meet_somebody(listener, &people[2]);
     say_words(&people[2], "in");
-    net_socket *other = accept_him(listener, &people[2]);
+    net_socket *other = accept_admitted(listener, &people[2]);
 
     expect_words(other, "in");
     admit(listener, &people[0]);
@@ -303,7 +303,7 @@ static void datagrams_of_the_admitted_are_bounded(void **state)
     assert_count(net_recv_messages(listener, &message, 1, soon()), 1);
     assert_true(is_pattern(in, SIZE, 0));
     assert_int_equal(number_of(listener, "dropped-strangers"), SENT + 1 - FIT);
-    net_socket *peer = accept_him(listener, &people[0]);
+    net_socket *peer = accept_admitted(listener, &people[0]);
 
     assert_int_equal(number_of(peer, "dropped-queue"), FIT - 1 - QUEUE);
     assert_int_equal(number_of(listener, "dropped-queue"), FIT - 1 - QUEUE);
@@ -348,7 +348,7 @@ static void many_strangers_are_passed(void **state)
     meet_somebody(listener, &stranger);
     say_words(&stranger, "nobody hears this");
     admit(listener, &stranger);
-    net_socket *peer = accept_him(listener, &stranger);
+    net_socket *peer = accept_admitted(listener, &stranger);
 
     expect_words(peer, "nobody hears this"); /* it was the peer's already when it was read */
     say_words(&stranger, "this they do");
@@ -356,7 +356,7 @@ static void many_strangers_are_passed(void **state)
     assert_no_socket(net_accept(listener, NET_NOW), NET_LIMIT);
     assert_int_equal(number_of(listener, "dropped-strangers"), MANY - 5);
     net_close(peer, NET_NOW);
-    net_close(accept_him(listener, &strangers[0]), NET_NOW);
+    net_close(accept_admitted(listener, &strangers[0]), NET_NOW);
     net_close(stranger.socket, NET_NOW);
     part_with(strangers, MANY);
     net_close(listener, NET_NOW);

@@ -27,7 +27,7 @@ static void a_listener_closes_on_the_admitted(void **state)
     for (int i = 0; i < PEOPLE - 1; i++) {
         admit(pair.listener, &people[i]);
     }
-    net_socket *peer = accept_him(pair.listener, &people[0]);
+    net_socket *peer = accept_admitted(pair.listener, &people[0]);
 
     net_close(pair.listener, NET_NOW);
     pair.listener = NULL;
@@ -95,7 +95,7 @@ static void an_admission_is_no_datagram(void **state)
     caller_start(&receiving[0], call_recv_messages, pair.listener, soon());
     caller_start(&receiving[1], call_recv, pair.server, soon());
     admit(pair.listener, &stranger);
-    net_socket *peer = accept_him(pair.listener, &stranger);
+    net_socket *peer = accept_admitted(pair.listener, &stranger);
 
     say_words(&stranger, "mine");
     expect_words(peer, "mine");
@@ -273,7 +273,7 @@ static void both_families_admit_by_the_text_that_names_the_peer(void **state)
     static const int order[] = {2, 1, 0};
 
     for (int i = 0; i < 3; i++) {
-        net_socket *peer = accept_him(listener, &people[order[i]]);
+        net_socket *peer = accept_admitted(listener, &people[order[i]]);
 
         say_words(&people[order[i]], "thanks");
         expect_words(peer, "thanks");

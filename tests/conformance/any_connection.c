@@ -1,4 +1,5 @@
-/* What every connection must do, over every address (after golang.org/x/net/nettest). */
+/* What every connection must do, over every address. The numbers are those of the tests in
+ * golang.org/x/net/nettest. */
 #include "support.h"
 
 #include <stdlib.h>
@@ -244,7 +245,7 @@ static void many_writers_share_the_way_out(void **state)
     close_pair(&pair);
 }
 
-/* 5, DL-05: a read timeout leaves writes alone. */
+/* 5: a read timeout leaves writes alone. */
 static void a_receive_that_timed_out_leaves_sending_alone(void **state)
 {
     struct pair pair;
@@ -271,7 +272,7 @@ static void expect_no_room(net_socket *socket, net_deadline deadline)
     }
 }
 
-/* 6, DL-05: a write timeout leaves reads alone. Only a stream makes a sender wait. */
+/* 6: a write timeout leaves reads alone. Only a stream makes a sender wait. */
 static void a_send_that_timed_out_leaves_receiving_alone(void **state)
 {
     struct pair pair;

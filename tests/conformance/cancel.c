@@ -1,5 +1,5 @@
 /* wrap: getaddrinfo */
-/* CAN: a cancel ends the calls in progress within 100 ms, and every later call at once. It
+/* A cancel ends the calls in progress within 100 ms, and every later call at once. It
  * disturbs no other socket. */
 #include "support.h"
 

@@ -1,4 +1,4 @@
-/* CLS: what is sent before a close arrives. A close with a deadline waits for the peer, and
+/* What is sent before a close arrives. A close with a deadline waits for the peer, and
  * frees the socket in every case. */
 #include "support.h"
 

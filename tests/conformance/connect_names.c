@@ -376,7 +376,7 @@ static void a_dial_in_the_resolver_can_be_cancelled(void **state)
 }
 
 /* 16 look-ups run at once. More of them wait within their own deadlines. */
-static void more_lookups_than_run_at_once_wait_in_line(void **state)
+static void more_lookups_than_run_at_once_wait_in_a_queue(void **state)
 {
     enum { CALLERS = 24 };
     net_socket *dialing[CALLERS];
@@ -461,7 +461,7 @@ int main(void)
         TEST(an_unknown_name_is_said_in_the_resolvers_words),
         TEST(a_silent_resolver_is_left_behind_at_the_deadline),
         TEST(a_dial_in_the_resolver_can_be_cancelled),
-        TEST(more_lookups_than_run_at_once_wait_in_line),
+        TEST(more_lookups_than_run_at_once_wait_in_a_queue),
         TEST(without_a_thread_for_the_resolver_it_is_a_limit),
         TEST(resolve_tells_what_a_dial_would_try_in_its_order),
     };

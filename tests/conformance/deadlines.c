@@ -1,4 +1,4 @@
-/* DL: a call ends at its deadline, not before it and not long after it, whatever else happens.
+/* A call ends at its deadline, not before it and not long after it, whatever else happens.
  * What has already come is received even when the deadline has passed. */
 #include "support.h"
 

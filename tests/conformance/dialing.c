@@ -107,7 +107,7 @@ static void a_dialing_socket_knows_its_options_and_no_more(void **state)
     close_black_hole(&hole);
 }
 
-/* Contract 7: an immediate refusal still comes as a dialing socket. */
+/* An immediate refusal still comes as a dialing socket. */
 static void a_refusal_comes_with_the_first_call_and_stays(void **state)
 {
     char address[ADDRESS_MAX];

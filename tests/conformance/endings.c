@@ -7,23 +7,23 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* A socket of the library whose peer is a stranger: a plain descriptor where the wire has one. */
+/* A socket of the library whose peer is raw: a plain descriptor where the wire has one. */
 struct odd_pair {
     net_socket *listener;
     net_socket *ours;
-    struct stranger peer;
+    struct raw_peer peer;
 };
 
 static void dial_raw(const char *address, struct odd_pair *pair)
 {
     pair->listener = assert_socket(net_listen(address));
-    pair->ours = meet_stranger(pair->listener, &pair->peer);
+    pair->ours = meet_raw_peer(pair->listener, &pair->peer);
 }
 
 /* The peer resets, and the kernel at this end has seen it. */
 static void reset_raw(struct odd_pair *pair)
 {
-    stranger_breaks_off(&pair->peer);
+    raw_peer_breaks_off(&pair->peer);
     await_ready(pair->ours, POLLHUP);
 }
 
@@ -122,13 +122,13 @@ static void a_shutdown_after_the_peer_has_gone_is_harmless(void **state)
     struct odd_pair pair;
 
     dial_raw(template_of(state), &pair);
-    stranger_leaves(&pair.peer);
+    raw_peer_leaves(&pair.peer);
     expect_code_from_every_receive(pair.ours, NET_EOF);
     assert_count(net_shutdown(pair.ours), 0);
     close_raw(&pair);
 
     dial_raw(template_of(state), &pair);
-    stranger_breaks_off(&pair.peer);
+    raw_peer_breaks_off(&pair.peer);
     expect_code_from_every_receive(pair.ours, NET_RESET);
     int code = net_shutdown(pair.ours);
 
@@ -163,7 +163,7 @@ static void a_reset_of_an_idle_connection_is_a_reset_for_ever(void **state)
     struct odd_pair pair;
 
     dial_raw(template_of(state), &pair);
-    stranger_breaks_off(&pair.peer);
+    raw_peer_breaks_off(&pair.peer);
     expect_code_from_every_receive(pair.ours, NET_RESET);
     expect_code_from_every_send(pair.ours, NET_RESET);
     expect_code_from_every_receive(pair.ours, NET_RESET);
@@ -188,7 +188,7 @@ static void a_reset_wakes_a_receiver(void **state)
 
         dial_raw(template_of(state), &pair);
         caller_start(&reader, calls[i], pair.ours, soon());
-        stranger_breaks_off(&pair.peer);
+        raw_peer_breaks_off(&pair.peer);
         caller_join(&reader);
         assert_int_equal(reader.result, NET_RESET);
         expect_code_from_every_receive(pair.ours, NET_RESET);
@@ -205,7 +205,7 @@ static void a_reset_wakes_a_sender(void **state)
 
     dial_raw(template_of(state), &pair);
     caller_start(&sender, call_send, pair.ours, soon());
-    stranger_breaks_off(&pair.peer);
+    raw_peer_breaks_off(&pair.peer);
     caller_join(&sender);
     assert_true(sender.result > 0);
     expect_code_from_every_send(pair.ours, NET_RESET);
@@ -220,8 +220,8 @@ static void a_reset_after_our_end_is_no_end(void **state)
 
     dial_raw(template_of(state), &pair);
     assert_count(net_shutdown(pair.ours), 0);
-    stranger_hears_end(&pair.peer);
-    stranger_breaks_off(&pair.peer);
+    raw_peer_hears_end(&pair.peer);
+    raw_peer_breaks_off(&pair.peer);
     expect_code_from_every_receive(pair.ours, NET_RESET);
     expect_code_from_every_send(pair.ours, NET_MISUSE);
     close_raw(&pair);
@@ -235,7 +235,7 @@ static void what_had_arrived_is_handed_out_before_the_reset(void **state)
         char buffer[64];
 
         dial_raw(template_of(state), &pair);
-        stranger_says(&pair.peer, "arrived");
+        raw_peer_says(&pair.peer, "arrived");
         await_ready(pair.ours, POLLIN); /* a reset may overtake what is on its way */
         reset_raw(&pair);
         if (sends_first != 0) {
@@ -248,21 +248,21 @@ static void what_had_arrived_is_handed_out_before_the_reset(void **state)
     }
 }
 
-/* What was sent to the stranger has arrived, and the stranger has not read it. What the stranger
+/* What was sent to the raw peer has arrived, and the raw peer has not read it. What the raw peer
  * sends has arrived, too. */
-static void stranger_says_and_goes(struct odd_pair *pair, const char *words)
+static void raw_peer_says_and_goes(struct odd_pair *pair, const char *words)
 {
-    struct stranger *stranger = &pair->peer;
+    struct raw_peer *peer = &pair->peer;
 
-    if (stranger->fd >= 0) {
-        await_events(stranger->fd, POLLIN);
+    if (peer->fd >= 0) {
+        await_events(peer->fd, POLLIN);
     }
-    stranger_says(stranger, words);
+    raw_peer_says(peer, words);
     await_ready(pair->ours, POLLIN);
-    if (stranger->fd >= 0) {
-        close(stranger->fd);
+    if (peer->fd >= 0) {
+        close(peer->fd);
     } else {
-        net_close(stranger->socket, NET_NOW);
+        net_close(peer->socket, NET_NOW);
     }
 }
 
@@ -275,7 +275,7 @@ static void an_answer_is_received_before_the_reset_that_follows_it(void **state)
 
         dial_raw(template_of(state), &pair);
         assert_count(net_send(pair.ours, "a request that nobody reads", 27, soon()), 27);
-        stranger_says_and_goes(&pair, "no");
+        raw_peer_says_and_goes(&pair, "no");
         if (sends_first != 0) {
             send_until_it_fails(pair.ours);
         }
@@ -291,7 +291,7 @@ static void an_end_that_was_told_stays_the_end_when_sending_fails(void **state)
     struct odd_pair pair;
 
     dial_raw(template_of(state), &pair);
-    stranger_leaves(&pair.peer);
+    raw_peer_leaves(&pair.peer);
     expect_code_from_every_receive(pair.ours, NET_EOF);
     send_until_it_fails(pair.ours);
     expect_code_from_every_send(pair.ours, NET_RESET);
@@ -305,7 +305,7 @@ static void an_end_behind_a_failed_send_is_a_reset(void **state)
     struct odd_pair pair;
 
     dial_raw(template_of(state), &pair);
-    stranger_leaves(&pair.peer);
+    raw_peer_leaves(&pair.peer);
     send_until_it_fails(pair.ours);
     expect_code_from_every_receive(pair.ours, NET_RESET);
     close_raw(&pair);
@@ -325,7 +325,7 @@ static void both_may_hang_up_at_once(void **state)
     net_close(pair.listener, NET_NOW);
 }
 
-/* DL-10: a call that ends at its deadline leaves nothing pending. Later calls go on. */
+/* A call that ends at its deadline leaves nothing pending. Later calls go on. */
 static void a_timeout_is_not_remembered(void **state)
 {
     struct pair pair;

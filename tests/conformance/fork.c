@@ -1,4 +1,4 @@
-/* FES: after a fork the other process only closes. Its closing, its exec and its signals disturb
+/* After a fork the other process only closes. Its closing, its exec and its signals disturb
  * no other process. */
 #include "support.h"
 

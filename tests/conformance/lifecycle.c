@@ -1,4 +1,4 @@
-/* LIF: from listen to close, over every address. What no call may do to a socket. Nothing leaks. */
+/* From listen to close, over every address. What no call may do to a socket. Nothing leaks. */
 #include "support.h"
 
 #include <limits.h>

@@ -74,13 +74,13 @@ static void a_reset_behind_a_kept_part_hands_it_out(void **state)
     net_socket *listener = assert_socket(net_listen(template_of(state)));
 
     for (int verb = 0; verb < 2; verb++) {
-        struct stranger peer;
-        net_socket *server = meet_stranger(listener, &peer);
+        struct raw_peer peer;
+        net_socket *server = meet_raw_peer(listener, &peer);
 
-        stranger_says(&peer, "unfinished");
+        raw_peer_says(&peer, "unfinished");
         await_ready(server, POLLIN);
         assert_code(net_recv_until(server, in, sizeof in, '\n', NET_NOW), NET_TIMEOUT);
-        stranger_breaks_off(&peer);
+        raw_peer_breaks_off(&peer);
         ssize_t n = verb == 0 ? net_recv_until(server, in, sizeof in, '\n', soon())
                               : net_recv(server, in, sizeof in, soon());
 

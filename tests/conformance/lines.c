@@ -209,13 +209,13 @@ static void a_broken_line_is_handed_out_before_the_reset(void **state)
     char buffer[64];
     struct line_caller reader;
     net_socket *listener = assert_socket(net_listen(template_of(state)));
-    struct stranger peer;
-    net_socket *server = meet_stranger(listener, &peer);
+    struct raw_peer peer;
+    net_socket *server = meet_raw_peer(listener, &peer);
 
-    stranger_says(&peer, "ab");
+    raw_peer_says(&peer, "ab");
     await_ready(server, POLLIN); /* a reset may overtake bytes in flight */
     caller_start(&reader.caller, receive_line, server, soon());
-    stranger_breaks_off(&peer);
+    raw_peer_breaks_off(&peer);
     caller_join(&reader.caller);
     assert_int_equal(reader.caller.result, 2);
     assert_memory_equal(reader.buffer, "ab", 2);

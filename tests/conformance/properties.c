@@ -150,7 +150,7 @@ static void an_option_can_be_set_where_it_can_change(void **state)
     close_pair(&pair);
 }
 
-/* Contract 7: options pass from a listener to what it accepts. */
+/* Options pass from a listener to what it accepts. */
 static void options_of_the_address_take_effect_and_pass_on(void **state)
 {
     static const struct {
@@ -383,7 +383,7 @@ static void what_is_wrong_is_told_and_changes_nothing(void **state)
     close_pair(&pair);
 }
 
-/* Contract 7: get, set and fd still work on a cancelled socket. */
+/* Get, set and fd still work on a cancelled socket. */
 static void a_cancelled_socket_still_tells(void **state)
 {
     struct pair pair;

@@ -1,5 +1,5 @@
 /* driven: skip, what matters is the descriptor */
-/* LIF: a socket hands over its descriptor as the system would have made it, and is freed. */
+/* A socket hands over its descriptor as the system would have made it, and is freed. */
 #include "foreign.h"
 #include "watching.h"
 

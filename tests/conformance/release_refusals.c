@@ -1,5 +1,5 @@
 /* driven: skip, releases wait for nothing */
-/* LIF: a socket without a descriptor refuses a release. So does one that holds something that
+/* A socket without a descriptor refuses a release. So does one that holds something that
  * would be lost. The refused socket stays as it was. */
 #include "foreign.h"
 #include "watching.h"

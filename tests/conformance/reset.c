@@ -1,5 +1,5 @@
 /* driven: skip, a server that lingers half-closes first */
-/* LIF: with `reset` set, a close breaks the connection off, and the peer never takes it for an
+/* With `reset` set, a close breaks the connection off, and the peer never takes it for an
  * end. */
 #include "watching.h"
 

@@ -1,4 +1,4 @@
-/* STR: bytes arrive over a stream as they were sent, whatever sizes, waits and failures are
+/* Bytes arrive over a stream as they were sent, whatever sizes, waits and failures are
  * between. Lines are tested in lines.c, the end and the reset in endings.c. */
 #include "support.h"
 

@@ -1,6 +1,6 @@
 /* wrap: send recv sendmsg recvmsg recvmmsg poll ppoll __ppoll_chk setsockopt fcntl malloc calloc */
 /* driven: skip, it counts the system calls of calls that block */
-/* Contract 6: a blocking call on a connection costs one system call and no memory. */
+/* A blocking call on a connection costs one system call and no memory. */
 #include "support.h"
 
 #include <poll.h>

@@ -1,4 +1,4 @@
-/* THR: any number of threads use one socket, until one of them cancels it, joins the others and
+/* Any number of threads use one socket, until one of them cancels it, joins the others and
  * closes it. */
 #include "support.h"
 

@@ -1,5 +1,5 @@
 /* driven: skip, a driven call that succeeds has failed in between */
-/* ERR: a count that is shorter than what was asked for is not a success: code and sentence say
+/* A count that is shorter than what was asked for is not a success: code and sentence say
  * why. */
 #include "support.h"
 

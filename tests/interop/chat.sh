@@ -83,8 +83,8 @@ conversation() { # HOST...
     done
     ok "everybody hears everybody, at $*"
 
-    rests "$server"
-    ok "a room of silent people rests"
+    stays_idle "$server"
+    ok "a room of silent members uses no processor time"
 
     say 3 '/quit\n'
     hears tea '* you said goodbye'
@@ -132,8 +132,8 @@ clients() {
         [ "$(grep '^tea: x*$' "$work/milk.out" | tr -dc x | wc -c)" -eq 3000 ]
     }
     until_true has_all
-    rests "$pid_tea"
-    rests "$pid_milk"
+    stays_idle "$pid_tea"
+    stays_idle "$pid_milk"
     [ "$(find "/proc/$pid_tea/task" -mindepth 1 -maxdepth 1 | wc -l)" -eq 1 ] ||
         fail "chat has threads"
     ok "chat hears and says lines, over tcp and udp"
@@ -253,10 +253,10 @@ slow_readers() {
 
     # When the deaf member's time for the last sentence is over, nothing of it is left: the server
     # has the descriptors of quick and the speaker and as many as a room with two members has.
-    is_rid_of_him() {
+    is_rid_of_it() {
         [ "$(find "/proc/$server/fd" -lname 'socket:*' | wc -l)" -eq 5 ]
     }
-    until_true is_rid_of_him
+    until_true is_rid_of_it
     close_room
     leaves 5 "$pid_quick"
     leaves 7 "$pid_speaker"
@@ -316,7 +316,7 @@ bad_manners() {
     hears heard '* guest-5 is here'
     say 3 'is anybody there?\n'
     hears heard 'good: is anybody there?'
-    rests "$server"
+    stays_idle "$server"
     ok "a reset is nobody else's"
     close_room
     leaves 6 "$pid_heard"
@@ -351,14 +351,14 @@ full_room() {
         [ "$(grep -c 'is here$' "$work/full.out")" -ge "$1" ]
     }
     until_true are_here 50
-    rests "$server"
+    stays_idle "$server"
     ! are_here 64 || fail "more members than descriptors"
     for pid in $early; do
         away "$pid"
     done
     until_true are_here 80
     close_room
-    ok "a full room waits for room, and rests"
+    ok "a full room waits for room without spinning"
 }
 
 # ---- Usage ----

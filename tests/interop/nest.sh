@@ -11,9 +11,9 @@ bin=$build/tests
 . "$(dirname "$0")/../support/interop.sh"
 need mkfifo timeout
 
-# within INPUT NAME PROGRAM...: run it in the background. $started is its pid. Only it reads the
-# pipe.
-within() {
+# start_reading INPUT NAME PROGRAM...: run it in the background. $started is its pid. Only it reads
+# the pipe.
+start_reading() {
     input=$1
     name=$2
     shift 2
@@ -28,13 +28,13 @@ example() {
     rm -f "$work"/*
     mkfifo "$work/typed" "$work/one" "$work/two"
     exec 7<>"$work/typed" 8<>"$work/one" 9<>"$work/two"
-    within typed example "$build/examples/nested_in_poll" "$1://$2:0"
+    start_reading typed example "$build/examples/nested_in_poll" "$1://$2:0"
     program=$started
     until_true grep -q '^listening on ' "$work/example.out"
     address=$(sed -n 's/^listening on //p' "$work/example.out")
-    within one first "$build/examples/netcat" "$address"
+    start_reading one first "$build/examples/netcat" "$address"
     echo 'the first calls' >&8
-    within two second "$build/examples/netcat" "$address"
+    start_reading two second "$build/examples/netcat" "$address"
     echo 'the second calls' >&9
     until_true grep -qx 'the first calls' "$work/example.out"
     until_true grep -qx 'the second calls' "$work/example.out"

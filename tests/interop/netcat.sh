@@ -177,14 +177,14 @@ idle() {
     peer_listens "until:$work/go"
     member netcat 3 "$netcat" "$address"
     until_true test -e "/proc/$pid_netcat/task"
-    rests "$pid_netcat"
+    stays_idle "$pid_netcat"
     [ "$(find "/proc/$pid_netcat/task" -mindepth 1 -maxdepth 1 | wc -l)" -eq 1 ] ||
         fail "it has threads"
     : >"$work/go"
     ended "$peer_pid" 0
     leaves 3 "$pid_netcat"
     rm "$work/go" "$work/in/netcat"
-    ok "an idle call takes one thread, and rests"
+    ok "an idle call takes one thread and no processor time"
 }
 
 # A late question waits as long for its answer as an early one. On a machine that stalls every
@@ -199,7 +199,7 @@ late_question() {
         times=$((times - 1))
         member netcat 3 "$netcat" "$addresses"
         kill -STOP "$server"
-        rests "$pid_netcat" # a second and more
+        stays_idle "$pid_netcat" # a second and more
         say 3 'late\n'
         exec 3>&-
         sleep 0.3 # under a second, but too late if the silence before was counted

@@ -18,7 +18,7 @@ half_close() {
     start_relay tcp://127.0.0.1:0 "$address"
     start caller "$peer" "$port" send:3000 shut recv:70000 end
     said target ended
-    rests "the caller has finished, the target has not"
+    stays_idle "the caller has finished, the target has not"
     : >"$work/answer"
     ended_well "$started" "$target"
 
@@ -29,7 +29,7 @@ half_close() {
     start_relay tcp://127.0.0.1:0 "$address"
     start caller "$peer" "$port" recv:70000 end say:ended "until:$work/answer" send:3000 shut
     said caller ended
-    rests "the target has finished, the caller has not"
+    stays_idle "the target has finished, the caller has not"
     : >"$work/answer"
     ended_well "$started" "$target"
     open_are 0
@@ -65,7 +65,7 @@ never_reads() { # OFFERER READER
     [ "$taken" -lt $((offered / 2)) ] || fail "$taken bytes are taken, and nobody reads"
     grown=$(($(memory_of "$relay") - kilobytes))
     [ $grown -lt 3072 ] || fail "$scene: memory grows by $grown KiB"
-    rests "$scene"
+    stays_idle "$scene"
     : >"$work/read"
     ended_well "$started" "$target"
     grep -qx "heard $taken" "$work/$2.out" || fail "taken $taken; $(cat "$work/$2.out")"
@@ -74,7 +74,7 @@ never_reads() { # OFFERER READER
 }
 
 # One end does not read, and others are served all the time.
-nobody_waits_for_him() {
+others_are_served_beside_it() {
     scene="a stuck call among others"
     start_listening server "$bin/echo_server" tcp://127.0.0.1:0
     server=$started
@@ -169,7 +169,7 @@ drain() {
 half_close
 never_reads caller target
 never_reads target caller
-nobody_waits_for_him
+others_are_served_beside_it
 count_bytes
 many_signals
 drain

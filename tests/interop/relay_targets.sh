@@ -21,7 +21,7 @@ refused() {
     open_are 0
     [ "$(grep -c ": connect $target_address: refused" "$work/relay.err")" -eq 3 ] ||
         fail "three refusals are not in $(cat "$work/relay.err")"
-    rests "nobody calls"
+    stays_idle "nobody calls"
     stop_relay
     ok "a caller whose target refuses is told at once"
 }
@@ -52,7 +52,7 @@ black_hole() {
     said talker talked
     slowest=$(sed -n 's/^slowest //p' "$work/talker.out" | tail -n 1)
     [ "$slowest" -lt 5000 ] || fail "beside ten dials a talk takes $slowest ms"
-    rests "ten dials that nobody answers"
+    stays_idle "ten dials that nobody answers"
     # shellcheck disable=SC2086 # pids are words
     ended_well $callers
     [ "$(grep -c 'does not answer in time' "$work/relay.err")" -eq 10 ] ||
@@ -80,7 +80,7 @@ datagrams_to_nobody() {
     caller=$!
     running="$running $caller"
     open_are 1
-    rests "$scene"
+    stays_idle "$scene"
     start_listening server "$bin/echo_server" "$target"
     server=$started
     : >"$work/somebody"
@@ -109,7 +109,7 @@ reset_while_dialing() {
     : >"$work/dialing"
     ended_well "$started"
     open_are 0
-    rests "$scene"
+    stays_idle "$scene"
     : >"$work/done"
     ended_well "$filler" "$target"
     stop_relay

@@ -21,7 +21,7 @@ broken() {
     # shellcheck disable=SC2086
     start caller "$peer" "$port" $2
     ended_well "$started" "$target"
-    rests "$scene"
+    stays_idle "$scene"
     open_are 0
     stop_relay
 }
@@ -143,7 +143,7 @@ few_descriptors() {
         [ "$(grep -c served "$work/crowd")" -ge 15 ]
     }
     until_true some_are_served
-    rests "$scene, 200 callers"
+    stays_idle "$scene, 200 callers"
     served=$(grep -c served "$work/crowd")
     [ "$served" -lt 64 ] || fail "$served are served: nothing is shown"
     # One after the other, so that descriptors are scarce for long.
@@ -161,7 +161,7 @@ few_descriptors() {
     ended_well $callers
     [ "$(grep -c served "$work/crowd")" -eq 200 ] || fail "not all are served in the end"
     open_are 0
-    rests "after $scene"
+    stays_idle "after $scene"
     stop_relay
     stop "$server"
     ok "with 64 descriptors $served of 200 callers are served at once, and the others after them"

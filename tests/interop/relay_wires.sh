@@ -138,7 +138,7 @@ half_closes() {
     chain tcp unix "$address"
     start caller "$peer" "$port" send:3000 shut recv:70000 end
     said target ended
-    rests "the caller has finished, the target has not"
+    stays_idle "the caller has finished, the target has not"
     : >"$work/answer"
     ended_well "$started" "$target"
     unchain
@@ -149,7 +149,7 @@ half_closes() {
     chain tcp unix "$address"
     start caller "$peer" "$port" recv:70000 end say:ended "until:$work/answer" send:3000 shut
     said caller ended
-    rests "the target has finished, the caller has not"
+    stays_idle "the target has finished, the caller has not"
     : >"$work/answer"
     ended_well "$started" "$target"
     unchain

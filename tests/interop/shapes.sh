@@ -71,7 +71,7 @@ beside_a_silent_one() { # SHAPE SCHEME
     [ "$1.$2" != one_at_a_time.tcp ] || ended "$silent" 0
     [ "$1.$2" = one_at_a_time.tcp ] || away "$silent"
     away "$started"
-    rests "$server"
+    stays_idle "$server"
     close_server
     ok "$1 over $2, beside a caller that says nothing"
 }
@@ -88,7 +88,7 @@ beside_a_deaf_one() { # SHAPE
             fail "$1: word $word"
         [ "$(cat "$work/heard")" = $word ] || fail "$1: beside a deaf one, heard '$(cat "$work/heard")'"
     done
-    rests "$server" # the part of the server for this caller waits for room
+    stays_idle "$server" # the part of the server for this caller waits for room
     resident=$(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$server/status")
     [ "${NETFACADE_SANITIZE:-}" ] || [ "$resident" -lt 16384 ] || fail "$1 has $resident KiB"
     close_server

@@ -1,4 +1,3 @@
-/* driven: skip, it has a poller of its own */
 /* A watched socket is a socket like any other. While a poller watches it, threads may block in
  * calls on it, and others may open and close sockets. */
 #include "watching.h"

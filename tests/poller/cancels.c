@@ -1,4 +1,3 @@
-/* driven: skip, it has a poller of its own */
 /* A cancelled socket of any kind is readable and writable to a poller, whenever it was
  * cancelled, and whichever thread or signal handler did it. */
 #include "watching.h"

@@ -1,5 +1,4 @@
-/* driven: skip, it has a poller of its own */
-/* When a wait ends, and when a socket's deadline is told: once its time has come, once, and
+/* When a wait ends, and when a socket's deadline is reported: once, after its time has come, and
  * never before. */
 #include "watching.h"
 

@@ -1,7 +1,6 @@
 /* wrap: getaddrinfo */
-/* driven: skip, it has a poller of its own */
-/* Sockets that are still dialing, in a poller. Such a socket is told writable when the dial is
- * decided. From then on it is an ordinary connection. */
+/* Sockets that are still dialing, in a poller. Such a socket is reported as writable when the dial
+ * is decided. From then on it is an ordinary connection. */
 #include "watching.h"
 
 #include <netdb.h>

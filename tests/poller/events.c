@@ -1,5 +1,4 @@
-/* driven: skip, it has a poller of its own */
-/* What a poller tells of two ends that exchange data: all that is ready, as long as it is, by
+/* What a poller reports of two ends that exchange data: all that is ready, as long as it is, by
  * the last watch only, and nothing of a closed socket. */
 #include "watching.h"
 
@@ -354,11 +353,11 @@ static void a_reset_is_told_both_ways(void **state)
 {
     net_poller *poller = open_poller();
     net_socket *listener = assert_socket(net_listen(template_of(state)));
-    struct stranger peer;
-    net_socket *server = meet_stranger(listener, &peer);
+    struct raw_peer peer;
+    net_socket *server = meet_raw_peer(listener, &peer);
 
     watch(poller, server, NET_READABLE);
-    stranger_breaks_off(&peer);
+    raw_peer_breaks_off(&peer);
     expect_event(poller, server, NET_READABLE);
     watch(poller, server, BOTH);
     expect_event(poller, server, BOTH);

@@ -1,5 +1,4 @@
-/* driven: skip, it has a poller of its own */
-/* FES: a poller belongs to one process. Whatever a forked child closes, sockets or the poller,
+/* A poller belongs to one process. Whatever a forked child closes, sockets or the poller,
  * the parent's watches stay as they are. A child may have pollers of its own. */
 #include "watching.h"
 

@@ -1,4 +1,3 @@
-/* driven: skip, it has a poller of its own */
 /* As many sockets as there are descriptors, and what a poller does when none is left. */
 #include "watching.h"
 

@@ -1,4 +1,3 @@
-/* driven: skip, it has a poller of its own */
 /* A line that comes in very many pieces, and a reader that never waits in a call. */
 #include "watching.h"
 

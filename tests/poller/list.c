@@ -1,4 +1,3 @@
-/* driven: skip, it has a poller of its own */
 /* net_poller_list: every watched socket, once, with its user pointer and interest. A thread may
  * list while another waits. */
 #include "watching.h"

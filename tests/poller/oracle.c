@@ -1,5 +1,4 @@
 /* wrap: getaddrinfo */
-/* driven: skip, it has pollers of its own */
 /* Random programs run twice in step, over epoll(7) and over poll(2). After each step both
  * pollers tell the same, and it is what the program knows to be true. */
 #include "oracle_steps.h"

@@ -1,4 +1,3 @@
-/* driven: skip, it has a poller of its own */
 /* Accepted udp peers share one descriptor, and their datagrams wait in user space. The poller
  * tells of each peer as if it had its own descriptor. It also tells what a dialed socket has
  * received ahead. */

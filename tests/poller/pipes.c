@@ -1,5 +1,4 @@
-/* driven: skip, it has a poller of its own */
-/* MUX: standard input and sockets in one poller. */
+/* Standard input and sockets in one poller. */
 #include "foreign.h"
 #include "watching.h"
 

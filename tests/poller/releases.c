@@ -1,5 +1,4 @@
-/* driven: skip, it has a poller of its own */
-/* MUX: a poller forgets a socket that gave its descriptor away, although the descriptor is still
+/* A poller forgets a socket that gave its descriptor away, although the descriptor is still
  * open. */
 #include "foreign.h"
 #include "watching.h"

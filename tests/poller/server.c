@@ -1,4 +1,3 @@
-/* driven: skip, it has a poller of its own */
 /* A server of one thread and a thousand callers. Some send a byte now and then, some reset, some
  * never read, and some leave half-way. The others are served on time, and each of these ends at
  * its deadline. */

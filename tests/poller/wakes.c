@@ -1,4 +1,3 @@
-/* driven: skip, it has a poller of its own */
 /* A wake ends a wait, from any thread and any signal handler, and none is lost. While one thread
  * waits, others may change what it waits for. */
 #include "watching.h"

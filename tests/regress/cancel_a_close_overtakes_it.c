@@ -132,7 +132,8 @@ static void a_woken_poller(void **state)
 
 static double close_ms;
 
-/* Moves this thread to the first processor, ahead of threads of lower priority. False: not allowed. */
+/* Moves this thread to the first processor, ahead of threads of lower priority. False: not allowed.
+ */
 static bool run_first(int priority)
 {
     struct sched_param parameter = {.sched_priority = priority};

@@ -91,7 +91,7 @@ never_heard() {
     ! grep -Fq -e "$2" "$work/$1.out" || fail "$1 has heard '$2'"
 }
 
-# rests PID: soon there is a second in which it uses less than a tenth of a processor.
-rests() {
+# stays_idle PID: soon there is a second in which it uses less than a tenth of a processor.
+stays_idle() {
     idles "$1" 5 1 $(($(getconf CLK_TCK) / 10 - 1)) "process $1"
 }

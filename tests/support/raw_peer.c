@@ -1,4 +1,4 @@
-/* Strangers: peers of a stream that follow no protocol, on any wire. */
+/* Raw peers of a stream, on any wire: they talk and end in any way. */
 #include "support.h"
 
 #include <errno.h>
@@ -10,72 +10,72 @@
 
 /* A close becomes a reset when the system is told so, and over unix when something is left unread.
  */
-net_socket *meet_stranger(net_socket *listener, struct stranger *stranger)
+net_socket *meet_raw_peer(net_socket *listener, struct raw_peer *peer)
 {
     char address[ADDRESS_MAX];
 
-    *stranger = (struct stranger){.fd = -1};
+    *peer = (struct raw_peer){.fd = -1};
     dial_address(listener, address);
     if (net_fd(listener) >= 0) {
-        stranger->fd = raw_dial(listener);
+        peer->fd = raw_dial(listener);
     } else {
-        stranger->socket = assert_socket(net_connect(address, soon()));
+        peer->socket = assert_socket(net_connect(address, soon()));
     }
     net_socket *ours = assert_socket(net_accept(listener, soon()));
 
-    if (stranger->fd >= 0 && !is_ip(address)) {
+    if (peer->fd >= 0 && !is_ip(address)) {
         assert_count(net_send(ours, "?", 1, soon()), 1);
     }
     return ours;
 }
 
-void stranger_says(const struct stranger *stranger, const char *words)
+void raw_peer_says(const struct raw_peer *peer, const char *words)
 {
     ssize_t size = (ssize_t)strlen(words);
 
-    if (stranger->fd >= 0) {
-        assert_int_equal(send(stranger->fd, words, (size_t)size, MSG_NOSIGNAL), size);
+    if (peer->fd >= 0) {
+        assert_int_equal(send(peer->fd, words, (size_t)size, MSG_NOSIGNAL), size);
     } else {
-        assert_count(net_send(stranger->socket, words, (size_t)size, soon()), size);
+        assert_count(net_send(peer->socket, words, (size_t)size, soon()), size);
     }
 }
 
-void stranger_hears_end(const struct stranger *stranger)
+void raw_peer_hears_end(const struct raw_peer *peer)
 {
     char byte;
 
-    if (stranger->fd >= 0) {
-        await_events(stranger->fd, POLLRDHUP);
+    if (peer->fd >= 0) {
+        await_events(peer->fd, POLLRDHUP);
     } else {
-        assert_code(net_recv(stranger->socket, &byte, 1, soon()), NET_EOF);
+        assert_code(net_recv(peer->socket, &byte, 1, soon()), NET_EOF);
     }
 }
 
-void stranger_leaves(struct stranger *stranger)
+void raw_peer_leaves(struct raw_peer *peer)
 {
     char unread[64];
     ssize_t n = 1;
 
-    while (stranger->fd >= 0 && n > 0) {
-        n = recv(stranger->fd, unread, sizeof unread, MSG_DONTWAIT);
+    while (peer->fd >= 0 && n > 0) {
+        n = recv(peer->fd, unread, sizeof unread, MSG_DONTWAIT);
     }
-    if (stranger->fd >= 0) {
-        close(stranger->fd);
+    if (peer->fd >= 0) {
+        close(peer->fd);
     }
-    net_close(stranger->socket, NET_NOW);
+    net_close(peer->socket, NET_NOW);
 }
 
-void stranger_breaks_off(struct stranger *stranger)
+void raw_peer_breaks_off(struct raw_peer *peer)
 {
     struct nf_value value = {.number = 1};
 
-    if (stranger->fd >= 0) {
-        raw_reset(stranger->fd);
+    if (peer->fd >= 0) {
+        raw_reset(peer->fd);
         return;
     }
-    assert_int_equal(
-        nf_backend_of(stranger->socket)->property(stranger->socket, NF_ABORT, &value, true), 0);
-    net_close(stranger->socket, NET_NOW);
+    assert_int_equal(nf_backend_of(peer->socket)->property(peer->socket, NF_ABORT, &value, true),
+                     0);
+    net_close(peer->socket, NET_NOW);
 }
 
 static bool is_ready(net_socket *socket, short events)

@@ -71,21 +71,21 @@ unsigned told_of(const void *user)
     return got;
 }
 
-void crowd_wait(struct thing *crowd)
+void things_wait(struct thing *things)
 {
-    int before[CROWD];
+    int before[THINGS];
     int n = body->wait(ready, answers, soon());
 
     assert_in_range(n, 1, NF_READY_MAX);
-    for (int i = 0; i < CROWD; i++) {
-        before[i] = crowd[i].told;
+    for (int i = 0; i < THINGS; i++) {
+        before[i] = things[i].told;
     }
     for (int i = 0; i < n; i++) {
         struct thing *thing = answers[i].user;
 
-        assert_in_range(thing - crowd, 0, CROWD - 1);
+        assert_in_range(thing - things, 0, THINGS - 1);
         assert_int_equal(answers[i].got, NF_IN);
-        assert_int_equal(thing->told, before[thing - crowd]); /* none is reported twice */
+        assert_int_equal(thing->told, before[thing - things]); /* none is reported twice */
         thing->told++;
     }
 }

@@ -121,8 +121,8 @@ open_are() {
     until_true counted "^relay: $1 open, " 1
 }
 
-# rests WHEN: for a second the relay uses less than a tenth of a processor.
-rests() {
+# stays_idle WHEN: for a second the relay uses less than a tenth of a processor.
+stays_idle() {
     idles "$relay" 2 1 $(($(getconf CLK_TCK) / 10 - 1)) "$1"
 }
 

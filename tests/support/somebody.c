@@ -62,7 +62,7 @@ void admit(net_socket *listener, const struct somebody *somebody)
     assert_ok(net_set(listener, "admit", somebody->name));
 }
 
-net_socket *accept_him(net_socket *listener, const struct somebody *somebody)
+net_socket *accept_admitted(net_socket *listener, const struct somebody *somebody)
 {
     net_socket *peer = assert_socket(net_accept(listener, NET_NOW));
     char name[ADDRESS_MAX];

@@ -24,6 +24,6 @@ void overhear(net_socket *listener, const char *words, char name[ADDRESS_MAX]);
 
 void admit(net_socket *listener, const struct somebody *somebody);
 /* The peer that is accepted, without waiting, is this one. */
-net_socket *accept_him(net_socket *listener, const struct somebody *somebody);
+net_socket *accept_admitted(net_socket *listener, const struct somebody *somebody);
 
 #endif

@@ -159,8 +159,8 @@ void check_says(const char *text, const char *words, const char *file, int line)
 /* ---- What TSan asks for ---- */
 
 /* TSan takes the connect(2) that sends a reset for one that opens the descriptor, and reports a
- * race with a thread that uses it. In a child it takes the threads of the parent for the child's own,
- * and reports a race where the child initialises again what they left (wires/mem/threads). */
+ * race with a thread that uses it. In a child it takes the threads of the parent for the child's
+ * own, and reports a race where the child initialises again what they left (wires/mem/threads). */
 __attribute__((visibility("default"))) const char *__tsan_default_suppressions(void);
 __attribute__((visibility("default"))) const char *__tsan_default_suppressions(void)
 {

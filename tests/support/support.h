@@ -240,20 +240,20 @@ void fail_otherwise(void);
 void raw_reset(int fd);
 
 /* A peer that talks and ends in any way: a plain descriptor if the wire has one, else a socket. */
-struct stranger {
+struct raw_peer {
     int fd; /* -1: the peer is `socket` */
     net_socket *socket;
 };
 
-/* The stranger dials and is accepted. Returns the socket on our side. Something that was sent to
- * the stranger stays unread. */
-net_socket *meet_stranger(net_socket *listener, struct stranger *stranger);
-void stranger_says(const struct stranger *stranger, const char *words);
-/* Waits for the end of what our side sends to the stranger. */
-void stranger_hears_end(const struct stranger *stranger);
+/* The raw peer dials and is accepted. Returns the socket on our side. Something that was sent to
+ * the raw peer stays unread. */
+net_socket *meet_raw_peer(net_socket *listener, struct raw_peer *peer);
+void raw_peer_says(const struct raw_peer *peer, const char *words);
+/* Waits for the end of what our side sends to the raw peer. */
+void raw_peer_hears_end(const struct raw_peer *peer);
 /* Close in order, or so that our side sees a reset. */
-void stranger_leaves(struct stranger *stranger);
-void stranger_breaks_off(struct stranger *stranger);
+void raw_peer_leaves(struct raw_peer *peer);
+void raw_peer_breaks_off(struct raw_peer *peer);
 
 /* A listener whose queue is full: a dial hangs until the queued caller is accepted. */
 struct black_hole {

@@ -75,7 +75,7 @@ static void check(struct mmsghdr *heard, const char *said, uint32_t number)
     memcpy(&info, CMSG_DATA(c), sizeof info);
     need(heard->msg_len == SMALL && memcmp(said, &number, sizeof number) == 0 &&
              info.ipi_addr.s_addr == home_of(number).s_addr,
-         "an answer to whom it is for");
+         "an answer at the address it is for");
 }
 
 void crowd_hear(const uint32_t *senders, int count)

@@ -13,7 +13,6 @@ static void *look(void *argument)
     return NULL;
 }
 
-/* Contract 7. */
 static void a_fresh_thread_has_failed_at_nothing(void **state)
 {
     pthread_t thread;

@@ -75,8 +75,8 @@ static struct nf_addr address_of(int number)
 
 static const struct nf_addr local = {.family = NF_IPV4, .ip = {127, 0, 0, 1}};
 
-static void post(struct nf_hub *hub, int from, const void *data, size_t size,
-                 const struct nf_addr *to, int64_t ms)
+static void deliver_to(struct nf_hub *hub, int from, const void *data, size_t size,
+                       const struct nf_addr *to, int64_t ms)
 {
     struct nf_addr addr = address_of(from);
     struct nf_packet *packet = nf_packet_new(data, size, size, to);
@@ -91,7 +91,7 @@ static void deliver(struct nf_hub *hub, int from, int mark, size_t size, int64_t
     char data[ROOM + sizeof mark] = "";
 
     memcpy(data, &mark, sizeof mark);
-    post(hub, from, data, size, &local, ms);
+    deliver_to(hub, from, data, size, &local, ms);
 }
 
 static struct nf_peer *accept_first(struct nf_hub *hub, int64_t ms)
@@ -468,7 +468,7 @@ static void the_local_address_is_that_of_the_last_datagram(void **state)
     struct nf_peer *peer = accept_first(hub, 0);
 
     assert_true(nf_addr_equal(&peer->local, &local));
-    post(hub, 1, "", 0, &other, 1);
+    deliver_to(hub, 1, "", 0, &other, 1);
     assert_true(nf_addr_equal(&peer->local, &other));
     drop(peer);
 }

@@ -168,10 +168,10 @@ static int hear(struct nf_resolve *resolve, enum nf_family family, struct nf_add
     int count = nf_resolve_answer(resolve, family, addrs);
 
     while (count == NF_WOULD_BLOCK) {
-        struct nf_poll bell = {.fd = nf_resolve_fd(resolve), .want = NF_IN};
+        struct nf_poll answer = {.fd = nf_resolve_fd(resolve), .want = NF_IN};
 
         assert_true(nf_now() < deadline);
-        nf_poll(&bell, 1, deadline);
+        nf_poll(&answer, 1, deadline);
         nf_resolve_drain(resolve);
         count = nf_resolve_answer(resolve, family, addrs);
     }
@@ -263,7 +263,7 @@ static void at_most_16_lookups_run_and_more_wait(void **state)
 }
 
 /* A request that is withdrawn while it waits in the queue is never looked up. */
-static void what_waits_in_line_can_be_withdrawn(void **state)
+static void what_waits_in_the_queue_can_be_withdrawn(void **state)
 {
     enum { RUNNING = NF_RESOLVE_RUNNING / 2, WAITING = 4 };
     struct nf_resolve *resolve[RUNNING + WAITING];
@@ -351,7 +351,7 @@ int main(void)
         cmocka_unit_test_setup(a_resolver_without_means_is_at_its_limit, start),
         cmocka_unit_test_setup(more_answers_than_there_is_room_for_are_left_out, start),
         cmocka_unit_test_setup(at_most_16_lookups_run_and_more_wait, start),
-        cmocka_unit_test_setup(what_waits_in_line_can_be_withdrawn, start),
+        cmocka_unit_test_setup(what_waits_in_the_queue_can_be_withdrawn, start),
         cmocka_unit_test_setup(a_forgotten_lookup_ends_by_itself, start),
         cmocka_unit_test_setup(without_a_thread_a_lookup_is_at_its_limit, start),
     };

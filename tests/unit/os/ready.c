@@ -46,33 +46,33 @@ static void what_is_watched_is_told_until_it_is_over(void **state)
 static void each_of_many_is_told_in_turn(void **state)
 {
     enum { ROUNDS = 50, PASSED_OVER = 2 /* a round in which others came or went */ };
-    static struct thing crowd[CROWD];
+    static struct thing things[THINGS];
 
     ready_set_open(template_of(state));
-    for (int i = 0; i < CROWD; i++) {
-        thing_open(&crowd[i]);
-        thing_make_readable(&crowd[i]);
-        assert_int_equal(thing_watch(&crowd[i], NF_IN), 0);
+    for (int i = 0; i < THINGS; i++) {
+        thing_open(&things[i]);
+        thing_make_readable(&things[i]);
+        assert_int_equal(thing_watch(&things[i], NF_IN), 0);
     }
     for (int turn = 0; turn < 2 * TURNS; turn++) {
-        crowd_wait(crowd);
+        things_wait(things);
     }
-    for (int i = 0; i < CROWD; i++) {
-        assert_in_range(crowd[i].told, 1, 4);
-        crowd[i].told = 0;
+    for (int i = 0; i < THINGS; i++) {
+        assert_in_range(things[i].told, 1, 4);
+        things[i].told = 0;
     }
     for (int round = 0; round < ROUNDS; round++) {
-        int leaves = round * 7 % CROWD;
+        int leaves = round * 7 % THINGS;
 
-        assert_int_equal(thing_watch(&crowd[leaves], 0), 0);
+        assert_int_equal(thing_watch(&things[leaves], 0), 0);
         for (int turn = 0; turn < TURNS; turn++) {
-            crowd_wait(crowd);
+            things_wait(things);
         }
-        assert_int_equal(thing_watch(&crowd[leaves], NF_IN), 0);
+        assert_int_equal(thing_watch(&things[leaves], NF_IN), 0);
     }
-    for (int i = 0; i < CROWD; i++) {
-        assert_true(crowd[i].told >= ROUNDS / (1 + PASSED_OVER));
-        thing_close(&crowd[i]);
+    for (int i = 0; i < THINGS; i++) {
+        assert_true(things[i].told >= ROUNDS / (1 + PASSED_OVER));
+        thing_close(&things[i]);
     }
     assert_int_equal(body->wait(ready, answers, NET_NOW), 0);
     body->close(ready);

@@ -85,34 +85,34 @@ static void a_set_that_cannot_be_opened_is_a_limit(void **state)
 /* A change that fails leaves the set as it was. A removal needs no memory. */
 static void a_change_that_fails_changes_nothing(void **state)
 {
-    static struct thing crowd[CROWD];
+    static struct thing things[THINGS];
 
     ready_set_open(template_of(state));
-    for (int i = 0; i < CROWD; i++) {
+    for (int i = 0; i < THINGS; i++) {
         int code = NET_LIMIT;
 
-        thing_open(&crowd[i]);
-        thing_make_readable(&crowd[i]);
+        thing_open(&things[i]);
+        thing_make_readable(&things[i]);
         for (int means = 0; code != 0; means++) {
             assert_in_range(means, 0, 4);
             calls_left = means;
-            code = thing_watch(&crowd[i], NF_IN);
+            code = thing_watch(&things[i], NF_IN);
             calls_left = -1;
             assert_true(code == 0 || code == NET_LIMIT);
         }
         calls_left = 0;
-        code = thing_watch(&crowd[i], NF_OUT); /* the poll implementation needs nothing for this */
+        code = thing_watch(&things[i], NF_OUT); /* the poll implementation needs nothing for this */
         calls_left = -1;
         assert_true(code == 0 || code == NET_LIMIT);
-        assert_int_equal(thing_watch(&crowd[i], NF_IN), 0);
+        assert_int_equal(thing_watch(&things[i], NF_IN), 0);
     }
     for (int turn = 0; turn < 2 * TURNS; turn++) {
-        crowd_wait(crowd);
+        things_wait(things);
     }
-    for (int i = 0; i < CROWD; i++) {
-        assert_true(crowd[i].told > 0);
+    for (int i = 0; i < THINGS; i++) {
+        assert_true(things[i].told > 0);
         calls_left = 0;
-        thing_close(&crowd[i]);
+        thing_close(&things[i]);
         calls_left = -1;
     }
     assert_int_equal(body->wait(ready, answers, NET_NOW), 0);

@@ -35,8 +35,8 @@ static void a_nested_set_is_readable_while_something_is_ready(void **state)
     body->close(ready);
 }
 
-/* Sets it; how long after that it rings. */
-static double rings_after(int ms)
+/* Set the alarm. Returns after how many ms the descriptor was readable. */
+static double fires_after(int ms)
 {
     double since = now_ms();
 
@@ -54,11 +54,11 @@ static void an_alarm_fires_at_the_moment_it_was_set_to_last(void **state)
 
     assert_int_equal(body->alarm(ready, NET_FOREVER), 0);
     assert_false(is_readable(fd, NET_NOW));
-    assert_took(rings_after(MIDDLE), MIDDLE - 1, MIDDLE + LATE);
+    assert_took(fires_after(MIDDLE), MIDDLE - 1, MIDDLE + LATE);
     assert_true(is_readable(fd, NET_NOW)); /* until it is set again */
     assert_int_equal(body->alarm(ready, net_after(FAR)), 0);
     assert_false(is_readable(fd, NET_NOW));
-    assert_took(rings_after(EARLY), EARLY - 1, EARLY + LATE);
+    assert_took(fires_after(EARLY), EARLY - 1, EARLY + LATE);
     assert_int_equal(body->alarm(ready, net_after(EARLY)), 0);
     assert_int_equal(body->alarm(ready, NET_FOREVER), 0);
     assert_false(is_readable(fd, net_after(2 * EARLY)));

@@ -54,7 +54,7 @@ static void a_post_is_seen_until_it_is_drained(void **state)
 
 static struct nf_wake *posted_by_signal;
 
-static void ring(int number)
+static void post(int number)
 {
     (void)number;
     nf_wake_post(posted_by_signal);
@@ -63,7 +63,7 @@ static void ring(int number)
 static void a_signal_handler_may_post_and_errno_is_kept(void **state)
 {
     struct nf_wake wake;
-    struct sigaction action = {.sa_handler = ring};
+    struct sigaction action = {.sa_handler = post};
 
     (void)state;
     assert_int_equal(nf_wake_open(&wake), 0);

@@ -1,5 +1,5 @@
 /* The table carries layers. A toy backend, rot13 over tcp, gets its bytes from another socket and
- * works through the public calls. TLS will do the same with better ciphers. */
+ * works through the public calls. */
 #include "socket/backend.h"
 #include "socket/socket.h"
 #include "open/inet.h"

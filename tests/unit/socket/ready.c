@@ -122,7 +122,7 @@ static void datagrams_received_ahead_make_a_socket_ready(void **state)
     close_pair(&pair);
 }
 
-/* Contract 1: readiness that is known only inside the process. */
+/* Readiness that is known only inside the process. */
 static void a_datagram_that_another_call_read_makes_a_peer_ready(void **state)
 {
     struct pair pair;

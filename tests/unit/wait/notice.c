@@ -105,7 +105,7 @@ static void notices_are_listed_once_in_the_order_of_their_first_post(void **stat
     assert_ptr_equal(first->next->next, &notice[2]);
     assert_null(first->next->next->next);
     assert_false(nf_ready_list_has_any(&ready_list));
-    happen(3); /* the listener has not unlisted it yet */
+    happen(3); /* the waiter has not unlisted it yet */
     assert_false(nf_ready_list_has_any(&ready_list));
     assert_true(nf_notice_unlist(first));
     happen(3);
@@ -113,8 +113,8 @@ static void notices_are_listed_once_in_the_order_of_their_first_post(void **stat
     nf_ready_list_close(&ready_list);
 }
 
-/* A notice in a list of the listener is not put into another list, and it remembers a post. */
-static void a_notice_in_a_list_of_the_listener_remembers_posts(void **state)
+/* A notice in a list of the waiter is not put into another list, and it remembers a post. */
+static void a_notice_in_a_list_of_the_waiter_remembers_posts(void **state)
 {
     (void)state;
     begin();
@@ -208,9 +208,9 @@ static void no_post_of_many_threads_is_lost(void **state)
     nf_ready_list_close(&ready_list);
 }
 
-/* ---- A listener that sleeps ---- */
+/* ---- A waiter that sleeps ---- */
 
-/* Sleep until the eventfd is written to, as a listener does. False: nobody wrote. */
+/* Sleep until the eventfd is written to, as a waiter does. False: nobody wrote. */
 static bool sleep_and_look(void)
 {
     struct nf_poll poll = {.fd = nf_wake_fd(&ready_list.wake), .want = NF_IN};
@@ -230,7 +230,7 @@ static bool sleep_and_look(void)
     return posted;
 }
 
-static atomic_int answered; /* rounds that the listener has seen */
+static atomic_int answered; /* rounds that the waiter has seen */
 
 static void *post_and_await_the_look(void *argument)
 {
@@ -245,9 +245,9 @@ static void *post_and_await_the_look(void *argument)
     return NULL;
 }
 
-/* Each post comes when the listener is about to sleep. If one were lost, both would wait for
+/* Each post comes when the waiter is about to sleep. If one were lost, both would wait for
  * ever. */
-static void a_post_wakes_a_listener_about_to_sleep(void **state)
+static void a_post_wakes_a_waiter_about_to_sleep(void **state)
 {
     struct poster poster = {.posts = 5000 / slowness()};
     int rounds = 0;
@@ -302,7 +302,7 @@ static void *send_signals(void *argument)
     return NULL;
 }
 
-/* The handler interrupts the listener in every step: looking, arming, sleeping. */
+/* The handler interrupts the waiter in every step: looking, arming, sleeping. */
 static void no_post_of_a_signal_handler_is_lost(void **state)
 {
     struct sigaction action = {.sa_handler = post_in_handler};
@@ -349,10 +349,10 @@ int main(void)
 {
     const struct test tests[] = {
         TEST(notices_are_listed_once_in_the_order_of_their_first_post),
-        TEST(a_notice_in_a_list_of_the_listener_remembers_posts),
+        TEST(a_notice_in_a_list_of_the_waiter_remembers_posts),
         TEST(the_eventfd_is_written_to_only_when_armed_and_once),
         TEST(no_post_of_many_threads_is_lost),
-        TEST(a_post_wakes_a_listener_about_to_sleep),
+        TEST(a_post_wakes_a_waiter_about_to_sleep),
         TEST(no_post_of_a_signal_handler_is_lost),
         TEST(a_post_keeps_errno),
     };

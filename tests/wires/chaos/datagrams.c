@@ -213,8 +213,8 @@ static void a_listener_loses_messages(void **state)
 
 /* ---- Delay and order ---- */
 
-/* Whether it has nothing to receive yet: who is held up for longer than the delay finds it there.
- */
+/* Whether it has nothing to receive yet. A test that is held up for longer than the delay finds the
+ * datagram there. */
 static bool hears_nothing(net_socket *socket, net_deadline deadline)
 {
     char buffer[8];

@@ -230,7 +230,7 @@ static void only_the_peers_own_datagrams_keep_it(void **state)
     close_pair(&pair);
 }
 
-/* Contract 7: the end wakes every call that waits, also when `idle` was set during the call. */
+/* The end wakes every call that waits, also when `idle` was set during the call. */
 static void a_shorter_idle_wakes_a_call_that_waits_for_the_end(void **state)
 {
     struct pair pair;

@@ -1,4 +1,4 @@
-/* driven: skip, the half of it has a poller of its own */
+/* driven: skip, half of it has a poller of its own */
 /* Dials that meet a full backlog, dials to a name without a listener, and dials to a socket of
  * another type. Nothing tells when a backlog has room again. */
 #include "watching.h"
