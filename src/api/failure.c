@@ -19,7 +19,7 @@ struct place {
 
 static _Thread_local struct place last;
 
-static int fail_for(int code, const char *operation, const char *address)
+int nf_failed_for(int code, const char *operation, const char *address)
 {
     nf_cause_report(code);
     last.operation = operation;
@@ -33,10 +33,7 @@ static int fail_at(int code, const char *operation, const char *scheme, const st
     nf_cause_report(code);
     last.operation = operation;
     last.scheme = scheme;
-    last.addr = *addr;
-    if (nf_addr_is_named(addr) && addr->size > 0) {
-        last.addr.name = memcpy(last.name, addr->name, addr->size);
-    }
+    nf_addr_copy(&last.addr, addr, last.name);
     return code;
 }
 
@@ -49,7 +46,7 @@ static bool is_named(net_socket *socket)
 int nf_failed(int code, const char *operation, net_socket *socket)
 {
     return is_named(socket) ? fail_at(code, operation, socket->kind->scheme, &socket->name)
-                            : fail_for(code, operation, NULL);
+                            : nf_failed_for(code, operation, NULL);
 }
 
 ssize_t nf_fell_short(ssize_t n, const char *operation, net_socket *socket)
@@ -61,24 +58,15 @@ ssize_t nf_fell_short(ssize_t n, const char *operation, net_socket *socket)
 void nf_save_name(struct nf_saved_name *name, net_socket *socket)
 {
     name->scheme = is_named(socket) ? socket->kind->scheme : NULL;
-    if (name->scheme == NULL) {
-        return;
-    }
-    name->addr = socket->name;
-    if (nf_addr_is_named(&name->addr) && name->addr.size > 0) {
-        name->addr.name = memcpy(name->storage, name->addr.name, name->addr.size);
+    if (name->scheme != NULL) {
+        nf_addr_copy(&name->addr, &socket->name, name->storage);
     }
 }
 
 int nf_failed_of(int code, const char *operation, const struct nf_saved_name *name)
 {
     return name->scheme != NULL ? fail_at(code, operation, name->scheme, &name->addr)
-                                : fail_for(code, operation, NULL);
-}
-
-int nf_failed_for(int code, const char *operation, const char *address)
-{
-    return fail_for(code, operation, address);
+                                : nf_failed_for(code, operation, NULL);
 }
 
 int net_error(void)

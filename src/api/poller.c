@@ -239,7 +239,8 @@ void nf_poller_forget_watched(net_socket *socket)
 
 /* ---- Collecting ---- */
 
-/* It may have been the foreign loop's alarm, which would end the next sleep at once, too. */
+/* An answer without a watch: the wake, or the alarm for a foreign loop. An alarm that has expired
+ * stays readable and would end the next sleep at once, so it is turned off. */
 static void drain_wake(struct net_poller *poller)
 {
     nf_wake_drain(&poller->ready_list.wake);
@@ -422,7 +423,6 @@ static bool reports_wake(struct net_poller *poller)
     return poller->reported_wake;
 }
 
-/* Hold the lock. */
 static int wait_locked(struct net_poller *poller, net_event *events, int count,
                        net_deadline deadline)
 {

@@ -1,4 +1,4 @@
-/* The list of schemes. No other file lists the backends. */
+/* The list of schemes, and the backend of each. */
 #include "api/registry.h"
 #include "name/nearest.h"
 #include "open/adopt.h"
@@ -28,7 +28,7 @@ static const struct {
 static const struct nf_backend *owner_of(int fd, const struct nf_descriptor *what)
 {
     if (what->is_file) {
-        return &nf_pipe;
+        return &nf_file;
     }
     for (size_t i = 0; i < sizeof owners / sizeof owners[0]; i++) {
         if (owners[i].family == what->family && owners[i].transport == what->transport) {

@@ -49,16 +49,6 @@ static void count_lost(struct nf_chaos *self, int64_t size)
     nf_add(&self->messages_lost, 1);
 }
 
-static size_t size_of(const net_slice *slices, int count)
-{
-    size_t size = 0;
-
-    for (int i = 0; i < count; i++) {
-        size += slices[i].size;
-    }
-    return size;
-}
-
 ssize_t nf_chaos_datagram_send(net_socket *socket, const net_slice *slices, int count,
                                net_deadline deadline)
 {
@@ -76,7 +66,7 @@ ssize_t nf_chaos_datagram_send(net_socket *socket, const net_slice *slices, int 
     enum outcome outcome = roll_outcome(self, &self->dice_out);
 
     if (outcome == LOST && is_connected(self)) {
-        n = (ssize_t)size_of(slices, count);
+        n = (ssize_t)nf_slices_size(slices, count);
         count_lost(self, n);
     } else {
         n = nf_backend_of(lower)->send(lower, slices, count, deadline);

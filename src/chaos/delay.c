@@ -57,12 +57,12 @@ void nf_delay_put(struct nf_delay *delay, size_t size, net_deadline due)
 size_t nf_delay_arrived(struct nf_delay *delay, net_deadline now, const char **where)
 {
     while (delay->parts > 0 && delay->part[delay->first_part].due <= now) {
-        delay->due += delay->part[delay->first_part].size;
+        delay->arrived += delay->part[delay->first_part].size;
         delay->first_part = (delay->first_part + 1) % NF_DELAY_PARTS;
         delay->parts--;
     }
     *where = delay->bytes + delay->first;
-    return delay->due;
+    return delay->arrived;
 }
 
 void nf_delay_take(struct nf_delay *delay, void *buffer, size_t size)
@@ -72,7 +72,7 @@ void nf_delay_take(struct nf_delay *delay, void *buffer, size_t size)
     }
     delay->first += size;
     delay->count -= size;
-    delay->due -= size;
+    delay->arrived -= size;
 }
 
 net_deadline nf_delay_next(const struct nf_delay *delay)

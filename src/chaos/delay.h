@@ -16,7 +16,7 @@ struct nf_delay {
     char *bytes;  /* NF_DELAY_ROOM */
     size_t first; /* offset of the first byte */
     size_t count;
-    size_t due;                                /* how many of `count` have arrived */
+    size_t arrived;                            /* how many of `count` have arrived */
     struct nf_delay_part part[NF_DELAY_PARTS]; /* a ring: the parts that have not */
     unsigned first_part;
     unsigned parts;

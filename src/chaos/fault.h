@@ -42,8 +42,7 @@ struct nf_chaos {
     _Atomic int64_t messages_lost;
 };
 
-/* Bytes. A datagram of IP has at most a quarter of it, and the largest that a unix socket sends by
- * default fits, too. */
+/* In bytes: four times the largest datagram of IP, and more than a unix socket sends by default. */
 enum { NF_CHAOS_PACKET_MAX = 256 * 1024 };
 
 static inline int64_t nf_chaos_fault(const struct nf_chaos *self, enum nf_property property)

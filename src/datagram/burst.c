@@ -5,7 +5,7 @@
 #include <string.h>
 
 enum {
-    PLAIN_MAX = 64, /* plain receives between two probes double until they are at least so many */
+    PLAIN_MAX = 64, /* the number of plain receives between two probes doubles up to this or more */
     PROBE_ARRIVALS = 2, /* arrivals in a probe */
     GRO_ARRIVALS = 8    /* arrivals in a batch from which on UDP_GRO is turned on */
 };

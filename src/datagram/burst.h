@@ -32,8 +32,8 @@ struct nf_burst {
     size_t head;           /* bytes of a joined first arrival that go straight to the caller */
 };
 
-/* nf_burst_is_waiting: whether a datagram is here. nf_burst_take: take the first one that is;
- * returns its real length. */
+/* nf_burst_is_waiting: whether the burst has a datagram. nf_burst_take: take its first one, and
+ * return the full length of that. */
 static inline bool nf_burst_is_waiting(const struct nf_burst *burst)
 {
     return atomic_load(&burst->waiting);

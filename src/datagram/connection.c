@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* Errors of earlier sends that a receive skips at its deadline, in search of a datagram. */
+/* Errors of earlier sends that a receive may skip even after its deadline. */
 enum { SEND_ERRORS_MAX = 16 };
 
 int nf_connected_open(net_socket *socket, const struct nf_target *target, const struct nf_addr *to,
@@ -25,8 +25,8 @@ int nf_connected_open(net_socket *socket, const struct nf_target *target, const 
     return code;
 }
 
-/* Such a socket is not dialed again: that would change the peer for all that share the descriptor.
- */
+/* Whether it is an adopted unix socket. It is not dialed again, which would change the peer for all
+ * processes that share the descriptor. */
 static bool is_named_adopted(const struct nf_connection *connection)
 {
     return connection->is_adopted && nf_addr_is_named(&connection->head.name);
@@ -37,7 +37,7 @@ static ssize_t send_slices(struct nf_datagram_connection *self, const net_slice 
                            net_deadline deadline)
 {
     struct nf_connection *connection = &self->connection;
-    bool denied = false;
+    bool retried = false;
 
     for (;;) {
         if (nf_is_canceled(&connection->head)) {
@@ -52,8 +52,9 @@ static ssize_t send_slices(struct nf_datagram_connection *self, const net_slice 
             nf_add(&self->messages_out, 1);
             return n;
         }
-        denied = denied || is_named_adopted(connection);
-        int code = nf_datagram_retry(&connection->head, connection->fd, n, &denied, NULL, deadline);
+        retried = retried || is_named_adopted(connection);
+        int code =
+            nf_datagram_retry(&connection->head, connection->fd, n, &retried, NULL, deadline);
 
         if (code < 0) {
             return code;
@@ -193,7 +194,7 @@ int nf_connected_send_messages(net_socket *socket, const net_message *messages, 
     struct nf_datagram_connection *self = (struct nf_datagram_connection *)socket;
     struct nf_datagram_sender sender = {.socket = socket,
                                         .fd = self->connection.fd,
-                                        .is_adopted = is_named_adopted(&self->connection),
+                                        .must_keep_peer = is_named_adopted(&self->connection),
                                         .has_trains = !nf_addr_is_named(&socket->name),
                                         .find_route = find_route,
                                         .bytes = &self->connection.bytes_out,
@@ -218,7 +219,7 @@ static int take_many(struct nf_datagram_connection *self, net_message *messages,
     int i = 0;
 
     if (self->local.family == NF_NOWHERE) {
-        nf_socket_local(self->connection.fd, &self->local, NULL);
+        nf_fd_local(self->connection.fd, &self->local, NULL);
         self->local.port = 0;
     }
     self->burst.drained = false; /* more may have arrived since the last receive */
@@ -267,7 +268,7 @@ static int refuse_release(void)
 static int turn_gro_off(struct nf_datagram_connection *self)
 {
     nf_sockopt_set(self->connection.fd, NF_SO_GRO, 0);
-    if (!nf_socket_has_unread(self->connection.fd)) {
+    if (!nf_fd_has_unread(self->connection.fd)) {
         self->burst.has_trains = false;
         return 0;
     }

@@ -11,8 +11,7 @@ struct nf_datagram_connection {
     _Atomic int64_t messages_in;
     _Atomic int64_t messages_out;
     _Atomic int64_t truncated;
-    struct nf_addr
-        local; /* our address without its port; found out once, by the first receive of messages */
+    struct nf_addr local; /* ours, without a port; the first receive of messages finds it out */
     struct nf_deferred deferred_in;
     struct nf_deferred deferred_out;
     struct nf_burst burst;

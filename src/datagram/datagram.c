@@ -33,12 +33,8 @@ enum {
 /* Copy slices into one, which the caller frees. NULL: NET_LIMIT. */
 static void *join(const net_slice *slices, int count, net_slice *joined)
 {
-    size_t size = 0;
+    size_t size = nf_slices_size(slices, count);
     size_t at = 0;
-
-    for (int i = 0; i < count; i++) {
-        size += slices[i].size;
-    }
     char *bytes = malloc(size > 0 ? size : 1);
 
     if (bytes == NULL) {
@@ -108,18 +104,18 @@ int nf_datagram_stop(int i, int code, struct nf_deferred *deferred)
     return i;
 }
 
-/* Connect again. Without a peer the socket accepts datagrams from anybody, and they would be taken
- * for the peer's. So the socket is deaf until it is connected, and what has arrived is thrown away.
- */
+/* Connect again. Without a peer the socket receives datagrams from every sender, and they would be
+ * taken for the peer's. So a filter drops all that arrives until it is connected, and what arrived
+ * before the filter is discarded. */
 static int redial(int fd, const struct nf_addr *peer)
 {
-    char scrap;
+    char discarded;
 
     nf_sockopt_set(fd, NF_SO_DROP_ALL, 1);
-    int code = nf_socket_connect(fd, peer);
+    int code = nf_fd_connect(fd, peer);
 
     if (code == 0) {
-        while (nf_transfer_recv(fd, &scrap, sizeof scrap, NF_DONTWAIT) >= 0) {
+        while (nf_transfer_recv(fd, &discarded, sizeof discarded, NF_DONTWAIT) >= 0) {
         }
         nf_sockopt_set(fd, NF_SO_DROP_ALL, 0);
     }
@@ -138,7 +134,7 @@ static int redial(int fd, const struct nf_addr *peer)
  *
  * A dialed unix socket whose peer has closed: Linux disconnects it. Another socket may have the
  * name now, so dial once again. */
-int nf_datagram_retry(net_socket *socket, int fd, ssize_t code, bool *denied,
+int nf_datagram_retry(net_socket *socket, int fd, ssize_t code, bool *retried,
                       _Atomic net_deadline *full_until, net_deadline deadline)
 {
     if (nf_is_canceled(socket)) {
@@ -157,13 +153,13 @@ int nf_datagram_retry(net_socket *socket, int fd, ssize_t code, bool *denied,
     if (code == NF_CONGESTED) {
         return nf_pause(NULL, CONGESTION_PAUSE, deadline);
     }
-    if (((code == NET_DENIED && nf_cause_is_transient()) || code == NET_TOOBIG) && !*denied) {
-        *denied = true;
+    if (((code == NET_DENIED && nf_cause_is_transient()) || code == NET_TOOBIG) && !*retried) {
+        *retried = true;
         return 0;
     }
     if (nf_addr_is_named(&socket->name) && socket->name.size > 0 && full_until == NULL &&
-        !*denied) {
-        *denied = true;
+        !*retried) {
+        *retried = true;
         return redial(fd, &socket->name);
     }
     return (int)code;
@@ -192,7 +188,7 @@ static bool is_refused(uint64_t refusal, const struct nf_addr *to, size_t segmen
     return (asked ^ refusal) <= size && (asked & size) >= (refusal & size);
 }
 
-/* The next messages, as runs of segments. */
+/* The next messages, as trains. */
 struct plan {
     struct nf_train train[NF_TRAINS_MAX];
     struct nf_route route[NF_TRAINS_MAX];
@@ -200,8 +196,8 @@ struct plan {
     int trains;
 };
 
-/* Whether `next` may join the run that starts with `first` and whose last message is the one before
- * `next`. */
+/* Whether `next` may join the train that starts with `first` and ends before `next`. `bytes` is the
+ * size of that train. */
 static bool may_join(const net_message *first, const net_message *next, size_t bytes)
 {
     return next->size > 0 && next->size <= first->size && next[-1].size == first->size &&
@@ -227,9 +223,9 @@ static int open_train(const struct nf_datagram_sender *sender, const net_message
 
 /* Plan as many messages as fit one system call. 0, or a code if not even the first can go.
  *
- * If a run behind others fails, the system returns only the number of runs before it, and does not
- * report that failure again if it is of the kind that is reported once. A shared descriptor has no
- * failures of that kind. A connected one has, so each system call sends one run. */
+ * If a train after the first fails, the system returns only the number of trains before it. A
+ * failure that it reports only once would then be lost. A shared descriptor has no such failures. A
+ * connected one has, so each system call on it sends one train. */
 static int plan_trains(const struct nf_datagram_sender *sender, const net_message *messages,
                        int count, bool has_trains, uint64_t refusal, struct plan *plan)
 {
@@ -256,7 +252,7 @@ static int plan_trains(const struct nf_datagram_sender *sender, const net_messag
     return 0;
 }
 
-/* The first `trains` runs of a plan were sent: count them. Returns the number of messages. */
+/* The first `trains` trains of a plan were sent: count them. Returns the number of messages. */
 static int count_sent(const struct nf_datagram_sender *sender, const struct plan *plan, int trains)
 {
     int64_t bytes = 0;
@@ -276,7 +272,7 @@ int nf_datagram_send_messages(const struct nf_datagram_sender *sender, const net
 {
     uint64_t refusal = atomic_load_explicit(sender->refusal, memory_order_relaxed);
     bool has_trains = count > 1 && sender->has_trains && nf_transfer_knows_trains(sender->fd);
-    bool denied = sender->is_adopted;
+    bool retried = sender->must_keep_peer;
     int done = 0;
     int code = sender->deferred != NULL && !nf_is_canceled(sender->socket)
                    ? nf_deferred_take(sender->deferred)
@@ -298,12 +294,12 @@ int nf_datagram_send_messages(const struct nf_datagram_sender *sender, const net
 
         if (sent > 0) {
             done += count_sent(sender, &plan, sent);
-            denied = sender->is_adopted;
+            retried = sender->must_keep_peer;
         } else if (sent == NF_NO_TRAIN) {
             refusal = refusal_of(&plan.route[0].to, messages[done].size);
             atomic_store_explicit(sender->refusal, refusal, memory_order_relaxed);
         } else {
-            code = nf_datagram_retry(sender->socket, sender->fd, sent, &denied, sender->full_until,
+            code = nf_datagram_retry(sender->socket, sender->fd, sent, &retried, sender->full_until,
                                      deadline);
         }
     }

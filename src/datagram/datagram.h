@@ -77,7 +77,7 @@ struct nf_datagram_sender {
     net_socket *socket;
     int fd;
     bool v6;
-    bool is_adopted;                  /* the descriptor may be shared: do not dial it again */
+    bool must_keep_peer;              /* the descriptor may be shared: do not dial it again */
     bool has_trains;                  /* its kind of socket can send segments */
     _Atomic net_deadline *full_until; /* see nf_datagram_retry; may be NULL */
     nf_datagram_find_route *find_route;
@@ -87,20 +87,20 @@ struct nf_datagram_sender {
     _Atomic uint64_t *refusal;    /* the last route that refused segments, with their size */
 };
 
-/* Send messages in order. A run of messages of one size to one peer goes as segments, if the system
- * can. How many were sent, or a code. */
+/* Send messages in order. Messages of one size to one peer go as a train, if the system can. How
+ * many were sent, or a code. */
 int nf_datagram_send_messages(const struct nf_datagram_sender *sender, const net_message *messages,
                               int count, net_deadline deadline);
 
 /* A send failed with `code`. Returns 0 if it may be tried again, after a wait if need be; or a
- * code. Some failures are tried again once: `denied` is false while that retry is left, and the
- * retry sets it. For an adopted unix socket the caller sets it first, because to dial again would
- * change the peer for all that share the descriptor.
+ * code. After some failures it may be tried again only once: `retried` is false while that retry is
+ * left, and the retry sets it. For an adopted unix socket set it at the start: dialing again would
+ * change the peer for all processes that share the descriptor.
  *
  * A shared descriptor whose peers have queues of their own does not show when one of these has
  * room. For it, `full_until` is set to the moment at which to try again. For other descriptors it
  * is NULL. */
-int nf_datagram_retry(net_socket *socket, int fd, ssize_t code, bool *denied,
+int nf_datagram_retry(net_socket *socket, int fd, ssize_t code, bool *retried,
                       _Atomic net_deadline *full_until, net_deadline deadline);
 
 /* Whether `endpoint` may be used on a socket with one peer: 0 or NET_MISUSE. */

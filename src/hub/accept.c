@@ -6,12 +6,6 @@
 #include <limits.h>
 #include <stdlib.h>
 
-static struct nf_stranger *stranger_of(struct nf_packet *packet)
-{
-    return (struct nf_stranger *)(void *)((char *)packet->queue -
-                                          offsetof(struct nf_remote, queue));
-}
-
 /* ---- Strangers ---- */
 
 struct nf_stranger *nf_hub_add_stranger(struct nf_hub *hub, const struct nf_addr *from)
@@ -50,9 +44,9 @@ int nf_hub_admit(struct nf_hub *hub, const struct nf_addr *remote)
     if (entry != NULL && (entry->accepted || stranger->is_admitted)) {
         return 0;
     }
-    if (hub->accepted + hub->admitted >= hub->bound[NF_PEERS]) {
+    if (hub->accepted + hub->admitted >= hub->option[NF_PEERS]) {
         return nf_fail_because(NET_LIMIT, "all %lld peers are taken or admitted",
-                               (long long)hub->bound[NF_PEERS]);
+                               (long long)hub->option[NF_PEERS]);
     }
     stranger = stranger != NULL ? stranger : nf_hub_add_stranger(hub, remote);
     if (stranger == NULL) {
@@ -74,7 +68,7 @@ static struct nf_stranger *next_candidate(struct nf_hub *hub)
     struct nf_stranger *stranger = hub->first_admitted;
 
     if (stranger == NULL) {
-        return stranger_of(nf_pool_first(&hub->strangers));
+        return nf_stranger_of(nf_pool_first(&hub->strangers)->queue);
     }
     hub->first_admitted = stranger->next_admitted;
     stranger->is_admitted = false;
@@ -142,7 +136,7 @@ static struct nf_peer *longest_silent(const struct nf_hub *hub)
 net_deadline nf_hub_next_expiry(const struct nf_hub *hub)
 {
     const struct nf_peer *peer = longest_silent(hub);
-    int64_t idle = hub->bound[NF_IDLE];
+    int64_t idle = hub->option[NF_IDLE];
 
     return idle != 0 && peer != NULL ? nf_deadline_after(peer->heard_at, idle) : NET_FOREVER;
 }

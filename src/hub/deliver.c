@@ -1,5 +1,5 @@
 /* Delivers packets to queues, drops what the bounds forbid, and spills the batch. Every function is
- * called with the hub's lock held. The only system calls here wake sleepers. */
+ * called with the hub's lock held. The only system calls here wake sleepers and pollers. */
 #include "hub/hub.h"
 #include "name/endpoint.h"
 #include "os/batch.h"
@@ -11,11 +11,6 @@
 static struct nf_peer *peer_of(struct nf_remote *remote)
 {
     return (struct nf_peer *)(void *)((char *)remote - offsetof(struct nf_peer, remote));
-}
-
-static struct nf_stranger *stranger_of(struct nf_queue *queue)
-{
-    return (struct nf_stranger *)(void *)((char *)queue - offsetof(struct nf_remote, queue));
 }
 
 /* ---- Direct receive ---- */
@@ -66,7 +61,7 @@ static void deliver_to_peer(struct nf_peer *peer, struct nf_packet *packet, net_
     peer->local = packet->local;
     nf_list_remove(&hub->heard, &peer->heard);
     nf_list_append(&hub->heard, &peer->heard);
-    packet->is_over_bound = hub->reader == &peer->member;
+    packet->is_over_bound = hub->sorts_for == &peer->member;
     int64_t count =
         packet->is_over_bound ? nf_packet_count(packet) : nf_pool_fit(&hub->peers, queue, packet);
 
@@ -90,7 +85,7 @@ static void deliver_to_listener(struct nf_hub *hub, struct nf_stranger *stranger
             return;
         }
     }
-    packet->is_over_bound = hub->reader == hub->listener;
+    packet->is_over_bound = hub->sorts_for == hub->listener;
     int64_t count = packet->is_over_bound ? nf_packet_count(packet)
                                           : nf_pool_fit(&hub->strangers, NULL, packet);
 
@@ -105,7 +100,7 @@ static void deliver_to_listener(struct nf_hub *hub, struct nf_stranger *stranger
     nf_queue_put(&stranger->remote.queue, packet, count);
     /* Normally one sleeper is woken. Without a free place, that could be an accept that waits for a
      * place and does not take the datagram: all are woken. */
-    nf_hub_wake(hub->listener, hub->accepted < hub->bound[NF_PEERS] ? 1 : INT_MAX);
+    nf_hub_wake(hub->listener, hub->accepted < hub->option[NF_PEERS] ? 1 : INT_MAX);
 }
 
 void nf_hub_deliver(struct nf_hub *hub, const struct nf_addr *from, uint32_t hash,
@@ -123,12 +118,9 @@ void nf_hub_deliver(struct nf_hub *hub, const struct nf_addr *from, uint32_t has
 size_t nf_hub_take_stranger(struct nf_hub *hub, void *buffer, size_t size, struct nf_source *from,
                             struct nf_addr *local)
 {
-    struct nf_stranger *stranger = stranger_of(nf_pool_first(&hub->strangers)->queue);
+    struct nf_stranger *stranger = nf_stranger_of(nf_pool_first(&hub->strangers)->queue);
 
-    from->addr = stranger->addr;
-    if (nf_addr_is_named(&from->addr) && from->addr.size > 0) {
-        from->addr.name = memcpy(from->room, stranger->addr.name, from->addr.size);
-    }
+    nf_addr_copy(&from->addr, &stranger->addr, from->room);
     size_t length = nf_queue_take(&stranger->remote.queue, buffer, size, local);
 
     nf_hub_forget(hub, stranger);
@@ -148,7 +140,7 @@ static bool spill(struct nf_hub *hub, struct nf_packet *packet)
     bool is_out = nf_packet_spill(packet);
 
     if (is_out && queue->pool == &hub->strangers) {
-        nf_hub_forget(hub, stranger_of(queue));
+        nf_hub_forget(hub, nf_stranger_of(queue));
     }
     return is_out;
 }

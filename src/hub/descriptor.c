@@ -20,7 +20,7 @@ static ssize_t send_one(struct nf_member *member, const net_slice *slices, int c
                         const struct nf_route *route, net_deadline deadline)
 {
     struct nf_hub *hub = member->hub;
-    bool denied = false;
+    bool retried = false;
 
     for (;;) {
         if (nf_is_canceled(&member->head)) {
@@ -34,7 +34,8 @@ static ssize_t send_one(struct nf_member *member, const net_slice *slices, int c
             nf_add(&member->messages_out, 1);
             return n;
         }
-        int code = nf_datagram_retry(&member->head, hub->fd, n, &denied, full_until(hub), deadline);
+        int code =
+            nf_datagram_retry(&member->head, hub->fd, n, &retried, full_until(hub), deadline);
 
         if (code < 0) {
             return code;
@@ -77,7 +78,7 @@ static void ready(struct nf_hub *hub, unsigned interest, struct nf_readiness *ou
 static void close_descriptor(struct nf_hub *hub)
 {
     nf_wake_close(&hub->wake);
-    nf_socket_close(hub->fd);
+    nf_fd_close(hub->fd);
 }
 
 static const struct nf_hub_ops descriptor_ops = {
@@ -92,7 +93,7 @@ static const struct nf_hub_ops descriptor_ops = {
 static int open_descriptor(struct nf_hub *hub, const struct nf_target *target)
 {
     hub->common = (struct nf_common){.fd = hub->fd, .pump = nf_reader_pump};
-    hub->v6 = nf_socket_is_v6(hub->fd);
+    hub->v6 = nf_fd_is_v6(hub->fd);
     hub->wildcard = nf_addr_is_wildcard(&hub->name) || nf_addr_is_group(&hub->name);
     int code = hub->wildcard ? nf_sockopt_set(hub->fd, NF_SO_PKTINFO, 1) : 0;
 

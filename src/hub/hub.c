@@ -29,15 +29,15 @@ struct nf_hub *nf_hub_new(net_socket *listener, const struct nf_target *target,
     nf_mutex_init(&hub->lock);
     atomic_store(&hub->process, nf_process());
     atomic_store(&hub->members, 1);
-    memcpy(hub->bound, target->options.value, sizeof hub->bound);
+    memcpy(hub->option, target->options.value, sizeof hub->option);
     hub->group_source = target->options.group_source;
     hub->ops = ops;
     hub->fd = -1;
     hub->name = own;
     hub->peer_table = peer_table;
     hub->peers =
-        (struct nf_pool){.bound = &hub->bound[NF_TOTAL], .queue_bound = &hub->bound[NF_QUEUE]};
-    hub->strangers = (struct nf_pool){.bound = &hub->bound[NF_STRANGERS], .is_ordered = true};
+        (struct nf_pool){.bound = &hub->option[NF_TOTAL], .queue_bound = &hub->option[NF_QUEUE]};
+    hub->strangers = (struct nf_pool){.bound = &hub->option[NF_STRANGERS], .is_ordered = true};
     if (nf_table_open(&hub->table) < 0) {
         nf_hub_free(hub);
         return NULL;

@@ -63,6 +63,12 @@ struct nf_stranger {
     struct nf_stranger *next_admitted;
 };
 
+/* The stranger that has this queue. */
+static inline struct nf_stranger *nf_stranger_of(struct nf_queue *queue)
+{
+    return (struct nf_stranger *)(void *)((char *)queue - offsetof(struct nf_remote, queue));
+}
+
 /* A socket of a hub: the listener or an accepted peer. The counters are written with the lock held
  * or atomically. */
 struct nf_member {
@@ -167,23 +173,23 @@ struct nf_hub {
     _Atomic uint64_t refusal;        /* see nf_datagram_sender */
     struct nf_wake wake;             /* wakes the reader */
     bool reading;                    /* a thread reads, or waits to read */
-    _Atomic bool
-        is_full; /* an accept has failed for want of a place: see is_readable, listener.c */
+    /* An accept has failed because `peers` are taken: see is_readable in listener.c. */
+    _Atomic bool lacks_place;
     int overdue; /* arrivals read since the longest silent peer should have expired */
     _Atomic bool is_lock_orphaned; /* in a forked child: a thread of the parent holds it */
     _Atomic int members;           /* the sockets that are not closed yet */
     struct nf_member *listener;    /* NULL once closed */
     struct nf_list asleep;
-    struct nf_table table;    /* strangers and accepted peers */
-    struct nf_list heard;     /* accepted peers, the longest silent first */
-    int64_t bound[NF_IP_END]; /* by option: peers, queue, total, strangers, idle */
+    struct nf_table table;     /* strangers and accepted peers */
+    struct nf_list heard;      /* accepted peers, the longest silent first */
+    int64_t option[NF_IP_END]; /* of the address; the bounds are among them */
     int64_t accepted;
     struct nf_stranger *first_admitted;
     struct nf_stranger *last_admitted;
     int64_t admitted;
-    const struct nf_member *reader; /* the member that read the batch, while it is sorted */
-    struct nf_direct *direct;       /* and the buffers of its call, or NULL */
-    struct nf_pool peers;           /* what is queued for accepted peers */
+    const struct nf_member *sorts_for; /* the member that read the batch, while it is sorted */
+    struct nf_direct *direct;          /* and the buffers of its call, or NULL */
+    struct nf_pool peers;              /* what is queued for accepted peers */
     struct nf_pool strangers;
     int64_t too_long;           /* datagrams dropped: a batch has no room for them */
     struct nf_batch *batch;     /* allocated by the first read */
@@ -255,9 +261,9 @@ static inline bool nf_hub_has_candidate(const struct nf_hub *hub)
     return hub->first_admitted != NULL || hub->strangers.packets.first != NULL;
 }
 
-/* Make `peer`, a new socket, the socket of the stranger that was admitted first; without one, of
- * the stranger whose datagram is the oldest. There must be one. The peer gets what is queued of it.
- */
+/* Make `peer`, a new socket, the socket of the stranger that was admitted first or, if none is
+ * admitted, of the one whose datagram is the oldest. There must be a stranger. The peer gets the
+ * stranger's queued datagrams. */
 void nf_hub_accept(struct nf_hub *hub, struct nf_peer *peer, net_deadline now);
 
 /* Expire the peers that were silent for `idle` at the moment `now`. Everything that had arrived by

@@ -31,14 +31,14 @@ static bool has_candidate(const struct nf_member *member)
 
 static bool has_place(const struct nf_member *member)
 {
-    return member->hub->accepted < member->hub->bound[NF_PEERS];
+    return member->hub->accepted < member->hub->option[NF_PEERS];
 }
 
 /* Whether a poller reports NF_IN. After an accept has failed for want of a place, strangers are not
  * reported until there is one: otherwise a poller would return at once, again and again. */
 static bool is_readable(const struct nf_member *member)
 {
-    return has_candidate(member) && (!member->hub->is_full || has_place(member));
+    return has_candidate(member) && (!member->hub->lacks_place || has_place(member));
 }
 
 /* The lock held: wait a short time for a place for a stranger. NET_LIMIT if none becomes free. */
@@ -48,9 +48,9 @@ static int wait_for_place(struct nf_member *listener, net_deadline deadline)
 
     int code = nf_hub_wait(listener, has_place, NULL, nf_earlier(place_until, deadline));
 
-    listener->hub->is_full = code == NET_TIMEOUT;
+    listener->hub->lacks_place = code == NET_TIMEOUT;
     return code == NET_TIMEOUT ? nf_fail_because(NET_LIMIT, "all %lld peers are taken",
-                                                 (long long)listener->hub->bound[NF_PEERS])
+                                                 (long long)listener->hub->option[NF_PEERS])
                                : code;
 }
 
@@ -67,7 +67,7 @@ static net_socket *accept_first(struct nf_hub *hub)
 
 /* The loop is needed because another accept may take the stranger while this one waits for a place.
  */
-net_socket *nf_listener_accept(net_socket *socket, net_deadline deadline)
+net_socket *nf_hub_listener_accept(net_socket *socket, net_deadline deadline)
 {
     struct nf_member *self = (struct nf_member *)socket;
     struct nf_hub *hub = self->hub;
@@ -89,10 +89,10 @@ net_socket *nf_listener_accept(net_socket *socket, net_deadline deadline)
     return accepted_socket;
 }
 
-int nf_listener_recv_messages(net_socket *socket, net_message *messages, int count,
-                              net_deadline deadline)
+int nf_hub_listener_recv_messages(net_socket *socket, net_message *messages, int count,
+                                  net_deadline deadline)
 {
-    nf_hub_of(socket)->is_full = false; /* their receiver needs no place for them */
+    nf_hub_of(socket)->lacks_place = false; /* these datagrams are received without an accept */
     return nf_member_recv_messages((struct nf_member *)socket, &receiver, messages, count,
                                    deadline);
 }
@@ -131,8 +131,8 @@ static int find_route(net_socket *socket, const net_endpoint *endpoint, struct n
     return 0;
 }
 
-int nf_listener_send_messages(net_socket *socket, const net_message *messages, int count,
-                              net_deadline deadline)
+int nf_hub_listener_send_messages(net_socket *socket, const net_message *messages, int count,
+                                  net_deadline deadline)
 {
     return nf_hub_of(socket)->ops->send_messages((struct nf_member *)socket, find_route, messages,
                                                  count, deadline);
@@ -144,7 +144,7 @@ static void remove_listener(net_socket *socket)
     nf_hub_of(socket)->listener = NULL;
 }
 
-int nf_listener_close(net_socket *socket, net_deadline deadline)
+int nf_hub_listener_close(net_socket *socket, net_deadline deadline)
 {
     (void)deadline;
     return nf_member_close(socket, remove_listener);
@@ -188,8 +188,8 @@ static int admit(struct nf_hub *hub, const struct nf_value *value)
     return code;
 }
 
-int nf_listener_property(net_socket *socket, enum nf_property property, struct nf_value *value,
-                         bool write)
+int nf_hub_listener_property(net_socket *socket, enum nf_property property, struct nf_value *value,
+                             bool write)
 {
     struct nf_hub *hub = nf_hub_of(socket);
     int code = 0;
@@ -223,7 +223,7 @@ int nf_listener_property(net_socket *socket, enum nf_property property, struct n
     }
 }
 
-void nf_listener_ready(net_socket *socket, unsigned interest, struct nf_readiness *out)
+void nf_hub_listener_ready(net_socket *socket, unsigned interest, struct nf_readiness *out)
 {
     nf_member_ready(socket, interest, out, is_readable);
 }

@@ -110,10 +110,10 @@ int nf_member_property(net_socket *socket, enum nf_property property, struct nf_
     case NF_SOURCE:
         return 0;
     case NF_FAMILY:
-        value->number = hub->bound[property];
+        value->number = hub->option[property];
         return 0;
     case NF_INTERFACE:
-        value->number = nf_kernel_interface(hub->bound, &hub->name);
+        value->number = nf_kernel_interface(hub->option, &hub->name);
         return 0;
     case NF_GROUP_SOURCE:
         value->addr = hub->group_source;
@@ -137,9 +137,9 @@ int nf_member_property(net_socket *socket, enum nf_property property, struct nf_
     case NF_IDLE:
         nf_mutex_lock(&hub->lock);
         if (write) {
-            hub->bound[property] = value->number;
+            hub->option[property] = value->number;
         }
-        value->number = hub->bound[property];
+        value->number = hub->option[property];
         nf_mutex_unlock(&hub->lock);
         return 0;
     default:

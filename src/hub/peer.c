@@ -110,7 +110,7 @@ int nf_peer_property(net_socket *socket, enum nf_property property, struct nf_va
         return nf_refuse_release();
     }
     if (write) {
-        return nf_fail_because(NET_MISUSE, "an accepted peer has its listener's: change it there");
+        return nf_fail_because(NET_MISUSE, "a peer has the listener's value: change it there");
     }
     switch (property) {
     case NF_FD:
@@ -126,7 +126,7 @@ int nf_peer_property(net_socket *socket, enum nf_property property, struct nf_va
         value->addr = socket->name;
         return 0;
     case NF_MTU:
-        return nf_kernel_mtu(&socket->name, hub->bound[NF_DEVICE], &value->number);
+        return nf_kernel_mtu(&socket->name, hub->option[NF_DEVICE], &value->number);
     case NF_DROPPED_QUEUE:
         nf_mutex_lock(&hub->lock);
         value->number = self->remote.queue.dropped;

@@ -78,7 +78,7 @@ static void sort(struct nf_hub *hub, const struct nf_pending *call, int arrivals
 
     borrow(hub, arrivals, &senders);
     hub->borrowed_count = arrivals;
-    hub->reader = call != NULL ? call->member : NULL;
+    hub->sorts_for = call != NULL ? call->member : NULL;
     hub->direct = call != NULL ? call->direct : NULL;
     for (int i = 0; i < arrivals; i++) {
         if (senders.is_cut[i]) {
@@ -87,7 +87,7 @@ static void sort(struct nf_hub *hub, const struct nf_pending *call, int arrivals
             nf_hub_deliver(hub, &senders.addr[i], senders.hash[i], &hub->borrowed[i], now);
         }
     }
-    hub->reader = NULL;
+    hub->sorts_for = NULL;
     hub->direct = NULL;
 }
 

@@ -1,6 +1,6 @@
-/* SipHash with one round for each 64-bit word and three at the end, as in the hash tables of
- * several languages: nobody outside sees its values. tests/unit/hub/siphash.c tests it against
- * vectors. */
+/* SipHash with one round for each 64-bit word and three at the end. Several languages use it for
+ * their hash tables: it is enough where no attacker sees the hash values.
+ * tests/unit/hub/siphash.c tests it against vectors. */
 #include "hub/siphash.h"
 
 struct state {

@@ -11,7 +11,7 @@
 
 #include <limits.h>
 
-static struct nf_mem_names names = NF_MEM_NAMES_INIT;
+static struct nf_mem_names names;
 
 void nf_mem_lock(void)
 {
@@ -178,7 +178,7 @@ int nf_mem_dial(struct nf_mem_socket *self, const struct nf_target *target)
     return code;
 }
 
-/* The sentence that the call which began the dial would have given. */
+/* The same sentence as that of a net_connect that waits. */
 static int refused(struct nf_mem_socket *self)
 {
     char name[4 * NF_ADDR_NAME_MAX];

@@ -21,7 +21,7 @@ struct nf_mem_listener {
     char name[NF_ADDR_NAME_MAX];
 };
 
-/* The one lock of all names and queues. While you hold it you may notify sockets, but not wait. */
+/* The lock of the mem:// names and queues. While you hold it you may notify sockets, not wait. */
 void nf_mem_lock(void);
 void nf_mem_unlock(void);
 

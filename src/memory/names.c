@@ -3,35 +3,19 @@
 #include "name/endpoint.h"
 #include "name/path.h"
 #include "os/cause.h"
-#include "os/process.h"
-#include "os/thread.h"
 
 #include <stdio.h>
 
-/* After a fork the child's copy of the lock may be held by a thread that only the parent has. The
- * first call in the child therefore makes a new lock and an empty list. `process` says which
- * process they belong to; while one thread makes them it is negative, and the others yield. */
 void nf_mem_names_lock(struct nf_mem_names *names)
 {
-    int own = nf_process();
-    int seen = atomic_load(&names->process);
-
-    while (seen != own) {
-        if (seen != -own && atomic_compare_exchange_strong(&names->process, &seen, -own)) {
-            nf_mutex_init(&names->lock);
-            names->first = NULL;
-            atomic_store(&names->process, own);
-        } else {
-            nf_thread_nap();
-        }
-        seen = atomic_load(&names->process);
+    if (nf_fork_mutex_lock(&names->lock)) {
+        names->first = NULL;
     }
-    nf_mutex_lock(&names->lock);
 }
 
 void nf_mem_names_unlock(struct nf_mem_names *names)
 {
-    nf_mutex_unlock(&names->lock);
+    nf_fork_mutex_unlock(&names->lock);
 }
 
 struct nf_mem_name *nf_mem_names_find(const struct nf_mem_names *names, const struct nf_addr *addr)

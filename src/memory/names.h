@@ -3,9 +3,7 @@
 #define NF_MEMORY_NAMES_H
 
 #include "socket/backend.h"
-#include "os/mutex.h"
-
-#include <stdatomic.h>
+#include "os/forkmutex.h"
 
 /* A registered name. The socket that has it owns this entry and the bytes of the name. */
 struct nf_mem_name {
@@ -15,22 +13,16 @@ struct nf_mem_name {
 };
 
 struct nf_mem_names {
-    struct nf_mutex lock;
-    _Atomic int process; /* the process that has the names; negative: it is making its lock */
+    struct nf_fork_mutex lock;
     struct nf_mem_name *first;
     unsigned counter; /* the last number that was given as a name */
 };
 
-#define NF_MEM_NAMES_INIT                                                                          \
-    {                                                                                              \
-        .lock = NF_MUTEX_INIT                                                                      \
-    }
-
-/* A forked child begins without names: the sockets of its parent's names are not in the child. */
+/* A forked child begins without names: the names of its parent belong to the parent's sockets. */
 void nf_mem_names_lock(struct nf_mem_names *names);
 void nf_mem_names_unlock(struct nf_mem_names *names);
 
-/* With the lock held, as the next two: the entry with this name, or NULL. */
+/* The entry with this name, or NULL. Hold the lock for this function and the next two. */
 struct nf_mem_name *nf_mem_names_find(const struct nf_mem_names *names, const struct nf_addr *addr);
 
 /* Register a name. An empty name becomes an unused number, written to `buffer` of NF_ADDR_NAME_MAX

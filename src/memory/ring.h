@@ -1,6 +1,6 @@
 /* One direction of a stream inside the process: a ring of bytes, with a side that writes and a side
  * that reads. Each side has one thread at a time: it holds the turn of the lane (pipe.h). There is
- * no lock, and the only system call is the one that wakes a sleeping thread.
+ * no lock. A system call is made only to wake a sleeping thread or a poller.
  *
  * No wake is lost. A thread that changes something stores the change first, and then looks whether
  * the other side waits. A thread that waits sets its flag first, and then looks for a change. All
@@ -32,7 +32,7 @@ struct nf_mem_side {
     _Atomic uint32_t state; /* NF_MEM_... */
     struct nf_mem_end *end; /* the end that this side belongs to */
     uint16_t skip;          /* waits that sleep at once, without spinning: see talk.c */
-    uint16_t skipped;       /* how many of them have been */
+    uint16_t skipped;       /* how many of those waits there were so far */
     char padding[NF_CACHE_LINE - sizeof(uint64_t) - 3 * sizeof(uint32_t) - sizeof(void *)];
 };
 
@@ -88,7 +88,7 @@ static inline size_t nf_mem_limit(struct nf_mem_flow *flow)
     return limit <= flow->mask ? limit : flow->mask + 1;
 }
 
-/* Whether a writer should go on: a quarter of the limit is free. Fewer wakes for more bytes. */
+/* Whether a writer should go on: a quarter of the limit is free, so each wake serves many bytes. */
 bool nf_mem_is_writable(struct nf_mem_flow *flow);
 
 /* Write what there is room for; read what there is (`buffer` NULL: discard it). Returns how many

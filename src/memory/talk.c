@@ -92,12 +92,6 @@ bool nf_mem_may_send(struct nf_mem_socket *self)
 
 /* ---- Turns, and how a lane has ended ---- */
 
-static int fail_ended(int end)
-{
-    return end == NET_MISUSE ? nf_fail_because(end, "nothing can be sent after net_shutdown")
-                             : nf_fail(end);
-}
-
 /* Calls of both lanes may come here at once, and a lane may have ended: hence compare and swap. */
 void nf_mem_settle(struct nf_mem_socket *self)
 {
@@ -135,7 +129,7 @@ static int enter(struct nf_mem_socket *self, struct nf_mem_lane *lane, net_deadl
         code = decide(self, deadline);
     }
     if (code == 0 && atomic_load(&lane->end) != 0) {
-        code = fail_ended(atomic_load(&lane->end));
+        code = nf_fail_ended(atomic_load(&lane->end));
     }
     if (code < 0) {
         nf_turn_leave(&lane->turn);
@@ -167,7 +161,7 @@ static int broken(struct nf_mem_socket *self)
     int8_t end = 0;
 
     return atomic_compare_exchange_strong(&self->out.end, &end, NET_RESET) ? nf_fail(NET_RESET)
-                                                                           : fail_ended(end);
+                                                                           : nf_fail_ended(end);
 }
 
 /* If the peer closed during the write, the bytes are lost. The lane then ends with NET_RESET, so
@@ -192,7 +186,7 @@ static int await_room(struct nf_mem_socket *self, net_deadline deadline)
     }
     int end = atomic_load(&self->out.end);
 
-    return end != 0 ? fail_ended(end) : nf_fail(NET_CANCELED);
+    return end != 0 ? nf_fail_ended(end) : nf_fail(NET_CANCELED);
 }
 
 /* With the turn, and not shut: send one slice. Returns how many bytes were written; `code` says why
@@ -218,11 +212,7 @@ static __attribute__((noinline)) ssize_t
 send_slices(struct nf_mem_socket *self, const net_slice *slices, int count, net_deadline deadline)
 {
     size_t sent = 0;
-    size_t size = 0;
-
-    for (int i = 0; i < count; i++) {
-        size += slices[i].size;
-    }
+    size_t size = nf_slices_size(slices, count);
     int code = size > 0 ? enter(self, &self->out, deadline)
                         : nf_mem_check_dial(self, &self->out, deadline);
 
@@ -312,7 +302,7 @@ static __attribute__((noinline)) ssize_t receive(struct nf_mem_socket *self, voi
     return n;
 }
 
-/* The fast path: any bytes, the turn is free, and no part of a line is kept. */
+/* The fast path: any bytes, the turn is free, and no part of a line is stored. */
 ssize_t nf_mem_recv(net_socket *socket, void *buffer, size_t size, int until, net_deadline deadline)
 {
     struct nf_mem_socket *self = (struct nf_mem_socket *)socket;

@@ -4,7 +4,6 @@
 
 #include "name/value.h"
 
-/* The options of one address. */
 struct nf_options {
     uint64_t given;            /* those that the address has; the others have their defaults */
     int64_t value[NF_OPTIONS]; /* in the units of nf_value */
@@ -20,7 +19,6 @@ struct nf_options {
 int nf_options_parse(uint64_t allowed, const char *query, size_t length,
                      struct nf_options *options);
 
-/* Get the value of one option. */
 void nf_options_value(const struct nf_options *options, enum nf_property property,
                       struct nf_value *value);
 

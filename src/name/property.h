@@ -50,7 +50,7 @@ enum nf_property {
     NF_STALL_AFTER,
     NF_ACCEPT_FAIL,
     NF_OPTIONS, /* how many options there are */
-    /* properties that can only be read */
+    /* other properties; of these net_set takes `admit` and `reset` alone */
     NF_SCHEME = NF_OPTIONS,
     NF_LOCAL,
     NF_PEER,

@@ -5,8 +5,7 @@
 #include "name/url.h"
 #include "os/cause.h"
 #include "os/lookup.h"
-#include "os/mutex.h"
-#include "os/process.h"
+#include "os/forkmutex.h"
 #include "os/thread.h"
 #include "os/wake.h"
 
@@ -34,40 +33,27 @@ struct nf_resolve {
     char host[NF_NAME_MAX];
 };
 
-/* The lock guards the pool, and of every request the jobs that are not done. */
+/* The lock guards the pool, and of every request `users`, `forgotten` and the unfinished jobs. */
 static struct {
-    struct nf_mutex lock;
-    _Atomic int process; /* the pool's owner; 0: none; negative: it is initializing the pool */
+    struct nf_fork_mutex lock;
     int running;
     struct job *first;
     struct job **last;
-} pool = {.lock = NF_MUTEX_INIT};
+} pool;
 
-/* Take the lock. A forked child has none of its parent's threads, and one of those may have held
- * the lock: the child initializes the pool anew. */
+/* A forked child has none of its parent's threads, so its pool begins empty. */
 static void enter(void)
 {
-    int own = nf_process();
-    int seen = atomic_load(&pool.process);
-
-    while (seen != own) {
-        if (seen != -own && atomic_compare_exchange_strong(&pool.process, &seen, -own)) {
-            nf_mutex_init(&pool.lock);
-            pool.running = 0;
-            pool.first = NULL;
-            pool.last = &pool.first;
-            atomic_store(&pool.process, own);
-            break;
-        }
-        nf_thread_nap();
-        seen = atomic_load(&pool.process);
+    if (nf_fork_mutex_lock(&pool.lock)) {
+        pool.running = 0;
+        pool.first = NULL;
+        pool.last = &pool.first;
     }
-    nf_mutex_lock(&pool.lock);
 }
 
 static void leave(void)
 {
-    nf_mutex_unlock(&pool.lock);
+    nf_fork_mutex_unlock(&pool.lock);
 }
 
 static void drop(struct nf_resolve *request)

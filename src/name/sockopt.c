@@ -7,7 +7,7 @@
 #include <limits.h>
 #include <string.h>
 
-enum { QUOTED_MAX = 64, PARTS = 3 };
+enum { PARTS = 3 };
 
 /* One part of an option, as written. */
 struct part {
@@ -15,16 +15,11 @@ struct part {
     size_t length;
 };
 
-static int quoted(size_t length)
-{
-    return length > QUOTED_MAX ? QUOTED_MAX : (int)length;
-}
-
 static int refuse(const char *text, size_t length)
 {
     return nf_fail_because(NET_ADDRESS,
                            "sockopt takes LEVEL/NAME/VALUE, as in SOL_SOCKET/SO_MARK/7, not '%.*s'",
-                           quoted(length), text);
+                           nf_quoted(length), text);
 }
 
 /* Split into exactly three parts, none empty. */
@@ -77,10 +72,10 @@ static int refuse_range(const struct part parts[PARTS], int which, int32_t neare
 
     nf_text_begin(&text, number, sizeof number);
     nf_text_add(&text, "%d", (int)nearest);
-    return nf_fail_because(NET_ADDRESS,
-                           "sockopt cannot be '%.*s': the nearest that fits is %.*s/%.*s/%s",
-                           quoted(parts[which].length), parts[which].text, quoted(parts[0].length),
-                           parts[0].text, quoted(parts[1].length), parts[1].text, number);
+    return nf_fail_because(
+        NET_ADDRESS, "sockopt cannot be '%.*s': the nearest that fits is %.*s/%.*s/%s",
+        nf_quoted(parts[which].length), parts[which].text, nf_quoted(parts[0].length),
+        parts[0].text, nf_quoted(parts[1].length), parts[1].text, number);
 }
 
 static bool is_called(const struct part *part, const char *name)
@@ -160,7 +155,7 @@ static int parse_one(const char *text, size_t length, struct nf_rawopt *option)
     return code;
 }
 
-int nf_sockopt_parse(const char *text, size_t length, struct nf_rawopts *list)
+int nf_rawopts_parse(const char *text, size_t length, struct nf_rawopts *list)
 {
     size_t at = 0;
     int code = 0;
@@ -180,7 +175,7 @@ int nf_sockopt_parse(const char *text, size_t length, struct nf_rawopts *list)
     return code;
 }
 
-void nf_sockopt_print(struct nf_text *text, const struct nf_rawopts *list)
+void nf_rawopts_print(struct nf_text *text, const struct nf_rawopts *list)
 {
     for (int i = 0; i < list->count; i++) {
         const struct nf_rawopt *each = &list->option[i];

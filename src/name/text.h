@@ -20,6 +20,14 @@ void nf_text_copy(char *buffer, size_t size, const char *string);
 /* Copy an address (may be NULL) for a sentence. "..." ends it where it is cut. */
 void nf_text_quote(char quote[NF_QUOTE_MAX], const char *address);
 
+/* How many bytes of a part of an address a sentence quotes. */
+static inline int nf_quoted(size_t length)
+{
+    enum { MAX = 64 };
+
+    return length > MAX ? MAX : (int)length;
+}
+
 void nf_text_begin(struct nf_text *text, char *buffer, size_t size);
 void nf_text_add(struct nf_text *text, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

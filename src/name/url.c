@@ -12,11 +12,6 @@ enum {
     PORT_DIGITS = 5
 };
 
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
 static bool is_letter(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -24,7 +19,7 @@ static bool is_letter(char c)
 
 static bool is_scheme_character(char c)
 {
-    return is_letter(c) || is_digit(c) || c == '+' || c == '-' || c == '.';
+    return is_letter(c) || nf_is_digit(c) || c == '+' || c == '-' || c == '.';
 }
 
 int nf_url_split(const char *address, struct nf_url *url)
@@ -58,7 +53,7 @@ static int parse_number(const char *text, size_t length, struct nf_host *host)
     unsigned value = 0;
 
     for (size_t i = 0; i < length; i++) {
-        if (i == PORT_DIGITS || !is_digit(text[i])) {
+        if (i == PORT_DIGITS || !nf_is_digit(text[i])) {
             return nf_fail_because(NET_ADDRESS,
                                    "a port is a number up to 65535, or a service name");
         }
@@ -82,11 +77,11 @@ static int parse_port(const char *text, size_t length, struct nf_host *host)
     if (length == 0) {
         return nf_fail_because(NET_ADDRESS, "the port is missing after the colon");
     }
-    if (is_digit(text[0])) {
+    if (nf_is_digit(text[0])) {
         return parse_number(text, length, host);
     }
     for (size_t i = 0; i < length; i++) {
-        bool good = is_letter(text[i]) || (i > 0 && (is_digit(text[i]) || text[i] == '-'));
+        bool good = is_letter(text[i]) || (i > 0 && (nf_is_digit(text[i]) || text[i] == '-'));
 
         if (!good || i + 1 == NF_SERVICE_MAX) {
             return nf_fail_because(NET_ADDRESS,
@@ -125,7 +120,7 @@ static int parse_name(const char *text, size_t length, struct nf_host *host)
     for (size_t i = 0; i < length; i++) {
         char c = text[i];
 
-        if (!is_letter(c) && !is_digit(c) && c != '-' && c != '_' && c != '.') {
+        if (!is_letter(c) && !nf_is_digit(c) && c != '-' && c != '_' && c != '.') {
             return nf_fail_because(NET_ADDRESS,
                                    "a host name has letters, digits, '-' and '.' only");
         }
@@ -241,7 +236,7 @@ int nf_host_find_zone(struct nf_host *host)
         return 0;
     }
     host->addr.scope = nf_zone_index(host->zone);
-    while (i < PORT_DIGITS && is_digit(host->zone[i])) {
+    while (i < PORT_DIGITS && nf_is_digit(host->zone[i])) {
         number = number * 10 + (uint32_t)(host->zone[i++] - '0');
     }
     if (host->addr.scope == 0 && host->zone[i] == '\0') {

@@ -143,7 +143,7 @@ void nf_value_print(struct nf_text *text, enum nf_property property, const struc
         nf_print_bare_host(text, &value->addr);
         break;
     case NF_KIND_SOCKOPT:
-        nf_sockopt_print(text, &value->list);
+        nf_rawopts_print(text, &value->list);
         break;
     case NF_KIND_ADDRESS:
         print_address(text, value);
@@ -173,7 +173,7 @@ int64_t nf_value_number(enum nf_property property, const struct nf_value *value)
 static int refuse(enum nf_property property, const char *text, size_t length, const char *advice)
 {
     return nf_fail_because(NET_ADDRESS, "%s takes %s, not '%.*s'", nf_rules[property].name, advice,
-                           length > 64 ? 64 : (int)length, text);
+                           nf_quoted(length), text);
 }
 
 static int refuse_range(enum nf_property property, const char *text, size_t length, int64_t nearest)
@@ -185,7 +185,7 @@ static int refuse_range(enum nf_property property, const char *text, size_t leng
     nf_text_begin(&fit, printed, sizeof printed);
     nf_value_print(&fit, property, &value);
     return nf_fail_because(NET_ADDRESS, "%s cannot be '%.*s': the nearest that fits is %s",
-                           nf_rules[property].name, length > 64 ? 64 : (int)length, text, printed);
+                           nf_rules[property].name, nf_quoted(length), text, printed);
 }
 
 static int parse_switch(enum nf_property property, const char *text, size_t length, int64_t *number)
@@ -393,7 +393,7 @@ int nf_value_parse(enum nf_property property, const char *text, size_t length,
     case NF_KIND_FAMILY:
         return parse_family(property, text, length, &value->number);
     case NF_KIND_SOCKOPT:
-        return nf_sockopt_parse(text, length, &value->list);
+        return nf_rawopts_parse(text, length, &value->list);
     case NF_KIND_INTERFACE:
         return off ? 0 : parse_name(property, text, length, value);
     case NF_KIND_TEXT:

@@ -11,9 +11,9 @@ enum { NF_VALUE_TEXT_MAX = 16 }; /* a short name with its NUL, as in the kernel 
 
 /* The value of a property. The property decides which member is valid. */
 struct nf_value {
-    int64_t number; /* milliseconds (0: off), bytes (of faults 0: off), a count, 0 or 1; of rtt
-                       microseconds; the index of an interface (0: off); permissions; millionths; a
-                       code (0: off); of a family 0, 4 or 6 */
+    int64_t number; /* in the unit of its kind: 0 or 1, milliseconds, microseconds (rtt), bytes, a
+                       count, an interface's index, permissions, millionths, a code, or a family (4,
+                       6; 0: any). Where the value can be off, 0 is off */
     struct nf_addr addr;
     char name[NF_ADDR_NAME_MAX]; /* the memory of addr's name, if no one else owns it */
     bool has_port;               /* of a source: print the port too */

@@ -90,8 +90,8 @@ static int read_environment(struct passed *passed)
     return 0;
 }
 
-/* The descriptor with this name that has `index` others of the same name before it; -1: none.
- * `matches` is how many of that name it has met. */
+/* The position, from 0, of the passed descriptor with this name that has `index` others of that
+ * name before it; -1: none. `matches` is how many of that name were seen. */
 static int pick(const struct passed *passed, const char *name, size_t length, int index,
                 int *matches)
 {
@@ -223,7 +223,7 @@ int nf_adopt_find(const struct nf_url *url, struct nf_descriptor *what)
 int nf_adopt_settle(const struct nf_target *target, int fd, int code)
 {
     if (target->adopted < 0) {
-        nf_socket_close(code < 0 ? fd : -1);
+        nf_fd_close(code < 0 ? fd : -1);
         return code;
     }
     if (code == 0 && strcmp(target->url.scheme, by_name) == 0) {
@@ -262,7 +262,7 @@ static int get_name(int fd, struct nf_addr *name)
 {
     char room[NF_ADDR_NAME_MAX];
     int64_t v6only = 1;
-    int code = nf_socket_local(fd, name, room);
+    int code = nf_fd_local(fd, name, room);
 
     if (code == 0 && name->family == NF_IPV6 && nf_addr_is_wildcard(name)) {
         code = nf_sockopt_get(fd, NF_SO_V6ONLY, &v6only);
@@ -347,7 +347,7 @@ int nf_adopt_connection(struct nf_connection *connection, const struct nf_target
         code = set_options(target);
     }
     if (code == 0) {
-        code = nf_socket_peer(connection->fd, &connection->head.name, room);
+        code = nf_fd_peer(connection->fd, &connection->head.name, room);
     }
     if (code == 0) {
         code = nf_addr_keep(&connection->head.name);

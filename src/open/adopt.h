@@ -12,7 +12,8 @@
 const char *nf_adopt_scheme(int i);
 
 /* Find the descriptor that an address of these schemes names, and what it is. Returns it, or
- * NET_ADDRESS, or NET_INUSE for a passed one that has been adopted before. */
+ * NET_ADDRESS, NET_INUSE (a passed one that was adopted before), NET_MISUSE (a file that is open
+ * for writing only) or NET_LIMIT. */
 int nf_adopt_find(const struct nf_url *url, struct nf_descriptor *what);
 
 /* Whether adopting sets nodelay only because it is our default, on a descriptor that had it off. A
@@ -26,7 +27,7 @@ int nf_adopt_bound(const struct nf_target *target, struct nf_addr *name);
 
 /* The last step of opening; `code` is the result of the steps before. An adopted descriptor becomes
  * ours only here and only if `code` is 0, and after a failure it stays open. One that was not
- * adopted is closed after a failure. Returns the code of the whole. */
+ * adopted is closed after a failure. Returns `code`, or the code of this step. */
 int nf_adopt_settle(const struct nf_target *target, int fd, int code);
 
 /* Give an adopted connection a wake, which a cancel posts: shutting down a descriptor that other

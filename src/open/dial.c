@@ -166,7 +166,7 @@ static int bind_source(struct nf_dial *dial, int fd, const struct nf_addr *addr)
     if (options->source.port == 0) {
         nf_sockopt_set(fd, NF_SO_LATE_PORT, 1);
     }
-    return nf_socket_bind(fd, &options->source);
+    return nf_fd_bind(fd, &options->source);
 }
 
 /* Whether the descriptor is connected to itself. On one machine the kernel may choose the port that
@@ -175,7 +175,7 @@ static bool is_self_connected(int fd, const struct nf_addr *addr)
 {
     struct nf_addr local;
 
-    return nf_socket_local(fd, &local, NULL) == 0 && nf_addr_equal(&local, addr);
+    return nf_fd_local(fd, &local, NULL) == 0 && nf_addr_equal(&local, addr);
 }
 
 /* 0: connected; NF_WOULD_BLOCK: in progress; or a code. Between bind and connect, a datagram socket
@@ -195,7 +195,7 @@ static int connect_attempt(struct nf_dial *dial, int fd, const struct nf_addr *a
         code = bind_source(dial, fd, addr);
     }
     if (code == 0) {
-        code = nf_socket_connect(fd, addr);
+        code = nf_fd_connect(fd, addr);
     }
     if (code == 0 && filtered) {
         code = nf_sockopt_set(fd, NF_SO_DROP_ALL, 0);
@@ -220,11 +220,11 @@ static int open_attempt(struct nf_dial *dial, struct nf_connection *connection,
 {
     dial->blocking = may_block(dial, deadline);
     connection->out.timeout = 0;
-    int fd = nf_socket_open((enum nf_family)addr->family, dial->transport, dial->blocking);
+    int fd = nf_fd_open((enum nf_family)addr->family, dial->transport, dial->blocking);
 
     if (fd >= 0 && dial->blocking &&
         nf_lane_set_timeout(fd, &connection->out, NF_SO_SNDTIMEO, deadline) != 0) {
-        nf_socket_close(fd);
+        nf_fd_close(fd);
         return nf_fail_because(NET_TIMEOUT, "no time left");
     }
     return fd;
@@ -268,12 +268,12 @@ static void start(struct nf_dial *dial, struct nf_connection *connection, int wh
     int fd = -1;
 
     for (int i = 0; i < TRIES && code == NET_LIMIT; i++) {
-        nf_socket_close(fd);
+        nf_fd_close(fd);
         fd = open_attempt(dial, connection, addr, deadline);
         code = fd >= 0 ? connect_attempt(dial, fd, addr) : fd;
     }
     if (code == NF_CONGESTED) {
-        nf_socket_close(fd);
+        nf_fd_close(fd);
         put_off(race, which);
         return;
     }
@@ -281,7 +281,7 @@ static void start(struct nf_dial *dial, struct nf_connection *connection, int wh
     if (code == 0) {
         nf_race_won(race, which);
     } else if (code != NF_WOULD_BLOCK) {
-        nf_socket_close(fd);
+        nf_fd_close(fd);
         fail(race, which, code);
     }
 }
@@ -290,7 +290,7 @@ static void start(struct nf_dial *dial, struct nf_connection *connection, int wh
 static void finish(struct nf_race *race, int which)
 {
     struct nf_attempt *attempt = &race->attempt[which];
-    int code = nf_socket_connected(attempt->fd);
+    int code = nf_fd_connected(attempt->fd);
 
     if (code == 0 && is_self_connected(attempt->fd, &attempt->addr)) {
         code = nf_fail(NET_REFUSED);
@@ -298,7 +298,7 @@ static void finish(struct nf_race *race, int which)
     if (code == 0) {
         nf_race_won(race, which);
     } else if (code != NF_WOULD_BLOCK) {
-        nf_socket_close(attempt->fd);
+        nf_fd_close(attempt->fd);
         fail(race, which, code);
     }
 }
@@ -366,7 +366,7 @@ static int hand_over(struct nf_dial *dial, struct nf_connection *connection)
     while (winner->state != NF_WON) {
         winner++;
     }
-    int code = dial->blocking ? 0 : nf_socket_block(winner->fd);
+    int code = dial->blocking ? 0 : nf_fd_block(winner->fd);
 
     if (code == 0) {
         connection->fd = winner->fd;
@@ -466,7 +466,7 @@ void nf_dial_end(struct nf_dial *dial)
         dial->resolve = NULL;
     }
     for (int i = 0; i < dial->race.count; i++) {
-        nf_socket_close(dial->race.attempt[i].fd);
+        nf_fd_close(dial->race.attempt[i].fd);
         dial->race.attempt[i].fd = -1;
         nf_addr_drop(&dial->race.attempt[i].addr);
     }

@@ -96,8 +96,8 @@ static int drive_dial(struct nf_connection *connection, net_deadline deadline)
             return nf_fail_because(code, "still dialing %s", dialing->address);
         }
         fail(dialing, code);
-        nf_socket_notify(
-            &connection->head); /* a poller should ask: it watches closed descriptors */
+        /* A poller has to ask again: the descriptors that it watches are closed. */
+        nf_socket_notify(&connection->head);
     }
     return nf_fail_sentence(dialing->code, "%s", dialing->sentence);
 }
@@ -322,7 +322,7 @@ static void dialing_ready(net_socket *socket, unsigned interest, struct nf_readi
     nf_turn_leave(&connection->driver);
 }
 
-/* `open` and `listener` are never used: a socket gets this backend after it has been opened. */
+/* `open`, `resolve` and `listener` are never used: a socket gets this table after its opening. */
 static const struct nf_backend dialing_table = {
     .scheme = "dialing",
     .size = sizeof(struct nf_connection),

@@ -158,7 +158,7 @@ static int prepare(int fd, const struct nf_target *target, enum nf_transport tra
                              &target->options.group_source);
     }
     if (code == 0) {
-        code = nf_socket_bind(fd, name);
+        code = nf_fd_bind(fd, name);
     }
     return code;
 }
@@ -166,7 +166,7 @@ static int prepare(int fd, const struct nf_target *target, enum nf_transport tra
 static int open_bound(const struct nf_target *target, enum nf_transport transport,
                       const struct nf_addr *name)
 {
-    int fd = nf_socket_open((enum nf_family)name->family, transport, false);
+    int fd = nf_fd_open((enum nf_family)name->family, transport, false);
 
     if (fd < 0) {
         return fd;
@@ -174,7 +174,7 @@ static int open_bound(const struct nf_target *target, enum nf_transport transpor
     int code = prepare(fd, target, transport, name);
 
     if (code < 0) {
-        nf_socket_close(fd);
+        nf_fd_close(fd);
         return code;
     }
     return fd;
@@ -224,9 +224,9 @@ int nf_inet_bind(const struct nf_target *target, enum nf_transport transport, st
         host.addr.family = NF_IPV4;
         fd = open_bound(target, transport, &host.addr);
     }
-    code = fd < 0 ? fd : nf_socket_local(fd, name, NULL);
+    code = fd < 0 ? fd : nf_fd_local(fd, name, NULL);
     if (fd >= 0 && code < 0) {
-        nf_socket_close(fd);
+        nf_fd_close(fd);
         return code;
     }
     if (fd >= 0 && everywhere) {

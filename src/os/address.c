@@ -1,4 +1,4 @@
-/* Operations on addresses: compare, copy, classify, look up a zone. Nothing here uses a socket. */
+/* Operations on addresses: compare, copy, classify, look up a zone. */
 #include "os/address.h"
 #include "os/cause.h"
 
@@ -18,6 +18,14 @@ bool nf_addr_equal(const struct nf_addr *a, const struct nf_addr *b)
         return a->size == 0 || memcmp(a->name, b->name, a->size) == 0;
     }
     return memcmp(a->ip, b->ip, sizeof a->ip) == 0;
+}
+
+void nf_addr_copy(struct nf_addr *to, const struct nf_addr *from, char *room)
+{
+    *to = *from;
+    if (nf_addr_is_named(from) && from->size > 0) {
+        to->name = memcpy(room, from->name, from->size);
+    }
 }
 
 int nf_addr_keep(struct nf_addr *addr)

@@ -39,6 +39,9 @@ static inline bool nf_addr_is_named(const struct nf_addr *addr)
     return addr->family == NF_UNIX || addr->family == NF_MEM;
 }
 
+/* Copy an address, and the bytes of its name to `room`, of NF_ADDR_NAME_MAX bytes. */
+void nf_addr_copy(struct nf_addr *to, const struct nf_addr *from, char *room);
+
 /* Give a named address its own copy of the name; nf_addr_drop frees it. Other addresses are left as
  * they are. Returns 0, or NET_LIMIT; the name is empty then. */
 int nf_addr_keep(struct nf_addr *addr);

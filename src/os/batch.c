@@ -26,7 +26,7 @@ enum {
                            once touched stays resident */
 };
 
-/* Lengths of datagrams that were cut, and no wait for a second one. */
+/* Report the full length of a datagram that was cut; do not wait for a second datagram. */
 enum { AT_ONCE = MSG_TRUNC | MSG_WAITFORONE };
 
 enum {

@@ -54,8 +54,9 @@ struct nf_batch *nf_batch_new(int arrivals, enum nf_batch_kind kind);
 void nf_batch_free(struct nf_batch *batch);
 
 /* Resize a batch by what the last receives used: small at first (`batch` is NULL), larger after a
- * full one, small again after many receives that used little. The contents of `batch` are lost. If
- * there is no memory for a new batch, the old one is returned. NULL: NET_LIMIT. */
+ * full one, small again after many receives that used little. It is also replaced after a receive
+ * that touched much of its memory. The contents of `batch` are lost. If there is no memory for a
+ * new batch, the old one is returned. NULL: NET_LIMIT. */
 struct nf_batch *nf_batch_renew(struct nf_batch *batch, enum nf_batch_kind kind);
 
 /* Whether the last receive got as many as it asked for: more may be waiting. */

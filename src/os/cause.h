@@ -15,7 +15,7 @@ enum {
     NF_WOULD_BLOCK = -100, /* not now: wait for readiness */
     NF_CONGESTED = -101,   /* no buffers for a moment; readiness does not show when they are back */
     NF_NO_TRAIN = -102,    /* the train must be sent as single datagrams */
-    NF_CALLER_GONE = -103  /* a caller left before it was accepted; another may be waiting */
+    NF_PEER_GONE = -103    /* a peer left before it was accepted; another may be waiting */
 };
 
 enum { NF_DETAIL_MAX = 1200 };

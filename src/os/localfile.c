@@ -64,10 +64,10 @@ static int lock_path(const struct nf_addr *path)
             if (is_lock(lock)) {
                 return lock;
             }
-            nf_socket_close(lock);
+            nf_fd_close(lock);
             return nf_fail_because(NET_INUSE, "%s is no lock file of ours", text);
         }
-        nf_socket_close(lock);
+        nf_fd_close(lock);
     }
     return nf_fail_because(NET_INUSE, "another process is about to listen there");
 }
@@ -78,7 +78,7 @@ static void unlock_path(int lock, const struct nf_addr *path)
 
     path_of(path, starting, text);
     unlink(text);
-    nf_socket_close(lock);
+    nf_fd_close(lock);
 }
 
 /* Whether no process has the socket at the path open. Connecting with the wrong socket type fails
@@ -96,12 +96,12 @@ static bool is_stale(const struct nf_addr *path)
         int fd = socket(AF_UNIX, types[i] | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
         stale = fd >= 0 && connect(fd, &name.any, length) != 0 && errno == ECONNREFUSED;
-        nf_socket_close(fd);
+        nf_fd_close(fd);
     }
     return stale;
 }
 
-/* The path is in use. 0 when it is a stale socket (or gone by now), else NET_INUSE. */
+/* The path is in use. 0 when it is a stale socket (or gone by now); else NET_INUSE or a code. */
 static int check_stale(const struct nf_addr *path, const char *text)
 {
     struct stat there;
@@ -113,7 +113,7 @@ static int check_stale(const struct nf_addr *path, const char *text)
         return nf_fail_because(NET_INUSE, "the file there is no socket");
     }
     if (!is_stale(path)) {
-        return nf_fail_because(NET_INUSE, "somebody has it");
+        return nf_fail_because(NET_INUSE, "a process has it open");
     }
     return 0;
 }

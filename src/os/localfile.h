@@ -1,5 +1,5 @@
-/* The files that unix sockets are bound to: their permissions, who owns them, when they are
- * removed. unix(7) */
+/* The files that unix sockets are bound to: their permissions and their removal. Also the
+ * credentials of a unix peer. unix(7) */
 #ifndef NF_OS_LOCALFILE_H
 #define NF_OS_LOCALFILE_H
 
@@ -22,14 +22,14 @@ int nf_localfile_bind(int fd, const struct nf_addr *path, int mode, struct nf_lo
 /* Remove the file at the path if it is still the one in `file`. */
 void nf_localfile_remove(const struct nf_localfile *file, const struct nf_addr *path);
 
-/* Process, user and group at the other end, as they were when it dialed or began to listen. 0 or a
- * code. SO_PEERCRED */
 struct nf_credentials {
     int64_t process;
     int64_t user;
     int64_t group;
 };
 
+/* Process, user and group of the peer, as they were when it dialed or began to listen. 0 or a code.
+ * SO_PEERCRED */
 int nf_localfile_peer(int fd, struct nf_credentials *peer);
 
 #endif

@@ -9,11 +9,6 @@ struct nf_mutex {
     pthread_mutex_t mutex;
 };
 
-#define NF_MUTEX_INIT                                                                              \
-    {                                                                                              \
-        PTHREAD_MUTEX_INITIALIZER                                                                  \
-    }
-
 static inline void nf_mutex_init(struct nf_mutex *mutex)
 {
     pthread_mutex_init(&mutex->mutex, NULL);

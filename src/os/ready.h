@@ -1,5 +1,5 @@
-/* Waits for many descriptors at once. Two backends have the same meaning: epoll(7), and poll(2),
- * which every system has. The tests compare the first with the second. */
+/* Waits for many descriptors at once. There are two bodies: one on epoll(7), and one on poll(2),
+ * which every system has. They behave alike, and the tests compare the first with the second. */
 #ifndef NF_OS_READY_H
 #define NF_OS_READY_H
 
@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-struct nf_ready; /* a set of descriptors; each backend has its own type */
+struct nf_ready; /* a set of descriptors; each body has its own type */
 
 struct nf_readied {
     void *user;   /* `user` of set */
@@ -33,7 +33,7 @@ struct nf_ready_body {
     /* `fd` returns a descriptor for another event loop. It is readable while something watched is
      * ready, and from the time `at` of the last `alarm` on. A wait reports an expired alarm as an
      * answer whose user is NULL; skip that. Both may return a code: NET_UNSUPPORTED when the
-     * backend has no such descriptor. */
+     * body has no such descriptor. */
     int (*fd)(struct nf_ready *ready);
     int (*alarm)(struct nf_ready *ready, net_deadline at);
 
@@ -43,6 +43,6 @@ struct nf_ready_body {
 };
 
 extern const struct nf_ready_body nf_ready_poll;
-extern const struct nf_ready_body *const nf_ready_best; /* the best backend of this system */
+extern const struct nf_ready_body *const nf_ready_best; /* the best body on this system */
 
 #endif

@@ -1,4 +1,4 @@
-/* The epoll(7) backend of ready.h, level-triggered. */
+/* The epoll(7) body of ready.h, level-triggered. */
 #define _GNU_SOURCE
 #include "os/cause.h"
 #include "os/clock.h"
@@ -45,8 +45,8 @@ static int epoll_set(struct nf_ready *ready, int fd, unsigned wanted, unsigned w
     int how = EPOLL_CTL_MOD;
 
     if (want == 0) {
-        epoll_ctl(ready->fd, EPOLL_CTL_DEL, fd,
-                  &event); /* fails if it is not watched, which is fine */
+        /* Fails if it is not watched, which is fine. */
+        epoll_ctl(ready->fd, EPOLL_CTL_DEL, fd, &event);
         return 0;
     }
     if (wanted == 0) {

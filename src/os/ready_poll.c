@@ -1,4 +1,4 @@
-/* The poll(2) backend of ready.h: a table of descriptors. Each wait polls a copy of it. */
+/* The poll(2) body of ready.h: a table of descriptors. Each wait polls a copy of it. */
 #define _GNU_SOURCE
 #include "os/cause.h"
 #include "os/clock.h"

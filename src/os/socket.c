@@ -12,7 +12,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-int nf_socket_open(enum nf_family family, enum nf_transport transport, bool blocking)
+int nf_fd_open(enum nf_family family, enum nf_transport transport, bool blocking)
 {
     int domain = family == NF_IPV4 ? AF_INET : family == NF_UNIX ? AF_UNIX : AF_INET6;
     int type = transport == NF_STREAM ? SOCK_STREAM : SOCK_DGRAM;
@@ -21,7 +21,7 @@ int nf_socket_open(enum nf_family family, enum nf_transport transport, bool bloc
     return fd >= 0 ? fd : nf_fail_errno(errno);
 }
 
-bool nf_socket_is_v6(int fd)
+bool nf_fd_is_v6(int fd)
 {
     int domain = AF_INET;
     socklen_t size = sizeof domain;
@@ -30,10 +30,10 @@ bool nf_socket_is_v6(int fd)
     return domain == AF_INET6;
 }
 
-int nf_socket_bind(int fd, const struct nf_addr *addr)
+int nf_fd_bind(int fd, const struct nf_addr *addr)
 {
     union nf_sockaddr name;
-    socklen_t length = nf_to_sockaddr(addr, nf_socket_is_v6(fd), &name);
+    socklen_t length = nf_to_sockaddr(addr, nf_fd_is_v6(fd), &name);
 
     if (bind(fd, &name.any, length) == 0) {
         return 0;
@@ -47,12 +47,12 @@ int nf_socket_bind(int fd, const struct nf_addr *addr)
     return nf_fail_errno(errno);
 }
 
-int nf_socket_listen(int fd, int backlog)
+int nf_fd_listen(int fd, int backlog)
 {
     return listen(fd, backlog) == 0 ? 0 : nf_fail_errno(errno);
 }
 
-/* Errors of a caller that is gone, or of its network. They do not concern the listener
+/* Errors of a peer that is gone, or of its network. They do not concern the listener
  * (accept(2)). */
 static bool is_peers_error(int error)
 {
@@ -86,7 +86,7 @@ static void copy_out(const union nf_sockaddr *name, socklen_t length, struct nf_
     addr->name = addr->size > 0 ? memcpy(room, addr->name, addr->size) : NULL;
 }
 
-int nf_socket_accept(int fd, struct nf_addr *peer, char *room)
+int nf_fd_accept(int fd, struct nf_addr *peer, char *room)
 {
     union nf_sockaddr name = {.any.sa_family = AF_UNSPEC};
     socklen_t length = sizeof name;
@@ -99,7 +99,7 @@ int nf_socket_accept(int fd, struct nf_addr *peer, char *room)
     if (errno == EAGAIN) {
         return NF_WOULD_BLOCK;
     }
-    return is_peers_error(errno) ? NF_CALLER_GONE : nf_fail_errno(errno);
+    return is_peers_error(errno) ? NF_PEER_GONE : nf_fail_errno(errno);
 }
 
 /* Map the errno of a failed connect, which may mean something else than on an established
@@ -123,7 +123,7 @@ static int dial_failure(int error)
     }
 }
 
-int nf_socket_connect(int fd, const struct nf_addr *addr)
+int nf_fd_connect(int fd, const struct nf_addr *addr)
 {
     union nf_sockaddr name;
     socklen_t length = nf_to_sockaddr(addr, addr->family == NF_IPV6, &name);
@@ -142,7 +142,7 @@ int nf_socket_connect(int fd, const struct nf_addr *addr)
 
 /* SO_ERROR 0 does not prove a connection, since a poll may return without a reason. So ask for the
  * peer as well. */
-int nf_socket_connected(int fd)
+int nf_fd_connected(int fd)
 {
     int error = 0;
     socklen_t size = sizeof error;
@@ -161,7 +161,7 @@ int nf_socket_connected(int fd)
     return errno == ENOTCONN ? NF_WOULD_BLOCK : nf_fail_errno(errno);
 }
 
-int nf_socket_local(int fd, struct nf_addr *addr, char *room)
+int nf_fd_local(int fd, struct nf_addr *addr, char *room)
 {
     union nf_sockaddr name = {.any.sa_family = AF_UNSPEC};
     socklen_t length = sizeof name;
@@ -173,7 +173,7 @@ int nf_socket_local(int fd, struct nf_addr *addr, char *room)
     return 0;
 }
 
-int nf_socket_peer(int fd, struct nf_addr *addr, char *room)
+int nf_fd_peer(int fd, struct nf_addr *addr, char *room)
 {
     union nf_sockaddr name = {.any.sa_family = AF_UNSPEC};
     socklen_t length = sizeof name;
@@ -187,25 +187,25 @@ int nf_socket_peer(int fd, struct nf_addr *addr, char *room)
 
 /* O_NONBLOCK is the only flag that F_SETFL can change and that our sockets may have, so 0 clears
  * just that. */
-int nf_socket_block(int fd)
+int nf_fd_block(int fd)
 {
     return fcntl(fd, F_SETFL, 0) == 0 ? 0 : nf_fail_errno(errno);
 }
 
-bool nf_socket_has_room(void)
+bool nf_fd_has_room(void)
 {
     int fd = eventfd(0, EFD_CLOEXEC);
 
-    nf_socket_close(fd);
+    nf_fd_close(fd);
     return fd >= 0;
 }
 
-int nf_socket_finish(int fd)
+int nf_fd_finish(int fd)
 {
     return shutdown(fd, SHUT_WR) == 0 ? 0 : nf_fail_errno(errno);
 }
 
-void nf_socket_break(int fd)
+void nf_fd_break(int fd)
 {
     int saved = errno;
 
@@ -215,20 +215,20 @@ void nf_socket_break(int fd)
 
 /* Connecting to AF_UNSPEC sends a reset (RFC 9293, 3.10.5; tcp_disconnect of Linux). A family that
  * does not support this is shut down. */
-void nf_socket_abort(int fd)
+void nf_fd_abort(int fd)
 {
     const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
     const struct sockaddr unspecified = {.sa_family = AF_UNSPEC};
 
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     if (connect(fd, &unspecified, sizeof unspecified) != 0) {
-        nf_socket_break(fd);
+        nf_fd_break(fd);
     }
 }
 
 /* After an end was received, TCP can still send in two states only. Other families report nothing
  * beyond what an end shows. */
-bool nf_socket_is_gone(int fd)
+bool nf_fd_is_gone(int fd)
 {
     struct tcp_info info;
     socklen_t size = sizeof info;
@@ -237,7 +237,7 @@ bool nf_socket_is_gone(int fd)
            info.tcpi_state != TCP_ESTABLISHED && info.tcpi_state != TCP_CLOSE_WAIT;
 }
 
-bool nf_socket_has_unread(int fd)
+bool nf_fd_has_unread(int fd)
 {
     int bytes = 0;
 
@@ -246,7 +246,7 @@ bool nf_socket_has_unread(int fd)
 
 /* Linux frees the descriptor even when close fails. A second try could close a descriptor that
  * another thread has opened since (close(2)). */
-void nf_socket_close(int fd)
+void nf_fd_close(int fd)
 {
     int saved = errno;
 

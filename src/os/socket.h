@@ -1,5 +1,5 @@
 /* System sockets: open, bind, connect, listen, accept, shut down, close. Failures are codes, not
- * errno. Every descriptor is close-on-exec. Only nf_socket_connect on a blocking descriptor
+ * errno. Every descriptor is close-on-exec. Only nf_fd_connect on a blocking descriptor
  * blocks. */
 #ifndef NF_OS_SOCKET_H
 #define NF_OS_SOCKET_H
@@ -12,63 +12,63 @@ enum nf_transport { NF_STREAM, NF_DATAGRAM };
 
 /* Open a descriptor for addresses of `family` (NF_EVERYWHERE: IPv6), blocking or not. Returns it,
  * or a code. */
-int nf_socket_open(enum nf_family family, enum nf_transport transport, bool blocking);
+int nf_fd_open(enum nf_family family, enum nf_transport transport, bool blocking);
 
 /* Bind to a local address. 0; NET_INUSE, NET_DENIED, NET_ADDRESS (no interface has it), NET_LIMIT
  * (no port is free), or another code. bind(2) */
-int nf_socket_bind(int fd, const struct nf_addr *addr);
+int nf_fd_bind(int fd, const struct nf_addr *addr);
 
-/* Make it a listener whose queue holds `backlog` calls. 0 or a code. listen(2) */
-int nf_socket_listen(int fd, int backlog);
+/* Make it a listener whose queue holds `backlog` connections. 0 or a code. listen(2) */
+int nf_fd_listen(int fd, int backlog);
 
 /* Accept a connection from a non-blocking listener. Returns a blocking descriptor and sets `peer`.
  * The name of a unix peer is copied to `room` (NF_ADDR_NAME_MAX bytes; NULL: the name is not
- * wanted). NF_WOULD_BLOCK, NF_CALLER_GONE, NET_LIMIT, or another code. accept4(2) */
-int nf_socket_accept(int fd, struct nf_addr *peer, char *room);
+ * wanted). NF_WOULD_BLOCK, NF_PEER_GONE, NET_LIMIT, or another code. accept4(2) */
+int nf_fd_accept(int fd, struct nf_addr *peer, char *room);
 
 /* Connect a stream, or set the peer of a datagram socket. 0; NF_WOULD_BLOCK while the attempt goes
  * on, also after a signal or when the send timeout of a blocking descriptor has expired;
  * NF_CONGESTED when you must connect a unix socket again later, because the listener's backlog was
  * full until the timeout or a signal came; NET_LIMIT when no local port is free; another code.
  * connect(2) */
-int nf_socket_connect(int fd, const struct nf_addr *addr);
+int nf_fd_connect(int fd, const struct nf_addr *addr);
 
 /* The result of a connect that went on: 0, NF_WOULD_BLOCK while it still does, or the code of its
  * failure. */
-int nf_socket_connected(int fd);
+int nf_fd_connected(int fd);
 
 /* Whether it is an IPv6 socket. */
-bool nf_socket_is_v6(int fd);
+bool nf_fd_is_v6(int fd);
 
-/* The local address; `room` as in nf_socket_accept. 0 or a code. */
-int nf_socket_local(int fd, struct nf_addr *addr, char *room);
+/* The local address; `room` as in nf_fd_accept. 0 or a code. */
+int nf_fd_local(int fd, struct nf_addr *addr, char *room);
 
 /* The peer's address, in the same way. */
-int nf_socket_peer(int fd, struct nf_addr *addr, char *room);
+int nf_fd_peer(int fd, struct nf_addr *addr, char *room);
 
 /* Clear O_NONBLOCK. 0 or a code. */
-int nf_socket_block(int fd);
-int nf_socket_finish(int fd); /* shut down sending: the peer reads the end; 0 or a code */
+int nf_fd_block(int fd);
+int nf_fd_finish(int fd); /* shut down sending: the peer reads the end; 0 or a code */
 
 /* Whether the process may open another descriptor. */
-bool nf_socket_has_room(void);
+bool nf_fd_has_room(void);
 
 /* Shut down both directions. This wakes threads that block on the descriptor. Safe in a signal
  * handler; keeps errno. */
-void nf_socket_break(int fd);
+void nf_fd_break(int fd);
 
 /* End both directions of a stream with a reset, if the family has one; unsent and unread bytes are
  * lost. Other families are shut down. The descriptor stays open. */
-void nf_socket_abort(int fd);
+void nf_fd_abort(int fd);
 
 /* Whether bytes can be received. */
-bool nf_socket_has_unread(int fd);
+bool nf_fd_has_unread(int fd);
 
 /* After the peer's end was received: whether our direction of a TCP connection is over, too, as
  * after a reset. False for other families. */
-bool nf_socket_is_gone(int fd);
+bool nf_fd_is_gone(int fd);
 
 /* Close the descriptor; -1 is allowed. Keeps errno. */
-void nf_socket_close(int fd);
+void nf_fd_close(int fd);
 
 #endif

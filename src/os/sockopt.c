@@ -139,7 +139,7 @@ static int set_plain(int fd, enum nf_sockopt option, int64_t value)
 
 static int get_plain(int fd, enum nf_sockopt option, int64_t *value)
 {
-    bool v6 = plain[option].v6 != 0 && nf_socket_is_v6(fd);
+    bool v6 = plain[option].v6 != 0 && nf_fd_is_v6(fd);
     int code = get_int(fd, v6 ? IPPROTO_IPV6 : plain[option].level,
                        v6 ? plain[option].v6 : plain[option].name, value);
 
@@ -278,7 +278,7 @@ int nf_sockopt_get(int fd, enum nf_sockopt option, int64_t *value)
     case NF_SO_BACKLOG: /* tcpi_sacked is the backlog of a listener */
         return get_tcp_info(fd, offsetof(struct tcp_info, tcpi_sacked), value);
     case NF_SO_V6ONLY:
-        return nf_socket_is_v6(fd) ? get_plain(fd, option, value) : 0;
+        return nf_fd_is_v6(fd) ? get_plain(fd, option, value) : 0;
     case NF_SO_FRAGMENT:
         code = get_plain(fd, option, value);
         *value = *value != IP_PMTUDISC_DO;

@@ -25,8 +25,8 @@ ssize_t nf_transfer_send(int fd, const void *data, size_t size, int how);
 ssize_t nf_transfer_recv(int fd, void *buffer, size_t size, int how);
 
 /* Receive from a descriptor that may not be a socket. nf_transfer_read waits if the descriptor
- * blocks. nf_transfer_read_now does not wait, whatever the descriptor, but for a rare race on a
- * terminal or named FIFO (see transfer.c), where it also needs a poll(2). */
+ * blocks. nf_transfer_read_now does not wait, even if it blocks. On a terminal or named FIFO it
+ * also makes a poll(2), and may wait in a rare race (see transfer.c). */
 ssize_t nf_transfer_read(int fd, void *buffer, size_t size);
 ssize_t nf_transfer_read_now(int fd, void *buffer, size_t size);
 
@@ -48,8 +48,8 @@ struct nf_train {
 
 enum {
     NF_TRAINS_MAX = 32,         /* the most trains in one system call, */
-    NF_TRAIN_MESSAGES_MAX = 64, /* messages in a train, */
-    NF_TRAIN_SIZE_MAX = 65000   /* and bytes in a train: a little below an IP packet's limit */
+    NF_TRAIN_MESSAGES_MAX = 64, /* messages in all of them together, */
+    NF_TRAIN_SIZE_MAX = 65000   /* and bytes in each: a little below an IP packet's limit */
 };
 
 /* Whether the system has UDP_SEGMENT. A system without it would ignore the option and send a train

@@ -10,8 +10,7 @@
 
 struct nf_wake {
     _Atomic uint64_t owner; /* process and descriptor, replaced as one; 0: none */
-    _Atomic bool
-        posted; /* whether it was ever posted: a descriptor created later is posted at once */
+    _Atomic bool posted;    /* ever: a descriptor that is created later is then posted at once */
 };
 
 /* Create the eventfd. Returns 0, or NET_LIMIT, NET_SYSTEM. */

@@ -117,7 +117,7 @@ static inline struct nf_properties nf_properties_of(const struct nf_backend *bac
 
 /* The head of every socket. */
 struct net_socket {
-    _Atomic(const struct nf_backend *) backend; /* replaced once, when a dial is won */
+    _Atomic(const struct nf_backend *) backend; /* `kind`; while it dials, a table of its own */
     const struct nf_backend *kind;      /* the table it was made for: scheme and properties */
     _Atomic(struct nf_notice *) notice; /* posted on readiness in user space; NULL: none */
     struct nf_addr name;                /* of a connection the peer's, of a listener its own */
@@ -126,7 +126,7 @@ struct net_socket {
     _Atomic bool canceled;
     _Atomic bool partial_is_ready; /* `partial` counts as readable */
     uint16_t process;              /* the low bits of nf_process() when the socket was made */
-    _Atomic uint16_t users; /* threads that may use the notice, or what a dial leaves behind */
+    _Atomic uint16_t users;        /* threads in a notify or a cancel: what they use is not freed */
 };
 
 /* The head of a layer's object. */
@@ -173,5 +173,19 @@ int nf_refuse_recv_messages(net_socket *socket, net_message *messages, int count
                             net_deadline deadline);
 int nf_refuse_shutdown(net_socket *socket);
 int nf_refuse_release(void);
+
+/* A call in a direction that `end`, a code, has ended before: fail with it. */
+int nf_fail_ended(int end);
+
+/* The bytes of all slices together. */
+static inline size_t nf_slices_size(const net_slice *slices, int count)
+{
+    size_t size = 0;
+
+    for (int i = 0; i < count; i++) {
+        size += slices[i].size;
+    }
+    return size;
+}
 
 #endif

@@ -27,8 +27,7 @@ int nf_lane_enter(struct nf_connection *connection, struct nf_lane *lane, net_de
         return 0;
     }
     nf_turn_leave(&lane->turn);
-    return end == NET_MISUSE ? nf_fail_because(end, "nothing can be sent after net_shutdown")
-                             : nf_fail(end);
+    return nf_fail_ended(end);
 }
 
 /* The timeout is NF_TIMEOUT_LEAST times a power of two: the same one serves all deadlines
@@ -95,7 +94,7 @@ void nf_connection_cancel(net_socket *socket)
     if (connection->is_adopted) {
         nf_wake_post(connection->wake);
     } else {
-        nf_socket_break(connection->fd);
+        nf_fd_break(connection->fd);
     }
 }
 
@@ -120,7 +119,7 @@ void nf_connection_close(struct nf_connection *connection)
 {
     close_dial_set(connection);
     nf_connection_free_wake(connection);
-    nf_socket_close(connection->fd);
+    nf_fd_close(connection->fd);
 }
 
 /* All readiness of a connection is the kernel's. A poller may still watch what it watched during
@@ -145,7 +144,7 @@ void nf_connection_ready(net_socket *socket, unsigned interest, struct nf_readin
 static int get_source(struct nf_connection *connection, struct nf_value *value)
 {
     value->has_port = connection->has_source_port;
-    return connection->has_source ? nf_socket_local(connection->fd, &value->addr, NULL) : 0;
+    return connection->has_source ? nf_fd_local(connection->fd, &value->addr, NULL) : 0;
 }
 
 static int set_reset(struct nf_connection *connection, bool resets)
@@ -153,7 +152,7 @@ static int set_reset(struct nf_connection *connection, bool resets)
     int code = nf_sockopt_set(connection->fd, NF_SO_RESET, resets);
 
     if (code == 0) {
-        nf_connection_set_mark(connection, NF_RESETS, resets ? nf_connection_process() : 0);
+        nf_connection_mark_reset(connection, resets);
     }
     return code;
 }
@@ -212,7 +211,7 @@ int nf_connection_property(net_socket *socket, enum nf_property property, struct
         value->number = connection->fd;
         return 0;
     case NF_ABORT:
-        nf_socket_abort(connection->fd);
+        nf_fd_abort(connection->fd);
         return 0;
     case NF_RELEASE:
         return write ? release(connection, value) : 0;

@@ -55,7 +55,7 @@ struct nf_connection {
         struct nf_wake *wake;       /* of an adopted one: posted by a cancel */
     };
     _Atomic bool has_dial_set; /* dial_set is in the union */
-    _Atomic uint8_t marks;     /* of those below: they change while others read the rest */
+    _Atomic uint8_t marks;     /* NF_RESETS and so on, below; may change during other calls */
     bool dial_set_replaced;    /* a poller has since got another descriptor to watch */
     bool has_source : 1;       /* the address has a source */
     bool has_source_port : 1;
@@ -120,6 +120,12 @@ static inline uint8_t nf_connection_process(void)
 static inline bool nf_connection_resets(struct nf_connection *connection)
 {
     return nf_connection_mark(connection, NF_RESETS) == nf_connection_process();
+}
+
+/* Mark whether this process's close resets the connection. */
+static inline void nf_connection_mark_reset(struct nf_connection *connection, bool resets)
+{
+    nf_connection_set_mark(connection, NF_RESETS, resets ? nf_connection_process() : 0);
 }
 
 /* Take the turn of a lane. Returns 0; or NET_CANCELED, the lane's end or NET_TIMEOUT, without

@@ -68,16 +68,16 @@ int nf_kernel_apply(int fd, const struct nf_target *target)
 
 int nf_kernel_mtu(const struct nf_addr *peer, int64_t device, int64_t *mtu)
 {
-    int fd = nf_socket_open((enum nf_family)peer->family, NF_DATAGRAM, false);
+    int fd = nf_fd_open((enum nf_family)peer->family, NF_DATAGRAM, false);
     int code = fd < 0 ? fd : nf_sockopt_set(fd, NF_SO_DEVICE, device);
 
     if (code == 0) {
-        code = nf_socket_connect(fd, peer);
+        code = nf_fd_connect(fd, peer);
     }
     if (code == 0) {
         code = nf_sockopt_get(fd, NF_SO_MTU, mtu);
     }
-    nf_socket_close(fd);
+    nf_fd_close(fd);
     return code;
 }
 
@@ -96,11 +96,11 @@ int nf_kernel_property(int fd, enum nf_property property, struct nf_value *value
         return nf_rawopts_set(fd, &value->list);
     }
     if (property == NF_LOCAL) {
-        return nf_socket_local(fd, &value->addr, value->name);
+        return nf_fd_local(fd, &value->addr, value->name);
     }
     if (property == NF_PORT) {
         struct nf_addr name;
-        int code = nf_socket_local(fd, &name, NULL);
+        int code = nf_fd_local(fd, &name, NULL);
 
         value->number = code == 0 ? name.port : 0;
         return code;

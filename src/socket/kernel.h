@@ -8,8 +8,8 @@
  * that differ from the kernel's. 0 or a code. */
 int nf_kernel_apply(int fd, const struct nf_target *target);
 
-/* Read or write a property of an internet descriptor. One that the kernel does not keep reads as
- * 0. */
+/* Read or write a property of a descriptor. One that the kernel does not keep reads as 0, and
+ * writing it does nothing. */
 int nf_kernel_property(int fd, enum nf_property property, struct nf_value *value, bool write);
 
 /* The index of the interface through which a socket sends to groups; 0: the system chooses.

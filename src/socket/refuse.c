@@ -73,3 +73,9 @@ int nf_refuse_release(void)
 {
     return refuse("this socket has no descriptor of its own to be released");
 }
+
+int nf_fail_ended(int end)
+{
+    return end == NET_MISUSE ? nf_fail_because(end, "nothing can be sent after net_shutdown")
+                             : nf_fail(end);
+}

@@ -1,5 +1,4 @@
-/* The life of a socket: making and freeing it, cancelling it, and notifying the poller that
- * watches it. */
+/* The life of a socket: making, freeing and cancelling it, and notifying its poller. */
 #ifndef NF_SOCKET_SOCKET_H
 #define NF_SOCKET_SOCKET_H
 
@@ -12,15 +11,15 @@ void nf_socket_free(net_socket *socket);
 /* Cancel: set the flag, then wake through the backend. */
 void nf_socket_cancel(net_socket *socket);
 
-/* Wait until no other thread is in a cancel or posts the notice. A call that a cancel wakes may
- * return, and its caller close the socket, before that cancel returns. */
+/* Wait until no other thread is in a cancel or posts the notice. A cancel may still be running when
+ * the call that it woke has returned and the program closes the socket. */
 void nf_socket_await_users(net_socket *socket);
 
 /* Replace the table, and wait until no cancel uses what the old one owned. */
 void nf_socket_set_backend(net_socket *socket, const struct nf_backend *backend);
 
-/* Replace the notice (NULL: none), and wait until no thread posts the old one. Also of the
- * socket below, to which the notice was lent. */
+/* Replace the notice (NULL: none), and wait until no thread posts the old one. Does the same for
+ * the socket below a layer, to which the notice was lent. */
 void nf_socket_set_notice(net_socket *socket, struct nf_notice *notice);
 
 /* Remove the notice in a forked child. Does not wait: `users` counts threads of the parent,

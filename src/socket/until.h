@@ -11,12 +11,12 @@
 #include "socket/backend.h"
 
 /* How a stream receives: at least one byte and at most `size`, or a code. `how` is of NF_PEEK
- * (leave the bytes unread), NF_WHOLE (better all of `size`) and NF_DONTWAIT. The caller holds
- * the turn of the receivers. */
+ * (leave the bytes unread), NF_WHOLE (all of `size`, where the system can) and NF_DONTWAIT. The
+ * caller holds the turn of the receivers. */
 typedef ssize_t nf_take(net_socket *socket, void *buffer, size_t size, int how,
                         net_deadline deadline);
 
-/* The recv slot of a stream. `size` is over 0 unless `until` is a delimiter. The caller holds
+/* The body of a recv slot. `size` is above 0 unless `until` is a delimiter. The caller holds
  * the turn, and counts the bytes returned, except for NF_LOOK. */
 ssize_t nf_receive(net_socket *socket, nf_take *take, void *buffer, size_t size, int until,
                    net_deadline deadline);

@@ -8,11 +8,11 @@
 #include "os/socket.h"
 
 enum {
-    LIMIT_WAIT = 100,   /* ms that an accept waits for a free descriptor */
-    LIMIT_PAUSE = 10,   /* ms between its tries */
-    GONE_IN_A_ROW = 16, /* peers that left before accept(2); then it pauses between tries, */
-    GONE_PAUSE = 1,     /* ms, so that a persistent error does not spin */
-    LIMIT_RECHECK = 20  /* ms until a poller checks again for a free descriptor */
+    LIMIT_WAIT = 100,  /* ms that an accept waits for a free descriptor */
+    LIMIT_PAUSE = 10,  /* ms between its tries */
+    GONE_MAX = 16,     /* peers gone before accept(2), after which each try is delayed: */
+    GONE_PAUSE = 1,    /* ms of the delay, so that a persistent error does not spin */
+    LIMIT_RECHECK = 20 /* ms until a poller checks again for a free descriptor */
 };
 
 static int begin(struct nf_stream_listener *self, const struct nf_target *target)
@@ -20,7 +20,7 @@ static int begin(struct nf_stream_listener *self, const struct nf_target *target
     int64_t backlog = target->options.value[NF_BACKLOG];
     int64_t granted;
     bool listens = target->adopted >= 0 && (target->options.given & NF_OPTION(NF_BACKLOG)) == 0;
-    int code = listens ? 0 : nf_socket_listen(self->fd, (int)backlog);
+    int code = listens ? 0 : nf_fd_listen(self->fd, (int)backlog);
 
     if (code == 0) {
         code = nf_wake_open(&self->wake);
@@ -58,7 +58,7 @@ static int wait_for_descriptor(struct nf_stream_listener *self, net_deadline *gi
         *give_up_at = nf_earlier(deadline, nf_deadline_after(nf_now(), LIMIT_WAIT));
     }
     if (nf_deadline_passed(*give_up_at)) {
-        return nf_fail_because(NET_LIMIT, "no descriptor or no memory for another call");
+        return nf_fail_because(NET_LIMIT, "no descriptor or no memory for a connection");
     }
     nf_pause(&self->wake, LIMIT_PAUSE, *give_up_at);
     return 0;
@@ -74,15 +74,15 @@ static int accept_one(struct nf_stream_listener *self, struct nf_addr *peer, cha
         if (nf_is_canceled(&self->head)) {
             return nf_fail(NET_CANCELED);
         }
-        int fd = nf_socket_accept(self->fd, peer, room);
+        int fd = nf_fd_accept(self->fd, peer, room);
 
         if (fd >= 0) {
             return fd;
         }
         int code = fd;
 
-        if (fd == NF_CALLER_GONE) {
-            code = ++gone < GONE_IN_A_ROW ? 0 : nf_pause(&self->wake, GONE_PAUSE, deadline);
+        if (fd == NF_PEER_GONE) {
+            code = ++gone < GONE_MAX ? 0 : nf_pause(&self->wake, GONE_PAUSE, deadline);
         } else if (fd == NF_WOULD_BLOCK) {
             code = nf_wait(self->fd, NF_IN, &self->wake, deadline);
         }
@@ -114,7 +114,7 @@ static bool is_polling_stopped(struct nf_stream_listener *self)
     net_deadline limited_until = atomic_load(&self->limited_until);
 
     if (limited_until != NET_NOW && nf_deadline_passed(limited_until)) {
-        limited_until = nf_socket_has_room() ? NET_NOW : nf_deadline_after(nf_now(), LIMIT_RECHECK);
+        limited_until = nf_fd_has_room() ? NET_NOW : nf_deadline_after(nf_now(), LIMIT_RECHECK);
         atomic_store(&self->limited_until, limited_until);
     }
     return limited_until != NET_NOW;
@@ -156,7 +156,7 @@ int nf_stream_listener_close(net_socket *socket, net_deadline deadline)
 
     (void)deadline;
     nf_wake_close(&self->wake);
-    nf_socket_close(self->fd);
+    nf_fd_close(self->fd);
     return 0;
 }
 

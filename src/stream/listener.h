@@ -14,8 +14,8 @@ struct nf_stream_listener {
     bool was_inherited;       /* and stayed open at an exec */
     _Atomic bool was_delayed; /* and had no nodelay, which is our default */
     struct nf_wake wake;      /* posted by a cancel */
-    _Atomic net_deadline
-        limited_until; /* after NET_LIMIT a poller ignores the descriptor until then; or 0 */
+    /* After NET_LIMIT, a poller ignores the descriptor until then; or 0. */
+    _Atomic net_deadline limited_until;
 };
 
 /* Make the bound descriptor listen. An adopted one listens already, and changes only its backlog if

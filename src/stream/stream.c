@@ -26,7 +26,7 @@ static ssize_t record_failure(struct nf_connection *connection, struct nf_lane *
         return nf_fail(NET_CANCELED);
     }
     if (!atomic_compare_exchange_strong(&lane->end, &end, (int8_t)code)) {
-        return nf_fail(end);
+        return nf_fail_ended(end);
     }
     return code;
 }
@@ -159,7 +159,7 @@ ssize_t nf_stream_send(net_socket *socket, const net_slice *slices, int count,
 static bool is_connection_gone(struct nf_connection *connection)
 {
     int sending = atomic_load(&connection->out.end);
-    bool gone = sending == 0 && nf_socket_is_gone(connection->fd);
+    bool gone = sending == 0 && nf_fd_is_gone(connection->fd);
 
     sending = atomic_load(&connection->out.end); /* a shutdown may have come since */
     return sending != NET_MISUSE && (sending != 0 || gone);
@@ -252,8 +252,8 @@ static __attribute__((noinline)) ssize_t receive_waiting(struct nf_connection *c
     return n;
 }
 
-/* The lane had ended, bytes are kept in the socket, or the timeout in force does not fit: leave the
- * turn and begin again with the general case. */
+/* The lane had ended, bytes are stored in the socket, or the timeout in force does not fit: leave
+ * the turn and begin again with the general case. */
 static __attribute__((noinline)) ssize_t leave_and_receive(struct nf_connection *connection,
                                                            void *buffer, size_t size,
                                                            net_deadline deadline)
@@ -302,7 +302,7 @@ int nf_stream_shutdown(net_socket *socket)
     if (!atomic_compare_exchange_strong(&connection->out.end, &none, NET_MISUSE)) {
         return none == NET_MISUSE ? 0 : nf_fail(none);
     }
-    int code = nf_socket_finish(connection->fd);
+    int code = nf_fd_finish(connection->fd);
 
     if (code < 0) {
         atomic_store(&connection->out.end, (int8_t)code);
@@ -317,7 +317,7 @@ static int drain(struct nf_connection *connection, net_deadline deadline)
 {
     char discarded[4096];
 
-    if (nf_socket_finish(connection->fd) < 0) {
+    if (nf_fd_finish(connection->fd) < 0) {
         return 0;
     }
     for (;;) {
@@ -343,7 +343,7 @@ int nf_stream_close(net_socket *socket, net_deadline deadline)
     int code = 0;
 
     if (nf_connection_resets(connection)) {
-        nf_socket_abort(connection->fd);
+        nf_fd_abort(connection->fd);
     } else if (deadline != NET_NOW && !nf_is_canceled(socket)) {
         code = drain(connection, deadline);
     }

@@ -68,8 +68,7 @@ static inline bool nf_notice_unlist(struct nf_notice *notice)
     return (atomic_exchange(&notice->state, 0) & NF_POSTED) != 0;
 }
 
-/* Take all that were posted off the ready_list, the first that was posted first. They stay listed.
- */
+/* Take all notices off the ready list, in the order in which they were posted. They stay listed. */
 struct nf_notice *nf_ready_list_take(struct nf_ready_list *ready_list);
 
 #endif

@@ -24,8 +24,8 @@ struct nf_timers {
 int nf_timers_reserve(struct nf_timers *timers);
 void nf_timers_release(struct nf_timers *timers);
 
-/* Set a timer to `at`. You must have reserved room for it. A timer that is set to an earlier moment
- * keeps that one: when it comes due, check what it is for and set it again. NET_FOREVER removes
+/* Set a timer to `at`. You must have reserved room for it. If it is set already, and to an earlier
+ * moment, it still comes due then: check what it is for, and set it again. NET_FOREVER removes
  * it. */
 void nf_timer_set(struct nf_timers *timers, struct nf_timer *timer, net_deadline at);
 

@@ -1,5 +1,5 @@
-/* Waiting for a descriptor with a deadline, as every backend on descriptors does. A call tries the
- * operation first and waits only when it would block. */
+/* Waiting for one descriptor, and perhaps a wake, until a deadline. Try the operation first, and
+ * wait only if it would block. */
 #ifndef NF_WAIT_WAIT_H
 #define NF_WAIT_WAIT_H
 

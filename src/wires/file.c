@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-struct pipe_end {
+struct file_end {
     struct nf_connection connection;
     bool never_waits; /* a file or a device: a read returns at once, and poll cannot wait for it */
     _Atomic bool has_peeked;
@@ -23,9 +23,9 @@ static int refuse(const char *what)
     return nf_fail_because(NET_MISUSE, "%s", what);
 }
 
-static int pipe_connect(net_socket *socket, const struct nf_target *target, net_deadline deadline)
+static int file_connect(net_socket *socket, const struct nf_target *target, net_deadline deadline)
 {
-    struct pipe_end *self = (struct pipe_end *)socket;
+    struct file_end *self = (struct file_end *)socket;
     struct nf_descriptor what;
     int code = nf_descriptor_ask(target->adopted, &what);
 
@@ -49,19 +49,19 @@ static int pipe_connect(net_socket *socket, const struct nf_target *target, net_
 }
 
 /* One read, without waiting: the number of bytes, 0 at the end, NF_WOULD_BLOCK, or a code. */
-static ssize_t read_some(struct pipe_end *self, void *buffer, size_t size)
+static ssize_t read_some(struct file_end *self, void *buffer, size_t size)
 {
     return self->never_waits ? nf_transfer_read(self->connection.fd, buffer, size)
                              : nf_transfer_read_now(self->connection.fd, buffer, size);
 }
 
-static int record_end(struct pipe_end *self)
+static int record_end(struct file_end *self)
 {
     atomic_store(&self->connection.in.end, NET_EOF);
     return nf_fail(NET_EOF);
 }
 
-static ssize_t read_or_wait(struct pipe_end *self, void *buffer, size_t size, net_deadline deadline)
+static ssize_t read_or_wait(struct file_end *self, void *buffer, size_t size, net_deadline deadline)
 {
     for (;;) {
         ssize_t n = read_some(self, buffer, size);
@@ -84,7 +84,7 @@ static ssize_t read_or_wait(struct pipe_end *self, void *buffer, size_t size, ne
  * descriptor, and the bytes behind a delimiter must stay for them. */
 static ssize_t take(net_socket *socket, void *buffer, size_t size, int how, net_deadline deadline)
 {
-    struct pipe_end *self = (struct pipe_end *)socket;
+    struct file_end *self = (struct file_end *)socket;
     bool peeks = (how & NF_PEEK) != 0;
 
     if (!peeks && !self->has_peeked) {
@@ -104,15 +104,15 @@ static ssize_t take(net_socket *socket, void *buffer, size_t size, int how, net_
 
 /* What the descriptor's readiness does not show: a byte that was peeked at, or the end. A terminal
  * reports its end only once, perhaps while a last line without a newline is received. */
-static bool has_buffered(const struct pipe_end *self)
+static bool has_buffered(const struct file_end *self)
 {
     return self->has_peeked || atomic_load(&self->connection.in.end) != 0;
 }
 
-static ssize_t pipe_recv(net_socket *socket, void *buffer, size_t size, int until,
+static ssize_t file_recv(net_socket *socket, void *buffer, size_t size, int until,
                          net_deadline deadline)
 {
-    struct pipe_end *self = (struct pipe_end *)socket;
+    struct file_end *self = (struct file_end *)socket;
 
     ssize_t n = nf_stream_receive(&self->connection, take, buffer, size, until, deadline);
 
@@ -122,7 +122,7 @@ static ssize_t pipe_recv(net_socket *socket, void *buffer, size_t size, int unti
     return n;
 }
 
-static ssize_t pipe_send(net_socket *socket, const net_slice *slices, int count,
+static ssize_t file_send(net_socket *socket, const net_slice *slices, int count,
                          net_deadline deadline)
 {
     (void)socket;
@@ -132,17 +132,17 @@ static ssize_t pipe_send(net_socket *socket, const net_slice *slices, int count,
     return refuse("a pipe, a terminal or a file that was adopted is for receiving alone");
 }
 
-static int pipe_close(net_socket *socket, net_deadline deadline)
+static int file_close(net_socket *socket, net_deadline deadline)
 {
     (void)deadline;
     nf_connection_close((struct nf_connection *)socket);
     return 0;
 }
 
-static int pipe_property(net_socket *socket, enum nf_property property, struct nf_value *value,
+static int file_property(net_socket *socket, enum nf_property property, struct nf_value *value,
                          bool write)
 {
-    struct pipe_end *self = (struct pipe_end *)socket;
+    struct file_end *self = (struct file_end *)socket;
 
     if (property == NF_RELEASE && self->has_peeked) {
         return refuse("a byte waits in the socket: receive it first");
@@ -150,9 +150,9 @@ static int pipe_property(net_socket *socket, enum nf_property property, struct n
     return nf_connection_property(socket, property, value, write);
 }
 
-static void pipe_ready(net_socket *socket, unsigned interest, struct nf_readiness *out)
+static void file_ready(net_socket *socket, unsigned interest, struct nf_readiness *out)
 {
-    struct pipe_end *self = (struct pipe_end *)socket;
+    struct file_end *self = (struct file_end *)socket;
 
     nf_connection_ready(socket, interest, out);
     out->want &= NF_IN;
@@ -164,7 +164,7 @@ static void pipe_ready(net_socket *socket, unsigned interest, struct nf_readines
     }
 }
 
-static int pipe_listen(net_socket *socket, const struct nf_target *target, net_deadline deadline)
+static int file_listen(net_socket *socket, const struct nf_target *target, net_deadline deadline)
 {
     (void)socket;
     (void)target;
@@ -172,7 +172,7 @@ static int pipe_listen(net_socket *socket, const struct nf_target *target, net_d
     return refuse("nobody dials a pipe, a terminal or a file: net_connect adopts such");
 }
 
-static int pipe_resolve(const struct nf_target *target, net_endpoint *endpoints, int count,
+static int file_resolve(const struct nf_target *target, net_endpoint *endpoints, int count,
                         net_deadline deadline)
 {
     (void)target;
@@ -183,22 +183,22 @@ static int pipe_resolve(const struct nf_target *target, net_endpoint *endpoints,
 }
 
 #define COMMON                                                                                     \
-    .scheme = "fd", .size = sizeof(struct pipe_end),                                               \
+    .scheme = "fd", .size = sizeof(struct file_end),                                               \
     .properties = {.others = NF_PROPERTY(NF_SCHEME) | NF_PROPERTY(NF_BYTES_RECEIVED)},             \
-    .resolve = pipe_resolve, .accept = nf_refuse_accept, .send = pipe_send, .recv = pipe_recv,     \
+    .resolve = file_resolve, .accept = nf_refuse_accept, .send = file_send, .recv = file_recv,     \
     .send_messages = nf_refuse_send_messages, .recv_messages = nf_refuse_recv_messages,            \
-    .shutdown = nf_refuse_shutdown, .cancel = nf_connection_cancel, .close = pipe_close,           \
-    .property = pipe_property, .ready = pipe_ready
+    .shutdown = nf_refuse_shutdown, .cancel = nf_connection_cancel, .close = file_close,           \
+    .property = file_property, .ready = file_ready
 
-/* Never opened: a net_listen gets the refusal of pipe_listen. */
-static const struct nf_backend pipe_listener = {
+/* Never opened: a net_listen gets the refusal of file_listen. */
+static const struct nf_backend file_listener = {
     COMMON,
-    .listener = &pipe_listener,
-    .open = pipe_listen,
+    .listener = &file_listener,
+    .open = file_listen,
 };
 
-const struct nf_backend nf_pipe = {
+const struct nf_backend nf_file = {
     COMMON,
-    .listener = &pipe_listener,
-    .open = pipe_connect,
+    .listener = &file_listener,
+    .open = file_connect,
 };

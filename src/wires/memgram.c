@@ -24,7 +24,7 @@
 
 enum { DATAGRAM_MAX = 65507 }; /* bytes of a datagram, as of udp over IPv4 */
 
-static struct nf_mem_names names = NF_MEM_NAMES_INIT;
+static struct nf_mem_names names;
 
 /* A hub's entry among the names. */
 struct binding {
@@ -42,11 +42,8 @@ static const struct nf_backend memgram_peer;
 static struct nf_packet *write_packet(const net_slice *slices, int count)
 {
     static const struct nf_addr unknown = {0};
-    size_t size = 0;
+    size_t size = nf_slices_size(slices, count);
 
-    for (int i = 0; i < count; i++) {
-        size += slices[i].size;
-    }
     if (size > DATAGRAM_MAX) {
         nf_fail_because(NET_TOOBIG, "%zu bytes; the most is %d", size, DATAGRAM_MAX);
         return NULL;
@@ -302,8 +299,8 @@ static int memgram_connect(net_socket *socket, const struct nf_target *target,
     nf_hub_accept(hub, (struct nf_peer *)socket, nf_now());
     hub->listener = NULL;
     atomic_store(&hub->members, 1);
-    ((struct binding *)hub->ops_data)->idle = hub->bound[NF_IDLE];
-    hub->bound[NF_IDLE] = 0;
+    ((struct binding *)hub->ops_data)->idle = hub->option[NF_IDLE];
+    hub->option[NF_IDLE] = 0;
     publish(hub);
     return 0;
 }
@@ -325,16 +322,16 @@ static const struct nf_backend memgram_listener = {
     .listener = &memgram_listener,
     .open = memgram_listen,
     .resolve = nf_mem_resolve,
-    .accept = nf_listener_accept,
+    .accept = nf_hub_listener_accept,
     .send = nf_refuse_send,
     .recv = nf_refuse_recv,
-    .send_messages = nf_listener_send_messages,
-    .recv_messages = nf_listener_recv_messages,
+    .send_messages = nf_hub_listener_send_messages,
+    .recv_messages = nf_hub_listener_recv_messages,
     .shutdown = nf_refuse_shutdown,
     .cancel = nf_member_cancel,
-    .close = nf_listener_close,
-    .property = nf_listener_property,
-    .ready = nf_listener_ready,
+    .close = nf_hub_listener_close,
+    .property = nf_hub_listener_property,
+    .ready = nf_hub_listener_ready,
 };
 
 static const struct nf_backend memgram_peer = {

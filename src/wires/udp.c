@@ -37,16 +37,16 @@ static const struct nf_backend udp_listener = {
     .listener = &udp_listener,
     .open = udp_listen,
     .resolve = nf_inet_resolve,
-    .accept = nf_listener_accept,
+    .accept = nf_hub_listener_accept,
     .send = nf_refuse_send,
     .recv = nf_refuse_recv,
-    .send_messages = nf_listener_send_messages,
-    .recv_messages = nf_listener_recv_messages,
+    .send_messages = nf_hub_listener_send_messages,
+    .recv_messages = nf_hub_listener_recv_messages,
     .shutdown = nf_refuse_shutdown,
     .cancel = nf_member_cancel,
-    .close = nf_listener_close,
-    .property = nf_listener_property,
-    .ready = nf_listener_ready,
+    .close = nf_hub_listener_close,
+    .property = nf_hub_listener_property,
+    .ready = nf_hub_listener_ready,
 };
 
 static const struct nf_backend udp_peer = {

@@ -94,7 +94,7 @@ static int bind_name(int fd, const struct nf_target *target, const struct nf_add
     int code = nf_kernel_apply(fd, target);
 
     if (code < 0 || addr->size == 0 || addr->name[0] == '\0') {
-        return code < 0 ? code : nf_socket_bind(fd, addr);
+        return code < 0 ? code : nf_fd_bind(fd, addr);
     }
     return nf_localfile_bind(fd, addr, file->mode, &file->file);
 }
@@ -113,14 +113,14 @@ int nf_unix_bind(const struct nf_target *target, enum nf_transport transport, st
         return nf_adopt_bound(target, name);
     }
     int code = nf_unix_target(target, true, &addr, room);
-    int fd = code == 0 ? nf_socket_open(NF_UNIX, transport, false) : code;
+    int fd = code == 0 ? nf_fd_open(NF_UNIX, transport, false) : code;
 
     if (fd < 0) {
         return fd;
     }
     code = bind_name(fd, target, &addr, file);
     if (code == 0) {
-        code = nf_socket_local(fd, &addr, room);
+        code = nf_fd_local(fd, &addr, room);
     }
     if (code == 0) {
         code = nf_addr_keep(&addr);
@@ -128,7 +128,7 @@ int nf_unix_bind(const struct nf_target *target, enum nf_transport transport, st
     *name = addr;
     if (code < 0) {
         nf_localfile_remove(&file->file, &addr);
-        nf_socket_close(fd);
+        nf_fd_close(fd);
     }
     return code == 0 ? fd : code;
 }
@@ -306,7 +306,7 @@ static int unix_close(net_socket *socket, net_deadline deadline)
     if (!nf_connection_resets(connection)) {
         return nf_stream_close(socket, deadline);
     }
-    int code = nf_socket_has_unread(connection->fd)
+    int code = nf_fd_has_unread(connection->fd)
                    ? 0
                    : nf_fail_because(NET_UNSUPPORTED,
                                      "the peer sees an end: the system resets a unix stream only "
@@ -326,11 +326,6 @@ static int get_peer(const struct connection *self, enum nf_property property,
                     : property == NF_PEER_UID ? peer.user
                                               : peer.group;
     return code;
-}
-
-static void mark_reset(struct nf_connection *connection, bool resets)
-{
-    nf_connection_set_mark(connection, NF_RESETS, resets ? nf_connection_process() : 0);
 }
 
 static int unix_property(net_socket *socket, enum nf_property property, struct nf_value *value,
@@ -354,13 +349,13 @@ static int unix_property(net_socket *socket, enum nf_property property, struct n
         return get_peer(self, property, value);
     case NF_RESET: /* unix_close does it: SO_LINGER, by which TCP resets, means nothing here */
         if (write) {
-            mark_reset(&self->connection, value->number != 0);
+            nf_connection_mark_reset(&self->connection, value->number != 0);
             return 0;
         }
         return nf_connection_property(socket, property, value, write);
     case NF_RELEASE:
         if (write) {
-            mark_reset(&self->connection, false);
+            nf_connection_mark_reset(&self->connection, false);
         }
         return nf_connection_property(socket, property, value, write);
     default:

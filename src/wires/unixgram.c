@@ -44,11 +44,8 @@ static int refuse_long(size_t size)
 
 static ssize_t check(const net_slice *slices, int count)
 {
-    size_t size = 0;
+    size_t size = nf_slices_size(slices, count);
 
-    for (int i = 0; i < count; i++) {
-        size += slices[i].size;
-    }
     return size <= NF_DATAGRAM_MAX ? 0 : refuse_long(size);
 }
 
@@ -89,34 +86,35 @@ static ssize_t unixgram_peer_send(net_socket *socket, const net_slice *slices, i
     return code < 0 ? code : nf_peer_send(socket, slices, count, deadline);
 }
 
-static int unixgram_send_messages(net_socket *socket, const net_message *messages, int count,
-                                  net_deadline deadline)
+typedef int send_messages(net_socket *socket, const net_message *messages, int count,
+                          net_deadline deadline);
+
+/* Send those before the first that is too long. */
+static int send_checked(send_messages *send, net_socket *socket, const net_message *messages,
+                        int count, net_deadline deadline)
 {
     int good = check_messages(messages, count);
 
     return good < 0 ? good
-                    : record_stop(nf_connected_send_messages(socket, messages, good, deadline),
-                                  good, messages, count);
+                    : record_stop(send(socket, messages, good, deadline), good, messages, count);
+}
+
+static int unixgram_send_messages(net_socket *socket, const net_message *messages, int count,
+                                  net_deadline deadline)
+{
+    return send_checked(nf_connected_send_messages, socket, messages, count, deadline);
 }
 
 static int unixgram_peer_send_messages(net_socket *socket, const net_message *messages, int count,
                                        net_deadline deadline)
 {
-    int good = check_messages(messages, count);
-
-    return good < 0 ? good
-                    : record_stop(nf_peer_send_messages(socket, messages, good, deadline), good,
-                                  messages, count);
+    return send_checked(nf_peer_send_messages, socket, messages, count, deadline);
 }
 
 static int unixgram_listener_send_messages(net_socket *socket, const net_message *messages,
                                            int count, net_deadline deadline)
 {
-    int good = check_messages(messages, count);
-
-    return good < 0 ? good
-                    : record_stop(nf_listener_send_messages(socket, messages, good, deadline), good,
-                                  messages, count);
+    return send_checked(nf_hub_listener_send_messages, socket, messages, count, deadline);
 }
 
 /* ---- Listening ---- */
@@ -141,7 +139,7 @@ static int unixgram_listen(net_socket *socket, const struct nf_target *target,
 static net_socket *unixgram_accept(net_socket *socket, net_deadline deadline)
 {
     struct listener *self = (struct listener *)socket;
-    struct peer *accepted = (struct peer *)nf_listener_accept(socket, deadline);
+    struct peer *accepted = (struct peer *)nf_hub_listener_accept(socket, deadline);
 
     if (accepted != NULL) {
         accepted->mode = (uint16_t)self->file.mode;
@@ -153,7 +151,7 @@ static net_socket *unixgram_accept(net_socket *socket, net_deadline deadline)
 static int unixgram_listener_close(net_socket *socket, net_deadline deadline)
 {
     nf_unix_unlink(&((struct listener *)socket)->file, &socket->name);
-    return nf_listener_close(socket, deadline);
+    return nf_hub_listener_close(socket, deadline);
 }
 
 static int unixgram_listener_property(net_socket *socket, enum nf_property property,
@@ -165,7 +163,7 @@ static int unixgram_listener_property(net_socket *socket, enum nf_property prope
         value->number = property == NF_MODE ? file->mode : file->unlink;
         return 0;
     }
-    return nf_listener_property(socket, property, value, write);
+    return nf_hub_listener_property(socket, property, value, write);
 }
 
 static const struct nf_backend unixgram_listener = {
@@ -179,12 +177,12 @@ static const struct nf_backend unixgram_listener = {
     .send = nf_refuse_send,
     .recv = nf_refuse_recv,
     .send_messages = unixgram_listener_send_messages,
-    .recv_messages = nf_listener_recv_messages,
+    .recv_messages = nf_hub_listener_recv_messages,
     .shutdown = nf_refuse_shutdown,
     .cancel = nf_member_cancel,
     .close = unixgram_listener_close,
     .property = unixgram_listener_property,
-    .ready = nf_listener_ready,
+    .ready = nf_hub_listener_ready,
 };
 
 /* ---- Accepted peers ---- */

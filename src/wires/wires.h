@@ -11,7 +11,7 @@ extern const struct nf_backend nf_unix;
 extern const struct nf_backend nf_unixgram;
 extern const struct nf_backend nf_mem;
 extern const struct nf_backend nf_memgram;
-extern const struct nf_backend nf_pipe; /* fd://, where it is no socket */
+extern const struct nf_backend nf_file; /* fd://, where it is no socket */
 extern const struct nf_backend nf_chaos_tcp;
 extern const struct nf_backend nf_chaos_udp;
 extern const struct nf_backend nf_chaos_unix;

@@ -235,7 +235,8 @@ echoed() { # ADDRESS
 files() { # SCHEME
     address=$1://$work/door
     serve server "$bin/echo_server" "$address"
-    refused 1 "echo_server: listen $address: in use (somebody has it)" "$bin/echo_server" "$address"
+    refused 1 "echo_server: listen $address: in use (a process has it open)" \
+        "$bin/echo_server" "$address"
     echoed "$address"
     away "$started"
     [ -S "$work/door" ] || fail "a killed server has left no file"

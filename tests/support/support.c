@@ -164,7 +164,7 @@ void check_says(const char *text, const char *words, const char *file, int line)
 __attribute__((visibility("default"))) const char *__tsan_default_suppressions(void);
 __attribute__((visibility("default"))) const char *__tsan_default_suppressions(void)
 {
-    return "race:nf_socket_abort\n"
+    return "race:nf_fd_abort\n"
            "race:live_in_the_child\n";
 }
 

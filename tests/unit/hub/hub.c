@@ -29,15 +29,15 @@ static int open_bench(void **state)
     assert_int_equal(nf_table_open(&bench->hub.table), 0);
     bench->hub.fd = -1;
     bench->hub.listener = &bench->listener;
-    bench->hub.bound[NF_PEERS] = 1000;
-    bench->hub.bound[NF_QUEUE] = ROOM;
-    bench->hub.bound[NF_TOTAL] = 4 * ROOM;
-    bench->hub.bound[NF_STRANGERS] = ROOM;
-    bench->hub.bound[NF_IDLE] = 1000;
-    bench->hub.peers = (struct nf_pool){.bound = &bench->hub.bound[NF_TOTAL],
-                                        .queue_bound = &bench->hub.bound[NF_QUEUE]};
+    bench->hub.option[NF_PEERS] = 1000;
+    bench->hub.option[NF_QUEUE] = ROOM;
+    bench->hub.option[NF_TOTAL] = 4 * ROOM;
+    bench->hub.option[NF_STRANGERS] = ROOM;
+    bench->hub.option[NF_IDLE] = 1000;
+    bench->hub.peers = (struct nf_pool){.bound = &bench->hub.option[NF_TOTAL],
+                                        .queue_bound = &bench->hub.option[NF_QUEUE]};
     bench->hub.strangers =
-        (struct nf_pool){.bound = &bench->hub.bound[NF_STRANGERS], .is_ordered = true};
+        (struct nf_pool){.bound = &bench->hub.option[NF_STRANGERS], .is_ordered = true};
     bench->listener.hub = &bench->hub;
     *state = bench;
     return 0;
@@ -310,7 +310,7 @@ static void an_accept_lets_the_first_datagram_in_whatever_its_size(void **state)
 {
     struct nf_hub *hub = *state;
 
-    hub->bound[NF_QUEUE] = 10;
+    hub->option[NF_QUEUE] = 10;
     deliver(hub, 1, 1, 100, 0);
     deliver(hub, 1, 2, 4, 0);
     deliver(hub, 1, 3, 8, 0);
@@ -402,7 +402,7 @@ static void a_dropped_datagram_renews_its_peer(void **state)
     assert_int_equal(peer->remote.queue.dropped, 1);
     nf_hub_expire(hub, AT(1998));
     assert_false(!peer->remote.entry.accepted);
-    hub->bound[NF_IDLE] = 0; /* off */
+    hub->option[NF_IDLE] = 0; /* off */
     nf_hub_expire(hub, NET_FOREVER - 1);
     assert_false(!peer->remote.entry.accepted);
     drop(peer);

@@ -109,14 +109,14 @@ static struct model *open_model(uint32_t seed, int64_t queue, int64_t total, int
     model->hub.fd = -1;
     model->hub.listener = &model->listener;
     model->hub.borrowed = model->batch;
-    model->hub.bound[NF_PEERS] = SENDERS;
-    model->hub.bound[NF_QUEUE] = queue;
-    model->hub.bound[NF_TOTAL] = total;
-    model->hub.bound[NF_STRANGERS] = strangers;
-    model->hub.peers = (struct nf_pool){.bound = &model->hub.bound[NF_TOTAL],
-                                        .queue_bound = &model->hub.bound[NF_QUEUE]};
+    model->hub.option[NF_PEERS] = SENDERS;
+    model->hub.option[NF_QUEUE] = queue;
+    model->hub.option[NF_TOTAL] = total;
+    model->hub.option[NF_STRANGERS] = strangers;
+    model->hub.peers = (struct nf_pool){.bound = &model->hub.option[NF_TOTAL],
+                                        .queue_bound = &model->hub.option[NF_QUEUE]};
     model->hub.strangers =
-        (struct nf_pool){.bound = &model->hub.bound[NF_STRANGERS], .is_ordered = true};
+        (struct nf_pool){.bound = &model->hub.option[NF_STRANGERS], .is_ordered = true};
     for (int i = 0; i < SENDERS; i++) {
         model->sender[i].queue.bound = queue;
     }
