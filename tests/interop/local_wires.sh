@@ -6,11 +6,8 @@ set -eu
 
 bin=${NETFACADE_BUILD_DIR:-build/gcc}/examples
 
-# If the system allows it, in a network of its own, so that no other program takes an abstract name.
-if [ "${1-}" != inside ] && unshare -n ip link set lo up 2>/dev/null; then
-    exec unshare -n sh "$0" inside
-fi
-[ "${1-}" != inside ] || ip link set lo up
+# shellcheck source=tests/support/own_network.sh
+. "$(dirname "$0")/../support/own_network.sh"
 
 TMPDIR=/tmp # the path of a socket is short
 export TMPDIR

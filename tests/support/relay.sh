@@ -6,12 +6,8 @@ build=${NETFACADE_BUILD_DIR:-build/gcc}
 bin=$build/examples
 peer=$build/tests/scripted_peer
 
-# If the system allows it, in a network of its own, so that no other program takes a port.
-if [ "${1-}" != inside ] && unshare -n ip link set lo up 2>/dev/null; then
-    exec unshare -n sh "$0" inside
-fi
-[ "${1-}" != inside ] || ip link set lo up
-
+# shellcheck source=tests/support/own_network.sh
+. "$(dirname "$0")/../support/own_network.sh"
 # shellcheck source=tests/support/interop.sh
 . "$(dirname "$0")/../support/interop.sh"
 
