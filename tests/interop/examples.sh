@@ -13,11 +13,6 @@ need cmp curl nc redis-server sha256sum socat timeout
 
 # ---- Background programs: started, waited for, stopped by their own pids ----
 
-# within PROGRAM...: run it for a minute at most.
-within() {
-    timeout --foreground 60 "$@"
-}
-
 # start NAME PROGRAM...: run it in the background. It writes to NAME.out and NAME.err, and reads
 # NAME.in or nothing. Its pid is $started.
 start() {
@@ -68,10 +63,6 @@ same() {
     sum_sent=$(sha256sum <"$1")
     sum_received=$(sha256sum <"$2")
     [ "$sum_sent" = "$sum_received" ] || fail "$2 is not $1"
-}
-
-ok() {
-    echo "passed: $*"
 }
 
 # ---- The examples with each other ----

@@ -79,10 +79,6 @@ stays_idle() {
     idles "$server" 2 3 $(($(getconf CLK_TCK) / 5)) "$1"
 }
 
-memory() {
-    sed -n 's/^VmRSS:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$server/status"
-}
-
 www=$work/www
 mkdir "$www"
 echo 'the page' >"$www/index.html"
@@ -120,13 +116,13 @@ echo "passed: slow and silent callers are ended, and the others are served"
 
 serve -t 5 tcp://127.0.0.1:0 "$www"
 asked || fail "nobody is served"
-before=$(memory)
+before=$(memory_of "$server")
 bad deaf 50 /large.bin
 until_true holds 50 large.bin
 for _ in 1 2 3 4 5; do
     asked || fail "a caller that reads is not served"
 done
-after=$(memory)
+after=$(memory_of "$server")
 [ $((after - before)) -le 16384 ] || fail "$((after - before)) KiB for 50 that do not read"
 until_true holds 0 large.bin
 until_true holds 1 socket

@@ -18,10 +18,6 @@ need cmp curl mkfifo nc sha256sum socat stat timeout
 # shellcheck source=tests/support/members.sh
 . "$(dirname "$0")/../support/members.sh"
 
-within() {
-    timeout --foreground 60 "$@"
-}
-
 # from FILE NAME PROGRAM...: like start, with FILE as standard input.
 from() {
     file=$1

@@ -85,7 +85,7 @@ beside_a_deaf_one() { # SHAPE
         [ "$(cat "$work/heard")" = $word ] || fail "$1: beside a deaf one, heard '$(cat "$work/heard")'"
     done
     stays_idle "$server" # the part of the server for this caller waits for room
-    resident=$(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$server/status")
+    resident=$(memory_of "$server")
     [ "${NETFACADE_SANITIZE:-}" ] || [ "$resident" -lt 16384 ] || fail "$1 has $resident KiB"
     close_server
     ended "$deaf" 1 # by a reset

@@ -33,6 +33,15 @@ fail() {
     exit 1
 }
 
+ok() {
+    echo "passed: $*"
+}
+
+# within PROGRAM...: run it for LIMIT seconds at most (60 if not set).
+within() {
+    timeout --foreground "${LIMIT:-60}" "$@"
+}
+
 # forget PID: it need not be ended any more.
 forget() {
     remaining=
@@ -50,6 +59,11 @@ has_ended() {
 # ticks PID: of processor time that it has used, CLK_TCK in a second.
 ticks() {
     sed 's/.*) //' "/proc/$1/stat" | awk '{ print $12 + $13 }'
+}
+
+# memory_of PID: in KiB.
+memory_of() {
+    sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$1/status"
 }
 
 # idles PID SPELLS SECONDS MOST WHEN: in one of so many spells of so many seconds it takes at most so

@@ -5,10 +5,6 @@
 
 mkdir "$work/in"
 
-ok() {
-    echo "passed: $*"
-}
-
 # start NAME PROGRAM...: its pid is $started. It reads the pipe of that name if there is one, or
 # nothing.
 start() {

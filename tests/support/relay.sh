@@ -10,6 +10,7 @@ peer=$build/tests/scripted_peer
 . "$(dirname "$0")/../support/own_network.sh"
 # shellcheck source=tests/support/interop.sh
 . "$(dirname "$0")/../support/interop.sh"
+LIMIT=120 # for `within`
 
 # A relay that gets SIGTERM waits for its calls.
 clean_up() {
@@ -17,15 +18,6 @@ clean_up() {
         kill -KILL "$pid" 2>/dev/null || :
     done
     rm -rf "$work"
-}
-
-ok() {
-    echo "passed: $*"
-}
-
-# within PROGRAM...: run it for two minutes at most.
-within() {
-    timeout --foreground 120 "$@"
 }
 
 # start NAME PROGRAM...: run it in the background, with output to NAME.out and NAME.err. Its pid is
@@ -120,9 +112,4 @@ open_are() {
 # stays_idle WHEN: for a second the relay uses less than a tenth of a processor.
 stays_idle() {
     idles "$relay" 2 1 $(($(getconf CLK_TCK) / 10 - 1)) "$1"
-}
-
-# memory_of PID: in KiB.
-memory_of() {
-    sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$1/status"
 }
