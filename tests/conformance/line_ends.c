@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { KIB = 1024 };
 
@@ -260,14 +259,6 @@ static void each_line_goes_whole_to_one_of_two_threads(void **state)
 }
 
 /* ---- Reading out ---- */
-
-static double thread_cpu_ms(void)
-{
-    struct timespec used;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
-    return (double)used.tv_sec * 1e3 + (double)used.tv_nsec / 1e6;
-}
 
 /* The processor time for reading `size` kept bytes 16 bytes at a time. */
 static double cost_of_reading_out(const char *address, size_t size)

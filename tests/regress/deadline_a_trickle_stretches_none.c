@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -97,14 +96,6 @@ static void close_trickle(struct trickle *trickle)
     close(trickle->fd);
     close(trickle->other);
     free(trickle->room);
-}
-
-static double thread_cpu_ms(void)
-{
-    struct timespec used;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
-    return (double)used.tv_sec * 1e3 + (double)used.tv_nsec / 1e6;
 }
 
 /* The CPU time of the reader's thread after the flood, and how long its calls took. */

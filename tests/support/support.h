@@ -70,6 +70,8 @@ bool is_driven(void);
 int slowness(void);
 double now_ms(void);
 double elapsed_ms(double since);
+/* The processor time that this thread has used. */
+double thread_cpu_ms(void);
 void nap(int ms);
 /* A deadline that passes only when something hangs: 20 s, stretched. */
 net_deadline soon(void);
