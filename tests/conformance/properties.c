@@ -12,16 +12,6 @@ static net_socket *end_of(struct pair *pair, int which)
     return which == LISTENER ? pair->listener : which == ACCEPTED ? pair->server : pair->client;
 }
 
-static void assert_reads(net_socket *socket, const char *name, const char *expected)
-{
-    char text[ADDRESS_MAX];
-
-    assert_ok(net_get(socket, name, text, sizeof text));
-    if (strcmp(text, expected) != 0) {
-        fail_msg("%s is '%s', not '%s'", name, text, expected);
-    }
-}
-
 /* Wires. IP: those with hosts and ports. SYSTEM: those with a socket of the kernel. */
 enum {
     TCP = 1,

@@ -156,6 +156,18 @@ void check_says(const char *text, const char *words, const char *file, int line)
     }
 }
 
+void check_reads(net_socket *socket, const char *name, const char *expected, const char *file,
+                 int line)
+{
+    char text[ADDRESS_MAX];
+
+    check_ok(net_get(socket, name, text, sizeof text), name, file, line);
+    if (strcmp(text, expected) != 0) {
+        print_error("%s is '%s', not '%s'\n", name, text, expected);
+        _fail(file, line);
+    }
+}
+
 /* ---- What TSan asks for ---- */
 
 /* TSan takes the connect(2) that sends a reset for one that opens the descriptor, and reports a

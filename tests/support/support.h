@@ -35,6 +35,8 @@ void check_took(double ms, double least, double most, const char *file, int line
 bool check_in_time(bool holds, const char *what, const char *file, int line);
 void check_says(const char *text, const char *words, const char *file, int line);
 void check_blames(const char *verb, const char *address, const char *file, int line);
+void check_reads(net_socket *socket, const char *name, const char *expected, const char *file,
+                 int line);
 
 /* The call returns this negative code, and net_error() returns the same. */
 #define assert_code(call, code) check_code((call), (code), #call, __FILE__, __LINE__)
@@ -56,6 +58,8 @@ void check_blames(const char *verb, const char *address, const char *file, int l
 #define assert_says(words) check_says(net_error_text(), (words), __FILE__, __LINE__)
 /* The sentence names this verb, and a socket of the address's scheme. */
 #define assert_blames(verb, address) check_blames((verb), (address), __FILE__, __LINE__)
+/* A property has this value, as text. */
+#define assert_reads(socket, name, text) check_reads((socket), (name), (text), __FILE__, __LINE__)
 
 /* ---- Which program makes the calls ---- */
 

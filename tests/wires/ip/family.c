@@ -39,14 +39,6 @@ static net_socket *listen_to(const char *scheme, const char *target, const char 
     return assert_socket(net_listen(address));
 }
 
-static void assert_reads(net_socket *socket, const char *name, const char *expected)
-{
-    char text[ADDRESS_MAX];
-
-    assert_ok(net_get(socket, name, text, sizeof text));
-    assert_string_equal(text, expected);
-}
-
 /* Dials this host at the listener's port, or returns NULL. Where nothing listens, the system may
  * give the caller the very port that it dials, and it would then talk to itself. */
 static net_socket *dial_host(net_socket *listener, const char *scheme, const char *host)

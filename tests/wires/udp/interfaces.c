@@ -32,14 +32,6 @@ int __wrap_setsockopt(int fd, int level, int name, const void *value, unsigned s
     return __real_setsockopt(fd, level, name, value, size);
 }
 
-static void assert_reads(net_socket *socket, const char *name, const char *expected)
-{
-    char text[ADDRESS_MAX];
-
-    assert_ok(net_get(socket, name, text, sizeof text));
-    assert_string_equal(text, expected);
-}
-
 /* Dial the port of a listener at a host, with options. */
 static net_socket *dial(const char *scheme, const char *host, net_socket *listener,
                         const char *options)

@@ -37,14 +37,6 @@ static net_socket *dial(const struct family *family, int port, const char *optio
     return assert_socket(net_connect(address, soon()));
 }
 
-static void assert_reads(net_socket *socket, const char *name, const char *expected)
-{
-    char text[ADDRESS_MAX];
-
-    assert_ok(net_get(socket, name, text, sizeof text));
-    assert_string_equal(text, expected);
-}
-
 static void assert_hears(net_socket *listener, const char *words)
 {
     net_message message = {.data = in, .capacity = sizeof in};
