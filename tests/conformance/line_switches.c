@@ -43,7 +43,7 @@ static int waiting_in_system(void)
 }
 
 /* Waits until the bytes have arrived: over loopback that takes a moment. */
-static void say(const char *text, size_t size)
+static void say_and_await(const char *text, size_t size)
 {
     int expected = waiting_in_system() + (int)size;
     double since = now_ms();
@@ -73,7 +73,7 @@ static void say_something(void)
         words[i] = dice == 0 ? '\n' : dice == 1 ? ';' : 'w';
     }
     if (size > 0) {
-        say(words, size);
+        say_and_await(words, size);
     }
 }
 
@@ -257,10 +257,10 @@ static void a_new_watch_tells_the_same(void **state)
 static void nobody_spins_over_what_is_kept(void **state)
 {
     open_talk(template_of(state));
-    say("half a line", 11);
+    say_and_await("half a line", 11);
     assert_true(hear(UNTIL));
     expect_quiet(talk.poller, 30);
-    say(", more", 6);
+    say_and_await(", more", 6);
     expect_told();
     assert_int_equal(search(5, '\n'), NET_TOOBIG);
     expect_told();

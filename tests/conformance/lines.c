@@ -8,11 +8,6 @@
 
 enum { KIB = 1024 };
 
-static void say(net_socket *socket, const char *text)
-{
-    assert_count(net_send(socket, text, strlen(text), soon()), strlen(text));
-}
-
 /* The next line is this one, and the buffer holds all of it. */
 static void expect_line(net_socket *socket, size_t size, const char *line)
 {

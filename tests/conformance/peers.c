@@ -19,11 +19,6 @@ static net_socket *dial(net_socket *listener)
     return assert_socket(net_connect(address, soon()));
 }
 
-static void say(net_socket *client, const char *words)
-{
-    assert_count(net_send(client, words, strlen(words), soon()), (long long)strlen(words));
-}
-
 static void hear(net_socket *peer, const char *words)
 {
     memset(in, 0, 64);

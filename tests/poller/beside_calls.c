@@ -7,11 +7,6 @@
 
 static char in[64];
 
-static void say(net_socket *socket, const char *word)
-{
-    assert_count(net_send(socket, word, strlen(word), soon()), (long long)strlen(word));
-}
-
 /* The first reader gets what came, and the other goes on waiting. Readiness is no promise. */
 static void a_blocking_receive_and_a_poller_share_what_comes(void **state)
 {

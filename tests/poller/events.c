@@ -9,11 +9,6 @@ enum { BOTH = NET_READABLE | NET_WRITABLE };
 
 static char in[4096];
 
-static void say(net_socket *socket, const char *word)
-{
-    assert_count(net_send(socket, word, strlen(word), soon()), (long long)strlen(word));
-}
-
 static void a_senseless_argument_is_misuse_and_changes_nothing(void **state)
 {
     struct pair pair;

@@ -7,11 +7,6 @@
 
 static char in[2048];
 
-static void say(net_socket *socket, const char *word)
-{
-    assert_count(net_send(socket, word, strlen(word), soon()), (long long)strlen(word));
-}
-
 static void hear(net_socket *socket, const char *word)
 {
     assert_count(net_recv(socket, in, sizeof in, NET_NOW), (long long)strlen(word));

@@ -11,7 +11,7 @@
 static const char name[] = "unixgram://@netfacade-regress-stranger";
 
 /* Send from a socket without a name to an abstract one. */
-static void say(const char *address, const char *word)
+static void stranger_says(const char *address, const char *word)
 {
     const char *abstract = strchr(address, '@') + 1;
     struct sockaddr_un to = {.sun_family = AF_UNIX};
@@ -32,15 +32,15 @@ static void only_the_peer_is_heard(void **state)
 
     (void)state;
     assert_ok(net_get(client, "local", own, sizeof own));
-    say(own, "evil");
+    stranger_says(own, "evil");
     net_close(listener, NET_NOW);
     assert_code(net_send(client, "x", 1, soon()), NET_REFUSED);
-    say(own, "evil");
+    stranger_says(own, "evil");
     assert_code(net_recv(client, word, sizeof word, NET_NOW), NET_TIMEOUT);
 
     listener = assert_socket(net_listen(name));
     assert_count(net_send(client, "again", 5, soon()), 5);
-    say(own, "evil");
+    stranger_says(own, "evil");
     net_socket *server = assert_socket(net_accept(listener, soon()));
 
     assert_count(net_recv(server, word, sizeof word, soon()), 5);

@@ -27,6 +27,11 @@ void with_options(char whole[ADDRESS_MAX], const char *address, const char *opti
     assert_in_range(n, 1, ADDRESS_MAX - 1);
 }
 
+void say(net_socket *socket, const char *words)
+{
+    assert_count(net_send(socket, words, strlen(words), soon()), strlen(words));
+}
+
 /* Over udp a peer can be accepted only after it has sent something. */
 static void pick_up(net_socket *listener, net_socket *client, net_socket **server)
 {

@@ -155,6 +155,9 @@ void dial_again(net_socket *listener, net_socket **client, net_socket **server);
 /* Closes what is not NULL, with NET_NOW. */
 void close_pair(struct pair *pair);
 
+/* Sends all of it, without the 0 at its end. */
+void say(net_socket *socket, const char *words);
+
 /* What one end sends and the other must receive: `size` bytes at `offset` of an endless text. */
 void write_pattern(void *buffer, size_t size, size_t offset);
 bool is_pattern(const void *buffer, size_t size, size_t offset);

@@ -160,7 +160,7 @@ static void open_all(const char *address, bool dialing)
     }
 }
 
-static void say(net_socket *from, net_socket *to)
+static void pass_word(net_socket *from, net_socket *to)
 {
     char word[8];
 
@@ -200,8 +200,8 @@ static void talk_by_events(void)
     talk.works = talk.works && net_recv(talk.server, word, sizeof word, NET_NOW) == 2;
     if (talk.works) {
         watch(talk.client, NET_READABLE, NET_FOREVER);
-        say(talk.server, talk.client);
-        say(talk.client, talk.server);
+        pass_word(talk.server, talk.client);
+        pass_word(talk.client, talk.server);
     }
     if (talk.works) {
         watch(talk.server, 0, net_after(1));
@@ -221,7 +221,7 @@ static void nest_and_cancel(void)
     }
     if (talk.works) {
         watch(talk.client, NET_READABLE | NET_WRITABLE, next());
-        say(talk.server, talk.client);
+        pass_word(talk.server, talk.client);
         net_cancel(talk.client);
         await(talk.client, NET_READABLE | NET_WRITABLE);
     }

@@ -120,7 +120,7 @@ static void close_party(struct party *party)
     net_close(party->listener, NET_NOW);
 }
 
-static void say(net_socket *socket, char word)
+static void say_letter(net_socket *socket, char word)
 {
     assert_count(net_send(socket, &word, 1, soon()), 1);
 }
@@ -170,7 +170,7 @@ static void a_denied_datagram_is_told_and_was_not_sent(void **state)
         assert_int_equal(number_of(from, "messages-sent"), sent);
         allow_all();
         assert_count(net_send_messages(from, &message, 1, soon()), 1);
-        say(from, 'x');
+        say_letter(from, 'x');
         assert_hears(to, "mx");
     }
     close_party(&party);
@@ -183,16 +183,16 @@ static void what_a_second_try_passes_was_not_denied(void **state)
 
     open_party(template_of(state), &party);
     lay_down("output", number_of(party.listener, "port"), "numgen inc mod 2 0 drop");
-    say(party.caller[0], 'a');
-    say(party.caller[0], 'b');
+    say_letter(party.caller[0], 'a');
+    say_letter(party.caller[0], 'b');
     write_messages(messages, "cdef", 1, 1);
     assert_count(net_send_messages(party.caller[0], messages, 4, soon()), 4);
     write_messages(messages, "ghij", SIZE, 0);
     assert_count(net_send_messages(party.caller[0], messages, 4, soon()), 4);
     assert_hears(party.peer[0], "abcdefghij");
     lay_down("output", party.port[0], "numgen inc mod 2 0 drop");
-    say(party.peer[0], 'a');
-    say(party.peer[0], 'b');
+    say_letter(party.peer[0], 'a');
+    say_letter(party.peer[0], 'b');
     write_messages(messages, "cdef", 1, 1);
     for (int i = 0; i < 4; i++) {
         messages[i].endpoint = party.endpoint[0];
@@ -273,9 +273,9 @@ static void check_answer(struct party *party, const char *rule, int code, int he
 
     write_messages(messages, "abcd", SIZE, 0);
     lay_down("input", number_of(party->listener, "port"), rule);
-    say(caller, '1');
+    say_letter(caller, '1');
     assert_code(net_send(caller, "2", 1, soon()), code);
-    say(caller, '3');
+    say_letter(caller, '3');
     assert_code(net_recv(caller, in, sizeof in, soon()), heard);
     assert_code(net_recv(caller, in, sizeof in, NET_NOW), NET_TIMEOUT);
     assert_count(net_send_messages(caller, messages, 4, soon()), 4);
@@ -285,7 +285,7 @@ static void check_answer(struct party *party, const char *rule, int code, int he
     assert_code(net_send_messages(caller, messages, 4, soon()), code);
     allow_all();
     assert_count(net_send_messages(caller, messages, 4, soon()), 4);
-    say(caller, 'z');
+    say_letter(caller, 'z');
     assert_hears(party->peer[0], "abcdz");
 }
 
@@ -323,12 +323,12 @@ static void an_icmp_answer_to_a_listener_disturbs_nobody(void **state)
         write_messages(messages, "abc", 1, i % 2 == 0 ? 0 : 1);
         for (int j = 0; j < CALLERS; j++) {
             messages[j].endpoint = party.endpoint[j];
-            say(party.peer[j], 'p');
+            say_letter(party.peer[j], 'p');
         }
         assert_count(net_send_messages(party.listener, messages, 3, soon()), 3);
         assert_hears(party.caller[0], "pa");
         assert_hears(party.caller[2], "pc");
-        say(party.caller[1], 'q');
+        say_letter(party.caller[1], 'q');
         assert_hears(party.peer[1], "q");
     }
     assert_hears(party.caller[1], "");
@@ -354,7 +354,7 @@ static void check_loss(struct party *party, const char *options)
     snprintf(address, sizeof address, "%s%s", local, options);
     net_socket *caller = assert_socket(net_connect(address, soon()));
 
-    say(caller, 'x');
+    say_letter(caller, 'x');
     net_socket *peer = assert_socket(net_accept(party->listener, soon()));
 
     assert_hears(peer, "x");

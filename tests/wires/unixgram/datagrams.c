@@ -17,11 +17,6 @@ static void get(net_socket *socket, const char *name, char text[ADDRESS_MAX])
     assert_ok(net_get(socket, name, text, ADDRESS_MAX));
 }
 
-static void say(net_socket *from, const char *words)
-{
-    assert_count(net_send(from, words, strlen(words), soon()), (long long)strlen(words));
-}
-
 static void expect(net_socket *to, const char *words)
 {
     assert_count(net_recv(to, in, sizeof in, soon()), (long long)strlen(words));
