@@ -21,7 +21,6 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
 int __wrap_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
                        struct addrinfo **found);
 
-static atomic_int alive; /* allocations not freed */
 static atomic_int allocations_left = -1;
 static atomic_int threads_left = -1; /* -1: no limit */
 
@@ -33,12 +32,6 @@ static bool is_used_up(atomic_int *left)
         atomic_fetch_sub(left, 1);
     }
     return now == 0;
-}
-
-static void *count_in(void *memory)
-{
-    atomic_fetch_add(&alive, memory != NULL ? 1 : 0);
-    return memory;
 }
 
 void *__wrap_malloc(size_t size)
@@ -57,8 +50,7 @@ void *__wrap_calloc(size_t count, size_t size)
 
 void __wrap_free(void *memory)
 {
-    atomic_fetch_sub(&alive, memory != NULL ? 1 : 0);
-    __real_free(memory);
+    __real_free(count_out(memory));
 }
 
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,

@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -34,8 +33,6 @@ static struct {
     bool for_ever;
     int seen; /* calls so far */
 } plan;
-
-static int alive; /* allocations not freed */
 
 static bool strikes(int victim)
 {
@@ -68,12 +65,6 @@ int __wrap_epoll_ctl(int set, int how, int fd, struct epoll_event *event)
     return how != EPOLL_CTL_DEL && strikes(CTL) ? -1 : __real_epoll_ctl(set, how, fd, event);
 }
 
-static void *count_in(void *memory)
-{
-    alive += memory != NULL ? 1 : 0;
-    return memory;
-}
-
 void *__wrap_malloc(size_t size)
 {
     return strikes(MEMORY) ? NULL : count_in(__real_malloc(size));
@@ -94,8 +85,7 @@ void *__wrap_realloc(void *memory, size_t size)
 
 void __wrap_free(void *memory)
 {
-    alive -= memory != NULL ? 1 : 0;
-    __real_free(memory);
+    __real_free(count_out(memory));
 }
 
 /* ---- The sockets that are watched ---- */

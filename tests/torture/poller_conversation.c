@@ -7,7 +7,6 @@
 #include "torture.h"
 
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -36,14 +35,6 @@ int __wrap_epoll_ctl(int set, int how, int fd, struct epoll_event *event)
                                                         : __real_epoll_ctl(set, how, fd, event);
 }
 
-static atomic_int alive; /* allocations not freed */
-
-static void *count_in(void *memory)
-{
-    atomic_fetch_add(&alive, memory != NULL ? 1 : 0);
-    return memory;
-}
-
 void *__wrap_malloc(size_t size)
 {
     return torture_strikes(MEMORY) ? NULL : count_in(__real_malloc(size));
@@ -64,8 +55,7 @@ void *__wrap_realloc(void *memory, size_t size)
 
 void __wrap_free(void *memory)
 {
-    atomic_fetch_sub(&alive, memory != NULL ? 1 : 0);
-    __real_free(memory);
+    __real_free(count_out(memory));
 }
 
 /* ---- The conversation ---- */
