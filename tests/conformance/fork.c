@@ -23,14 +23,6 @@ static void expect_ping(struct pair *pair)
     assert_count(net_recv(pair->client, buffer, sizeof buffer, soon()), 4);
 }
 
-static int close_in_child(void *argument)
-{
-    struct pair *pair = argument;
-
-    return net_close(pair->server, NET_NOW) != 0 || net_close(pair->client, NET_NOW) != 0 ||
-           net_close(pair->listener, NET_NOW) != 0;
-}
-
 /* The close shuts nothing down, drains nothing and takes nothing. */
 static void a_child_that_closes_leaves_the_parent_its_sockets(void **state)
 {
@@ -41,7 +33,7 @@ static void a_child_that_closes_leaves_the_parent_its_sockets(void **state)
     dial_pair(template_of(state), &pair);
     assert_count(net_send(pair.client, "before", 6, soon()), 6);
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(in_child(close_in_child, &pair), 0);
+        assert_int_equal(in_child(close_pair_in_child, &pair), 0);
     }
     assert_count(net_recv(pair.server, buffer, sizeof buffer, soon()), 6);
     expect_ping(&pair);
@@ -105,7 +97,7 @@ static void a_fork_beside_a_thread_inside_does_not_hang(void **state)
     caller_start(&accepting, call_accept, pair.listener, soon());
     caller_start(&receiving, call_recv, pair.server, soon());
     for (int i = 0; i < 5; i++) {
-        assert_int_equal(in_child(close_in_child, &pair), 0);
+        assert_int_equal(in_child(close_pair_in_child, &pair), 0);
     }
     assert_count(net_send(pair.client, "still", 5, soon()), 5);
     caller_join(&receiving);
@@ -150,7 +142,7 @@ static void a_fork_in_the_middle_of_a_call_does_not_hang(void **state)
     dial_pair(template_of(state), &pair);
     assert_int_equal(pthread_create(&busy.thread, NULL, talk, &busy), 0);
     for (int i = 0; i < 40 / slowness() + 5; i++) {
-        assert_int_equal(in_child(close_in_child, &pair), 0);
+        assert_int_equal(in_child(close_pair_in_child, &pair), 0);
     }
     busy.stop = true;
     pthread_join(busy.thread, NULL);

@@ -135,14 +135,6 @@ static void a_cancel_leaves_nobody_what_is_kept(void **state)
 
 /* ---- A child ---- */
 
-static int close_in_child(void *argument)
-{
-    struct pair *pair = argument;
-
-    return net_close(pair->server, NET_NOW) != 0 || net_close(pair->client, NET_NOW) != 0 ||
-           net_close(pair->listener, NET_NOW) != 0;
-}
-
 static void a_child_that_closes_leaves_the_parent_what_is_kept(void **state)
 {
     struct pair pair;
@@ -151,13 +143,13 @@ static void a_child_that_closes_leaves_the_parent_what_is_kept(void **state)
     dial_pair(template_of(state), &pair);
     watch(poller, pair.server, NET_READABLE);
     keep_words(&pair, "half");
-    assert_int_equal(in_child(close_in_child, &pair), 0);
+    assert_int_equal(in_child(close_pair_in_child, &pair), 0);
     expect_quiet(poller, 10);
     assert_count(net_send(pair.client, " a line\nmore", 12, soon()), 12);
     expect_event(poller, pair.server, NET_READABLE);
     expect_words(pair.server, "half a line\n");
     assert_code(net_recv_until(pair.server, in, 4, '\n', soon()), NET_TOOBIG);
-    assert_int_equal(in_child(close_in_child, &pair), 0);
+    assert_int_equal(in_child(close_pair_in_child, &pair), 0);
     expect_event(poller, pair.server, NET_READABLE);
     assert_count(net_recv_all(pair.server, in, 4, soon()), 4);
     assert_memory_equal(in, "more", 4);

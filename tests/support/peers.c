@@ -87,6 +87,14 @@ void close_pair(struct pair *pair)
     memset(pair, 0, sizeof *pair);
 }
 
+int close_pair_in_child(void *pair)
+{
+    const struct pair *ends = pair;
+
+    return net_close(ends->server, NET_NOW) != 0 || net_close(ends->client, NET_NOW) != 0 ||
+           net_close(ends->listener, NET_NOW) != 0;
+}
+
 /* The text has a period that no buffer size is a multiple of. */
 enum { PERIOD = 251 * 256 };
 

@@ -154,6 +154,8 @@ void dial_pair_with(const char *address, const char *listen_options, const char 
 void dial_again(net_socket *listener, net_socket **client, net_socket **server);
 /* Closes what is not NULL, with NET_NOW. */
 void close_pair(struct pair *pair);
+/* A body for in_child: closes all three. Returns 0 if each close succeeds. */
+int close_pair_in_child(void *pair);
 
 /* Sends all of it, without the 0 at its end. */
 void say(net_socket *socket, const char *words);
