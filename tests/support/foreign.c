@@ -5,13 +5,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define STREAMS   "tcp://127.0.0.1:0", "tcp://[::1]:0", "tcp://*:0", "unix://@"
-#define DATAGRAMS "udp://127.0.0.1:0", "udp://[::1]:0", "udp://*:0", "unixgram://@"
-
-const char *const foreign_streams[] = {STREAMS, NULL};
-const char *const foreign_datagrams[] = {DATAGRAMS, NULL};
-const char *const foreign_sockets[] = {STREAMS, DATAGRAMS, NULL};
-
 union name {
     struct sockaddr any;
     struct sockaddr_in v4;

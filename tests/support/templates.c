@@ -1,6 +1,7 @@
 /* The addresses that tests are run over, and the files that some of them name. */
 #define _GNU_SOURCE
 #include "templates.h"
+#include "foreign.h"
 #include "support.h"
 
 #include <dirent.h>
@@ -34,6 +35,9 @@ const char *const all_wires[] = {TCP,          "unix://@", "mem://", UDP, "unixg
 const char *const tcp_templates[] = {TCP, NULL};
 const char *const udp_templates[] = {UDP, NULL};
 const char *const ip_templates[] = {TCP, UDP, NULL};
+const char *const foreign_streams[] = {TCP, "unix://@", NULL};
+const char *const foreign_datagrams[] = {UDP, "unixgram://@", NULL};
+const char *const foreign_sockets[] = {TCP, "unix://@", UDP, "unixgram://@", NULL};
 const char *const kernel_streams[] = {KERNEL_STREAMS, NULL};
 const char *const kernel_datagrams[] = {KERNEL_DATAGRAMS, NULL};
 const char *const kernel_templates[] = {KERNEL_STREAMS, KERNEL_DATAGRAMS, NULL};
