@@ -1,15 +1,8 @@
 #include "foreign.h"
 
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-
-union name {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-};
 
 bool is_unix(const char *template)
 {
@@ -17,9 +10,9 @@ bool is_unix(const char *template)
 }
 
 /* A unix address that contains only the family asks the system for a name (unix(7)). */
-static socklen_t name_of(const char *template, union name *name)
+static socklen_t name_of(const char *template, union any_address *name)
 {
-    *name = (union name){0};
+    *name = (union any_address){0};
     if (is_unix(template)) {
         name->any.sa_family = AF_UNIX;
         return sizeof name->any.sa_family;
@@ -36,7 +29,7 @@ static socklen_t name_of(const char *template, union name *name)
 
 int foreign_bound(const char *template)
 {
-    union name name;
+    union any_address name;
     socklen_t length = name_of(template, &name);
     int fd = socket(name.any.sa_family, is_stream(template) ? SOCK_STREAM : SOCK_DGRAM, 0);
 

@@ -4,10 +4,20 @@
 
 #include "support.h"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 /* The templates of the wires that have descriptors. */
 extern const char *const foreign_streams[];
 extern const char *const foreign_datagrams[];
 extern const char *const foreign_sockets[];
+
+/* An address of tcp or udp, as the system has it. */
+union any_address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
 
 enum { FOREIGN_BACKLOG = 16 };
 

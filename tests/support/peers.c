@@ -1,5 +1,5 @@
 /* Two ends that talk, threads that wait in a call, raw peers, children. */
-#include "support.h"
+#include "foreign.h"
 #include "templates.h"
 
 #include <arpa/inet.h>
@@ -436,12 +436,6 @@ net_socket *refuse_part_way(const char *template, const net_message messages[2])
     assert_int_equal(n, 1);
     return socket;
 }
-
-union any_address {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-};
 
 int raw_dial(net_socket *listener)
 {
