@@ -320,8 +320,6 @@ int main(void)
         TEST(nobody_spins_over_what_is_kept),
         TEST(a_foreign_loop_is_told_of_whatever_is_new),
     };
-    static const char *const wires[] = {"tcp://127.0.0.1:0", "unix://@", "mem://",
-                                        "chaos+tcp://127.0.0.1:0", NULL};
 
-    return run_over(wires, streams);
+    return run_over(line_templates, streams);
 }

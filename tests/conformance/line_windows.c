@@ -163,8 +163,6 @@ int main(void)
         TEST(a_delimiter_is_found_at_the_edge_of_the_largest_windows),
         TEST(a_kept_part_is_searched_for_another_delimiter),
     };
-    static const char *const wires[] = {"tcp://127.0.0.1:0", "unix://@", "mem://",
-                                        "chaos+tcp://127.0.0.1:0", NULL};
 
-    return run_over(wires, streams);
+    return run_over(line_templates, streams);
 }

@@ -90,6 +90,8 @@ extern const char *const all_templates[];
  * that are slow by nature. */
 extern const char *const stream_wires[];
 extern const char *const all_wires[];
+/* One of each kind of stream, for tests of what is kept of lines. */
+extern const char *const line_templates[];
 /* Those with a host and a port: 127.0.0.1, ::1, every interface. */
 extern const char *const tcp_templates[];
 extern const char *const udp_templates[];

@@ -30,6 +30,8 @@ const char *const stream_templates[] = {STREAMS, NULL};
 const char *const datagram_templates[] = {DATAGRAMS, NULL};
 const char *const all_templates[] = {STREAMS, DATAGRAMS, NULL};
 const char *const stream_wires[] = {TCP, "unix://@", "mem://", NULL};
+const char *const line_templates[] = {"tcp://127.0.0.1:0", "unix://@", "mem://",
+                                      "chaos+tcp://127.0.0.1:0", NULL};
 const char *const all_wires[] = {TCP,          "unix://@", "mem://", UDP, "unixgram://@",
                                  "memgram://", NULL};
 const char *const tcp_templates[] = {TCP, NULL};
