@@ -12,11 +12,13 @@
 enum { SEND_ERRORS_MAX = 16 };
 
 int nf_connected_open(net_socket *socket, const struct nf_target *target, const struct nf_addr *to,
-                      net_deadline deadline)
+                      const struct nf_datagram_kind *kind, net_deadline deadline)
 {
     struct nf_datagram_connection *self = (struct nf_datagram_connection *)socket;
 
     memcpy(self->option, target->options.value, sizeof self->option);
+    self->kind = kind;
+    self->burst.plain_between = kind->fits_batches ? 0 : UINT8_MAX; /* then it never probes */
     int code = nf_dialing_connect(&self->connection, target, NF_DATAGRAM, to, deadline);
 
     if (code == 0 && target->adopted >= 0) {
@@ -25,11 +27,11 @@ int nf_connected_open(net_socket *socket, const struct nf_target *target, const 
     return code;
 }
 
-/* Whether it is an adopted unix socket. It is not dialed again, which would change the peer for all
- * processes that share the descriptor. */
-static bool is_named_adopted(const struct nf_connection *connection)
+/* An adopted descriptor is not dialed again, which would change the peer for all processes that
+ * share it. */
+static bool redials(const struct nf_datagram_connection *self)
 {
-    return connection->is_adopted && nf_addr_is_named(&connection->head.name);
+    return self->kind->redials && !self->connection.is_adopted;
 }
 
 /* The kernel sends a datagram whole or not at all, so senders need no turn. */
@@ -37,7 +39,7 @@ static ssize_t send_slices(struct nf_datagram_connection *self, const net_slice 
                            net_deadline deadline)
 {
     struct nf_connection *connection = &self->connection;
-    bool retried = false;
+    struct nf_retry retry = {0};
 
     for (;;) {
         if (nf_is_canceled(&connection->head)) {
@@ -52,9 +54,8 @@ static ssize_t send_slices(struct nf_datagram_connection *self, const net_slice 
             nf_add(&self->messages_out, 1);
             return n;
         }
-        retried = retried || is_named_adopted(connection);
-        int code =
-            nf_datagram_retry(&connection->head, connection->fd, n, &retried, NULL, deadline);
+        retry.redials = redials(self);
+        int code = nf_datagram_retry(&connection->head, connection->fd, n, &retry, deadline);
 
         if (code < 0) {
             return code;
@@ -194,8 +195,8 @@ int nf_connected_send_messages(net_socket *socket, const net_message *messages, 
     struct nf_datagram_connection *self = (struct nf_datagram_connection *)socket;
     struct nf_datagram_sender sender = {.socket = socket,
                                         .fd = self->connection.fd,
-                                        .must_keep_peer = is_named_adopted(&self->connection),
-                                        .has_trains = !nf_addr_is_named(&socket->name),
+                                        .has_trains = self->kind->has_trains,
+                                        .retry = {.redials = redials(self)},
                                         .find_route = find_route,
                                         .bytes = &self->connection.bytes_out,
                                         .messages = &self->messages_out,
@@ -225,7 +226,7 @@ static int take_many(struct nf_datagram_connection *self, net_message *messages,
     self->burst.drained = false; /* more may have arrived since the last receive */
     while (i < count && (i == 0 || nf_burst_has_more(&self->burst))) {
         n = take_one(self, messages[i].data, messages[i].capacity, i == 0 ? deadline : NET_NOW,
-                     !nf_addr_is_named(&self->connection.head.name));
+                     self->kind->fits_batches);
         if (n < 0) {
             break;
         }

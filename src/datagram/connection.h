@@ -8,6 +8,7 @@
 
 struct nf_datagram_connection {
     struct nf_connection connection;
+    const struct nf_datagram_kind *kind;
     _Atomic int64_t messages_in;
     _Atomic int64_t messages_out;
     _Atomic int64_t truncated;
@@ -21,7 +22,7 @@ struct nf_datagram_connection {
 
 /* Slots. nf_connected_open connects to the host of the target, or to `to` if that is not NULL. */
 int nf_connected_open(net_socket *socket, const struct nf_target *target, const struct nf_addr *to,
-                      net_deadline deadline);
+                      const struct nf_datagram_kind *kind, net_deadline deadline);
 ssize_t nf_connected_send(net_socket *socket, const net_slice *slices, int count,
                           net_deadline deadline);
 ssize_t nf_connected_recv(net_socket *socket, void *buffer, size_t size, int until,

@@ -132,16 +132,16 @@ static int redial(int fd, const struct nf_addr *peer)
  * NET_TOOBIG: it may be about the datagram before, for which the path has since returned an error.
  * One retry.
  *
- * A dialed unix socket whose peer has closed: Linux disconnects it. Another socket may have the
- * name now, so dial once again. */
-int nf_datagram_retry(net_socket *socket, int fd, ssize_t code, bool *retried,
-                      _Atomic net_deadline *full_until, net_deadline deadline)
+ * Else the peer may have closed, and Linux has disconnected us if it is a unix socket. Another
+ * socket may have the name now, so dial once again. */
+int nf_datagram_retry(net_socket *socket, int fd, ssize_t code, struct nf_retry *retry,
+                      net_deadline deadline)
 {
     if (nf_is_canceled(socket)) {
         return nf_fail(NET_CANCELED);
     }
-    if (code == NF_WOULD_BLOCK && full_until != NULL) {
-        atomic_store(full_until, nf_deadline_after(nf_now(), FULL_PAUSE));
+    if (code == NF_WOULD_BLOCK && retry->full_until != NULL) {
+        atomic_store(retry->full_until, nf_deadline_after(nf_now(), FULL_PAUSE));
         return nf_pause(NULL, FULL_PAUSE, deadline);
     }
     if (code == NF_WOULD_BLOCK) {
@@ -153,16 +153,14 @@ int nf_datagram_retry(net_socket *socket, int fd, ssize_t code, bool *retried,
     if (code == NF_CONGESTED) {
         return nf_pause(NULL, CONGESTION_PAUSE, deadline);
     }
-    if (((code == NET_DENIED && nf_cause_is_transient()) || code == NET_TOOBIG) && !*retried) {
-        *retried = true;
+    if (retry->is_used) {
+        return (int)code;
+    }
+    retry->is_used = true;
+    if ((code == NET_DENIED && nf_cause_is_transient()) || code == NET_TOOBIG) {
         return 0;
     }
-    if (nf_addr_is_named(&socket->name) && socket->name.size > 0 && full_until == NULL &&
-        !*retried) {
-        *retried = true;
-        return redial(fd, &socket->name);
-    }
-    return (int)code;
+    return retry->redials ? redial(fd, &socket->name) : (int)code;
 }
 
 /* ---- Sending many ---- */
@@ -272,7 +270,7 @@ int nf_datagram_send_messages(const struct nf_datagram_sender *sender, const net
 {
     uint64_t refusal = atomic_load_explicit(sender->refusal, memory_order_relaxed);
     bool has_trains = count > 1 && sender->has_trains && nf_transfer_knows_trains(sender->fd);
-    bool retried = sender->must_keep_peer;
+    struct nf_retry retry = sender->retry;
     int done = 0;
     int code = sender->deferred != NULL && !nf_is_canceled(sender->socket)
                    ? nf_deferred_take(sender->deferred)
@@ -294,13 +292,12 @@ int nf_datagram_send_messages(const struct nf_datagram_sender *sender, const net
 
         if (sent > 0) {
             done += count_sent(sender, &plan, sent);
-            retried = sender->must_keep_peer;
+            retry.is_used = false;
         } else if (sent == NF_NO_TRAIN) {
             refusal = refusal_of(&plan.route[0].to, messages[done].size);
             atomic_store_explicit(sender->refusal, refusal, memory_order_relaxed);
         } else {
-            code = nf_datagram_retry(sender->socket, sender->fd, sent, &retried, sender->full_until,
-                                     deadline);
+            code = nf_datagram_retry(sender->socket, sender->fd, sent, &retry, deadline);
         }
     }
     return code < 0 ? nf_datagram_stop(done, code, sender->deferred) : done;

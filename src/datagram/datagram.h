@@ -72,14 +72,30 @@ struct nf_route {
 typedef int nf_datagram_find_route(net_socket *socket, const net_endpoint *endpoint,
                                    struct nf_route *route);
 
+/* In what the wires of the system's datagrams differ. */
+struct nf_datagram_kind {
+    bool fits_batches;   /* a batch has room for its longest datagram, so some are received ahead */
+    bool has_trains;     /* the system takes messages of one size together (UDP_SEGMENT) */
+    bool redials;        /* a peer that closes disconnects us; another may have its name then */
+    bool peer_has_queue; /* a send waits for room in the queue of its peer, which a descriptor that
+                            several peers share does not show */
+};
+
+/* What nf_datagram_retry may do, and whether it has. */
+struct nf_retry {
+    bool redials; /* dial the peer again, if it has disconnected us */
+    bool is_used; /* the one retry after a failure that may be over */
+    /* NULL, or set to the moment at which to try again when the peer's queue was full. */
+    _Atomic net_deadline *full_until;
+};
+
 /* A socket that sends batches, as nf_datagram_send_messages needs to know it. */
 struct nf_datagram_sender {
     net_socket *socket;
     int fd;
     bool v6;
-    bool must_keep_peer;              /* the descriptor may be shared: do not dial it again */
-    bool has_trains;                  /* its kind of socket can send segments */
-    _Atomic net_deadline *full_until; /* see nf_datagram_retry; may be NULL */
+    bool has_trains;
+    struct nf_retry retry;
     nf_datagram_find_route *find_route;
     _Atomic int64_t *bytes;
     _Atomic int64_t *messages;
@@ -93,15 +109,9 @@ int nf_datagram_send_messages(const struct nf_datagram_sender *sender, const net
                               int count, net_deadline deadline);
 
 /* A send failed with `code`. Returns 0 if it may be tried again, after a wait if need be; or a
- * code. After some failures it may be tried again only once: `retried` is false while that retry is
- * left, and the retry sets it. For an adopted unix socket set it at the start: dialing again would
- * change the peer for all processes that share the descriptor.
- *
- * A shared descriptor whose peers have queues of their own does not show when one of these has
- * room. For it, `full_until` is set to the moment at which to try again. For other descriptors it
- * is NULL. */
-int nf_datagram_retry(net_socket *socket, int fd, ssize_t code, bool *retried,
-                      _Atomic net_deadline *full_until, net_deadline deadline);
+ * code. */
+int nf_datagram_retry(net_socket *socket, int fd, ssize_t code, struct nf_retry *retry,
+                      net_deadline deadline);
 
 /* Whether `endpoint` may be used on a socket with one peer: 0 or NET_MISUSE. */
 int nf_datagram_check_peer(net_socket *socket, const net_endpoint *endpoint);

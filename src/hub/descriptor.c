@@ -13,14 +13,14 @@ enum { FULL_PAUSE = 2 }; /* ms after which a poller asks again for room to send 
 
 static _Atomic net_deadline *full_until(struct nf_hub *hub)
 {
-    return nf_addr_is_named(&hub->name) ? &hub->full_until : NULL;
+    return hub->kind->peer_has_queue ? &hub->full_until : NULL;
 }
 
 static ssize_t send_one(struct nf_member *member, const net_slice *slices, int count,
                         const struct nf_route *route, net_deadline deadline)
 {
     struct nf_hub *hub = member->hub;
-    bool retried = false;
+    struct nf_retry retry = {0};
 
     for (;;) {
         if (nf_is_canceled(&member->head)) {
@@ -34,8 +34,8 @@ static ssize_t send_one(struct nf_member *member, const net_slice *slices, int c
             nf_add(&member->messages_out, 1);
             return n;
         }
-        int code =
-            nf_datagram_retry(&member->head, hub->fd, n, &retried, full_until(hub), deadline);
+        retry.full_until = full_until(hub);
+        int code = nf_datagram_retry(&member->head, hub->fd, n, &retry, deadline);
 
         if (code < 0) {
             return code;
@@ -50,8 +50,8 @@ static int send_messages(struct nf_member *member, nf_datagram_find_route *find_
     struct nf_datagram_sender sender = {.socket = &member->head,
                                         .fd = hub->fd,
                                         .v6 = hub->v6,
-                                        .has_trains = !nf_addr_is_named(&hub->name),
-                                        .full_until = full_until(hub),
+                                        .has_trains = hub->kind->has_trains,
+                                        .retry = {.full_until = full_until(hub)},
                                         .find_route = find_route,
                                         .bytes = &member->bytes_out,
                                         .messages = &member->messages_out,
@@ -107,7 +107,8 @@ static int open_descriptor(struct nf_hub *hub, const struct nf_target *target)
 }
 
 int nf_hub_open(net_socket *listener, const struct nf_target *target, int fd,
-                const struct nf_addr *name, const struct nf_backend *peer_table)
+                const struct nf_addr *name, const struct nf_datagram_kind *kind,
+                const struct nf_backend *peer_table)
 {
     struct nf_hub *hub = nf_hub_new(listener, target, name, &descriptor_ops, peer_table);
 
@@ -115,6 +116,7 @@ int nf_hub_open(net_socket *listener, const struct nf_target *target, int fd,
         return nf_adopt_settle(target, fd, nf_cause_pending()->code);
     }
     hub->fd = fd;
+    hub->kind = kind;
     int code = nf_adopt_settle(target, fd, open_descriptor(hub, target));
 
     if (code < 0) {

@@ -8,6 +8,7 @@
  * accepts get `peer_table`. 0; or a code, and then the descriptor is closed and the name dropped.
  */
 int nf_hub_open(net_socket *listener, const struct nf_target *target, int fd,
-                const struct nf_addr *name, const struct nf_backend *peer_table);
+                const struct nf_addr *name, const struct nf_datagram_kind *kind,
+                const struct nf_backend *peer_table);
 
 #endif

@@ -162,14 +162,15 @@ struct nf_hub {
     struct nf_mutex lock;
     _Atomic int process; /* the process that created the hub, or that waited on it last */
     const struct nf_hub_ops *ops;
-    int fd;         /* -1: none */
-    void *ops_data; /* data of the functions in `ops` */
+    int fd;                              /* -1: none */
+    const struct nf_datagram_kind *kind; /* of the descriptor */
+    void *ops_data;                      /* data of the functions in `ops` */
     bool v6;
     bool wildcard; /* bound to a wildcard or a group: an answer must name its source address */
     struct nf_addr name;
     const struct nf_backend *peer_table;
     struct nf_addr group_source;     /* as the address gave it */
-    _Atomic net_deadline full_until; /* a named peer's queue is taken to be full until then */
+    _Atomic net_deadline full_until; /* a peer's queue is taken to be full until then */
     _Atomic uint64_t refusal;        /* see nf_datagram_sender */
     struct nf_wake wake;             /* wakes the reader */
     bool reading;                    /* a thread reads, or waits to read */

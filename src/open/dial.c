@@ -183,9 +183,9 @@ static bool is_self_connected(int fd, const struct nf_addr *addr)
  * peer's. A filter drops them. */
 static int connect_attempt(struct nf_dial *dial, int fd, const struct nf_addr *addr)
 {
-    bool named = dial->target.options.source.family == NF_UNIX;
+    const struct nf_addr *source = &dial->target.options.source;
     bool filtered =
-        dial->transport == NF_DATAGRAM && (named || dial->target.options.source.port != 0);
+        dial->transport == NF_DATAGRAM && (nf_addr_is_named(source) || source->port != 0);
     int code = nf_kernel_apply(fd, &dial->target);
 
     if (code == 0 && filtered) {

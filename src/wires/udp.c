@@ -16,9 +16,11 @@
 
 static const struct nf_backend udp_peer;
 
+static const struct nf_datagram_kind kind = {.fits_batches = true, .has_trains = true};
+
 static int udp_connect(net_socket *socket, const struct nf_target *target, net_deadline deadline)
 {
-    return nf_connected_open(socket, target, NULL, deadline);
+    return nf_connected_open(socket, target, NULL, &kind, deadline);
 }
 
 static int udp_listen(net_socket *socket, const struct nf_target *target, net_deadline deadline)
@@ -27,7 +29,7 @@ static int udp_listen(net_socket *socket, const struct nf_target *target, net_de
     int fd = nf_inet_bind(target, NF_DATAGRAM, &name);
 
     (void)deadline;
-    return fd < 0 ? fd : nf_hub_open(socket, target, fd, &name, &udp_peer);
+    return fd < 0 ? fd : nf_hub_open(socket, target, fd, &name, &kind, &udp_peer);
 }
 
 static const struct nf_backend udp_listener = {

@@ -34,6 +34,8 @@ struct connection {
 
 static const struct nf_backend unixgram_peer;
 
+static const struct nf_datagram_kind kind = {.redials = true, .peer_has_queue = true};
+
 /* ---- Sending ---- */
 
 /* The system allows longer datagrams, but a hub's batch has no room for them. */
@@ -126,7 +128,7 @@ static int unixgram_listen(net_socket *socket, const struct nf_target *target,
     char room[NF_ADDR_NAME_MAX];
     struct nf_addr name;
     int fd = nf_unix_bind(target, NF_DATAGRAM, &name, &self->file);
-    int code = fd < 0 ? fd : nf_hub_open(socket, target, fd, &name, &unixgram_peer);
+    int code = fd < 0 ? fd : nf_hub_open(socket, target, fd, &name, &kind, &unixgram_peer);
 
     (void)deadline;
     if (fd >= 0 && code < 0 && target->adopted < 0 &&
@@ -232,10 +234,8 @@ static int unixgram_connect(net_socket *socket, const struct nf_target *target,
 
     self->mode = (uint16_t)target->options.value[NF_MODE];
     self->unlink = target->options.value[NF_UNLINK] != 0;
-    /* Never probe: a batch has less room than a datagram may need. */
-    self->datagram.burst.plain_between = UINT8_MAX;
     named.options.source = (struct nf_addr){.family = NF_UNIX}; /* empty: the system chooses */
-    return code < 0 ? code : nf_connected_open(socket, &named, &to, deadline);
+    return code < 0 ? code : nf_connected_open(socket, &named, &to, &kind, deadline);
 }
 
 static int unixgram_property(net_socket *socket, enum nf_property property, struct nf_value *value,
