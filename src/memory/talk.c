@@ -176,17 +176,23 @@ static size_t put(struct nf_mem_socket *self, const char *data, size_t size)
     return n;
 }
 
+/* 0, or why no more can be sent. */
+static int check_out(struct nf_mem_socket *self)
+{
+    if (!is_shut(self, &self->out)) {
+        return 0;
+    }
+    int end = atomic_load(&self->out.end);
+
+    return end != 0 ? nf_fail_ended(end) : nf_fail(NET_CANCELED);
+}
+
 /* With the turn: wait until there is room in the ring. Returns 0, or why no more can be sent. */
 static int await_room(struct nf_mem_socket *self, net_deadline deadline)
 {
     int code = nf_mem_await(self, &self->to->writer, nf_mem_may_send, deadline);
 
-    if (code < 0 || !is_shut(self, &self->out)) {
-        return code;
-    }
-    int end = atomic_load(&self->out.end);
-
-    return end != 0 ? nf_fail_ended(end) : nf_fail(NET_CANCELED);
+    return code < 0 ? code : check_out(self);
 }
 
 /* With the turn, and not shut: send one slice. Returns how many bytes were written; `code` says why
@@ -221,6 +227,7 @@ send_slices(struct nf_mem_socket *self, const net_slice *slices, int count, net_
     }
     for (int i = 0; i < count && code == 0; i++) {
         sent += send_slice(self, &slices[i], &code, deadline);
+        code = code == 0 && i + 1 < count ? check_out(self) : code;
     }
     nf_turn_leave(&self->out.turn);
     return sent > 0 ? (ssize_t)sent : code;
