@@ -1,5 +1,5 @@
-/* Many threads on one shared descriptor. Each peer is accepted once, each datagram reaches its own
- * socket, and the reader hands the reading over when it leaves. */
+/* Many threads on the sockets of one listener. Each peer is accepted once, each datagram reaches
+ * its own socket, and the reader hands the reading over when it leaves. */
 #include "support.h"
 
 #include <stdatomic.h>
