@@ -33,7 +33,7 @@ code=$(awk '{
 
 loop='\<(for|while|do|goto)\>'
 condition='^ *# *(if|ifdef|ifndef)\>'
-wire='(^|[^a-z])(tcp|udp|unix|unixgram|mem|memgram|chaos|pipe)([^a-z]|$)'
+wire='(^|[^a-z])(tcp|udp|unix|unixgram|mem|memgram|chaos|file)([^a-z]|$)'
 if echo "$code" | grep -nE "$loop|$condition|$wire"; then
     echo "$door: the lines above do not belong into the door"
     exit 1
