@@ -44,7 +44,7 @@ gone() {
 }
 
 leave() {
-    kill $slow_pid 2>/dev/null || : # the server may have ended them all
+    kill $slow_pid
     wait $slow_pid 2>/dev/null || :
 }
 
@@ -140,7 +140,8 @@ first=$slow_pid
 mv "$work/slow.out" "$work/first.out"
 bad silent 10
 asked || fail "silent callers keep all places"
-leave
+kill $slow_pid 2>/dev/null || : # the server may have ended them all
+wait $slow_pid 2>/dev/null || :
 slow_pid=$first
 mv "$work/first.out" "$work/slow.out"
 gone '10 ended, 0 of them with 408'

@@ -30,15 +30,15 @@ static bool waits_in_accept(net_socket *listener)
 {
     enum { TIMES = 5 };
     bool times_out = true;
-    bool rests = false;
+    bool stays_idle = false;
 
-    for (int i = 0; i < TIMES && times_out && !rests; i++) {
+    for (int i = 0; i < TIMES && times_out && !stays_idle; i++) {
         double start = cpu_ms();
 
         times_out = net_accept(listener, net_after(PATIENCE)) == NULL && net_error() == NET_TIMEOUT;
-        rests = cpu_ms() - start < PATIENCE / 2.0;
+        stays_idle = cpu_ms() - start < PATIENCE / 2.0;
     }
-    return times_out && rests;
+    return times_out && stays_idle;
 }
 
 static int live_as_child(struct family *family)

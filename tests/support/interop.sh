@@ -37,9 +37,11 @@ ok() {
     echo "passed: $*"
 }
 
-# within PROGRAM...: run it for LIMIT seconds at most (60 if not set).
+LIMIT=60 # seconds
+
+# within PROGRAM...: run it for LIMIT at most.
 within() {
-    timeout --foreground "${LIMIT:-60}" "$@"
+    timeout --foreground "$LIMIT" "$@"
 }
 
 # forget PID: it need not be ended any more.

@@ -4,7 +4,7 @@
 
 #include "os/ready.h"
 
-enum { THINGS = 3 * NF_READY_MAX + 8, TURNS = 4 /* this many waits report all of a things */ };
+enum { THINGS = 3 * NF_READY_MAX + 8, TURNS = 4 /* this many waits report all THINGS */ };
 
 extern const char *const ready_bodies[]; /* the names to run tests over: "epoll", "poll" */
 
@@ -34,7 +34,7 @@ void thing_close(struct thing *thing);
 /* What one wait with NET_NOW reports of `user`; 0: nothing. */
 unsigned told_of(const void *user);
 
-/* One wait for a things of readable things. Each is reported at most once. */
+/* One wait for THINGS readable things. Each is reported at most once. */
 void things_wait(struct thing *things);
 
 #endif
