@@ -310,16 +310,17 @@ static __attribute__((noinline)) ssize_t receive(struct nf_mem_socket *self, voi
 }
 
 /* The fast path: any bytes, the turn is free, and no part of a line is stored. */
-ssize_t nf_mem_recv(net_socket *socket, void *buffer, size_t size, int until, net_deadline deadline)
+static __attribute__((noinline)) ssize_t receive_some(net_socket *socket, void *buffer, size_t size,
+                                                      net_deadline deadline)
 {
     struct nf_mem_socket *self = (struct nf_mem_socket *)socket;
 
-    if (until != NF_SOME || size == 0 || !nf_turn_try(&self->in.turn)) {
-        return receive(self, buffer, size, until, deadline);
+    if (!nf_turn_try(&self->in.turn)) {
+        return receive(self, buffer, size, NF_SOME, deadline);
     }
     if (is_shut(self, &self->in) || socket->partial != NULL) {
         nf_turn_leave(&self->in.turn);
-        return receive(self, buffer, size, until, deadline);
+        return receive(self, buffer, size, NF_SOME, deadline);
     }
     ssize_t n = (ssize_t)nf_mem_take(self->from, buffer, size);
 
@@ -330,4 +331,11 @@ ssize_t nf_mem_recv(net_socket *socket, void *buffer, size_t size, int until, ne
         nf_count(&self->bytes_in, n);
     }
     return nf_turn_leave_with(&self->in.turn, n);
+}
+
+ssize_t nf_mem_recv(net_socket *socket, void *buffer, size_t size, int until, net_deadline deadline)
+{
+    return until == NF_SOME && size > 0
+               ? receive_some(socket, buffer, size, deadline)
+               : receive((struct nf_mem_socket *)socket, buffer, size, until, deadline);
 }
