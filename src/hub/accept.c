@@ -20,7 +20,6 @@ struct nf_stranger *nf_hub_add_stranger(struct nf_hub *hub, const struct nf_addr
         free(stranger);
         return NULL;
     }
-    stranger->remote.queue.pool = &hub->strangers;
     stranger->remote.entry.remote = &stranger->addr;
     nf_table_add(&hub->table, &stranger->remote.entry);
     return stranger;
@@ -78,7 +77,7 @@ static struct nf_stranger *next_candidate(struct nf_hub *hub)
 
 /* The first datagram is moved even if the bounds leave no room for it: the strangers' bounds have
  * let it in. */
-static void move_packets(struct nf_stranger *stranger, struct nf_peer *peer)
+static void move_packets(struct nf_hub *hub, struct nf_stranger *stranger, struct nf_peer *peer)
 {
     struct nf_queue *queue = &peer->remote.queue;
 
@@ -88,9 +87,9 @@ static void move_packets(struct nf_stranger *stranger, struct nf_peer *peer)
         nf_queue_remove(packet);
         packet->is_over_bound = false;
         peer->local = packet->local;
-        int64_t fit = nf_pool_fit(queue->pool, queue, packet);
+        int64_t fit = nf_pool_fit(&hub->peers, queue, packet);
 
-        nf_queue_put(queue, packet, fit == 0 && is_first ? 1 : fit);
+        nf_queue_put(queue, &hub->peers, packet, fit == 0 && is_first ? 1 : fit);
     }
 }
 
@@ -103,9 +102,8 @@ void nf_hub_accept(struct nf_hub *hub, struct nf_peer *peer, net_deadline now)
     peer->member.head.owns_name = true;
     peer->remote.entry.remote = &peer->member.head.name;
     peer->remote.entry.accepted = true;
-    peer->remote.queue.pool = &hub->peers;
     peer->heard_at = now;
-    move_packets(stranger, peer);
+    move_packets(hub, stranger, peer);
     stranger->addr = (struct nf_addr){0}; /* the peer owns the name now */
     nf_hub_forget(hub, stranger);
     nf_table_add(&hub->table, &peer->remote.entry);

@@ -65,7 +65,7 @@ static void deliver_to_peer(struct nf_peer *peer, struct nf_packet *packet, net_
     int64_t count =
         packet->is_over_bound ? nf_packet_count(packet) : nf_pool_fit(&hub->peers, queue, packet);
 
-    nf_queue_put(queue, packet, count);
+    nf_queue_put(queue, &hub->peers, packet, count);
     if (count > 0) {
         nf_hub_wake(&peer->member, count < INT_MAX ? (int)count : INT_MAX);
     }
@@ -97,7 +97,7 @@ static void deliver_to_listener(struct nf_hub *hub, struct nf_stranger *stranger
         nf_packet_free(packet);
         return;
     }
-    nf_queue_put(&stranger->remote.queue, packet, count);
+    nf_queue_put(&stranger->remote.queue, &hub->strangers, packet, count);
     /* Normally one sleeper is woken. Without a free place, that could be an accept that waits for a
      * place and does not take the datagram: all are woken. */
     nf_hub_wake(hub->listener, hub->accepted < hub->option[NF_PEERS] ? 1 : INT_MAX);
@@ -139,7 +139,7 @@ static bool spill(struct nf_hub *hub, struct nf_packet *packet)
     }
     bool is_out = nf_packet_spill(packet);
 
-    if (is_out && queue->pool == &hub->strangers) {
+    if (is_out && packet->pool == &hub->strangers) {
         nf_hub_forget(hub, nf_stranger_of(queue));
     }
     return is_out;

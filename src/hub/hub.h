@@ -93,6 +93,9 @@ struct nf_peer {
     struct nf_addr local; /* our address that its last datagram was sent to */
 };
 
+_Static_assert(sizeof(void *) > 8 || sizeof(struct nf_peer) <= 232,
+               "a peer and what malloc adds are 240 bytes");
+
 /* The sender of a datagram, and a buffer for its name if it has one. */
 struct nf_source {
     struct nf_addr addr;

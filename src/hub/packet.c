@@ -73,18 +73,19 @@ int64_t nf_pool_fit(const struct nf_pool *pool, const struct nf_queue *queue,
     return fit;
 }
 
-static void charge(struct nf_queue *queue, int64_t bytes, int64_t datagrams)
+/* Add to the sums of the queue and of the pool that a packet is in. */
+static void charge(const struct nf_packet *packet, int64_t bytes, int64_t datagrams)
 {
-    queue->load.bytes += bytes;
-    queue->load.datagrams += datagrams;
-    queue->pool->load.bytes += bytes;
-    queue->pool->load.datagrams += datagrams;
+    packet->queue->load.bytes += bytes;
+    packet->queue->load.datagrams += datagrams;
+    packet->pool->load.bytes += bytes;
+    packet->pool->load.datagrams += datagrams;
 }
 
-static void drop(struct nf_queue *queue, int64_t count)
+static void drop(struct nf_queue *queue, struct nf_pool *pool, int64_t count)
 {
     queue->dropped += count;
-    queue->pool->dropped += count;
+    pool->dropped += count;
 }
 
 /* Keep the first `count` datagrams, at least 1. */
@@ -95,36 +96,36 @@ static void cut(struct nf_packet *packet, int64_t count)
     }
 }
 
-void nf_queue_put(struct nf_queue *queue, struct nf_packet *packet, int64_t count)
+void nf_queue_put(struct nf_queue *queue, struct nf_pool *pool, struct nf_packet *packet,
+                  int64_t count)
 {
-    drop(queue, nf_packet_count(packet) - count);
+    drop(queue, pool, nf_packet_count(packet) - count);
     if (count == 0) {
         nf_packet_free(packet);
         return;
     }
     cut(packet, count);
     packet->queue = queue;
+    packet->pool = pool;
     nf_list_append(&queue->packets, &packet->in_queue);
-    if (queue->pool->is_ordered) {
-        nf_list_append(&queue->pool->packets, &packet->in_pool);
+    if (pool->is_ordered) {
+        nf_list_append(&pool->packets, &packet->in_pool);
     }
-    charge(queue, (int64_t)packet->size, nf_packet_count(packet));
+    charge(packet, (int64_t)packet->size, nf_packet_count(packet));
 }
 
 static void unlink_packet(struct nf_packet *packet)
 {
-    struct nf_queue *queue = packet->queue;
-
-    nf_list_remove(&queue->packets, &packet->in_queue);
-    if (queue->pool->is_ordered) {
-        nf_list_remove(&queue->pool->packets, &packet->in_pool);
+    nf_list_remove(&packet->queue->packets, &packet->in_queue);
+    if (packet->pool->is_ordered) {
+        nf_list_remove(&packet->pool->packets, &packet->in_pool);
     }
     packet->queue = NULL;
 }
 
 void nf_queue_remove(struct nf_packet *packet)
 {
-    charge(packet->queue, -(int64_t)packet->size, -nf_packet_count(packet));
+    charge(packet, -(int64_t)packet->size, -nf_packet_count(packet));
     unlink_packet(packet);
 }
 
@@ -135,7 +136,7 @@ size_t nf_queue_take(struct nf_queue *queue, void *buffer, size_t size, struct n
     *local = packet->local;
     size_t length = nf_packet_read(packet, buffer, size);
 
-    charge(queue, -(int64_t)length, -1);
+    charge(packet, -(int64_t)length, -1);
     if (packet->size == 0) {
         unlink_packet(packet);
         nf_packet_free(packet);
@@ -159,21 +160,22 @@ void nf_queue_clear(struct nf_queue *queue)
 void nf_packet_uncharge(const struct nf_packet *packet)
 {
     if (packet->queue != NULL && packet->is_over_bound) {
-        charge(packet->queue, -(int64_t)packet->size, -nf_packet_count(packet));
+        charge(packet, -(int64_t)packet->size, -nf_packet_count(packet));
     }
 }
 
 bool nf_packet_spill(struct nf_packet *packet)
 {
     struct nf_queue *queue = packet->queue;
+    struct nf_pool *pool = packet->pool;
     int64_t count = nf_packet_count(packet);
-    int64_t fit = packet->is_over_bound ? nf_pool_fit(queue->pool, queue, packet) : count;
+    int64_t fit = packet->is_over_bound ? nf_pool_fit(pool, queue, packet) : count;
     size_t size = fit < count ? (size_t)fit * packet->segment : packet->size;
     struct nf_packet *copy =
         fit > 0 ? nf_packet_new(packet->data, size, packet->segment, &packet->local) : NULL;
 
     if (packet->is_over_bound) {
-        charge(queue, (int64_t)packet->size, count);
+        charge(packet, (int64_t)packet->size, count);
     }
     if (copy == NULL && fit > 0) {
         return false;
@@ -182,13 +184,14 @@ bool nf_packet_spill(struct nf_packet *packet)
         nf_queue_remove(packet);
     } else {
         copy->queue = queue;
+        copy->pool = pool;
         nf_list_replace(&queue->packets, &packet->in_queue, &copy->in_queue);
-        if (queue->pool->is_ordered) {
-            nf_list_replace(&queue->pool->packets, &packet->in_pool, &copy->in_pool);
+        if (pool->is_ordered) {
+            nf_list_replace(&pool->packets, &packet->in_pool, &copy->in_pool);
         }
         packet->queue = NULL;
-        charge(queue, (int64_t)(copy->size - packet->size), fit - count);
+        charge(copy, (int64_t)(copy->size - packet->size), fit - count);
     }
-    drop(queue, count - fit);
+    drop(queue, pool, count - fit);
     return true;
 }

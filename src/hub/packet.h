@@ -22,6 +22,7 @@ struct nf_packet {
     struct nf_link in_queue; /* in its sender's queue */
     struct nf_link in_pool;  /* in an ordered pool: the packets of all its senders */
     struct nf_queue *queue;  /* NULL: not queued */
+    struct nf_pool *pool;    /* that the queue belongs to */
     struct nf_addr local;    /* our address that it was sent to; NF_NOWHERE: unknown */
     unsigned char *data;
     size_t size;        /* bytes that are left */
@@ -49,7 +50,6 @@ struct nf_queue {
     struct nf_list packets;
     struct nf_load load;
     int64_t dropped;
-    struct nf_pool *pool;
 };
 
 static inline struct nf_packet *nf_queue_first(const struct nf_queue *queue)
@@ -88,9 +88,10 @@ size_t nf_packet_read(struct nf_packet *packet, void *buffer, size_t size);
 int64_t nf_pool_fit(const struct nf_pool *pool, const struct nf_queue *queue,
                     const struct nf_packet *packet);
 
-/* Append the first `count` datagrams of a packet to a queue, and drop the others. If `count` is 0,
- * the packet is freed. */
-void nf_queue_put(struct nf_queue *queue, struct nf_packet *packet, int64_t count);
+/* Append the first `count` datagrams of a packet to a queue of the pool, and drop the others. If
+ * `count` is 0, the packet is freed. */
+void nf_queue_put(struct nf_queue *queue, struct nf_pool *pool, struct nf_packet *packet,
+                  int64_t count);
 
 /* Take a packet out of its queue. */
 void nf_queue_remove(struct nf_packet *packet);

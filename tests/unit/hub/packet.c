@@ -155,9 +155,9 @@ static void a_cut_keeps_the_first_datagrams(void **state)
     (void)state;
     for (int count = 0; count <= 3; count++) {
         struct nf_pool pool = pool_of_all();
-        struct nf_queue queue = {.pool = &pool};
+        struct nf_queue queue = {0};
 
-        nf_queue_put(&queue, packet_of(25, 10), count);
+        nf_queue_put(&queue, &pool, packet_of(25, 10), count);
         assert_int_equal(queue.dropped, 3 - count);
         assert_int_equal(pool.dropped, 3 - count);
         if (count == 0) {
@@ -171,9 +171,9 @@ static void a_cut_keeps_the_first_datagrams(void **state)
         assert_load(&pool.load, 0, 0);
     }
     struct nf_pool pool = pool_of_all();
-    struct nf_queue queue = {.pool = &pool};
+    struct nf_queue queue = {0};
 
-    nf_queue_put(&queue, packet_of(0, 0), 1);
+    nf_queue_put(&queue, &pool, packet_of(0, 0), 1);
     assert_int_equal(nf_packet_count(nf_queue_first(&queue)), 1);
     nf_queue_clear(&queue);
 }
@@ -184,12 +184,12 @@ static void check_reading(size_t size, size_t segment, size_t room)
 {
     struct nf_packet *packet = packet_of(size, segment);
     struct nf_pool pool = pool_of_all();
-    struct nf_queue queue = {.pool = &pool};
+    struct nf_queue queue = {0};
     size_t length[MOST];
     int count = lengths_of(size, segment, length);
     size_t at = 0;
 
-    nf_queue_put(&queue, packet, count);
+    nf_queue_put(&queue, &pool, packet, count);
     assert_load(&pool.load, (int64_t)size, count);
     for (int i = 0; i < count; i++) {
         unsigned char buffer[MOST] = {0};
@@ -321,7 +321,7 @@ static void take_step(struct model *model)
             packet = packet_of(dice(model, MOST), 1 + dice(model, MOST));
             model->all[model->count[0] + model->count[1]] = packet;
             model->order[q][model->count[q]++] = packet;
-            nf_queue_put(&model->queue[q], packet, nf_packet_count(packet));
+            nf_queue_put(&model->queue[q], &model->pool, packet, nf_packet_count(packet));
         }
         break;
     case 2:
@@ -343,8 +343,6 @@ static void check_against_model(bool is_ordered)
 {
     struct model model = {.pool = {.bound = &no_bound, .is_ordered = is_ordered}, .seed = 20110412};
 
-    model.queue[0].pool = &model.pool;
-    model.queue[1].pool = &model.pool;
     for (int i = 0; i < STEPS; i++) {
         take_step(&model);
         check_queues(&model);
