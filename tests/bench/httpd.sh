@@ -39,8 +39,8 @@ until grep -q '^listening on ' "$work/httpd.out"; do
 done
 httpd_port=$(sed -n 's/^listening on .*://p' "$work/httpd.out")
 
-# nginx cannot ask the kernel for a port: find one that is free.
-nginx_port=$((httpd_port % 20000 + 20000))
+# nginx cannot ask the kernel for a port: take one below those that the kernel gives to connections.
+nginx_port=$((httpd_port % 20000 + 10000))
 cat >"$work/nginx.conf" <<END
 daemon off;
 master_process off;
