@@ -25,7 +25,7 @@ struct nf_attempt {
     struct nf_addr addr;
     enum nf_attempt_state state;
     int code;             /* FAILED: the reason */
-    int error;            /* the system's errno, or 0; the rules do not use it, nor `why` */
+    int error;            /* the system's error number, or 0; the rules do not use it, nor `why` */
     char why[80];         /* the reason in words; may be empty */
     int fd;               /* TRYING or WON: the descriptor; else -1 */
     net_deadline started; /* when the attempt started */
