@@ -3,7 +3,6 @@
  * disturbs no other socket. */
 #include "support.h"
 
-#include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -258,23 +257,9 @@ static void an_accept_is_canceled_although_a_call_waits(void **state)
     net_close(listener, NET_NOW);
 }
 
-static net_socket *to_cancel;
-static _Atomic int errno_after;
-
-static void cancel_it(int number)
-{
-    int kept = errno;
-
-    (void)number;
-    errno = 4711;
-    net_cancel(to_cancel);
-    errno_after = errno;
-    errno = kept;
-}
-
 static void a_signal_handler_may_cancel(void **state)
 {
-    struct sigaction action = {.sa_handler = cancel_it};
+    struct sigaction action = {.sa_handler = cancel_in_handler};
     struct pair pair;
 
     sigaction(SIGUSR2, &action, NULL);
@@ -284,11 +269,11 @@ static void a_signal_handler_may_cancel(void **state)
         dial_pair(template_of(state), &pair);
         to_cancel = i == 0 ? pair.client : i == 1 ? pair.server : pair.listener;
         caller_start(&caller, i == 2 ? call_accept : call_recv, to_cancel, soon());
-        errno_after = 0;
+        errno_after_cancel = 0;
         pthread_kill(caller.thread, SIGUSR2);
         caller_join(&caller);
         assert_int_equal(caller.result, NET_CANCELED);
-        assert_int_equal(errno_after, 4711);
+        assert_int_equal(errno_after_cancel, 4711);
         close_pair(&pair);
     }
 }

@@ -2,7 +2,6 @@
  * cancelled, and whichever thread or signal handler did it. */
 #include "watching.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <string.h>
 
@@ -104,23 +103,9 @@ static void it_ends_the_wait_of_another_thread(void **state)
     }
 }
 
-static net_socket *to_cancel;
-static _Atomic int errno_after;
-
-static void cancel_it(int number)
-{
-    int kept = errno;
-
-    (void)number;
-    errno = 4711;
-    net_cancel(to_cancel);
-    errno_after = errno;
-    errno = kept;
-}
-
 static void a_signal_handler_of_the_waiting_thread_may_cancel(void **state)
 {
-    struct sigaction action = {.sa_handler = cancel_it};
+    struct sigaction action = {.sa_handler = cancel_in_handler};
 
     assert_int_equal(sigaction(SIGUSR2, &action, NULL), 0);
     for (int kind = 0; kind < KINDS; kind++) {
@@ -133,11 +118,11 @@ static void a_signal_handler_of_the_waiting_thread_may_cancel(void **state)
         watch(poller, to_cancel, NET_READABLE);
         watcher_start(&watcher, poller);
         nap(kind * 3);
-        errno_after = 0;
+        errno_after_cancel = 0;
         pthread_kill(watcher.thread, SIGUSR2);
         watcher_await(&watcher, 1);
         assert_ptr_equal(watcher.event.socket, to_cancel);
-        assert_int_equal(errno_after, 4711);
+        assert_int_equal(errno_after_cancel, 4711);
         watcher_stop(&watcher);
         net_poller_close(poller);
         close_pair(&pair);

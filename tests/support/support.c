@@ -3,6 +3,7 @@
 #include "support.h"
 #include "templates.h"
 
+#include <errno.h>
 #include <dirent.h>
 #include <net/if.h>
 #include <sched.h>
@@ -166,6 +167,22 @@ void check_reads(net_socket *socket, const char *name, const char *expected, con
         print_error("%s is '%s', not '%s'\n", name, text, expected);
         _fail(file, line);
     }
+}
+
+/* ---- A cancel in a signal handler ---- */
+
+net_socket *to_cancel;
+_Atomic int errno_after_cancel;
+
+void cancel_in_handler(int number)
+{
+    int kept = errno;
+
+    (void)number;
+    errno = 4711;
+    net_cancel(to_cancel);
+    errno_after_cancel = errno;
+    errno = kept;
 }
 
 /* ---- What TSan asks for ---- */

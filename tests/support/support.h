@@ -228,6 +228,11 @@ void await_ready(net_socket *socket, short events);
 /* Waits until the system holds this many bytes for a stream. On a wire without the system, bytes
  * are there once they are sent. */
 void await_bytes(net_socket *socket, int count);
+/* A signal handler: it sets errno to 4711, cancels `to_cancel`, and keeps what errno is then. */
+void cancel_in_handler(int number);
+extern net_socket *to_cancel;
+extern _Atomic int errno_after_cancel;
+
 /* Runs `body` in a forked child. Returns what it returned (0 to 99), or 100 plus the signal that
  * ended it. A child that hangs is ended by SIGALRM. */
 int in_child(int (*body)(void *argument), void *argument);
