@@ -6,6 +6,7 @@
 #include "socket/until.h"
 #include "socket/socket.h"
 #include "os/transfer.h"
+#include "wait/pace.h"
 
 #include <string.h>
 
@@ -37,7 +38,7 @@ static size_t lesser(size_t size, int64_t room)
 
 /* With the turn: send a slice piece by piece. Returns how many bytes were sent, or why none. */
 static ssize_t send_slice(struct nf_chaos *self, const char *data, size_t size,
-                          net_deadline deadline)
+                          struct nf_pace *pace, net_deadline deadline)
 {
     net_socket *lower = self->layer.lower;
     size_t sent = 0;
@@ -55,7 +56,8 @@ static ssize_t send_slice(struct nf_chaos *self, const char *data, size_t size,
         pass_cut(&self->cut_out, n);
         nf_chaos_move(self, n);
         sent += (size_t)n;
-        if ((size_t)n < slice.size) {
+        if ((size_t)n < slice.size ||
+            (sent < size && !nf_pace_goes_on(pace, (size_t)n, deadline))) {
             break;
         }
     }
@@ -65,16 +67,18 @@ static ssize_t send_slice(struct nf_chaos *self, const char *data, size_t size,
 static ssize_t send_slices(struct nf_chaos *self, const net_slice *slices, int count,
                            net_deadline deadline)
 {
+    struct nf_pace pace = {0};
     ssize_t sent = 0;
 
     for (int i = 0; i < count; i++) {
-        ssize_t n = send_slice(self, slices[i].data, slices[i].size, deadline);
+        ssize_t n = send_slice(self, slices[i].data, slices[i].size, &pace, deadline);
 
         if (n < 0) {
             return sent > 0 ? sent : n;
         }
         sent += n;
-        if ((size_t)n < slices[i].size) {
+        if ((size_t)n < slices[i].size ||
+            (i + 1 < count && !nf_pace_goes_on(&pace, (size_t)n, deadline))) {
             break;
         }
     }

@@ -47,7 +47,8 @@ static ssize_t send_slices(struct nf_datagram_connection *self, const net_slice 
         }
         ssize_t n = count == 1
                         ? nf_transfer_send(connection->fd, slices->data, slices->size, NF_DONTWAIT)
-                        : nf_transfer_send_slices(connection->fd, slices, count, 0, NF_DONTWAIT);
+                        : nf_transfer_send_slices(connection->fd, slices, count, 0, SIZE_MAX,
+                                                  NF_DONTWAIT);
 
         if (n >= 0) {
             nf_add(&connection->bytes_out, n);

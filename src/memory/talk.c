@@ -6,7 +6,7 @@
 #include "os/transfer.h"
 #include "socket/counter.h"
 #include "socket/until.h"
-#include "wait/deadline.h"
+#include "wait/pace.h"
 
 #include <string.h>
 
@@ -195,10 +195,16 @@ static int await_room(struct nf_mem_socket *self, net_deadline deadline)
     return code < 0 ? code : check_out(self);
 }
 
+/* A part of a slice was written. Wait for room for the rest; 0, or why not. */
+static int go_on(struct nf_mem_socket *self, struct nf_pace *pace, size_t n, net_deadline deadline)
+{
+    return n > 0 && !nf_pace_goes_on(pace, n, deadline) ? NET_TIMEOUT : await_room(self, deadline);
+}
+
 /* With the turn, and not shut: send one slice. Returns how many bytes were written; `code` says why
  * not all. */
 static size_t send_slice(struct nf_mem_socket *self, const net_slice *slice, int *code,
-                         net_deadline deadline)
+                         struct nf_pace *pace, net_deadline deadline)
 {
     const char *data = slice->data;
     size_t sent = 0;
@@ -207,8 +213,10 @@ static size_t send_slice(struct nf_mem_socket *self, const net_slice *slice, int
         if (nf_mem_is(&self->to->reader, NF_MEM_OVER)) {
             *code = broken(self);
         } else {
-            sent += put(self, data + sent, slice->size - sent);
-            *code = sent < slice->size ? await_room(self, deadline) : 0;
+            size_t n = put(self, data + sent, slice->size - sent);
+
+            sent += n;
+            *code = sent < slice->size ? go_on(self, pace, n, deadline) : 0;
         }
     }
     return sent;
@@ -219,15 +227,24 @@ send_slices(struct nf_mem_socket *self, const net_slice *slices, int count, net_
 {
     size_t sent = 0;
     size_t size = nf_slices_size(slices, count);
+    struct nf_pace pace = {0};
     int code = size > 0 ? enter(self, &self->out, deadline)
                         : nf_mem_check_dial(self, &self->out, deadline);
 
     if (code < 0 || size == 0) {
         return code;
     }
+    size_t paced = 0;
+
     for (int i = 0; i < count && code == 0; i++) {
-        sent += send_slice(self, &slices[i], &code, deadline);
-        code = code == 0 && i + 1 < count ? check_out(self) : code;
+        sent += send_slice(self, &slices[i], &code, &pace, deadline);
+        if (code == 0 && i + 1 < count) {
+            code = check_out(self);
+        }
+        if (code == 0 && i + 1 < count && (i + 1) % NF_SLICES_MAX == 0) {
+            code = nf_pace_goes_on(&pace, sent - paced, deadline) ? 0 : NET_TIMEOUT;
+            paced = sent;
+        }
     }
     nf_turn_leave(&self->out.turn);
     return sent > 0 ? (ssize_t)sent : code;
@@ -237,6 +254,7 @@ send_slices(struct nf_mem_socket *self, const net_slice *slices, int count, net_
 ssize_t nf_mem_send(net_socket *socket, const net_slice *slices, int count, net_deadline deadline)
 {
     struct nf_mem_socket *self = (struct nf_mem_socket *)socket;
+    struct nf_pace pace = {0};
     int code = 0;
 
     if (count > 1 || slices->size == 0 || !nf_turn_try(&self->out.turn)) {
@@ -246,7 +264,7 @@ ssize_t nf_mem_send(net_socket *socket, const net_slice *slices, int count, net_
         nf_turn_leave(&self->out.turn);
         return send_slices(self, slices, count, deadline);
     }
-    size_t n = send_slice(self, slices, &code, deadline);
+    size_t n = send_slice(self, slices, &code, &pace, deadline);
 
     return nf_turn_leave_with(&self->out.turn, n > 0 ? (ssize_t)n : code);
 }

@@ -90,31 +90,36 @@ ssize_t nf_transfer_read_now(int fd, void *buffer, size_t size)
     return poll(&poll_set, 1, 0) > 0 ? nf_transfer_read(fd, buffer, size) : NF_WOULD_BLOCK;
 }
 
-/* The iovecs of what is left of `slices` after the first `skip` bytes; returns how many. */
-static size_t gather(const net_slice *slices, int count, size_t skip, struct iovec *pieces)
+/* The iovecs of what is left of `slices` after the first `skip` bytes, up to `most` bytes; returns
+ * how many. */
+static size_t gather(const net_slice *slices, int count, size_t skip, size_t most,
+                     struct iovec *pieces)
 {
     size_t n = 0;
 
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count && most > 0; i++) {
         size_t past = skip < slices[i].size ? skip : slices[i].size;
+        size_t left = slices[i].size - past < most ? slices[i].size - past : most;
 
         skip -= past;
-        if (past < slices[i].size) {
+        most -= left;
+        if (left > 0) {
             char *start = (char *)(uintptr_t)slices[i].data;
 
-            pieces[n++] =
-                (struct iovec){.iov_base = start + past, .iov_len = slices[i].size - past};
+            pieces[n++] = (struct iovec){.iov_base = start + past, .iov_len = left};
         }
     }
     return n;
 }
 
-ssize_t nf_transfer_send_slices(int fd, const net_slice *slices, int count, size_t skip, int how)
+ssize_t nf_transfer_send_slices(int fd, const net_slice *slices, int count, size_t skip,
+                                size_t most, int how)
 {
     struct iovec pieces[NF_SLICES_MAX];
     struct msghdr message = {.msg_iov = pieces};
 
-    NF_SET_FIELD(message.msg_iovlen, gather(slices, count, skip, pieces));
+    count = count < NF_SLICES_MAX ? count : NF_SLICES_MAX;
+    NF_SET_FIELD(message.msg_iovlen, gather(slices, count, skip, most, pieces));
     ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL | how);
 
     return sent >= 0 ? sent : nf_transfer_failure();
@@ -170,7 +175,7 @@ ssize_t nf_transfer_send_to(int fd, bool v6, const net_slice *slices, int count,
         sent = sendto(fd, slices->data, slices->size, MSG_NOSIGNAL | MSG_DONTWAIT, &name.any,
                       message.msg_namelen);
     } else {
-        NF_SET_FIELD(message.msg_iovlen, gather(slices, count, 0, pieces));
+        NF_SET_FIELD(message.msg_iovlen, gather(slices, count, 0, SIZE_MAX, pieces));
         if (from != NULL) {
             set_source(&message, &control, from);
         }

@@ -30,8 +30,9 @@ ssize_t nf_transfer_recv(int fd, void *buffer, size_t size, int how);
 ssize_t nf_transfer_read(int fd, void *buffer, size_t size);
 ssize_t nf_transfer_read_now(int fd, void *buffer, size_t size);
 
-/* Send the bytes of at most NF_SLICES_MAX slices, without the first `skip` bytes. */
-ssize_t nf_transfer_send_slices(int fd, const net_slice *slices, int count, size_t skip, int how);
+/* Send at most `most` bytes of the first NF_SLICES_MAX slices, without the first `skip` bytes. */
+ssize_t nf_transfer_send_slices(int fd, const net_slice *slices, int count, size_t skip,
+                                size_t most, int how);
 
 /* Send one datagram of at most NF_SLICES_MAX slices to `to`, from the local address `from` (NULL:
  * the system chooses). `v6` says whether it is an IPv6 socket. Never waits. */

@@ -3,12 +3,14 @@
  * that use it, the timeout that is set in the kernel, and the error that ends it (`end`), which
  * every later call returns.
  *
- * A receive that has to wait blocks in its system call, and so does a large send on a stream. Small
- * sends (stream.c) and sends of datagrams are tried without waiting, and then poll waits for room.
- * A timeout of the descriptor (SO_RCVTIMEO, SO_SNDTIMEO) bounds the system call that blocks. It
- * stays set between calls, and is set anew only if there is none or if it could end after the
- * deadline. Once it has expired, poll waits for the rest of the time. If less time is left than the
- * shortest timeout needs, poll does all the waiting.
+ * A system call may wait by itself only where the kernel counts its timeout once for the whole
+ * call, whatever the peer does: a receive on a stream, which SO_RCVTIMEO bounds, and a dial, which
+ * SO_SNDTIMEO bounds. It may also wait where there is no deadline. Everything else is tried without
+ * waiting, and then poll waits (nf_lane_wait).
+ *
+ * The timeout stays set between calls, and is set anew only if there is none or if it could end
+ * after the deadline. Once it has expired, poll waits for the rest of the time. If less time is
+ * left than the shortest timeout needs, poll does all the waiting.
  *
  * The descriptor of an adopted connection may be shared with other processes. There no call
  * blocks in the system call and no timeout is set, and a cancel posts a wake instead of breaking

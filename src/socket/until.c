@@ -3,7 +3,7 @@
 #include "socket/until.h"
 #include "socket/socket.h"
 #include "os/transfer.h"
-#include "wait/deadline.h"
+#include "wait/pace.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,11 +11,7 @@
 enum {
     WINDOW_LEAST = 1024,     /* bytes that a search peeks at: most lines are shorter */
     WINDOW_MOST = 16 * 1024, /* peeks at tiny segments cost the square of their number */
-    PARTIAL_LEAST = 1024,    /* bytes of memory for a partial line */
-    ONCE = 1024 * 1024,      /* bytes that one system call may move */
-    LATE = ONCE,             /* bytes that a call may still move after its deadline */
-    LATE_AT_ONCE = 4 * ONCE, /* the same with NET_NOW, which never waits */
-    STEP_LEAST = 512         /* smaller pieces count as this many of those bytes */
+    PARTIAL_LEAST = 1024     /* bytes of memory for a partial line */
 };
 
 /* The part of a line that was received without its delimiter. Its bytes begin at `first`. There
@@ -208,18 +204,6 @@ static ssize_t advance(net_socket *socket, nf_take *take, char *buffer, size_t s
     return n < 0 ? n : 0;
 }
 
-/* Some bytes came, but not yet the delimiter or the whole buffer: whether the call may go on. After
- * the deadline it may move LATE more bytes, with NET_NOW LATE_AT_ONCE. A piece of fewer bytes than
- * STEP_LEAST counts as STEP_LEAST: each piece takes time, and a peer that sends single bytes must
- * not stretch the call. */
-static bool may_go_on(size_t more, size_t *late, net_deadline deadline)
-{
-    if (nf_deadline_passed(deadline)) {
-        *late += more > STEP_LEAST ? more : STEP_LEAST;
-    }
-    return *late < (size_t)(deadline == NET_NOW ? LATE_AT_ONCE : LATE);
-}
-
 /* Whether the stored part is returned before this code. An end or a failure of the stream is
  * final. After a timeout, a cancel, NET_LIMIT or NET_TOOBIG the part stays stored. */
 static bool is_final(ssize_t code)
@@ -231,14 +215,14 @@ static ssize_t receive_line(net_socket *socket, nf_take *take, char *buffer, siz
                             int delimiter, net_deadline deadline)
 {
     ssize_t n = search_partial(socket, buffer, size, delimiter);
-    size_t late = 0;
+    struct nf_pace pace = {0};
 
     while (n == 0) {
         size_t known = count_of(socket);
 
         n = advance(socket, take, buffer, size, delimiter, deadline);
-        if (n == 0 && !may_go_on(count_of(socket) - known, &late, deadline)) {
-            n = nf_fail(NET_TIMEOUT);
+        if (n == 0 && !nf_pace_goes_on(&pace, count_of(socket) - known, deadline)) {
+            n = NET_TIMEOUT;
         }
     }
     if (n < 0 && socket->partial != NULL && is_final(n)) {
@@ -255,26 +239,25 @@ static ssize_t receive_some(net_socket *socket, nf_take *take, char *buffer, siz
     if (socket->partial != NULL) {
         return (ssize_t)hand_out(socket, buffer, size);
     }
-    return take(socket, buffer, lesser(size, ONCE), how, deadline);
+    return take(socket, buffer, lesser(size, NF_AT_ONCE), how, deadline);
 }
 
 static ssize_t receive_all(net_socket *socket, nf_take *take, char *buffer, size_t size,
                            net_deadline deadline)
 {
     size_t filled = 0;
-    size_t late = 0;
+    struct nf_pace pace = {0};
 
     while (filled < size) {
         ssize_t n = receive_some(socket, take, buffer + filled, size - filled, NF_WHOLE, deadline);
 
-        if (n >= 0 && (size_t)n < size - filled && !may_go_on((size_t)n, &late, deadline)) {
-            filled += (size_t)n;
-            n = nf_fail(NET_TIMEOUT);
-        }
         if (n < 0) {
             return filled > 0 ? (ssize_t)filled : n;
         }
         filled += (size_t)n;
+        if (filled < size && !nf_pace_goes_on(&pace, (size_t)n, deadline)) {
+            break;
+        }
     }
     return (ssize_t)filled;
 }
@@ -285,7 +268,7 @@ static ssize_t look(net_socket *socket, nf_take *take, char *buffer, size_t size
     const struct nf_partial *partial = socket->partial;
 
     if (partial == NULL) {
-        return take(socket, buffer, lesser(size, ONCE), NF_PEEK, deadline);
+        return take(socket, buffer, lesser(size, NF_AT_ONCE), NF_PEEK, deadline);
     }
     memcpy(buffer, partial->bytes + partial->first, lesser(size, partial->count));
     return (ssize_t)lesser(size, partial->count);

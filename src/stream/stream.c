@@ -7,11 +7,11 @@
 #include "stream/stream.h"
 #include "socket/connection.h"
 #include "os/socket.h"
+#include "wait/pace.h"
 
 enum {
-    CONGESTION_PAUSE = 1,      /* ms before the kernel is asked for buffers again */
-    SMALL = 16 * 1024,         /* bytes: a fraction of any buffer */
-    RECEIVE_MOST = 1024 * 1024 /* bytes that one system call receives */
+    CONGESTION_PAUSE = 1, /* ms before the kernel is asked for buffers again */
+    SMALL = 16 * 1024     /* bytes: a fraction of any buffer */
 };
 
 static const size_t most_at_once = (size_t)1 << 30; /* some systems refuse more in one call */
@@ -40,17 +40,21 @@ static int wait_to_send(struct nf_connection *connection, ssize_t code, net_dead
     return nf_lane_wait(connection, NF_OUT, deadline);
 }
 
+/* One system call. It waits only if there is no deadline and no other process has the descriptor:
+ * the kernel would start SO_SNDTIMEO again with each buffer that it fills on a unix socket. */
 static ssize_t send_some(struct nf_connection *connection, const net_slice *slices, int count,
-                         size_t skip, int how)
+                         size_t skip, net_deadline deadline)
 {
+    int how = deadline == NET_FOREVER ? connection->out.how : NF_DONTWAIT;
+    size_t most = deadline == NET_FOREVER ? most_at_once : NF_AT_ONCE;
+
     if (count == 1) {
         size_t left = slices->size - skip;
 
         return nf_transfer_send(connection->fd, (const char *)slices->data + skip,
-                                left < most_at_once ? left : most_at_once, how);
+                                left < most ? left : most, how);
     }
-    return nf_transfer_send_slices(connection->fd, slices,
-                                   count < NF_SLICES_MAX ? count : NF_SLICES_MAX, skip, how);
+    return nf_transfer_send_slices(connection->fd, slices, count, skip, most, how);
 }
 
 /* Send the rest after a first system call returned `n`. The caller holds the turn. Returns how many
@@ -58,6 +62,7 @@ static ssize_t send_some(struct nf_connection *connection, const net_slice *slic
 static ssize_t send_rest(struct nf_connection *connection, const net_slice *slices, int count,
                          ssize_t n, net_deadline deadline)
 {
+    struct nf_pace pace = {0};
     size_t sent = 0;
     size_t skip = 0;
 
@@ -79,10 +84,10 @@ static ssize_t send_rest(struct nf_connection *connection, const net_slice *slic
             slices++;
             count--;
         }
-        if (count == 0) {
+        if (count == 0 || (n > 0 && !nf_pace_goes_on(&pace, (size_t)n, deadline))) {
             return (ssize_t)sent;
         }
-        n = send_some(connection, slices, count, skip, NF_DONTWAIT); /* no second timeout */
+        n = send_some(connection, slices, count, skip, deadline);
     }
 }
 
@@ -102,9 +107,7 @@ static __attribute__((noinline)) ssize_t send_slices(struct nf_connection *conne
     ssize_t n = nf_lane_enter(connection, &connection->out, deadline);
 
     if (n == 0) {
-        int how = nf_lane_set_timeout(connection->fd, &connection->out, NF_SO_SNDTIMEO, deadline);
-
-        n = send_rest(connection, slices, count, send_some(connection, slices, count, 0, how),
+        n = send_rest(connection, slices, count, send_some(connection, slices, count, 0, deadline),
                       deadline);
         nf_lane_leave(&connection->out);
     }
@@ -267,7 +270,7 @@ ssize_t nf_stream_recv(net_socket *socket, void *buffer, size_t size, int until,
                        net_deadline deadline)
 {
     struct nf_connection *connection = (struct nf_connection *)socket;
-    bool some = until == NF_SOME && size - 1 < RECEIVE_MOST;
+    bool some = until == NF_SOME && size - 1 < NF_AT_ONCE;
     int how = NF_DONTWAIT;
 
     if (!some || !nf_turn_try(&connection->in.turn)) {
