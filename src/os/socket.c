@@ -12,12 +12,21 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83 /* Linux 6.16 */
+#endif
+
 int nf_fd_open(enum nf_family family, enum nf_transport transport, bool blocking)
 {
     int domain = family == NF_IPV4 ? AF_INET : family == NF_UNIX ? AF_UNIX : AF_INET6;
     int type = transport == NF_STREAM ? SOCK_STREAM : SOCK_DGRAM;
     int fd = socket(domain, type | SOCK_CLOEXEC | (blocking ? 0 : SOCK_NONBLOCK), 0);
 
+    if (fd >= 0 && domain == AF_UNIX) {
+        const int none = 0;
+
+        setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &none, sizeof none);
+    }
     return fd >= 0 ? fd : nf_fail_errno(errno);
 }
 

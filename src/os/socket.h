@@ -11,7 +11,8 @@
 enum nf_transport { NF_STREAM, NF_DATAGRAM };
 
 /* Open a descriptor for addresses of `family` (NF_EVERYWHERE: IPv6), blocking or not. Returns it,
- * or a code. */
+ * or a code. A unix socket, and what it accepts, refuses descriptors that its peers pass, where the
+ * system can (NF_SO_RIGHTS): closing such a descriptor may wait for as long as its sender likes. */
 int nf_fd_open(enum nf_family family, enum nf_transport transport, bool blocking);
 
 /* Bind to a local address. 0; NET_INUSE, NET_DENIED, NET_ADDRESS (no interface has it), NET_LIMIT

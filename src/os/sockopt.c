@@ -30,6 +30,9 @@
 #define SO_BINDTOIFINDEX 62
 #endif
 
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83 /* Linux 6.16 */
+#endif
 #ifndef UDP_GRO
 #define UDP_GRO 104
 #endif
@@ -67,6 +70,7 @@ static const struct {
     [NF_SO_LATE_PORT] = {IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 0, 0},
     [NF_SO_GRO] = {IPPROTO_UDP, UDP_GRO, 0, 0},
     [NF_SO_URGENT] = {SOL_SOCKET, SO_OOBINLINE, 0, 0},
+    [NF_SO_RIGHTS] = {SOL_SOCKET, SO_PASSRIGHTS, 0, 0},
 };
 
 static int set_int(int fd, int level, int name, int value)

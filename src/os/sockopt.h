@@ -37,6 +37,7 @@ enum nf_sockopt {
     NF_SO_GRO,       /* deliver joined datagrams (udp(7), UDP_GRO) */
     NF_SO_RESET,     /* close sends a reset; write-only */
     NF_SO_URGENT,    /* receive urgent bytes in the normal stream */
+    NF_SO_RIGHTS,    /* of a unix socket: its peers may pass descriptors (unix(7), SCM_RIGHTS) */
     NF_SO_RCVTIMEO,  /* nanoseconds; timeout of a blocking receive; write-only */
     NF_SO_SNDTIMEO   /* the same for a blocking send or connect */
 };

@@ -191,6 +191,9 @@ static int release(struct nf_connection *connection, struct nf_value *value)
     if (nf_connection_mark(connection, NF_RESETS) != 0 && code == 0) {
         code = set_reset(connection, false);
     }
+    if (connection->took_rights && code == 0) {
+        nf_sockopt_set(connection->fd, NF_SO_RIGHTS, 1); /* older systems do not have it */
+    }
     if (connection->is_adopted && code == 0) {
         code = nf_descriptor_give_back(connection->fd, false, connection->was_inherited);
     }

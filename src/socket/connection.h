@@ -63,6 +63,7 @@ struct nf_connection {
     bool has_source_port : 1;
     bool is_adopted : 1;    /* other processes may have the descriptor too */
     bool was_inherited : 1; /* an adopted descriptor came without close-on-exec */
+    bool took_rights : 1;   /* peers of a unix socket could pass descriptors before it was ours */
     uint8_t family : 3;     /* of tcp: as the listener or the address had it */
     int backlog;            /* of tcp: as the listener or the address had it */
 };

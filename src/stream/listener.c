@@ -166,6 +166,9 @@ static int release(struct nf_stream_listener *self, struct nf_value *value)
 {
     int code = self->was_delayed ? nf_sockopt_set(self->fd, NF_SO_NODELAY, 0) : 0;
 
+    if (self->took_rights && code == 0) {
+        nf_sockopt_set(self->fd, NF_SO_RIGHTS, 1); /* older systems do not have it */
+    }
     if (code == 0) {
         code = nf_descriptor_give_back(self->fd, self->did_block, self->was_inherited);
     }

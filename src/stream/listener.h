@@ -13,6 +13,7 @@ struct nf_stream_listener {
     bool did_block;           /* an adopted descriptor was a blocking one before it was taken */
     bool was_inherited;       /* and stayed open at an exec */
     _Atomic bool was_delayed; /* and had no nodelay, which is our default */
+    bool took_rights;         /* callers of a unix socket could pass descriptors before */
     struct nf_wake wake;      /* posted by a cancel */
     /* After NET_LIMIT, a poller ignores the descriptor until then; or 0. */
     _Atomic net_deadline limited_until;

@@ -33,6 +33,7 @@ struct listener {
     struct nf_stream_listener stream;
     struct nf_unix_file file;
     _Atomic bool has_buffers; /* the program has set the sizes of its buffers */
+    bool is_adopted;
 };
 
 /* ---- Names ---- */
@@ -157,8 +158,11 @@ static int unix_listen(net_socket *socket, const struct nf_target *target, net_d
 
     if (code < 0) {
         nf_localfile_remove(&self->file.file, &socket->name);
+        return code;
     }
-    return code;
+    self->is_adopted = target->adopted >= 0;
+    self->stream.took_rights = !self->is_adopted || nf_kernel_refuse_rights(self->stream.fd);
+    return 0;
 }
 
 /* The kernel gives accepted sockets buffers of its default size, not of the listener's. */
@@ -186,6 +190,10 @@ static net_socket *unix_accept(net_socket *socket, net_deadline deadline)
         accepted->connection.backlog = self->stream.backlog;
         accepted->mode = (uint16_t)self->file.mode;
         accepted->unlink = self->file.unlink;
+        accepted->connection.took_rights = self->stream.took_rights;
+        if (self->is_adopted) { /* it may have called before the listener was ours */
+            nf_kernel_refuse_rights(accepted->connection.fd);
+        }
         if (atomic_load_explicit(&self->has_buffers, memory_order_relaxed)) {
             copy_buffer_sizes(self, accepted->connection.fd);
         }
@@ -268,8 +276,12 @@ static int unix_connect(net_socket *socket, const struct nf_target *target, net_
     self->connection.backlog = (int)target->options.value[NF_BACKLOG];
     self->mode = (uint16_t)target->options.value[NF_MODE];
     self->unlink = target->options.value[NF_UNLINK] != 0;
-    return code < 0 ? code
-                    : nf_dialing_connect(&self->connection, target, NF_STREAM, &to, deadline);
+    if (code == 0) {
+        code = nf_dialing_connect(&self->connection, target, NF_STREAM, &to, deadline);
+    }
+    self->connection.took_rights =
+        code == 0 && (target->adopted < 0 || nf_kernel_refuse_rights(target->adopted));
+    return code;
 }
 
 /* With MSG_WAITALL the system loses a reset that comes before all bytes are there, so NF_WHOLE is

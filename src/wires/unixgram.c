@@ -4,6 +4,7 @@
 #include "hub/descriptor.h"
 #include "hub/listener.h"
 #include "hub/peer.h"
+#include "socket/kernel.h"
 #include "wires/unix.h"
 #include "wires/wires.h"
 #include "os/batch.h"
@@ -131,6 +132,9 @@ static int unixgram_listen(net_socket *socket, const struct nf_target *target,
     int code = fd < 0 ? fd : nf_hub_open(socket, target, fd, &name, &kind, &unixgram_peer);
 
     (void)deadline;
+    if (code == 0 && target->adopted >= 0) {
+        nf_kernel_refuse_rights(fd);
+    }
     if (fd >= 0 && code < 0 && target->adopted < 0 &&
         nf_unix_target(target, true, &name, room) == 0) {
         nf_localfile_remove(&self->file.file, &name);
@@ -235,7 +239,12 @@ static int unixgram_connect(net_socket *socket, const struct nf_target *target,
     self->mode = (uint16_t)target->options.value[NF_MODE];
     self->unlink = target->options.value[NF_UNLINK] != 0;
     named.options.source = (struct nf_addr){.family = NF_UNIX}; /* empty: the system chooses */
-    return code < 0 ? code : nf_connected_open(socket, &named, &to, &kind, deadline);
+    if (code == 0) {
+        code = nf_connected_open(socket, &named, &to, &kind, deadline);
+    }
+    self->datagram.connection.took_rights =
+        code == 0 && (target->adopted < 0 || nf_kernel_refuse_rights(target->adopted));
+    return code;
 }
 
 static int unixgram_property(net_socket *socket, enum nf_property property, struct nf_value *value,
