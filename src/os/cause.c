@@ -166,6 +166,11 @@ int nf_fail_sentence(int code, const char *format, ...)
     return code;
 }
 
+bool nf_is_missing(int error)
+{
+    return error == ENOSYS || error == EPERM;
+}
+
 const struct nf_cause *nf_cause_pending(void)
 {
     return &record.cause[record.pending];

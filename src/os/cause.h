@@ -38,6 +38,10 @@ int nf_fail_sentence(int code, const char *format, ...) __attribute__((format(pr
 int nf_fail_errno(int error);
 int nf_fail_as(int code, int error);
 
+/* Whether `error` is that of a system call which this system lacks, or a filter of its calls
+ * refuses. seccomp(2) */
+bool nf_is_missing(int error);
+
 /* The cause recorded last, which has not been reported to a caller yet. */
 const struct nf_cause *nf_cause_pending(void);
 

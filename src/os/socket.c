@@ -76,7 +76,6 @@ static bool is_peers_error(int error)
     case EHOSTUNREACH:
     case EOPNOTSUPP:
     case ENETUNREACH:
-    case EPERM: /* a firewall rule forbids the connection */
         return true;
     default:
         return false;
@@ -95,11 +94,26 @@ static void copy_out(const union nf_sockaddr *name, socklen_t length, struct nf_
     addr->name = addr->size > 0 ? memcpy(room, addr->name, addr->size) : NULL;
 }
 
+/* accept4(2); or accept(2), where the first is missing or a filter refuses it. */
+static int accept_next(int fd, union nf_sockaddr *name, socklen_t *length)
+{
+    int accepted = accept4(fd, &name->any, length, SOCK_CLOEXEC);
+
+    if (accepted < 0 && nf_is_missing(errno)) {
+        *length = sizeof *name;
+        accepted = accept(fd, &name->any, length);
+        if (accepted >= 0) {
+            fcntl(accepted, F_SETFD, FD_CLOEXEC);
+        }
+    }
+    return accepted;
+}
+
 int nf_fd_accept(int fd, struct nf_addr *peer, char *room)
 {
     union nf_sockaddr name = {.any.sa_family = AF_UNSPEC};
     socklen_t length = sizeof name;
-    int accepted = accept4(fd, &name.any, &length, SOCK_CLOEXEC);
+    int accepted = accept_next(fd, &name, &length);
 
     if (accepted >= 0) {
         copy_out(&name, length, peer, room);
@@ -108,7 +122,11 @@ int nf_fd_accept(int fd, struct nf_addr *peer, char *room)
     if (errno == EAGAIN) {
         return NF_WOULD_BLOCK;
     }
-    return is_peers_error(errno) ? NF_PEER_GONE : nf_fail_errno(errno);
+    if (is_peers_error(errno)) {
+        nf_fail_as(NET_TIMEOUT, errno);
+        return NF_PEER_GONE;
+    }
+    return nf_fail_errno(errno);
 }
 
 /* Map the errno of a failed connect, which may mean something else than on an established
@@ -204,9 +222,10 @@ int nf_fd_block(int fd)
 bool nf_fd_has_room(void)
 {
     int fd = eventfd(0, EFD_CLOEXEC);
+    bool has_room = fd >= 0 || nf_is_missing(errno);
 
     nf_fd_close(fd);
-    return fd >= 0;
+    return has_room;
 }
 
 int nf_fd_finish(int fd)

@@ -8,11 +8,11 @@
 #include "os/socket.h"
 
 enum {
-    LIMIT_WAIT = 100,  /* ms that an accept waits for a free descriptor */
-    LIMIT_PAUSE = 10,  /* ms between its tries */
-    GONE_MAX = 16,     /* peers gone before accept(2), after which each try is delayed: */
-    GONE_PAUSE = 1,    /* ms of the delay, so that a persistent error does not spin */
-    LIMIT_RECHECK = 20 /* ms until a poller checks again for a free descriptor */
+    LIMIT_WAIT = 100, /* ms that an accept waits for a free descriptor */
+    LIMIT_PAUSE = 10, /* ms between its tries */
+    GONE_MAX = 16,    /* peers gone before accept(2), after which each try is delayed: */
+    GONE_PAUSE = 1,   /* ms of the delay, so that a persistent error does not spin */
+    RECHECK = 20      /* ms until a poller looks again at a listener that could not accept */
 };
 
 static int begin(struct nf_stream_listener *self, const struct nf_target *target)
@@ -64,11 +64,34 @@ static int wait_for_descriptor(struct nf_stream_listener *self, net_deadline *gi
     return 0;
 }
 
+/* A connection is in the queue, but it cannot be accepted now. The listener stays readable, and a
+ * poller would report it again and again, so it is not polled for RECHECK. */
+static void stop_polling(struct nf_stream_listener *self)
+{
+    atomic_store(&self->limited_until, nf_deadline_after(nf_now(), RECHECK));
+    nf_socket_notify(&self->head);
+}
+
+/* Many peers in a row have gone, or the system says so each time. Pause before the next try. The
+ * failure names the error of the last one. */
+static int pause_for_gone(struct nf_stream_listener *self, net_deadline deadline)
+{
+    int error = nf_cause_pending()->error;
+    int code = nf_pause(&self->wake, GONE_PAUSE, deadline);
+
+    if (code < 0) {
+        stop_polling(self);
+        return nf_fail_as(code, error);
+    }
+    return 0;
+}
+
 static int accept_one(struct nf_stream_listener *self, struct nf_addr *peer, char *room,
                       net_deadline deadline)
 {
     net_deadline give_up_at = NET_NOW;
     int gone = 0;
+    int denied = 0;
 
     for (;;) {
         if (nf_is_canceled(&self->head)) {
@@ -82,7 +105,9 @@ static int accept_one(struct nf_stream_listener *self, struct nf_addr *peer, cha
         int code = fd;
 
         if (fd == NF_PEER_GONE) {
-            code = ++gone < GONE_MAX ? 0 : nf_pause(&self->wake, GONE_PAUSE, deadline);
+            code = ++gone < GONE_MAX ? 0 : pause_for_gone(self, deadline);
+        } else if (fd == NET_DENIED && ++denied < GONE_MAX) {
+            code = 0; /* a firewall rule may forbid this connection only */
         } else if (fd == NF_WOULD_BLOCK) {
             code = nf_wait(self->fd, NF_IN, &self->wake, deadline);
         }
@@ -93,14 +118,6 @@ static int accept_one(struct nf_stream_listener *self, struct nf_addr *peer, cha
             return code;
         }
     }
-}
-
-/* A connection is in the queue, but there is no descriptor or no memory for it. The listener stays
- * readable, and a poller would report it again and again, so it is not polled for LIMIT_RECHECK. */
-static void stop_polling(struct nf_stream_listener *self)
-{
-    atomic_store(&self->limited_until, nf_deadline_after(nf_now(), LIMIT_RECHECK));
-    nf_socket_notify(&self->head);
 }
 
 static void resume_polling(struct nf_stream_listener *self)
@@ -114,7 +131,7 @@ static bool is_polling_stopped(struct nf_stream_listener *self)
     net_deadline limited_until = atomic_load(&self->limited_until);
 
     if (limited_until != NET_NOW && nf_deadline_passed(limited_until)) {
-        limited_until = nf_fd_has_room() ? NET_NOW : nf_deadline_after(nf_now(), LIMIT_RECHECK);
+        limited_until = nf_fd_has_room() ? NET_NOW : nf_deadline_after(nf_now(), RECHECK);
         atomic_store(&self->limited_until, limited_until);
     }
     return limited_until != NET_NOW;
@@ -128,7 +145,7 @@ net_socket *nf_stream_accept(struct nf_stream_listener *self, const struct nf_ba
     net_socket *accepted = nf_socket_new(backend);
     int fd = accepted != NULL ? accept_one(self, &accepted->name, room, deadline) : NET_LIMIT;
 
-    if (fd == NET_LIMIT) {
+    if (fd < 0 && fd != NET_TIMEOUT && fd != NET_CANCELED) {
         stop_polling(self);
     }
     if (fd < 0) {

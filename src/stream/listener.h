@@ -15,7 +15,7 @@ struct nf_stream_listener {
     _Atomic bool was_delayed; /* and had no nodelay, which is our default */
     bool took_rights;         /* callers of a unix socket could pass descriptors before */
     struct nf_wake wake;      /* posted by a cancel */
-    /* After NET_LIMIT, a poller ignores the descriptor until then; or 0. */
+    /* After an accept that failed, a poller ignores the descriptor until then; or 0. */
     _Atomic net_deadline limited_until;
 };
 

@@ -1,4 +1,4 @@
-/* wrap: accept4 */
+/* wrap: accept4 accept */
 /* net_accept, whatever callers do, and when the system has no descriptor left. Many threads
  * that accept are in accept_threads.c. */
 #include "support.h"
@@ -21,17 +21,26 @@ static int fail_with;  /* errno of the calls that fail */
 static int fail_times; /* how many of them do */
 static _Atomic int accepts;
 
+static bool fails(void)
+{
+    accepts++;
+    errno = fail_with;
+    return fail_times > 0 && fail_times-- > 0;
+}
+
 int __real_accept4(int fd, struct sockaddr *name, socklen_t *length, int flags);
 int __wrap_accept4(int fd, struct sockaddr *name, socklen_t *length, int flags);
 int __wrap_accept4(int fd, struct sockaddr *name, socklen_t *length, int flags)
 {
-    accepts++;
-    if (fail_times > 0) {
-        fail_times--;
-        errno = fail_with;
-        return -1;
-    }
-    return __real_accept4(fd, name, length, flags);
+    return fails() ? -1 : __real_accept4(fd, name, length, flags);
+}
+
+/* The library tries the plain call where the other is refused. */
+int __real_accept(int fd, struct sockaddr *name, socklen_t *length);
+int __wrap_accept(int fd, struct sockaddr *name, socklen_t *length);
+int __wrap_accept(int fd, struct sockaddr *name, socklen_t *length)
+{
+    return fails() ? -1 : __real_accept(fd, name, length);
 }
 
 /* A listener and one caller. */

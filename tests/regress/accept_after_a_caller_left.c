@@ -1,4 +1,4 @@
-/* wrap: accept4 */
+/* wrap: accept4 accept */
 /* A caller hung up before it was accepted. An accept with NET_NOW then timed out, although the next
  * caller was waiting behind it. */
 #include "support.h"
@@ -12,14 +12,24 @@ static int error;   /* what the system reports for each */
 
 int __real_accept4(int fd, struct sockaddr *name, socklen_t *length, int flags);
 int __wrap_accept4(int fd, struct sockaddr *name, socklen_t *length, int flags);
+int __real_accept(int fd, struct sockaddr *name, socklen_t *length);
+int __wrap_accept(int fd, struct sockaddr *name, socklen_t *length);
+
+static bool has_left(void)
+{
+    errno = error;
+    return leaving > 0 && leaving-- > 0;
+}
+
 int __wrap_accept4(int fd, struct sockaddr *name, socklen_t *length, int flags)
 {
-    if (leaving > 0) {
-        leaving--;
-        errno = error;
-        return -1;
-    }
-    return __real_accept4(fd, name, length, flags);
+    return has_left() ? -1 : __real_accept4(fd, name, length, flags);
+}
+
+/* The library tries the plain call where the other is refused. */
+int __wrap_accept(int fd, struct sockaddr *name, socklen_t *length)
+{
+    return has_left() ? -1 : __real_accept(fd, name, length);
 }
 
 static void dial_and_wait(net_socket *listener, net_socket **client)
