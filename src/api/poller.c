@@ -64,7 +64,7 @@ net_poller *nf_poller_open(const struct nf_ready_body *body)
 
 net_poller *net_poller_open(void)
 {
-    net_poller *poller = nf_poller_open(nf_ready_best);
+    net_poller *poller = nf_poller_open(nf_ready_best());
 
     if (poller == NULL) {
         nf_failed_for(nf_cause_pending()->code, "poller open", NULL);

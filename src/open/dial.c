@@ -224,8 +224,9 @@ static int open_attempt(struct nf_dial *dial, struct nf_connection *connection,
 
     if (fd >= 0 && dial->blocking &&
         nf_lane_set_timeout(fd, &connection->out, NF_SO_SNDTIMEO, deadline) != 0) {
-        nf_fd_close(fd);
-        return nf_fail_because(NET_TIMEOUT, "no time left");
+        nf_fd_close(fd); /* the system refuses a timeout, so poll does the waiting */
+        dial->blocking = false;
+        fd = nf_fd_open((enum nf_family)addr->family, dial->transport, false);
     }
     return fd;
 }

@@ -36,7 +36,7 @@ static const struct nf_backend dialing_table;
 static void close_set(struct nf_ready **set)
 {
     if (*set != NULL) {
-        nf_ready_best->close(*set);
+        nf_ready_best()->close(*set);
         *set = NULL;
     }
 }
@@ -260,7 +260,7 @@ static void renew_set(struct nf_dialing *dialing)
     close_set(&dialing->outdated);
     if (dialing->watch == NULL || is_outdated(dialing)) {
         dialing->outdated = dialing->watch;
-        dialing->watch = nf_ready_best->open();
+        dialing->watch = nf_ready_best()->open();
         dialing->watched = 0;
         dialing->watches_resolver = false;
     }
@@ -278,18 +278,18 @@ static int watch_all(struct nf_dialing *dialing)
         return -1;
     }
     if (resolve != NULL && !dialing->watches_resolver) {
-        code = nf_ready_best->set(dialing->watch, nf_resolve_fd(resolve), 0, NF_IN, NULL);
+        code = nf_ready_best()->set(dialing->watch, nf_resolve_fd(resolve), 0, NF_IN, NULL);
         dialing->watches_resolver = code == 0;
     }
     for (int i = 0; i < race->count && code == 0; i++) {
         uint64_t bit = (uint64_t)1 << i;
 
         if (race->attempt[i].state == NF_TRYING && (dialing->watched & bit) == 0) {
-            code = nf_ready_best->set(dialing->watch, race->attempt[i].fd, 0, NF_OUT, NULL);
+            code = nf_ready_best()->set(dialing->watch, race->attempt[i].fd, 0, NF_OUT, NULL);
             dialing->watched |= code == 0 ? bit : 0;
         }
     }
-    return code == 0 ? nf_ready_best->fd(dialing->watch) : -1;
+    return code == 0 ? nf_ready_best()->fd(dialing->watch) : -1;
 }
 
 /* A dial that is won asks its own backend. One that has failed or is cancelled is ready for

@@ -7,6 +7,7 @@
 #include "os/sockaddr.h"
 #include "os/transfer.h"
 
+#include <errno.h>
 #include <netinet/udp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -155,6 +156,15 @@ static int how_many(const struct nf_batch *batch)
     return count < (size_t)batch->size ? (int)count : batch->size;
 }
 
+/* recvmsg(2), where recvmmsg(2) is missing or a filter refuses it. Returns 1 or -1. */
+static int receive_one(struct mmsghdr *header, int fd, bool waits)
+{
+    ssize_t got = recvmsg(fd, &header->msg_hdr, waits ? MSG_TRUNC : MSG_TRUNC | MSG_DONTWAIT);
+
+    header->msg_len = got >= 0 ? (unsigned)got : 0;
+    return got >= 0 ? 1 : -1;
+}
+
 int nf_batch_recv(struct nf_batch *batch, int fd, void *head, size_t size, int how)
 {
     struct msghdr *first = &batch->header[0].msg_hdr;
@@ -176,6 +186,9 @@ int nf_batch_recv(struct nf_batch *batch, int fd, void *head, size_t size, int h
             ? recvmmsg(fd, batch->header, (unsigned)batch->asked, AT_ONCE | MSG_DONTWAIT, NULL)
             : recvmmsg(fd, batch->header, (unsigned)batch->asked, AT_ONCE, NULL);
 
+    if (got < 0 && nf_is_missing(errno)) {
+        got = receive_one(batch->header, fd, (how & MSG_DONTWAIT) == 0);
+    }
     if (got < 0) {
         return nf_transfer_failure();
     }

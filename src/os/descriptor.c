@@ -82,11 +82,11 @@ static enum nf_family family_of(int domain)
 /* A device without a poll operation is always ready, and epoll refuses it. epoll_ctl(2), EPERM */
 static bool can_be_polled(int fd)
 {
-    struct nf_ready *ready = nf_ready_best->open();
-    bool can = ready != NULL && nf_ready_best->set(ready, fd, 0, NF_IN, NULL) == 0;
+    struct nf_ready *ready = nf_ready_best()->open();
+    bool can = ready != NULL && nf_ready_best()->set(ready, fd, 0, NF_IN, NULL) == 0;
 
     if (ready != NULL) {
-        nf_ready_best->close(ready);
+        nf_ready_best()->close(ready);
     }
     return can;
 }

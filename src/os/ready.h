@@ -1,5 +1,6 @@
 /* Waits for many descriptors at once. There are two bodies: one on epoll(7), and one on poll(2),
- * which every system has. They behave alike, and the tests compare the first with the second. */
+ * for a system that lacks epoll or filters it. They behave alike, and the tests compare the first
+ * with the second. */
 #ifndef NF_OS_READY_H
 #define NF_OS_READY_H
 
@@ -43,6 +44,8 @@ struct nf_ready_body {
 };
 
 extern const struct nf_ready_body nf_ready_poll;
-extern const struct nf_ready_body *const nf_ready_best; /* the best body on this system */
+
+/* The best body on this system. It is the same for the life of the process. */
+const struct nf_ready_body *nf_ready_best(void);
 
 #endif

@@ -5,6 +5,7 @@
 #include "os/ready.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
@@ -89,7 +90,9 @@ static int make_alarm(struct nf_ready *ready)
     int alarm = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 
     if (alarm < 0) {
-        return nf_fail_errno(errno);
+        return nf_is_missing(errno) ? nf_fail_because(NET_UNSUPPORTED, "a set to nest needs "
+                                                                       "timerfd_create(2)")
+                                    : nf_fail_errno(errno);
     }
     if (epoll_ctl(ready->fd, EPOLL_CTL_ADD, alarm, &event) != 0) {
         int code = nf_fail_errno(errno);
@@ -127,7 +130,7 @@ static void epoll_close(struct nf_ready *ready)
     free(ready);
 }
 
-static const struct nf_ready_body body = {
+static const struct nf_ready_body epoll_body = {
     .open = epoll_open,
     .set = epoll_set,
     .wait = epoll_answers,
@@ -137,4 +140,26 @@ static const struct nf_ready_body body = {
     .set_needs_wake = false,
 };
 
-const struct nf_ready_body *const nf_ready_best = &body;
+static const struct nf_ready_body *try_epoll(void)
+{
+    int fd = epoll_create1(EPOLL_CLOEXEC);
+    bool is_missing = fd < 0 && nf_is_missing(errno);
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    return is_missing ? &nf_ready_poll : &epoll_body;
+}
+
+const struct nf_ready_body *nf_ready_best(void)
+{
+    static const struct nf_ready_body *_Atomic best;
+    const struct nf_ready_body *known = atomic_load_explicit(&best, memory_order_relaxed);
+
+    if (known == NULL) {
+        const struct nf_ready_body *tried = try_epoll();
+
+        known = atomic_compare_exchange_strong(&best, &known, tried) ? tried : known;
+    }
+    return known;
+}

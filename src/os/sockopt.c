@@ -41,8 +41,9 @@ enum {
     KEEPALIVE_PROBES = 3, /* unanswered probes after which the connection fails */
     MILLISECONDS = 1000,
     MICROSECONDS = 1000000,
-    ECN_BITS = 2,     /* bits below the DSCP (RFC 3168, 5) */
-    MEMINFO_DROPS = 8 /* SK_MEMINFO_DROPS, the last of nine (linux/sock_diag.h) */
+    DISCARDED_MAX = 4096, /* datagrams: more than a queue of the default size holds */
+    ECN_BITS = 2,         /* bits below the DSCP (RFC 3168, 5) */
+    MEMINFO_DROPS = 8     /* SK_MEMINFO_DROPS, the last of nine (linux/sock_diag.h) */
 };
 
 /* Options that map to one int option of the kernel. Some have a second one for IPv6 sockets, which
@@ -176,15 +177,44 @@ static int set_timeout(int fd, int name, int64_t value)
     return setsockopt(fd, SOL_SOCKET, name, &time, sizeof time) == 0 ? 0 : nf_fail_errno(errno);
 }
 
-/* Attach a filter that drops everything. socket(7), SO_ATTACH_FILTER */
+static bool has_filter(int fd)
+{
+    socklen_t size = 0; /* asks for the number of instructions */
+
+    return getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, NULL, &size) == 0 && size > 0;
+}
+
+/* Discard the datagrams that wait. No more than a queue holds: new ones may come all the time. */
+static void discard(int fd)
+{
+    char byte;
+
+    for (int i = 0; i < DISCARDED_MAX && recv(fd, &byte, 1, MSG_DONTWAIT) >= 0; i++) {
+    }
+}
+
+/* Attach a filter that drops everything, or detach it. On a system without filters, or where a
+ * sandbox refuses them, what has arrived meanwhile is discarded instead. socket(7),
+ * SO_ATTACH_FILTER */
 static int set_drop_all(int fd, bool drop_all)
 {
     static struct sock_filter nothing = {.code = BPF_RET | BPF_K, .k = 0};
     static struct sock_fprog program = {.len = 1, .filter = &nothing};
-    int code = drop_all ? setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program)
-                        : setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &program, sizeof program);
 
-    return code == 0 ? 0 : nf_fail_errno(errno);
+    if (drop_all) {
+        setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+        return 0;
+    }
+    if (setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &program, sizeof program) == 0) {
+        return 0;
+    }
+    int error = errno;
+
+    if (has_filter(fd)) {
+        return nf_fail_errno(error);
+    }
+    discard(fd);
+    return 0;
 }
 
 /* A close with a linger time of 0 sends a reset. tcp(7), socket(7): SO_LINGER */

@@ -84,7 +84,7 @@ ssize_t nf_transfer_read_now(int fd, void *buffer, size_t size)
     struct pollfd poll_set = {.fd = fd, .events = POLLIN};
     ssize_t got = syscall(SYS_preadv2, fd, &piece, 1L, -1L, -1L, (long)RWF_NOWAIT);
 
-    if (got >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL)) {
+    if (got >= 0 || (errno != EOPNOTSUPP && errno != EINVAL && !nf_is_missing(errno))) {
         return got >= 0 ? got : nf_transfer_failure();
     }
     return poll(&poll_set, 1, 0) > 0 ? nf_transfer_read(fd, buffer, size) : NF_WOULD_BLOCK;
@@ -269,6 +269,11 @@ int nf_transfer_send_trains(int fd, bool v6, const net_message *messages,
     }
     int sent = sendmmsg(fd, batch.header, (unsigned)count, MSG_NOSIGNAL | MSG_DONTWAIT);
 
+    if (sent < 0 && nf_is_missing(errno)) { /* send one train by the plain call */
+        ssize_t size = sendmsg(fd, &batch.header[0].msg_hdr, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+        sent = size >= 0 ? 1 : -1;
+    }
     if (sent >= 0) {
         return sent;
     }

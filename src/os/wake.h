@@ -13,7 +13,7 @@ struct nf_wake {
     _Atomic bool posted;    /* ever: a descriptor that is created later is then posted at once */
 };
 
-/* Create the eventfd. Returns 0, or NET_LIMIT, NET_SYSTEM. */
+/* Create the eventfd, or what stands in for it. Returns 0, or NET_LIMIT, NET_SYSTEM. */
 int nf_wake_open(struct nf_wake *wake);
 
 /* The descriptor to poll for NF_IN. Returns a code when a child cannot create its own. */

@@ -110,7 +110,7 @@ void nf_connection_free_wake(struct nf_connection *connection)
 static void close_dial_set(struct nf_connection *connection)
 {
     if (atomic_load(&connection->has_dial_set)) {
-        nf_ready_best->close(connection->dial_set);
+        nf_ready_best()->close(connection->dial_set);
         atomic_store(&connection->has_dial_set, false);
     }
 }

@@ -41,7 +41,7 @@ static void the_peer_sees_the_end_with_poll(void **state)
 
 static void the_peer_sees_the_end_with_the_best(void **state)
 {
-    expect_end(template_of(state), nf_ready_best);
+    expect_end(template_of(state), nf_ready_best());
 }
 
 int main(void)

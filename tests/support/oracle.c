@@ -62,7 +62,7 @@ void oracle_open(unsigned seed)
     oracle = (struct oracle){.seed = seed};
     noted = 0;
     for (int world = 0; world < WORLDS; world++) {
-        oracle.poller[world] = nf_poller_open(world == 0 ? nf_ready_best : &nf_ready_poll);
+        oracle.poller[world] = nf_poller_open(world == 0 ? nf_ready_best() : &nf_ready_poll);
         assert_non_null(oracle.poller[world]);
     }
     listen_anew(TCP);

@@ -14,7 +14,7 @@ struct nf_readied answers[NF_READY_MAX];
 
 void ready_set_choose(const char *name)
 {
-    body = strcmp(name, "poll") == 0 ? &nf_ready_poll : nf_ready_best;
+    body = strcmp(name, "poll") == 0 ? &nf_ready_poll : nf_ready_best();
 }
 
 void ready_set_open(const char *name)

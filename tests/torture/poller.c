@@ -273,7 +273,7 @@ static void nest(const struct nf_ready_body *body)
 {
     int fd = net_poller_fd(poller);
 
-    if (body == nf_ready_best) {
+    if (body == nf_ready_best()) {
         holds(fd >= 0 || (fd == NET_LIMIT && plan.is_armed));
     } else {
         holds(fd == NET_UNSUPPORTED);
@@ -307,10 +307,10 @@ static void hear_of_all(void)
 
 static net_poller *open_poller(const struct nf_ready_body *body)
 {
-    net_poller *opened = body == nf_ready_best ? net_poller_open() : nf_poller_open(body);
+    net_poller *opened = body == nf_ready_best() ? net_poller_open() : nf_poller_open(body);
 
     holds(opened != NULL || plan.is_armed);
-    holds(opened != NULL || body != nf_ready_best || net_error() == NET_LIMIT);
+    holds(opened != NULL || body != nf_ready_best() || net_error() == NET_LIMIT);
     return opened;
 }
 
@@ -348,7 +348,7 @@ static bool torture(const struct nf_ready_body *body)
 static void torture_by_all(const struct nf_ready_body *body)
 {
     gather();
-    other = open_poller(nf_ready_best);
+    other = open_poller(nf_ready_best());
     for (int i = LISTENER; i < DIAL; i++) {
         check_free(i); /* it has all the memory that it needs */
     }
@@ -370,7 +370,7 @@ static void torture_by_all(const struct nf_ready_body *body)
 static void epolls_body_loses_nothing(void **state)
 {
     (void)state;
-    torture_by_all(nf_ready_best);
+    torture_by_all(nf_ready_best());
 }
 
 static void polls_body_loses_nothing(void **state)

@@ -14,11 +14,12 @@ int __real_eventfd(unsigned count, int flags);
 int __wrap_eventfd(unsigned count, int flags);
 
 static int eventfds_left = -1;
+static int error = EMFILE; /* without one */
 
 int __wrap_eventfd(unsigned count, int flags)
 {
     if (eventfds_left == 0) {
-        errno = EMFILE;
+        errno = error;
         return -1;
     }
     return __real_eventfd(count, flags);
@@ -131,6 +132,22 @@ static void without_descriptors_it_is_a_limit(void **state)
     nf_wake_close(&wake);
 }
 
+/* A system without eventfd(2): the same promises hold. */
+static void without_eventfd_a_socket_stands_in(void **state)
+{
+    static const int errors[] = {ENOSYS, EPERM};
+
+    eventfds_left = 0;
+    for (size_t i = 0; i < COUNT(errors); i++) {
+        error = errors[i];
+        a_post_is_seen_until_it_is_drained(state);
+        a_signal_handler_may_post_and_errno_is_kept(state);
+        a_forked_child_has_a_wake_of_its_own(state);
+    }
+    eventfds_left = -1;
+    error = EMFILE;
+}
+
 int main(void)
 {
     const struct test tests[] = {
@@ -138,6 +155,7 @@ int main(void)
         TEST(a_signal_handler_may_post_and_errno_is_kept),
         TEST(a_forked_child_has_a_wake_of_its_own),
         TEST(without_descriptors_it_is_a_limit),
+        TEST(without_eventfd_a_socket_stands_in),
     };
 
     return run_once(tests);
