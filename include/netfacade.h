@@ -429,8 +429,8 @@ void net_poller_close(net_poller *poller);
 /* The code of the calling thread's last failure; 0 if it had none. */
 int net_error(void);
 
-/* The calling thread's last failure as a sentence that names operation, address and cause. Never
- * NULL; valid until the thread's next failure. */
+/* The calling thread's last failure as a sentence that names operation, address and cause, and is
+ * safe on a terminal. Never NULL; valid until the thread's next failure. */
 const char *net_error_text(void);
 
 /* What a code means, in a few words; never NULL. */

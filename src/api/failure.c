@@ -97,6 +97,22 @@ static void add_cause(struct nf_text *text, const struct nf_cause *cause)
     }
 }
 
+/* What is quoted in a sentence may come from anywhere. It is escaped here, once for all. A sentence
+ * that does not fit ends in "...". */
+static void escape(struct nf_cause *cause, const char *sentence)
+{
+    static const char cut[] = "...";
+    struct nf_text text;
+
+    nf_text_begin(&text, cause->detail, sizeof cause->detail - strlen(cut));
+    nf_text_add_escaped(&text, sentence);
+    if (text.length >= text.size) {
+        memcpy(cause->detail + strlen(cause->detail), cut, sizeof cut);
+    }
+    cause->whole = true;
+    cause->escaped = true;
+}
+
 const char *net_error_text(void)
 {
     struct nf_cause *cause = nf_cause_last();
@@ -106,13 +122,16 @@ const char *net_error_text(void)
     if (cause->code == 0) {
         return nf_code_text(0);
     }
-    if (!cause->whole) {
+    if (!cause->escaped) {
         nf_text_begin(&text, sentence, sizeof sentence);
-        nf_text_add(&text, "%s", last.operation);
-        add_place(&text);
-        add_cause(&text, cause);
-        memcpy(cause->detail, sentence, sizeof sentence);
-        cause->whole = true;
+        if (cause->whole) {
+            nf_text_add(&text, "%s", cause->detail);
+        } else {
+            nf_text_add(&text, "%s", last.operation);
+            add_place(&text);
+            add_cause(&text, cause);
+        }
+        escape(cause, sentence);
     }
     return cause->detail;
 }

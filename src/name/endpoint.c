@@ -179,6 +179,19 @@ static void print_ipv6(struct nf_text *text, const uint8_t *ip)
     }
 }
 
+/* The system lets an interface have almost any name. */
+void nf_print_zone(struct nf_text *text, uint32_t index)
+{
+    char zone[NF_ZONE_MAX];
+
+    nf_zone_name(index, zone);
+    if (nf_text_is_safe(zone, strlen(zone)) && strpbrk(zone, "]?&") == NULL) {
+        nf_text_add(text, "%s", zone);
+    } else {
+        nf_text_add(text, "%u", (unsigned)index);
+    }
+}
+
 void nf_print_bare_host(struct nf_text *text, const struct nf_addr *addr)
 {
     if (addr->family != NF_IPV6) {
@@ -187,10 +200,8 @@ void nf_print_bare_host(struct nf_text *text, const struct nf_addr *addr)
     }
     print_ipv6(text, addr->ip);
     if (addr->scope != 0) {
-        char zone[NF_ZONE_MAX];
-
-        nf_zone_name(addr->scope, zone);
-        nf_text_add(text, "%%%s", zone);
+        nf_text_add(text, "%%");
+        nf_print_zone(text, addr->scope);
     }
 }
 

@@ -19,6 +19,9 @@ bool nf_literal_parse(const char *text, size_t length, struct nf_addr *addr);
  * a number. */
 bool nf_looks_numeric(const char *text, size_t length);
 
+/* Print an interface: its name, or its number if the name cannot stand in an address. */
+void nf_print_zone(struct nf_text *text, uint32_t index);
+
 /* Print a host for other programs: an IPv6 address has no brackets. */
 void nf_print_bare_host(struct nf_text *text, const struct nf_addr *addr);
 

@@ -44,7 +44,7 @@ int nf_unknown(const char *what, const char *text, size_t length,
 {
     const char *nearest = NULL;
     size_t least = length / 2 + 2; /* a difference of more than half is no typing error */
-    int quoted = nf_quoted(length);
+    int quoted = nf_quoted(text, length);
     int i = 0;
 
     for (const char *name = next(i, argument); name != NULL; name = next(++i, argument)) {

@@ -41,7 +41,7 @@ static int parse_one(uint64_t allowed, const char *text, size_t length, struct n
 
     if (sign == NULL || name == 0) {
         return nf_fail_because(NET_ADDRESS, "an option is name=value, not '%.*s'",
-                               nf_quoted(length), text);
+                               nf_quoted(text, length), text);
     }
     const struct nf_properties set = {.options = allowed};
     int property = nf_property_find(&set, text, name);

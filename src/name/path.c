@@ -1,4 +1,5 @@
-/* Names in addresses. A byte that a target cannot contain is escaped as %XX. */
+/* Names in addresses. A byte that a target cannot contain, or that must not be printed, is escaped
+ * as %XX. */
 #include "name/path.h"
 #include "os/cause.h"
 
@@ -35,23 +36,31 @@ int nf_path_parse(const char *text, size_t length, char name[NF_ADDR_NAME_MAX])
     return size;
 }
 
-/* Blanks, control bytes, and bytes that have a meaning in an address. */
+/* Blanks, and bytes that have a meaning in an address. */
 static bool is_special(unsigned char byte)
 {
-    return byte <= ' ' || byte == 0x7f || byte == '%' || byte == '?' || byte == '#';
+    return byte == ' ' || byte == '%' || byte == '?' || byte == '#';
 }
 
 void nf_path_print(struct nf_text *text, const struct nf_addr *addr)
 {
-    for (int i = 0; i < addr->size; i++) {
-        unsigned char byte = (unsigned char)addr->name[i];
+    size_t at = 0;
 
-        if (i == 0 && byte == '\0' && addr->family == NF_UNIX) {
+    while (at < addr->size) {
+        const char *next = addr->name + at;
+        unsigned char byte = (unsigned char)*next;
+        size_t bytes = nf_text_safe(next, addr->size - at);
+
+        if (at == 0 && byte == '\0' && addr->family == NF_UNIX) {
             nf_text_add(text, "@");
-        } else if (is_special(byte) || (i == 0 && byte == '@' && addr->family == NF_UNIX)) {
+            bytes = 1;
+        } else if (bytes == 0 || is_special(byte) ||
+                   (at == 0 && byte == '@' && addr->family == NF_UNIX)) {
             nf_text_add(text, "%%%02X", (unsigned)byte);
+            bytes = 1;
         } else {
-            nf_text_add(text, "%c", (char)byte);
+            nf_text_add_character(text, next, bytes);
         }
+        at += bytes;
     }
 }

@@ -11,7 +11,8 @@
  * `name`, or NET_ADDRESS with what is wrong. */
 int nf_path_parse(const char *text, size_t length, char name[NF_ADDR_NAME_MAX]);
 
-/* Print a named address so that parsing it gives the same name. A NUL at the front of a unix
+/* Print a named address so that parsing it gives the same name, and all that comes out is safe
+ * (name/text.h). A NUL at the front of a unix
  * name, which is the abstract kind of unix(7), is printed as @. */
 void nf_path_print(struct nf_text *text, const struct nf_addr *addr);
 

@@ -19,7 +19,7 @@ static int refuse(const char *text, size_t length)
 {
     return nf_fail_because(NET_ADDRESS,
                            "sockopt takes LEVEL/NAME/VALUE, as in SOL_SOCKET/SO_MARK/7, not '%.*s'",
-                           nf_quoted(length), text);
+                           nf_quoted(text, length), text);
 }
 
 /* Split into exactly three parts, none empty. */
@@ -65,6 +65,11 @@ static bool read_number(const struct part *part, int32_t *number, bool *is_int)
     return part->length > sign;
 }
 
+static int quoted(const struct part *part)
+{
+    return nf_quoted(part->text, part->length);
+}
+
 static int refuse_range(const struct part parts[PARTS], int which, int32_t nearest)
 {
     char number[16];
@@ -72,10 +77,10 @@ static int refuse_range(const struct part parts[PARTS], int which, int32_t neare
 
     nf_text_begin(&text, number, sizeof number);
     nf_text_add(&text, "%d", (int)nearest);
-    return nf_fail_because(
-        NET_ADDRESS, "sockopt cannot be '%.*s': the nearest that fits is %.*s/%.*s/%s",
-        nf_quoted(parts[which].length), parts[which].text, nf_quoted(parts[0].length),
-        parts[0].text, nf_quoted(parts[1].length), parts[1].text, number);
+    return nf_fail_because(NET_ADDRESS,
+                           "sockopt cannot be '%.*s': the nearest that fits is %.*s/%.*s/%s",
+                           quoted(&parts[which]), parts[which].text, quoted(&parts[0]),
+                           parts[0].text, quoted(&parts[1]), parts[1].text, number);
 }
 
 static bool is_called(const struct part *part, const char *name)

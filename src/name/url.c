@@ -153,7 +153,7 @@ static int parse_bracketed(const char *text, size_t length, struct nf_host *host
         return nf_fail_because(NET_ADDRESS, "only a link-local IPv6 address takes a zone");
     }
     if (zone == 0 || zone >= sizeof host->zone || memchr(percent, '/', zone + 1) != NULL ||
-        memchr(percent, '\0', zone + 1) != NULL) {
+        !nf_text_is_safe(percent, zone + 1)) {
         return nf_fail_because(NET_ADDRESS, "the zone after '%%' is no interface name");
     }
     memcpy(host->zone, percent + 1, zone);
@@ -227,21 +227,25 @@ int nf_host_parse_source(const char *text, size_t length, struct nf_host *host)
     return code;
 }
 
-int nf_host_find_zone(struct nf_host *host)
+uint32_t nf_zone_find(const char *zone)
 {
+    enum { DIGITS = 9 };
+    uint32_t index = nf_zone_index(zone);
     uint32_t number = 0;
     size_t i = 0;
 
+    while (i < DIGITS && nf_is_digit(zone[i])) {
+        number = number * 10 + (uint32_t)(zone[i++] - '0');
+    }
+    return index == 0 && zone[i] == '\0' ? number : index;
+}
+
+int nf_host_find_zone(struct nf_host *host)
+{
     if (host->zone[0] == '\0') {
         return 0;
     }
-    host->addr.scope = nf_zone_index(host->zone);
-    while (i < PORT_DIGITS && nf_is_digit(host->zone[i])) {
-        number = number * 10 + (uint32_t)(host->zone[i++] - '0');
-    }
-    if (host->addr.scope == 0 && host->zone[i] == '\0') {
-        host->addr.scope = number;
-    }
+    host->addr.scope = nf_zone_find(host->zone);
     if (host->addr.scope == 0) {
         return nf_fail_because(NET_ADDRESS, "there is no interface '%s'", host->zone);
     }

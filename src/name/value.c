@@ -98,7 +98,6 @@ void nf_value_print(struct nf_text *text, enum nf_property property, const struc
     bool off = value->number == 0 &&
                (kind == NF_KIND_SWITCH || kind == NF_KIND_DURATION || kind == NF_KIND_INTERFACE ||
                 kind == NF_KIND_LIMIT || kind == NF_KIND_CODE);
-    char name[NF_ZONE_MAX];
 
     switch (off ? NF_KIND_OFF : kind) {
     case NF_KIND_OFF:
@@ -121,11 +120,10 @@ void nf_value_print(struct nf_text *text, enum nf_property property, const struc
         nf_text_add(text, "%lldus", (long long)value->number);
         break;
     case NF_KIND_TEXT:
-        nf_text_add(text, "%s", value->scheme != NULL ? value->scheme : value->text);
+        nf_text_add_escaped(text, value->scheme != NULL ? value->scheme : value->text);
         break;
     case NF_KIND_INTERFACE:
-        nf_zone_name((uint32_t)value->number, name);
-        nf_text_add(text, "%s", name);
+        nf_print_zone(text, (uint32_t)value->number);
         break;
     case NF_KIND_MODE:
         nf_text_add(text, "%04o", (unsigned)value->number);
@@ -173,7 +171,7 @@ int64_t nf_value_number(enum nf_property property, const struct nf_value *value)
 static int refuse(enum nf_property property, const char *text, size_t length, const char *advice)
 {
     return nf_fail_because(NET_ADDRESS, "%s takes %s, not '%.*s'", nf_rules[property].name, advice,
-                           nf_quoted(length), text);
+                           nf_quoted(text, length), text);
 }
 
 static int refuse_range(enum nf_property property, const char *text, size_t length, int64_t nearest)
@@ -185,7 +183,7 @@ static int refuse_range(enum nf_property property, const char *text, size_t leng
     nf_text_begin(&fit, printed, sizeof printed);
     nf_value_print(&fit, property, &value);
     return nf_fail_because(NET_ADDRESS, "%s cannot be '%.*s': the nearest that fits is %s",
-                           nf_rules[property].name, nf_quoted(length), text, printed);
+                           nf_rules[property].name, nf_quoted(text, length), text, printed);
 }
 
 static int parse_switch(enum nf_property property, const char *text, size_t length, int64_t *number)
@@ -346,17 +344,28 @@ static int parse_path(const char *text, size_t length, struct nf_value *value)
     return size < 0 ? size : 0;
 }
 
+/* The interface that has a name, or a number. */
+static uint32_t find_interface(const char *text)
+{
+    uint32_t number = nf_zone_find(text);
+    char name[NF_ZONE_MAX];
+
+    nf_zone_name(number, name);
+    return nf_zone_index(name); /* 0 when the number is free */
+}
+
 /* A name. The name of an interface is looked up now; others are checked when they are used. */
 static int parse_name(enum nf_property property, const char *text, size_t length,
                       struct nf_value *value)
 {
-    bool good = length > 0 && length < sizeof value->text;
+    bool good = length > 0 && length < sizeof value->text && nf_text_is_safe(text, length);
 
     if (good) {
         memcpy(value->text, text, length);
     }
     if (good && nf_rules[property].kind == NF_KIND_INTERFACE) {
-        value->number = nf_zone_index(value->text);
+        value->number = find_interface(value->text);
+        memset(value->text, 0, sizeof value->text);
         good = value->number != 0;
     }
     return good ? 0 : refuse(property, text, length, "a name that this system knows");

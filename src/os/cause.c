@@ -104,6 +104,7 @@ static struct nf_cause *begin(int code, int error)
     cause->code = code;
     cause->error = error;
     cause->whole = false;
+    cause->escaped = false;
     cause->detail[0] = '\0';
     return cause;
 }

@@ -24,6 +24,7 @@ struct nf_cause {
     int code;
     int error;                  /* an errno, or 0 */
     bool whole;                 /* detail is the whole sentence */
+    bool escaped;               /* and may be printed: it is what net_error_text returns */
     char detail[NF_DETAIL_MAX]; /* empty when the code says everything */
 };
 

@@ -1,9 +1,12 @@
 /* Input: any text. A text that parses as an address prints as an address with the same meaning, and
- * parsing and printing that again changes nothing. This uses the library's own parser, without the
- * network. */
+ * parsing and printing that again changes nothing. Whatever is printed of it, and every sentence
+ * about it, may be printed on a terminal. This uses the library's own parser, without the network.
+ */
+#include "api/failure.h"
 #include "api/registry.h"
 #include "name/endpoint.h"
 #include "name/path.h"
+#include "safe_text.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -57,6 +60,13 @@ static void expect(bool holds)
     }
 }
 
+/* The sentence of a call with this address, which failed as the pending cause says. */
+static void check_sentence(int code, const char *address)
+{
+    nf_failed_for(code, "connect", address);
+    expect(net_error() == code && is_safe_text(net_error_text()));
+}
+
 /* If the text is taken, it must parse to the same again after printing. If it is refused, a
  * sentence must say why. */
 static void check_host(const char *text, size_t length,
@@ -70,10 +80,12 @@ static void check_host(const char *text, size_t length,
     nf_fail(0);
     if (parse(text, length, &host) != 0) {
         expect(nf_cause_pending()->code == NET_ADDRESS && nf_cause_pending()->detail[0] != '\0');
+        check_sentence(NET_ADDRESS, text);
         return;
     }
     nf_text_begin(&printed, buffer, sizeof buffer);
     nf_host_print(&printed, &host);
+    expect(is_safe_text(buffer));
     expect(printed.length < sizeof buffer);
     expect(parse(buffer, printed.length, &again) == 0);
     expect(memcmp(&host, &again, sizeof host) == 0);
@@ -85,9 +97,11 @@ static void print_target(struct nf_text *text, const struct nf_target *target)
 {
     const struct nf_options *options = &target->options;
     char sign = '?';
+    size_t values;
 
     nf_text_add(text, "%s://%.*s", target->backend->scheme, (int)target->url.target_length,
                 target->url.target);
+    values = text->length;
     for (int i = 0; i < NF_OPTIONS; i++) {
         struct nf_value value = {0};
 
@@ -98,6 +112,7 @@ static void print_target(struct nf_text *text, const struct nf_target *target)
             sign = '&';
         }
     }
+    expect(is_safe_text(text->buffer + values));
 }
 
 /* What happens with such an address depends on the descriptors that this process has: one that is
@@ -128,6 +143,7 @@ static void check_target(const char *address)
 
         expect(code == NET_ADDRESS || (code == NET_MISUSE && names_descriptor(address)));
         expect(nf_cause_pending()->detail[0] != '\0');
+        check_sentence(code, address);
     }
     free(printed);
 }
@@ -168,7 +184,7 @@ static void check_name(const char *text, size_t length, enum nf_family family)
 
     nf_text_begin(&printed, buffer, sizeof buffer);
     nf_path_print(&printed, &addr);
-    expect(printed.length < sizeof buffer);
+    expect(printed.length < sizeof buffer && is_safe_text(buffer));
     if (family != NF_UNIX || size == 0 || name[0] != '\0') {
         expect(nf_path_parse(buffer, printed.length, again) == size);
         expect(size == 0 || memcmp(name, again, (size_t)size) == 0);

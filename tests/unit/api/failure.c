@@ -111,6 +111,19 @@ static void a_long_address_is_visibly_cut(void **state)
     assert_true(strlen(net_error_text()) < 600);
 }
 
+static void what_a_sentence_quotes_cannot_mislead(void **state)
+{
+    (void)state;
+    assert_no_socket(net_listen("tcp://\x1b[2J\r\n\\\xe2\x80\xae\xff:1"), NET_ADDRESS);
+    assert_sentence(
+        "listen tcp://\\x1b[2J\\x0d\\x0a\\\\\\xe2\\x80\\xae\\xff:1: bad address (a host name "
+        "has letters, digits, '-' and '.' only)");
+    assert_no_socket(net_listen("tcp://caf\xc3\xa9:1"), NET_ADDRESS);
+    assert_says("listen tcp://caf\xc3\xa9:1: bad");
+    assert_no_socket(net_listen("tcp://[fe80::1%e\x1b]:1"), NET_ADDRESS);
+    assert_says("the zone after '%' is no interface name");
+}
+
 static void misuse_has_a_sentence_too(void **state)
 {
     char byte;
@@ -145,6 +158,7 @@ int main(void)
         TEST(a_sentence_names_operation_address_and_cause),
         TEST(a_sentence_outlives_its_socket),
         TEST(a_long_address_is_visibly_cut),
+        TEST(what_a_sentence_quotes_cannot_mislead),
         TEST(misuse_has_a_sentence_too),
         TEST(every_code_has_a_few_words),
     };

@@ -209,12 +209,13 @@ static void values_out_of_range_are_refused_and_the_nearest_is_named(void **stat
 /* Every machine has a loopback interface, with the number 1. */
 static void an_interface_is_one_of_this_system_or_off(void **state)
 {
-    static const char *const bad[] = {
-        "", "no-such-if", "1", "LO", "lo ", "on", "a-name-of-no-interface"};
+    static const char *const bad[] = {"",   "no-such-if", "1x", "999999999",
+                                      "LO", "lo ",        "on", "a-name-of-no-interface"};
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(interfaces); i++) {
         assert_value(interfaces[i], "lo", 1, "lo");
+        assert_value(interfaces[i], "1", 1, "lo");
         assert_value(interfaces[i], "off", 0, "off");
         for (size_t j = 0; j < COUNT_OF(bad); j++) {
             assert_value_refused(interfaces[i], bad[j]);
@@ -233,6 +234,7 @@ static void a_congestion_control_is_a_short_name(void **state)
     assert_string_equal(buffer, "fifteen_letters");
     assert_value_refused("congestion", "");
     assert_value_refused("congestion", "sixteen__letters");
+    assert_value_refused("congestion", "cubic\x1b[m");
 }
 
 static void a_source_is_an_address_or_off(void **state)
