@@ -35,7 +35,7 @@
 
 #include "datagram/datagram.h"
 #include "hub/packet.h"
-#include "hub/table.h"
+#include "name/table.h"
 #include "os/mutex.h"
 #include "os/wake.h"
 #include "socket/counter.h"

@@ -99,7 +99,7 @@ self_test() {
     done <<'CASES'
 good api/net wires/tcp
 good wires/tcp stream/stream
-good hub/hub hub/table
+good hub/hub hub/packet
 good name/url os/cause
 good name/url <stdint.h
 good os/socket <errno.h

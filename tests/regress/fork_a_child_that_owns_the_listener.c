@@ -4,7 +4,7 @@
  * the same. */
 #include "support.h"
 
-#include "hub/table.h"
+#include "name/table.h"
 
 #include <stdatomic.h>
 

@@ -5,7 +5,7 @@
 
 #include "socket/backend.h"
 #include "socket/socket.h"
-#include "hub/table.h"
+#include "name/table.h"
 
 #include <stdatomic.h>
 

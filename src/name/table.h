@@ -1,9 +1,9 @@
-/* A hash table from remote addresses to entries, to find the sender of a datagram. Its hash has a
- * random key, so that no sender can choose its bucket. */
-#ifndef NF_HUB_TABLE_H
-#define NF_HUB_TABLE_H
+/* A hash table from addresses to entries. Its hash has a random key, so that nobody who chooses an
+ * address can choose its bucket. */
+#ifndef NF_NAME_TABLE_H
+#define NF_NAME_TABLE_H
 
-#include "hub/siphash.h"
+#include "name/siphash.h"
 #include "os/address.h"
 
 /* The head of each object in the table. */
@@ -11,7 +11,7 @@ struct nf_entry {
     struct nf_entry *next;
     const struct nf_addr *remote;
     uint32_t hash;
-    bool accepted; /* a peer with a socket of its own; otherwise a stranger */
+    bool accepted; /* in a hub: a peer with a socket of its own; otherwise a stranger */
 };
 
 struct nf_table {

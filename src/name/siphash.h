@@ -1,7 +1,7 @@
 /* SipHash-1-3 (Aumasson and Bernstein, 2012): a keyed hash. Without the key, nobody can choose
  * inputs that collide. */
-#ifndef NF_HUB_SIPHASH_H
-#define NF_HUB_SIPHASH_H
+#ifndef NF_NAME_SIPHASH_H
+#define NF_NAME_SIPHASH_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* SipHash with one round for each 64-bit word and three at the end. Several languages use it for
  * their hash tables: it is enough where no attacker sees the hash values.
  * tests/unit/hub/siphash.c tests it against vectors. */
-#include "hub/siphash.h"
+#include "name/siphash.h"
 
 struct state {
     uint64_t v0, v1, v2, v3;

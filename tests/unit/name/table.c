@@ -1,7 +1,7 @@
 /* wrap: calloc */
 /* The table of remote addresses: it finds what was put in, and no sender can fill one bucket on
  * purpose. */
-#include "hub/table.h"
+#include "name/table.h"
 #include "netfacade.h"
 
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* A hash table with chains; the number of buckets doubles when there are as many entries. */
-#include "hub/table.h"
+#include "name/table.h"
 #include "os/cause.h"
 #include "os/random.h"
 

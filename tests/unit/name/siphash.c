@@ -1,7 +1,7 @@
 /* SipHash-1-3. The vectors come from an implementation that agrees with CPython's hash of bytes,
  * which is the same function. The key is 00 01 .. 0f, the inputs are 00 01 .. of every length from
  * 0 up. */
-#include "hub/siphash.h"
+#include "name/siphash.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
