@@ -1,4 +1,4 @@
-/* Names within this process: a linked list under a lock, and the parsing of mem targets. */
+/* Names within this process: a table under a lock, and the parsing of mem targets. */
 #include "memory/names.h"
 #include "name/endpoint.h"
 #include "name/path.h"
@@ -9,7 +9,7 @@
 void nf_mem_names_lock(struct nf_mem_names *names)
 {
     if (nf_fork_mutex_lock(&names->lock)) {
-        names->first = NULL;
+        names->table = (struct nf_table){0};
     }
 }
 
@@ -20,12 +20,11 @@ void nf_mem_names_unlock(struct nf_mem_names *names)
 
 struct nf_mem_name *nf_mem_names_find(const struct nf_mem_names *names, const struct nf_addr *addr)
 {
-    struct nf_mem_name *name = names->first;
+    const struct nf_table *table = &names->table;
 
-    while (name != NULL && !nf_addr_equal(&name->addr, addr)) {
-        name = name->next;
-    }
-    return name;
+    return table->count == 0
+               ? NULL
+               : (struct nf_mem_name *)nf_table_find(table, addr, nf_table_hash(table, addr));
 }
 
 int nf_mem_names_add(struct nf_mem_names *names, struct nf_mem_name *name, char *buffer)
@@ -40,19 +39,21 @@ int nf_mem_names_add(struct nf_mem_names *names, struct nf_mem_name *name, char 
             return nf_fail(NET_INUSE);
         }
     } while (any && nf_mem_names_find(names, &name->addr) != NULL);
-    name->next = names->first;
-    names->first = name;
-    return 0;
+    int code = names->table.count == 0 ? nf_table_open(&names->table) : 0;
+
+    if (code == 0) {
+        name->entry.remote = &name->addr;
+        nf_table_add(&names->table, &name->entry);
+    }
+    return code;
 }
 
-void nf_mem_names_remove(struct nf_mem_names *names, const struct nf_mem_name *name)
+void nf_mem_names_remove(struct nf_mem_names *names, struct nf_mem_name *name)
 {
-    struct nf_mem_name **link = &names->first;
-
-    while (*link != name) {
-        link = &(*link)->next;
+    nf_table_remove(&names->table, &name->entry);
+    if (names->table.count == 0) {
+        nf_table_close(&names->table);
     }
-    *link = name->next;
 }
 
 int nf_mem_target(const struct nf_url *url, bool listening, struct nf_addr *addr, char *buffer)
