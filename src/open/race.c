@@ -19,7 +19,12 @@ void nf_race_begin(struct nf_race *race, enum nf_family first, bool asked)
 
 void nf_race_add(struct nf_race *race, const struct nf_addr *addr)
 {
-    if (race->count < NF_RACE_MAX) {
+    bool is_new = race->count < NF_RACE_MAX;
+
+    for (int i = 0; i < race->count && is_new; i++) {
+        is_new = !nf_addr_equal(&race->attempt[i].addr, addr);
+    }
+    if (is_new) {
         struct nf_attempt *attempt = &race->attempt[race->count++];
 
         memset(attempt, 0, sizeof *attempt);
@@ -133,16 +138,25 @@ void nf_race_won(struct nf_race *race, int which)
 
 int nf_race_code(const struct nf_race *race)
 {
+    static const int furthest[] = {NET_LIMIT, NET_RESET,       NET_REFUSED,    NET_DENIED,
+                                   NET_INUSE, NET_UNREACHABLE, NET_UNSUPPORTED};
+    const int count = sizeof furthest / sizeof furthest[0];
+    int best = count;
     int code = NET_TIMEOUT;
-    net_deadline latest = NET_NOW;
 
     for (int i = 0; i < race->count; i++) {
         const struct nf_attempt *attempt = &race->attempt[i];
+        int place = 0;
 
-        if (attempt->state == NF_FAILED && attempt->code != NET_TIMEOUT &&
-            attempt->ended >= latest) {
+        if (attempt->state != NF_FAILED || attempt->code == NET_TIMEOUT) {
+            continue;
+        }
+        while (place < count && furthest[place] != attempt->code) {
+            place++;
+        }
+        if (place < best || code == NET_TIMEOUT) {
+            best = place;
             code = attempt->code;
-            latest = attempt->ended;
         }
     }
     return code;

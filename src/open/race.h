@@ -26,7 +26,7 @@ struct nf_attempt {
     enum nf_attempt_state state;
     int code;             /* FAILED: the reason */
     int error;            /* the system's error number, or 0; the rules do not use it, nor `why` */
-    char why[80];         /* the reason in words; may be empty */
+    char why[160];        /* the reason in words; may be empty */
     int fd;               /* TRYING or WON: the descriptor; else -1 */
     net_deadline started; /* when the attempt started */
     net_deadline ended;   /* FAILED: when it failed */
@@ -50,7 +50,7 @@ enum { NF_RACE_WAIT = -1, NF_RACE_DECIDED = -2, NF_RACE_LOST = -3 };
  * the resolver still has to answer for both families. */
 void nf_race_begin(struct nf_race *race, enum nf_family first, bool asked);
 
-/* Add an address. Addresses beyond NF_RACE_MAX are ignored. */
+/* Add an address. One that the race has already, and those beyond NF_RACE_MAX, are ignored. */
 void nf_race_add(struct nf_race *race, const struct nf_addr *addr);
 
 /* The resolver has answered for `family`: all its addresses, perhaps none, have been added. */
@@ -68,8 +68,9 @@ void nf_race_failed(struct nf_race *race, int which, int code, net_deadline now)
 void nf_race_put_off(struct nf_race *race, int which, net_deadline until);
 void nf_race_won(struct nf_race *race, int which);
 
-/* The code of a lost race: that of the attempt that failed last. NET_TIMEOUT says the least, and is
- * returned only when no attempt has another code. */
+/* The code of a lost race: NET_LIMIT if the process or the system lacked something for an attempt;
+ * else that of the attempt that came furthest: reset, refused, denied, in use, unreachable, not
+ * supported, another one. NET_TIMEOUT is returned only when no attempt has another code. */
 int nf_race_code(const struct nf_race *race);
 
 #endif

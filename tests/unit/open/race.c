@@ -184,16 +184,37 @@ static int code_of(int first, int64_t first_at, int second, int64_t second_at)
     return nf_race_code(&race);
 }
 
-/* The order of the failures counts, not that of the addresses. A timeout decides nothing. */
-static void the_code_is_of_the_last_to_fail_decisively(void **state)
+/* Neither the order of the addresses counts nor that of the failures. A timeout decides nothing. */
+static void the_code_is_of_the_attempt_that_came_furthest(void **state)
 {
+    static const int order[] = {NET_LIMIT,       NET_RESET,  NET_REFUSED,
+                                NET_DENIED,      NET_INUSE,  NET_UNREACHABLE,
+                                NET_UNSUPPORTED, NET_SYSTEM, NET_TIMEOUT};
+    const size_t count = sizeof order / sizeof order[0];
+
     (void)state;
-    assert_int_equal(code_of(NET_REFUSED, 5, NET_UNREACHABLE, 3), NET_REFUSED);
-    assert_int_equal(code_of(NET_REFUSED, 3, NET_UNREACHABLE, 5), NET_UNREACHABLE);
-    assert_int_equal(code_of(NET_REFUSED, 3, NET_TIMEOUT, 500), NET_REFUSED);
-    assert_int_equal(code_of(NET_TIMEOUT, 500, NET_DENIED, 3), NET_DENIED);
-    assert_int_equal(code_of(NET_TIMEOUT, 3, NET_TIMEOUT, 5), NET_TIMEOUT);
-    assert_int_equal(code_of(NET_REFUSED, 5, NET_UNREACHABLE, 5), NET_UNREACHABLE);
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = i; j < count; j++) {
+            assert_int_equal(code_of(order[i], 3, order[j], 5), order[i]);
+            assert_int_equal(code_of(order[j], 3, order[i], 5), order[i]);
+            assert_int_equal(code_of(order[j], 5, order[i], 3), order[i]);
+        }
+    }
+    assert_int_equal(code_of(NET_SYSTEM, 3, NET_ADDRESS, 5), NET_SYSTEM);
+}
+
+/* A resolver may give an address twice. */
+static void an_address_is_tried_once(void **state)
+{
+    struct nf_race race;
+
+    (void)state;
+    begin(&race, "64");
+    add(&race, NF_IPV4, 1);
+    add(&race, NF_IPV6, 0);
+    assert_int_equal(race.count, 2);
+    add(&race, NF_IPV6, 1);
+    assert_int_equal(race.count, 3);
 }
 
 /* RFC 8305, 3: IPv6 answers may arrive 50 ms after the IPv4 answers. */
@@ -341,7 +362,8 @@ int main(void)
         cmocka_unit_test(a_later_attempt_does_not_end_an_earlier_one),
         cmocka_unit_test(a_win_decides_whatever_waits),
         cmocka_unit_test(with_nothing_left_the_race_is_lost),
-        cmocka_unit_test(the_code_is_of_the_last_to_fail_decisively),
+        cmocka_unit_test(the_code_is_of_the_attempt_that_came_furthest),
+        cmocka_unit_test(an_address_is_tried_once),
         cmocka_unit_test(ipv4_answers_wait_50_ms_for_those_of_ipv6),
         cmocka_unit_test(ipv6_answers_end_the_resolution_delay),
         cmocka_unit_test(no_ipv6_answer_ends_the_resolution_delay_too),
