@@ -114,7 +114,7 @@ static void take_answers(struct nf_dial *dial, enum nf_family family, const bool
         addrs[i].port = dial->port;
         nf_race_add(&dial->race, &addrs[i]);
     }
-    if (count < 0) {
+    if (count < 0 && dial->code != NET_LIMIT) {
         nf_text_copy(dial->lookup_error, sizeof dial->lookup_error, nf_cause_pending()->detail);
         dial->code = count;
     }
@@ -205,6 +205,14 @@ static int connect_attempt(struct nf_dial *dial, int fd, const struct nf_addr *a
     return code;
 }
 
+/* What a lost dial returns. A look-up that lacked a descriptor or a thread may have missed the one
+ * address that answers. */
+static int lost_code(const struct nf_dial *dial)
+{
+    return dial->race.count == 0 || dial->code == NET_LIMIT ? dial->code
+                                                            : nf_race_code(&dial->race);
+}
+
 /* Whether connect(2) itself may block: there is one attempt, nothing else to wait for, and time for
  * the shortest timeout that the kernel keeps. */
 static bool may_block(const struct nf_dial *dial, net_deadline deadline)
@@ -221,6 +229,9 @@ static int open_attempt(struct nf_dial *dial, struct nf_connection *connection,
     connection->out.timeout = 0;
     int fd = nf_fd_open((enum nf_family)addr->family, dial->transport, dial->blocking);
 
+    if (fd == NET_UNSUPPORTED && !nf_addr_is_named(addr)) {
+        return NET_UNREACHABLE; /* without the family no address of it can be reached */
+    }
     if (fd >= 0 && dial->blocking &&
         nf_lane_set_timeout(fd, &connection->out, NF_SO_SNDTIMEO, deadline) != 0) {
         nf_fd_close(fd); /* the system refuses a timeout, so poll does the waiting */
@@ -393,7 +404,7 @@ int nf_dial_drive(struct nf_dial *dial, struct nf_connection *connection, struct
         }
         if (what == NF_RACE_LOST) {
             dial->lost = true;
-            return dial->race.count > 0 ? nf_race_code(&dial->race) : dial->code;
+            return lost_code(dial);
         }
         if (passed) {
             return nf_fail(NET_TIMEOUT);

@@ -44,8 +44,8 @@ int nf_dial_report(const struct nf_dial *dial, int code, char *buffer, size_t si
     for (int i = 0; i < dial->race.count; i++) {
         describe_attempt(&text, &dial->race.attempt[i]);
     }
-    if (dial->race.count == 0 && dial->lookup_error[0] != '\0') {
-        nf_text_add(&text, "%s", dial->lookup_error);
+    if ((dial->race.count == 0 || dial->code == NET_LIMIT) && dial->lookup_error[0] != '\0') {
+        nf_text_add(&text, "%s%s", text.length > 0 ? "; " : "", dial->lookup_error);
     } else if (dial->resolve != NULL) {
         nf_text_add(&text, "%sstill looking up the name", text.length > 0 ? "; " : "");
     }

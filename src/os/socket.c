@@ -16,6 +16,20 @@
 #define SO_PASSRIGHTS 83 /* Linux 6.16 */
 #endif
 
+/* A system without IPv6, and a sandbox that refuses it, say so in different ways. */
+static int open_failure(int domain, int error)
+{
+    char reason[128];
+    bool refused = domain == AF_INET6 && (error == EACCES || error == EPERM);
+
+    if (domain == AF_UNIX || (error != EAFNOSUPPORT && !refused)) {
+        return nf_fail_errno(error);
+    }
+    nf_errno_text(error, reason, sizeof reason);
+    return nf_fail_because(NET_UNSUPPORTED, "this process can open no %s socket: %s",
+                           domain == AF_INET6 ? "IPv6" : "IPv4", reason);
+}
+
 int nf_fd_open(enum nf_family family, enum nf_transport transport, bool blocking)
 {
     int domain = family == NF_IPV4 ? AF_INET : family == NF_UNIX ? AF_UNIX : AF_INET6;
@@ -27,7 +41,7 @@ int nf_fd_open(enum nf_family family, enum nf_transport transport, bool blocking
 
         setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &none, sizeof none);
     }
-    return fd >= 0 ? fd : nf_fail_errno(errno);
+    return fd >= 0 ? fd : open_failure(domain, errno);
 }
 
 bool nf_fd_is_v6(int fd)
@@ -48,7 +62,8 @@ int nf_fd_bind(int fd, const struct nf_addr *addr)
         return 0;
     }
     if (errno == EADDRNOTAVAIL) {
-        return nf_fail_because(NET_ADDRESS, "no interface of this system has it");
+        return nf_fail_because(NET_ADDRESS, "no interface of this system has it%s",
+                               addr->family == NF_IPV6 ? ", or IPv6 is switched off" : "");
     }
     if (errno == EADDRINUSE && addr->port == 0) {
         return nf_fail_because(NET_LIMIT, "no local port is free");
@@ -129,12 +144,31 @@ int nf_fd_accept(int fd, struct nf_addr *peer, char *room)
     return nf_fail_errno(errno);
 }
 
+/* connect(2) failed with EADDRNOTAVAIL, which means three things. A datagram socket fails so only
+ * if this host has no address for the target. Else the local port counts: it is 0 if none was free.
+ */
+static int no_address(int fd, const union nf_sockaddr *to, socklen_t length)
+{
+    struct nf_addr local = {0};
+    int probe = socket(to->any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool lacks_address =
+        probe >= 0 && connect(probe, &to->any, length) != 0 && errno == EADDRNOTAVAIL;
+
+    nf_fd_close(probe);
+    if (lacks_address) {
+        return nf_fail_because(NET_UNREACHABLE, "this host has no address of that family");
+    }
+    if (nf_fd_local(fd, &local, NULL) == 0 && local.port != 0) {
+        return nf_fail_because(NET_INUSE, "a connection from the same port to the same target");
+    }
+    return nf_fail_because(NET_LIMIT, "no local port is free");
+}
+
 /* Map the errno of a failed connect, which may mean something else than on an established
  * connection. */
 static int dial_failure(int error)
 {
     switch (error) {
-    case EADDRNOTAVAIL:
     case EAGAIN: /* from a datagram socket */
         return nf_fail_because(NET_LIMIT, "no local port is free");
     case ENOENT: /* from a unix socket */
@@ -164,7 +198,7 @@ int nf_fd_connect(int fd, const struct nf_addr *addr)
     if (errno == EINPROGRESS || errno == EINTR || errno == EALREADY) {
         return NF_WOULD_BLOCK;
     }
-    return dial_failure(errno);
+    return errno == EADDRNOTAVAIL ? no_address(fd, &name, length) : dial_failure(errno);
 }
 
 /* SO_ERROR 0 does not prove a connection, since a poll may return without a reason. So ask for the

@@ -11,8 +11,9 @@
 enum nf_transport { NF_STREAM, NF_DATAGRAM };
 
 /* Open a descriptor for addresses of `family` (NF_EVERYWHERE: IPv6), blocking or not. Returns it,
- * or a code. A unix socket, and what it accepts, refuses descriptors that its peers pass, where the
- * system can (NF_SO_RIGHTS): closing such a descriptor may wait for as long as its sender likes. */
+ * or a code: NET_UNSUPPORTED if the process may open none of that family. A unix socket, and what
+ * it accepts, refuses descriptors that its peers pass, where the system can (NF_SO_RIGHTS): closing
+ * such a descriptor may wait for as long as its sender likes. */
 int nf_fd_open(enum nf_family family, enum nf_transport transport, bool blocking);
 
 /* Bind to a local address. 0; NET_INUSE, NET_DENIED, NET_ADDRESS (no interface has it), NET_LIMIT
@@ -31,7 +32,8 @@ int nf_fd_accept(int fd, struct nf_addr *peer, char *room);
 /* Connect a stream, or set the peer of a datagram socket. 0; NF_WOULD_BLOCK while the attempt goes
  * on, also after a signal or when the send timeout of a blocking descriptor has expired;
  * NF_CONGESTED when you must connect a unix socket again later, because the listener's backlog was
- * full until the timeout or a signal came; NET_LIMIT when no local port is free; another code.
+ * full until the timeout or a signal came; NET_LIMIT when no local port is free; NET_INUSE when the
+ * local port has a connection to this peer; another code.
  * connect(2) */
 int nf_fd_connect(int fd, const struct nf_addr *addr);
 

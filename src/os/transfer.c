@@ -42,6 +42,9 @@ int nf_transfer_failure(void)
     if (error == EINVAL) { /* a blackhole route */
         return nf_fail_as(NET_UNREACHABLE, error);
     }
+    if (error == EADDRNOTAVAIL || error == EAFNOSUPPORT) { /* no address of the peer's family */
+        return nf_fail_as(NET_UNREACHABLE, error);
+    }
     if (error == ENOENT) { /* the path of a unix socket is gone */
         return nf_fail_as(NET_REFUSED, error);
     }

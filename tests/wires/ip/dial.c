@@ -32,10 +32,19 @@ static struct {
     int peer_lookups;
 } system_now;
 
+/* A datagram socket tells whether this host has an address of the family, and always may. */
+static bool is_stream_socket(int fd)
+{
+    int type = 0;
+    socklen_t size = sizeof type;
+
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
+}
+
 int __wrap_connect(int fd, const struct sockaddr *name, socklen_t length)
 {
-    system_now.connects++;
-    if (system_now.failures == 0) {
+    system_now.connects += is_stream_socket(fd) ? 1 : 0;
+    if (system_now.failures == 0 || !is_stream_socket(fd)) {
         return __real_connect(fd, name, length);
     }
     system_now.failures--;
