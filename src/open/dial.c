@@ -151,7 +151,10 @@ int nf_dial_look_up(struct nf_dial *dial, net_deadline deadline)
 
 /* ---- Attempts ---- */
 
-/* Bind to the local address that the target asks for. Without a port, connect(2) chooses one. */
+/* Bind to the local address that the target asks for. Without a port, connect(2) chooses one. With
+ * one, earlier connections from it to other targets may be in TIME_WAIT, which SO_REUSEADDR on both
+ * sockets allows. A listener at the port still refuses the bind, and a datagram socket never gets
+ * the option: it could then take another's datagrams. */
 static int bind_source(struct nf_dial *dial, int fd, const struct nf_addr *addr)
 {
     const struct nf_options *options = &dial->target.options;
@@ -165,7 +168,11 @@ static int bind_source(struct nf_dial *dial, int fd, const struct nf_addr *addr)
     if (options->source.port == 0) {
         nf_sockopt_set(fd, NF_SO_LATE_PORT, 1);
     }
-    return nf_fd_bind(fd, &options->source);
+    int code = options->source.port != 0 && dial->transport == NF_STREAM
+                   ? nf_sockopt_set(fd, NF_SO_REUSEADDR, 1)
+                   : 0;
+
+    return code == 0 ? nf_fd_bind(fd, &options->source) : code;
 }
 
 /* Whether the descriptor is connected to itself. On one machine the kernel may choose the port that
