@@ -55,7 +55,8 @@ static int lock_path(const struct nf_addr *path)
 
     path_of(path, starting, text);
     for (int i = 0; i < LOCK_TRIES; i++) {
-        int lock = open(text, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+        int lock =
+            nf_fd_above(open(text, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
 
         if (lock < 0) {
             return nf_fail_errno(errno);
@@ -93,7 +94,7 @@ static bool is_stale(const struct nf_addr *path)
     for (size_t i = 0; i < sizeof types / sizeof types[0] && stale; i++) {
         union nf_sockaddr name;
         socklen_t length = nf_to_sockaddr(path, false, &name);
-        int fd = socket(AF_UNIX, types[i] | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        int fd = nf_fd_above(socket(AF_UNIX, types[i] | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
 
         stale = fd >= 0 && connect(fd, &name.any, length) != 0 && errno == ECONNREFUSED;
         nf_fd_close(fd);

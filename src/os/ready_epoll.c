@@ -3,6 +3,7 @@
 #include "os/cause.h"
 #include "os/clock.h"
 #include "os/ready.h"
+#include "os/socket.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -27,7 +28,7 @@ static struct nf_ready *epoll_open(void)
         nf_fail_because(NET_LIMIT, "no memory");
         return NULL;
     }
-    ready->fd = epoll_create1(EPOLL_CLOEXEC);
+    ready->fd = nf_fd_above(epoll_create1(EPOLL_CLOEXEC));
     ready->alarm = -1;
     ready->is_set = false;
     if (ready->fd < 0) {
@@ -87,7 +88,7 @@ static int epoll_fd(struct nf_ready *ready)
 static int make_alarm(struct nf_ready *ready)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
-    int alarm = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    int alarm = nf_fd_above(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
 
     if (alarm < 0) {
         return nf_is_missing(errno) ? nf_fail_because(NET_UNSUPPORTED, "a set to nest needs "
@@ -142,7 +143,7 @@ static const struct nf_ready_body epoll_body = {
 
 static const struct nf_ready_body *try_epoll(void)
 {
-    int fd = epoll_create1(EPOLL_CLOEXEC);
+    int fd = nf_fd_above(epoll_create1(EPOLL_CLOEXEC));
     bool is_missing = fd < 0 && nf_is_missing(errno);
 
     if (fd >= 0) {

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -30,11 +31,34 @@ static int open_failure(int domain, int error)
                            domain == AF_INET6 ? "IPv6" : "IPv4", reason);
 }
 
+/* Whether a number below NF_FD_LEAST was free when a descriptor was opened last. */
+static _Atomic bool low_is_free;
+
+/* fcntl(2): EINVAL says that the process may have no number as high as NF_FD_LEAST. */
+static int duplicate_above(int fd)
+{
+    int above = fcntl(fd, F_DUPFD_CLOEXEC, NF_FD_LEAST);
+
+    if (above < 0 && errno == EINVAL) {
+        errno = EMFILE;
+    }
+    return above;
+}
+
+int nf_fd_move_up(int fd)
+{
+    int above = duplicate_above(fd);
+
+    atomic_store_explicit(&low_is_free, true, memory_order_relaxed);
+    nf_fd_close(fd);
+    return above;
+}
+
 int nf_fd_open(enum nf_family family, enum nf_transport transport, bool blocking)
 {
     int domain = family == NF_IPV4 ? AF_INET : family == NF_UNIX ? AF_UNIX : AF_INET6;
     int type = transport == NF_STREAM ? SOCK_STREAM : SOCK_DGRAM;
-    int fd = socket(domain, type | SOCK_CLOEXEC | (blocking ? 0 : SOCK_NONBLOCK), 0);
+    int fd = nf_fd_above(socket(domain, type | SOCK_CLOEXEC | (blocking ? 0 : SOCK_NONBLOCK), 0));
 
     if (fd >= 0 && domain == AF_UNIX) {
         const int none = 0;
@@ -124,11 +148,38 @@ static int accept_next(int fd, union nf_sockaddr *name, socklen_t *length)
     return accepted;
 }
 
+/* While a low number is free, accept4(2) takes that and succeeds also at the descriptor limit. Then
+ * the connection could not be moved up and would be lost. So a number above is taken first, and a
+ * connection that gets no number stays in the queue. */
+static int accept_above(int fd, union nf_sockaddr *name, socklen_t *length)
+{
+    int above = duplicate_above(fd);
+
+    if (above < 0) {
+        return above;
+    }
+    int accepted = accept_next(fd, name, length);
+    int moved = accepted;
+
+    if (accepted >= 0 && accepted < NF_FD_LEAST) {
+        moved = dup3(accepted, above, O_CLOEXEC);
+        nf_fd_close(accepted);
+    } else if (accepted >= 0 || errno == EMFILE) {
+        atomic_store_explicit(&low_is_free, false, memory_order_relaxed);
+    }
+    if (moved != above) {
+        nf_fd_close(above);
+    }
+    return moved;
+}
+
 int nf_fd_accept(int fd, struct nf_addr *peer, char *room)
 {
     union nf_sockaddr name = {.any.sa_family = AF_UNSPEC};
     socklen_t length = sizeof name;
-    int accepted = accept_next(fd, &name, &length);
+    int accepted = atomic_load_explicit(&low_is_free, memory_order_relaxed)
+                       ? accept_above(fd, &name, &length)
+                       : nf_fd_above(accept_next(fd, &name, &length));
 
     if (accepted >= 0) {
         copy_out(&name, length, peer, room);
@@ -150,7 +201,7 @@ int nf_fd_accept(int fd, struct nf_addr *peer, char *room)
 static int no_address(int fd, const union nf_sockaddr *to, socklen_t length)
 {
     struct nf_addr local = {0};
-    int probe = socket(to->any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int probe = nf_fd_above(socket(to->any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     bool lacks_address =
         probe >= 0 && connect(probe, &to->any, length) != 0 && errno == EADDRNOTAVAIL;
 
@@ -255,7 +306,7 @@ int nf_fd_block(int fd)
 
 bool nf_fd_has_room(void)
 {
-    int fd = eventfd(0, EFD_CLOEXEC);
+    int fd = nf_fd_above(eventfd(0, EFD_CLOEXEC));
     bool has_room = fd >= 0 || nf_is_missing(errno);
 
     nf_fd_close(fd);

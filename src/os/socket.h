@@ -1,6 +1,6 @@
 /* System sockets: open, bind, connect, listen, accept, shut down, close. Failures are codes, not
- * errno. Every descriptor is close-on-exec. Only nf_fd_connect on a blocking descriptor
- * blocks. */
+ * errno. Every descriptor is close-on-exec and has a number above 2. Only nf_fd_connect on a
+ * blocking descriptor blocks. */
 #ifndef NF_OS_SOCKET_H
 #define NF_OS_SOCKET_H
 
@@ -9,6 +9,19 @@
 #include <stdbool.h>
 
 enum nf_transport { NF_STREAM, NF_DATAGRAM };
+
+enum { NF_FD_LEAST = 3 };
+
+int nf_fd_move_up(int fd);
+
+/* Every call of the system that opens a descriptor is wrapped in this. In a program that runs with
+ * standard descriptors closed, a new descriptor may be 0, 1 or 2, and what the program prints would
+ * go into it. Such a one is moved to a number above. Returns the descriptor, or -1 and sets errno
+ * (EMFILE: no number above is free). -1 is returned as it is. */
+static inline int nf_fd_above(int fd)
+{
+    return (unsigned)fd >= NF_FD_LEAST ? fd : nf_fd_move_up(fd);
+}
 
 /* Open a descriptor for addresses of `family` (NF_EVERYWHERE: IPv6), blocking or not. Returns it,
  * or a code: NET_UNSUPPORTED if the process may open none of that family. A unix socket, and what

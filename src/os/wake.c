@@ -33,7 +33,7 @@ static int open_socket(void)
 {
     struct sockaddr_un name = {.sun_family = AF_UNIX};
     socklen_t length = sizeof name;
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = nf_fd_above(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     bool works = fd >= 0 && bind(fd, (struct sockaddr *)&name, sizeof name.sun_family) == 0 &&
                  getsockname(fd, (struct sockaddr *)&name, &length) == 0 &&
                  connect(fd, (struct sockaddr *)&name, length) == 0;
@@ -47,7 +47,7 @@ static int open_socket(void)
 
 static int make(uint64_t *owner)
 {
-    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    int fd = nf_fd_above(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     uint32_t kind = 0;
 
     if (fd < 0 && nf_is_missing(errno)) {

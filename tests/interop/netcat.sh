@@ -89,6 +89,21 @@ broken_input() {
     ok "what breaks off does not look like an end"
 }
 
+# Without a standard output or error, what the peer sends is not written into another descriptor:
+# above all not into the call, as an echo.
+closed_output() {
+    for closed in '>&-' '>&- 2>&-'; do
+        peer_listens send:9 gone
+        member netcat 3 sh -c "exec \"\$@\" $closed" sh "$netcat" "$address"
+        ended "$pid_netcat" 1
+        exec 3>&-
+        ended "$peer_pid" 0
+        grep -qx 'heard 0' "$work/peer.out" || fail "$closed: $(cat "$work/peer.out")"
+        rm "$work/in/netcat"
+    done
+    ok "without a standard output nothing is echoed"
+}
+
 # ---- Peers that reset, or finish first ----
 
 # The send fails first. What the peer sent before is still received, and the cause is printed.
@@ -213,6 +228,7 @@ late_question() {
 
 inputs
 broken_input
+closed_output
 resets
 progress
 typed
