@@ -85,6 +85,8 @@ void nf_hub_own(struct nf_hub *hub)
     if (atomic_load(&hub->process) != process) {
         atomic_store(&hub->process, process);
         hub->reading = false;
+        atomic_store(&hub->reader_waits, false);
+        hub->pollers_wait = 0;
         hub->asleep = (struct nf_list){0};
     }
 }

@@ -19,7 +19,9 @@
  * The reader: a call that finds its queue empty becomes the reader, and reads a batch for all
  * members. There is at most one at a time (`reading`). It reads with the lock released, takes the
  * lock, and sorts the batch into the queues. The other calls sleep, each on the futex word of its
- * member. A call that returns while nobody reads wakes one of the sleepers, which reads next.
+ * member. A call that returns while nobody reads wakes one of the sleepers, which reads next. A
+ * poller reads when its wait finds the descriptor readable. If a call is the reader and only waits,
+ * the poller reads in its place, with the lock held: the system may not run that thread for long.
  *
  * The packets: those of the last batch are borrowed (packet.h): their bytes stay in the batch. What
  * is still queued is spilled (copied) before the next batch is read. A datagram that is received in
@@ -176,7 +178,10 @@ struct nf_hub {
     _Atomic net_deadline full_until; /* a peer's queue is taken to be full until then */
     _Atomic uint64_t refusal;        /* see nf_datagram_sender */
     struct nf_wake wake;             /* wakes the reader */
-    bool reading;                    /* a thread reads, or waits to read */
+    bool reading;                    /* a thread reads, or waits to read: the reader */
+    _Atomic bool reader_waits;       /* it waits, and does not touch the batch meanwhile */
+    _Atomic uint32_t reads;          /* a futex word: it changes when the reader has read */
+    int pollers_wait;                /* pollers that sleep on it */
     /* An accept has failed because `peers` are taken: see is_readable in listener.c. */
     _Atomic bool lacks_place;
     int overdue; /* arrivals read since the longest silent peer should have expired */

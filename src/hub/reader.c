@@ -1,9 +1,13 @@
 /* Reading a hub's descriptor: one thread reads for all members, the others sleep. */
 #include "hub/reader.h"
 #include "os/batch.h"
+#include "os/clock.h"
+#include "os/futex.h"
 #include "os/transfer.h"
+#include "wait/deadline.h"
 #include "wait/wait.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 enum {
@@ -11,6 +15,7 @@ enum {
      * have come for it in time. It gives up once it has read this many. Overdue peers expire after
      * as many: see read_batch. */
     LATE_ARRIVALS_MAX = 4096,
+    OTHER_READ_PAUSE = 1, /* ms that a poller waits at most until another thread has read */
     CACHE_LINE = 64,
     BEFORE_ENTRY = offsetof(struct nf_peer, remote),
     AFTER_ENTRY = sizeof(struct nf_peer) - BEFORE_ENTRY - 1
@@ -91,6 +96,28 @@ static void sort(struct nf_hub *hub, const struct nf_pending *call, int arrivals
     hub->direct = NULL;
 }
 
+/* Wait until the descriptor has something, without the lock. Meanwhile the batch is not touched, so
+ * a poller may read. 0 or a code. */
+static int wait_to_read(struct nf_hub *hub, net_deadline until)
+{
+    atomic_store(&hub->reader_waits, true);
+    int code = nf_wait(hub->fd, NF_IN, &hub->wake, until);
+
+    nf_wake_drain(&hub->wake);
+    return code >= 0 || code == NET_TIMEOUT ? 0 : code;
+}
+
+/* The lock held: this thread has read. A poller may wait for that. */
+static void end_read(struct nf_hub *hub)
+{
+    hub->reading = false;
+    atomic_store(&hub->reader_waits, false);
+    atomic_fetch_add(&hub->reads, 1);
+    if (hub->pollers_wait > 0) {
+        nf_futex_wake(&hub->reads, INT_MAX);
+    }
+}
+
 /* Read a batch and sort it; no other thread is reading. The lock is held, and released meanwhile.
  * Returns how many arrived, or a code. If none is there, it waits for one until the deadline of the
  * call (a NULL call does not wait), or until the next peer would expire.
@@ -113,16 +140,15 @@ static int read_batch(struct nf_hub *hub, const struct nf_pending *call)
     int n = nf_batch_recv(hub->batch, hub->fd, NULL, 0, NF_DONTWAIT);
 
     if (n == NF_WOULD_BLOCK && asked < expiry && !nf_deadline_passed(until)) {
-        code = nf_wait(hub->fd, NF_IN, &hub->wake, nf_earlier(until, expiry));
-        n = code >= 0 || code == NET_TIMEOUT ? n : code;
-        nf_wake_drain(&hub->wake);
+        code = wait_to_read(hub, nf_earlier(until, expiry));
+        n = code < 0 ? code : n;
     } else if (n == NF_CONGESTED) {
         nf_pause(&hub->wake, 1, until);
     }
     net_deadline now = n >= 0 ? nf_now() : asked;
 
     nf_mutex_lock(&hub->lock);
-    hub->reading = false;
+    end_read(hub);
     hub->drained = n < 0 || !nf_batch_was_full(hub->batch);
     if (n > 0) {
         sort(hub, call, n, now);
@@ -168,13 +194,46 @@ void nf_reader_leave(struct nf_hub *hub)
     }
 }
 
+/* The lock held: a poller reads although another thread is the reader. The system may not let that
+ * thread run for long, as when others have a higher priority; the poller would spin meanwhile,
+ * because the descriptor stays readable.
+ *
+ * If the reader only waits for the descriptor, the poller reads in its place, with the lock held.
+ * That is short, because nothing waits here. It then wakes the reader, which may have got a
+ * datagram that the descriptor no longer shows. If the reader does read, the poller sleeps until it
+ * has. */
+static int read_beside(struct nf_hub *hub)
+{
+    if (!atomic_load(&hub->reader_waits)) {
+        uint32_t seen = atomic_load(&hub->reads);
+
+        hub->pollers_wait++;
+        nf_mutex_unlock(&hub->lock);
+        nf_futex_wait(&hub->reads, seen, nf_deadline_after(nf_now(), OTHER_READ_PAUSE));
+        nf_mutex_lock(&hub->lock);
+        hub->pollers_wait--;
+        return 0;
+    }
+    net_deadline asked = nf_now();
+    int code = make_room(hub);
+    int n = code < 0 ? code : nf_batch_recv(hub->batch, hub->fd, NULL, 0, NF_DONTWAIT);
+
+    if (n > 0) {
+        sort(hub, NULL, n, nf_now());
+        nf_wake_post(&hub->wake);
+    } else if (n == NF_WOULD_BLOCK) {
+        nf_hub_expire(hub, asked);
+    }
+    return n;
+}
+
 net_deadline nf_reader_pump(struct nf_common *common)
 {
     struct nf_hub *hub = (struct nf_hub *)common;
 
     nf_mutex_lock(&hub->lock);
     nf_hub_own(hub);
-    int code = hub->reading ? 0 : read_batch(hub, NULL);
+    int code = hub->reading ? read_beside(hub) : read_batch(hub, NULL);
 
     nf_reader_leave(hub);
     net_deadline next = nf_hub_next_expiry(hub);
