@@ -9,8 +9,9 @@
  * so it is shown without characters that could control a terminal or mislead a reader. */
 #include <netfacade.h>
 
+#include "text.h"
+
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,50 +43,6 @@ static void fail(void)
 
 /* ---- What others say ---- */
 
-/* The size in bytes of the character that `text` begins with, or 0 if it is not UTF-8 (RFC 3629).
- */
-static size_t decode(const unsigned char *text, size_t left, uint32_t *character)
-{
-    static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000}; /* by number of bytes */
-    size_t bytes = text[0] < 0x80 ? 1 : text[0] < 0xe0 ? 2 : text[0] < 0xf0 ? 3 : 4;
-
-    *character = bytes == 1 ? text[0] : text[0] & (0xffU >> (bytes + 1));
-    if (bytes > left || (text[0] & 0xc0) == 0x80 || text[0] > 0xf4) {
-        return 0;
-    }
-    for (size_t i = 1; i < bytes; i++) {
-        if ((text[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-        *character = *character << 6 | (text[i] & 0x3fU);
-    }
-    bool is_surrogate = *character >= 0xd800 && *character < 0xe000;
-    return *character < smallest[bytes] || *character > 0x10ffff || is_surrogate ? 0 : bytes;
-}
-
-/* It is no control character, which a terminal obeys, and does not reorder or break a line. */
-static bool is_harmless(uint32_t character)
-{
-    return character >= 0x20 && (character < 0x7f || character > 0x9f) && character != 0x61c &&
-           character != 0x200e && character != 0x200f &&
-           (character < 0x2028 || character > 0x202e) && (character < 0x2066 || character > 0x2069);
-}
-
-static void show(const char *text, size_t left)
-{
-    while (left > 0) {
-        uint32_t character;
-        size_t bytes = decode((const unsigned char *)text, left, &character);
-        bool is_shown = bytes > 0 && is_harmless(character);
-
-        fwrite(is_shown ? text : "?", 1, is_shown ? bytes : 1, stdout);
-        bytes = bytes > 0 ? bytes : 1;
-        text += bytes;
-        left -= bytes;
-    }
-    putchar('\n');
-}
-
 /* Receive a line of a stream, without its end. One that is too long comes in parts. */
 static ssize_t hear_line(net_socket *from, char *text, size_t room)
 {
@@ -99,16 +56,18 @@ static ssize_t hear_line(net_socket *from, char *text, size_t room)
 
 static void hear(void)
 {
-    static char text[HEARD_SIZE];
+    static char text[HEARD_SIZE + 1];
     ssize_t got =
-        datagrams ? net_recv(call, text, sizeof text, NET_NOW) : hear_line(call, text, sizeof text);
+        datagrams ? net_recv(call, text, HEARD_SIZE, NET_NOW) : hear_line(call, text, HEARD_SIZE);
 
     if (got >= 0) {
         size_t length = (size_t)got;
         if (datagrams && length > 0 && text[length - 1] == '\n') {
             length--;
         }
-        show(text, length);
+        length = text_clean(text, length);
+        text[length] = '\n';
+        fwrite(text, 1, length + 1, stdout);
         if (datagrams && leave_by != NET_FOREVER) {
             leave_by = net_after(QUIET_MS);
         }

@@ -6,6 +6,8 @@
  * Only the address says which wire carries the call: the code is the same for all. */
 #include <netfacade.h>
 
+#include "text.h"
+
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +28,8 @@ static int say(const char *who, net_socket *call, const char *line)
     return (size_t)net_send(call, line, size, net_after(PATIENCE_MS)) == size ? 0 : -1;
 }
 
-/* Hear one line. A stream may bring it in pieces; over datagrams it is one piece. */
+/* Hear one line. A stream may bring it in pieces; over datagrams it is one piece. Anybody may call,
+ * so the line is made fit to be printed. */
 static int hear(net_socket *call, char line[LINE_SIZE])
 {
     net_deadline deadline = net_after(PATIENCE_MS);
@@ -39,7 +42,7 @@ static int hear(net_socket *call, char line[LINE_SIZE])
         }
         heard += (size_t)got;
     }
-    line[heard - 1] = '\0';
+    line[text_clean(line, heard - 1)] = '\0';
     return 0;
 }
 
