@@ -13,6 +13,8 @@
 
 #include <netfacade.h>
 
+#include "text.h"
+
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <stdbool.h>
@@ -59,24 +61,28 @@ static void usage(void)
     exit(2);
 }
 
-/* A number from 1 to `most`, and where it ends. */
-static int number(const char *text, char **rest, long most)
+static int number(const char *text, int most)
 {
-    long value = strtol(text, rest, 10);
+    int64_t value = text_number(text, 1, most);
 
-    if (text[0] < '0' || text[0] > '9' || value < 1 || value > most) {
+    if (value < 0) {
         usage();
     }
     return (int)value;
 }
 
-static void add_ports(const char *text)
+/* Add a port, or those of a range. The text is cut at the dash. */
+static void add_ports(char *text)
 {
-    char *rest;
-    int first = number(text, &rest, PORTS);
-    int last = *rest == '-' ? number(rest + 1, &rest, PORTS) : first;
+    char *dash = strchr(text, '-');
 
-    if (*rest != '\0' || first > last || count + last - first >= PORTS) {
+    if (dash != NULL) {
+        *dash = '\0';
+    }
+    int first = number(text, PORTS);
+    int last = dash != NULL ? number(dash + 1, PORTS) : first;
+
+    if (first > last || count + last - first >= PORTS) {
         usage();
     }
     for (int port = first; port <= last; port++) {
@@ -152,7 +158,9 @@ static void check_all(void)
         while (begun < count && begun - finished < flight) {
             dial_next();
         }
-        if (net_poller_wait(poller, &event, 1, terminal ? net_after(TICK_MS) : NET_FOREVER) > 0) {
+        /* Dials that fail at once may leave none to wait for. */
+        if (begun > finished &&
+            net_poller_wait(poller, &event, 1, terminal ? net_after(TICK_MS) : NET_FOREVER) > 0) {
             decide(&event);
         }
         if (terminal && net_after(-TICK_MS) > told) {
@@ -198,16 +206,14 @@ int main(int argc, char **argv)
 {
     char address[ADDRESS_SIZE];
     net_endpoint somewhere;
-    char *rest = "";
     int first = 1;
     int within = USUAL_MS;
 
     if (argc > 2 && strcmp(argv[1], "-t") == 0) {
-        within = number(argv[2], &rest, INT32_MAX);
+        within = number(argv[2], INT32_MAX);
         first = 3;
     }
-    if (argc < first + 2 || *rest != '\0' || argv[first][0] == '-' ||
-        strlen(argv[first]) > NAME_SIZE) {
+    if (argc < first + 2 || argv[first][0] == '-' || strlen(argv[first]) > NAME_SIZE) {
         usage();
     }
     host = argv[first];

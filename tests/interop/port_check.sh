@@ -107,6 +107,19 @@ few both.test 4000-4099
 sums '2 open, 98 refused, 0 timed out, 0 other'
 ok "a thousand ports, also with 64 descriptors"
 
+# Where not even one dial has a descriptor, it says so, and does not wait for what is not there.
+for descriptors in 5 6 7 8; do
+    begun=$(date +%s%N)
+    status=0
+    timeout --foreground 20 sh -c 'ulimit -n '$descriptors' && exec "$@"' sh "$bin/port_check" \
+        -t 300 127.0.0.1 $first 4002 >"$work/table" 2>"$work/check.err" || status=$?
+    took=$((($(date +%s%N) - begun) / 1000000))
+    [ $status -ne 124 ] || fail "with $descriptors descriptors it never ends"
+    [ $status -le 2 ] || fail "with $descriptors descriptors it ends with $status"
+    echo "$descriptors descriptors: $took ms, $(cat "$work/table" "$work/check.err" | tail -n 1)"
+done
+ok "an end within its time, without descriptors"
+
 # The waves share the time: the last of many dropped ports are tried too, and it ends.
 few -t 4000 127.0.0.1 5000-5199 $first
 sums '1 open, 0 refused, 200 timed out, 0 other'
