@@ -5,12 +5,13 @@
  *     httpd tcp://:8080 /srv/www               every interface, IPv4 and IPv6
  *     httpd -n 200 -t 5 'tcp://[::1]:0' docs   200 connections at most, 5 seconds' patience
  *
- * The page /live shows what it is doing. SIGINT or SIGTERM ends it when the answers under way are
- * sent, within 5 seconds.
+ * The page /live shows what it is doing, to at most a quarter of the connections. SIGINT, SIGTERM
+ * or SIGHUP ends it when the answers under way are sent, within 5 seconds.
  *
  * This file has the loop, the accepting of connections, and the end. In httpd/: connection.c, what
- * a connection waits for; request.c, reading requests; answer.c, making answers; files.c, finding
- * the file, and why no path leads out of the directory; live.c, the page. Only reading a file from
+ * a connection waits for; request.c, reading requests; answer.c, making answers; conditions.c,
+ * whether to send a file; files.c, finding it, and why no path leads out of the directory; live.c,
+ * the page. Only reading a file from
  * a slow disk holds up all connections. */
 #define _POSIX_C_SOURCE   200809L
 #define _FILE_OFFSET_BITS 64
@@ -21,6 +22,7 @@
 #include "httpd/connection.h"
 #include "httpd/files.h"
 #include "httpd/live.h"
+#include "text.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -150,6 +152,9 @@ static net_socket *open_listener(const char *address)
     } else {
         sigaction(SIGINT, &action, NULL);
         sigaction(SIGTERM, &action, NULL);
+        if (signal(SIGHUP, SIG_IGN) != SIG_IGN) { /* nohup has set it so */
+            sigaction(SIGHUP, &action, NULL);
+        }
         net_get(socket, "local", local, sizeof local);
         printf("listening on %s\n", local);
         fflush(stdout);
@@ -177,15 +182,6 @@ static int usage(void)
     return 2;
 }
 
-/* A number from 1 to `largest`, or 0 if the text is not one. */
-static int read_number(const char *text, long largest)
-{
-    char *end = NULL;
-    long number = strtol(text, &end, 10);
-
-    return *end == '\0' && number > 0 && number <= largest ? (int)number : 0;
-}
-
 int main(int argc, char **argv)
 {
     int seconds = PATIENCE_S;
@@ -194,9 +190,9 @@ int main(int argc, char **argv)
     most = connections_that_fit();
     for (int option = getopt(argc, argv, "n:t:"); option != -1;
          option = getopt(argc, argv, "n:t:")) {
-        most = option == 'n' ? read_number(optarg, 1000000) : most;
-        seconds = option == 't' ? read_number(optarg, 3600) : seconds;
-        if (option == '?' || most == 0 || seconds == 0) {
+        most = option == 'n' ? (int)text_number(optarg, 1, 1000000) : most;
+        seconds = option == 't' ? (int)text_number(optarg, 1, 3600) : seconds;
+        if (option == '?' || most < 0 || seconds < 0) {
             return usage();
         }
     }
@@ -207,6 +203,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "httpd: %s: %s\n", directory, strerror(errno));
         return EXIT_FAILURE;
     }
+    live.places = (most + 2) / 4; /* so that other visitors always have most of the places */
     server.patience = seconds * INT64_C(1000);
     server.poller = net_poller_open();
     listener = open_listener(address);
@@ -219,6 +216,7 @@ int main(int argc, char **argv)
     }
     signal(SIGINT, SIG_DFL); /* the handler must not meet a closed poller */
     signal(SIGTERM, SIG_DFL);
+    signal(SIGHUP, SIG_DFL);
     connections_close();
     net_close(listener, NET_NOW);
     net_poller_close(server.poller);

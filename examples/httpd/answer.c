@@ -3,6 +3,7 @@
 #define _FILE_OFFSET_BITS 64
 
 #include "answer.h"
+#include "conditions.h"
 #include "live.h"
 
 #include <stdarg.h>
@@ -18,9 +19,10 @@ void answer_prepare(void)
     time_t now = time(NULL);
     struct tm utc;
 
-    strftime(date, sizeof date, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", gmtime_r(&now, &utc));
+    strftime(date, sizeof date, "Date: " HTTP_DATE "\r\n", gmtime_r(&now, &utc));
     if (page.users == 0) {
-        page = (struct file){.users = 1, .fd = -1, .bytes = live_page, .changed.tv_sec = now};
+        page = (struct file){.users = 1, .fd = -1, .bytes = live_page, .modified = now};
+        page.changed.tv_sec = now;
         page.size = (int64_t)strlen(live_page);
         files_describe(&page, "live.html");
     }
@@ -39,6 +41,7 @@ static const char *reason_of(int status)
                    {404, "Not Found"},
                    {405, "Method Not Allowed"},
                    {408, "Request Timeout"},
+                   {412, "Precondition Failed"},
                    {414, "URI Too Long"},
                    {416, "Range Not Satisfiable"},
                    {431, "Request Header Fields Too Large"},
@@ -84,20 +87,23 @@ static void put_text(struct answer *answer, int status, bool is_head)
         is_head ? "" : text);
 }
 
-/* Do not send a file again if the peer has a copy already (If-None-Match). Send a part of it only
- * if it is still the file of which the peer has other parts (If-Range). */
+/* Send a part of a file only if it is still the one of which the peer has other parts (If-Range).
+ */
 static void put_file(struct answer *answer, const struct request *request)
 {
     struct file *file = answer->file;
-    const char *known = request->field[FIELD_IF_NONE_MATCH];
     const char *only = request->field[FIELD_IF_RANGE];
-    int status = 200;
+    int status = conditions_check(request, file);
 
     answer->offset = 0;
     answer->end = file->size;
-    if (known != NULL && (strcmp(known, "*") == 0 || strstr(known, file->etag) != NULL)) {
-        put_status(answer, 304);
-        put(answer, "ETag: %s\r\n\r\n", file->etag);
+    if (status != 200) {
+        put_status(answer, status);
+        if (status == 304) {
+            put(answer, "ETag: %s\r\n\r\n", file->etag);
+        } else {
+            put_text(answer, status, request->is_head);
+        }
         answer_release(answer);
         return;
     }
@@ -125,32 +131,36 @@ static void put_file(struct answer *answer, const struct request *request)
 
 /* Redirect from a directory without its slash to the one with it, because the links in its page are
  * relative to that. */
-static void put_location(struct answer *answer, const char *path)
+static void put_location(struct answer *answer, const struct request *request)
 {
+    const char *query = request->query;
+
     put(answer, "Location: ");
-    for (const char *at = strrchr(path, '/') + 1; *at != '\0'; at++) {
+    for (const char *at = strrchr(request->path, '/') + 1; *at != '\0'; at++) {
         put(answer, "%%%02X", (unsigned char)*at);
     }
-    put(answer, "/\r\n");
+    put(answer, "/%s%s\r\n", query != NULL ? "?" : "", query != NULL ? query : "");
 }
 
-static void put_refusal(struct answer *answer, int status, bool is_head, const char *path)
+/* NULL: a request that could not be read. */
+static void put_refusal(struct answer *answer, int status, const struct request *request)
 {
     put_status(answer, status);
-    if (status == 301 && path != NULL) {
-        put_location(answer, path);
+    if (status == 301 && request != NULL) {
+        put_location(answer, request);
     } else if (status == 405) {
         put(answer, "Allow: GET, HEAD\r\n");
     } else if (status == 503) {
         put(answer, "Retry-After: 1\r\n");
     }
-    put_text(answer, status, is_head);
+    put_text(answer, status, request != NULL && request->is_head);
 }
 
 static void put_stream(struct answer *answer, bool is_head)
 {
     answer->is_stream = !is_head;
     answer->is_last = true;
+    live.visitors += answer->is_stream;
     put_status(answer, 200);
     put(answer, "Content-Type: text/event-stream\r\nCache-Control: no-store\r\n\r\n");
 }
@@ -162,15 +172,17 @@ void answer_make(struct answer *answer, int status, const struct request *reques
     answer->is_stream = false;
     answer->is_last = true;
     if (status != 200) {
-        put_refusal(answer, status, false, NULL);
+        put_refusal(answer, status, NULL);
         return;
     }
     answer->is_last = is_last || !request->keeps_alive;
     if (strcmp(request->path, "/live/events") == 0) {
-        put_stream(answer, request->is_head);
-        return;
-    }
-    if (strcmp(request->path, "/live") == 0) {
+        status = live.visitors < live.places ? 200 : 503;
+        if (status == 200) {
+            put_stream(answer, request->is_head);
+            return;
+        }
+    } else if (strcmp(request->path, "/live") == 0) {
         answer->file = &page;
         page.users++;
     } else {
@@ -179,7 +191,7 @@ void answer_make(struct answer *answer, int status, const struct request *reques
     if (status == 200) {
         put_file(answer, request);
     } else {
-        put_refusal(answer, status, request->is_head, request->path);
+        put_refusal(answer, status, request);
     }
 }
 

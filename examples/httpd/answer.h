@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { ANSWER_HEAD_MAX = 2048 };
+enum { ANSWER_HEAD_MAX = 2048 + REQUEST_LINE_MAX }; /* a redirect repeats the query */
 
 struct answer {
     bool is_last;      /* the connection ends after it */

@@ -15,17 +15,18 @@
 
 enum {
     LINGER_MS = 2000,
+    VISIT_MS = 600000, /* a page that shows /live/events asks for them again after this */
     CROWDED_MS = 1000, /* when the server is full, end connections silent for so long */
     CHUNK = 65536,     /* bytes of a large file in one call */
     CHUNKS = 8         /* for one peer before the turn of the others */
 };
 
-/* Every state has a deadline, except STREAMING. */
+/* Every state has a deadline. */
 enum state {
     READING,   /* a request. Its head has `patience` from its first byte on to be there; when none
                 * begins within `patience`, the connection is ended */
     SENDING,   /* an answer. The peer has to take some of it within `patience` */
-    STREAMING, /* lines for the page /live, without end. The peer has to keep up */
+    STREAMING, /* lines for the page /live, for VISIT_MS. The peer has to keep up */
     LINGERING, /* the last answer is sent: wait for the peer's end. A close with unread bytes from
                 * the peer would reset the connection, and could destroy the answer */
     ENDED      /* to be freed */
@@ -80,7 +81,7 @@ static void finish_answer(struct connection *c)
     answer_release(&c->answer);
     if (c->answer.is_stream && !server.is_ending) {
         c->state = STREAMING;
-        c->deadline = NET_FOREVER;
+        c->deadline = later(VISIT_MS);
         send_lines(c, LIVE_SECONDS);
     } else if (c->answer.is_last || server.is_ending) {
         linger(c);
@@ -196,6 +197,8 @@ static void expire(struct connection *c)
     if (c->state == READING && c->received > 0) {
         answer(c, 408, NULL);
         send_answer(c);
+    } else if (c->state == STREAMING) {
+        linger(c);
     } else {
         c->state = ENDED;
     }
@@ -215,8 +218,9 @@ static void dispose(struct connection *c)
     }
     answer_release(&c->answer);
     net_close(c->socket, NET_NOW);
-    free(c);
     live.connections--;
+    live.visitors -= c->answer.is_stream;
+    free(c);
 }
 
 /* Ask the poller for what the state waits for. To ask for the same again costs no system call. */
@@ -243,6 +247,7 @@ void connection_begin(net_socket *socket)
     c->deadline = later(server.patience);
     c->received = 0;
     c->answer.file = NULL;
+    c->answer.is_stream = false;
     c->previous = NULL;
     c->next = server.connections;
     if (c->next != NULL) {

@@ -73,8 +73,13 @@ void files_describe(struct file *file, const char *name)
 {
     snprintf(file->etag, sizeof file->etag, "\"%llx.%lx-%llx\"", (long long)file->changed.tv_sec,
              (unsigned long)file->changed.tv_nsec, (long long)file->size);
+    char date[48];
+    struct tm utc;
+
+    strftime(date, sizeof date, HTTP_DATE, gmtime_r(&file->modified, &utc));
     snprintf(file->fields, sizeof file->fields,
-             "Content-Type: %s\r\nETag: %s\r\nAccept-Ranges: bytes\r\n", type_of(name), file->etag);
+             "Content-Type: %s\r\nETag: %s\r\nLast-Modified: %s\r\nAccept-Ranges: bytes\r\n",
+             type_of(name), file->etag, date);
 }
 
 /* ---- Opening ---- */
@@ -89,8 +94,9 @@ static int refusal(void)
 static int open_name(int directory, const char *path, size_t length)
 {
     char name[NAME_MAX + 1];
-    /* Opening a pipe must not wait for its other end. */
-    int kind = path[length] == '\0' ? O_NONBLOCK | O_NOCTTY : O_DIRECTORY;
+    bool is_last = path[length] == '\0';
+    int kind = is_last ? O_NONBLOCK | O_NOCTTY : O_DIRECTORY;
+    struct stat seen;
 
     if (length == 0 || length > NAME_MAX || path[0] == '.') {
         errno = ENOENT;
@@ -98,6 +104,13 @@ static int open_name(int directory, const char *path, size_t length)
     }
     memcpy(name, path, length);
     name[length] = '\0';
+    /* Look before opening: a writer takes whoever opens its pipe for a reader, and a device may do
+     * anything. What is put here in between is opened without waiting, and found out by fstat. */
+    if (is_last && fstatat(directory, name, &seen, AT_SYMLINK_NOFOLLOW) == 0 &&
+        !S_ISREG(seen.st_mode) && !S_ISDIR(seen.st_mode)) {
+        errno = ENOENT;
+        return -1;
+    }
     return openat(directory, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | kind);
 }
 
@@ -124,6 +137,15 @@ static int open_path(const char *path)
     }
 }
 
+/* A date in the future would be none of a change (RFC 9110, 8.8.2.1), and one before 1970 is not
+ * meant. */
+static time_t date_of(time_t modified)
+{
+    time_t now = time(NULL);
+
+    return modified < 0 ? 0 : modified > now ? now : modified;
+}
+
 static struct file *new_file(const char *path, int fd, const struct stat *seen)
 {
     size_t length = strlen(path) + 1;
@@ -136,6 +158,7 @@ static struct file *new_file(const char *path, int fd, const struct stat *seen)
     *file = (struct file){.users = 1,
                           .fd = fd,
                           .size = seen->st_size,
+                          .modified = date_of(seen->st_mtim.tv_sec),
                           .device = seen->st_dev,
                           .inode = seen->st_ino,
                           .changed = seen->st_ctim};

@@ -9,8 +9,10 @@
 
 enum {
     ETAG_SIZE = 40,
-    FIELDS_SIZE = 160 /* the fields that describe a file take less */
+    FIELDS_SIZE = 224 /* the fields that describe a file take less */
 };
+
+#define HTTP_DATE "%a, %d %b %Y %H:%M:%S GMT" /* for strftime and strptime, in UTC */
 
 /* The file of a path. It counts its users, and does not change while it has any. */
 struct file {
@@ -18,6 +20,7 @@ struct file {
     int fd;            /* a large file is read piece by piece while it is sent; -1: it is small */
     const char *bytes; /* all of a small one */
     int64_t size;
+    time_t modified; /* a date for the peer; what tells states of a file apart is the tag */
     char etag[ETAG_SIZE];
     char fields[FIELDS_SIZE]; /* of the head of an answer */
 
@@ -39,7 +42,7 @@ void files_end(void);
 int files_find(const char *path, struct file **file);
 void files_release(struct file *file);
 
-/* Describe a file whose bytes are set, as the type that belongs to a name. */
+/* Describe a file whose bytes and times are set, as the type that belongs to a name. */
 void files_describe(struct file *file, const char *name);
 
 #endif

@@ -10,6 +10,8 @@ enum { LIVE_SECONDS = 60 }; /* how much of the past is shown */
 
 struct live {
     int connections; /* now */
+    int visitors;    /* those of /live/events among them */
+    int places;      /* how many of these there may be */
     uint64_t requests;
     uint64_t bytes; /* sent */
 };

@@ -92,9 +92,9 @@ static bool has_word(const char *list, const char *word)
  * colon, and a line that continues the one before: request smuggling uses them. */
 static int read_field(struct request *request, char *line)
 {
-    static const char *const names[FIELDS] = {"Host",      "Content-Length", "Transfer-Encoding",
-                                              "Range",     "If-Range",       "If-None-Match",
-                                              "Connection"};
+    static const char *const names[FIELDS] = {
+        "Host",     "Content-Length",      "Transfer-Encoding", "Range",         "If-Range",
+        "If-Match", "If-Unmodified-Since", "If-Modified-Since", "If-None-Match", "Connection"};
     char *value = strchr(line, ':');
 
     if (value == NULL) {
@@ -155,13 +155,45 @@ static int hex(char digit)
     return at != NULL ? (int)(at - digits) : -1;
 }
 
+/* Whether it is a host, and perhaps a port (RFC 3986, 3.2.2). A name of a user is none. */
+static bool is_host(const char *text, size_t size)
+{
+    static const char in_brackets[] = "0123456789abcdefABCDEF:.";
+    const char *end = text + size;
+    const char *at = text;
+
+    if (*at == '[') {
+        at += 1 + strspn(at + 1, in_brackets);
+        if (*at++ != ']') {
+            return false;
+        }
+    }
+    while (at < end && at[0] != ':' && *text != '[') {
+        bool is_escape = at[0] == '%' && hex(at[1]) >= 0 && hex(at[2]) >= 0;
+
+        if (!is_escape && !isalnum((unsigned char)at[0]) && !strchr("-._~!$&'()*+,;=", at[0])) {
+            return false;
+        }
+        at += is_escape ? 3 : 1;
+    }
+    if (at > text && at < end && *at == ':') {
+        at += 1 + strspn(at + 1, "0123456789");
+    }
+    return at == end;
+}
+
 /* The path of the target, decoded in place, once. A %2F is no slash, and no file name can have
  * one. */
 static int read_target(struct request *request, char *target)
 {
     if (strncasecmp(target, "http://", strlen("http://")) == 0) {
         target += strlen("http://");
-        target += strcspn(target, "/?");
+        size_t host = strcspn(target, "/?");
+
+        if (host == 0 || !is_host(target, host)) {
+            return BAD;
+        }
+        target += host;
         if (*target != '/') {
             request->path = "/";
             return OK;
@@ -173,11 +205,17 @@ static int read_target(struct request *request, char *target)
     char *to = target;
 
     request->path = target;
-    for (const char *from = target; *from != '\0' && *from != '?'; from++) {
+    for (const char *from = target; *from != '\0'; from++) {
         int byte = (unsigned char)*from;
 
         if (byte <= ' ' || byte > '~' || byte == '#') {
             return BAD;
+        }
+        if (byte == '?' && request->query == NULL) {
+            request->query = from + 1;
+        }
+        if (request->query != NULL) {
+            continue;
         }
         if (byte == '%') {
             int high = hex(from[1]);
@@ -249,7 +287,9 @@ int request_read(struct request *request, char *bytes, size_t size)
 
         status = line != NULL ? read_field(request, line) : BAD;
     }
-    if (status == OK && needs_host && request->field[FIELD_HOST] == NULL) {
+    const char *host = request->field[FIELD_HOST];
+
+    if (status == OK && (host != NULL ? !is_host(host, strlen(host)) : needs_host)) {
         status = BAD;
     }
     status = status == OK ? check_method(request, method) : status;

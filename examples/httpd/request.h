@@ -19,15 +19,19 @@ enum request_field {
     FIELD_TRANSFER_ENCODING,
     FIELD_RANGE,
     FIELD_IF_RANGE,
+    FIELD_IF_MATCH,
+    FIELD_IF_UNMODIFIED_SINCE,
+    FIELD_IF_MODIFIED_SINCE,
     FIELD_IF_NONE_MATCH,
     FIELD_CONNECTION,
     FIELDS
 };
 
 struct request {
-    bool is_head;     /* as GET, but without the content */
-    bool keeps_alive; /* another request may follow on this connection */
-    const char *path; /* decoded, begins with a slash, without the query */
+    bool is_head;      /* as GET, but without the content */
+    bool keeps_alive;  /* another request may follow on this connection */
+    const char *path;  /* decoded, begins with a slash, without the query */
+    const char *query; /* as it came, without its question mark; NULL if there is none */
     const char *field[FIELDS];
     size_t size; /* of the head, with all its line ends */
 };
