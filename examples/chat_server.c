@@ -10,11 +10,15 @@
  *  - A member that sends no whole line for SECONDS (600) has to leave, however many single bytes it
  *    sends. Over udp `idle`, in the address, ends it.
  *  - The server receives more slowly from a member that says much; the rest waits on its side.
- * SIGINT or SIGTERM ends the server: it tells all members, then hangs up. Over udp a datagram can
- * carry a false source address; guarded_server.c shows how to check it. */
+ *  - A member hears no control characters of others, and cannot be taken for another: a name has
+ *    ASCII letters, digits, - and _, and no two names look alike.
+ * SIGINT, SIGTERM or SIGHUP ends the server: it tells all members, then hangs up. Over udp a
+ * datagram can carry a false source address; guarded_server.c shows how to check it. */
 #define _POSIX_C_SOURCE 200809L
 
 #include <netfacade.h>
+
+#include "text.h"
 
 #include <ctype.h>
 #include <signal.h>
@@ -55,8 +59,9 @@ struct member {
 static net_poller *poller; /* set before the signal handler is installed, never changed after */
 static volatile sig_atomic_t stopping;
 static struct member *members;
-static struct member *leavers;   /* they leave, and the others do not know it yet */
-static long silence_ms = 600000; /* a tcp member that says nothing for so long leaves */
+static struct member *leavers; /* they leave, and the others do not know it yet */
+static net_socket *doors[DOORS];
+static int64_t silence_ms = 600000; /* a tcp member that says nothing for so long leaves */
 
 /* net_poller_wake may be called from a signal handler: the wait in the loop returns 0. */
 static void stop(int signal_number)
@@ -212,25 +217,50 @@ static void say_goodbyes(void)
     }
 }
 
-/* Whether the name is free, is not like a guest's, and has no character that the server uses
- * itself. */
-static bool is_free(const char *nick)
+static char look_of(char letter)
 {
-    size_t size = strcspn(nick, " :*");
+    static const char alike[][2] = {{'0', 'o'}, {'1', 'l'}, {'i', 'l'}, {'_', '-'}};
+    char look = (char)tolower((unsigned char)letter);
+
+    for (size_t i = 0; i < sizeof alike / sizeof alike[0]; i++) {
+        look = look == alike[i][0] ? alike[i][1] : look;
+    }
+    return look;
+}
+
+/* Whether the first `size` characters, or all of two strings that are shorter, look the same. */
+static bool looks_like(const char *nick, const char *other, size_t size)
+{
+    size_t i = 0;
+
+    while (i < size && look_of(nick[i]) == look_of(other[i]) && nick[i] != '\0') {
+        i++;
+    }
+    return i == size || (nick[i] == '\0' && other[i] == '\0');
+}
+
+/* Whether it is a name that no other member has, and that nobody can take for one of the server's
+ * own words. Letters of other scripts may look like these, so they are not in names. */
+static bool is_free(const struct member *who, const char *nick)
+{
+    size_t size = 0;
     const struct member *other = members;
 
-    while (other != NULL && strcmp(other->nick, nick) != 0) {
+    while (isalnum((unsigned char)nick[size]) || nick[size] == '-' || nick[size] == '_') {
+        size++;
+    }
+    while (other != NULL && (other == who || !looks_like(nick, other->nick, NICK_SIZE))) {
         other = other->next;
     }
     return other == NULL && nick[size] == '\0' && size > 0 && size < NICK_SIZE &&
-           strncmp(nick, GUEST, strlen(GUEST)) != 0;
+           !looks_like(nick, GUEST, strlen(GUEST)) && !looks_like(nick, "you", NICK_SIZE);
 }
 
 static void rename_to(struct member *who, const char *nick)
 {
     char did[TEXT_SIZE];
 
-    if (is_free(nick)) {
+    if (is_free(who, nick)) {
         snprintf(did, sizeof did, "is now %s", nick);
         announce(who, did);
         memcpy(who->nick, nick, strlen(nick) + 1);
@@ -239,16 +269,13 @@ static void rename_to(struct member *who, const char *nick)
     }
 }
 
-/* Remove ends of lines and escapes, so that no member can fake another or control a terminal. */
+/* Without its end, and so that no member can fake another or control a terminal. */
 static void make_one_line(char *words, size_t size)
 {
     while (size > 0 && iscntrl((unsigned char)words[size - 1])) {
         size--;
     }
-    for (size_t i = 0; i < size; i++) {
-        words[i] = iscntrl((unsigned char)words[i]) ? ' ' : words[i];
-    }
-    words[size] = '\0';
+    words[text_clean(words, size)] = '\0';
 }
 
 static void said(struct member *who, const char *words)
@@ -342,14 +369,19 @@ static void turn(void)
     say_goodbyes();
 }
 
-static void serve(net_socket **doors)
+static void close_doors(void)
+{
+    for (int i = 0; i < DOORS; i++) {
+        net_close(doors[i], NET_NOW);
+    }
+}
+
+static void serve(void)
 {
     while (stopping == 0) {
         turn();
     }
-    for (int i = 0; i < DOORS; i++) {
-        net_close(doors[i], NET_NOW);
-    }
+    close_doors();
     for (struct member *who = members; who != NULL; who = who->next) {
         leave(who, "stayed to the end");
     }
@@ -363,16 +395,14 @@ int main(int argc, char **argv)
 {
     static char *usual[] = {"tcp://127.0.0.1:7000", "udp://127.0.0.1:7000", NULL};
     struct sigaction action = {.sa_handler = stop, .sa_flags = (int)SA_RESETHAND};
-    net_socket *doors[DOORS] = {NULL};
     char local[128];
     int option = getopt(argc, argv, "s:");
-    char *end = "";
 
     if (option == 's') {
-        silence_ms = strtol(optarg, &end, 10) * 1000;
+        silence_ms = text_number(optarg, 1, INT32_MAX) * 1000;
     }
     char **addresses = optind < argc ? argv + optind : usual;
-    if (option == '?' || *end != '\0' || silence_ms <= 0 || argc - optind > DOORS) {
+    if (option == '?' || silence_ms < 0 || argc - optind > DOORS) {
         fputs("usage: chat_server [-s SECONDS] [ADDRESS...]\n", stderr);
         return 2;
     }
@@ -380,19 +410,25 @@ int main(int argc, char **argv)
     poller = net_poller_open();
     sigaction(SIGINT, &action, NULL); /* SA_RESETHAND: the second one ends the program */
     sigaction(SIGTERM, &action, NULL);
+    if (signal(SIGHUP, SIG_IGN) != SIG_IGN) { /* nohup has set it so */
+        sigaction(SIGHUP, &action, NULL);
+    }
+    signal(SIGPIPE, SIG_IGN); /* the reader of the output may be gone: the members are not */
     for (int i = 0; addresses[i] != NULL; i++) {
         doors[i] = net_listen(addresses[i]);
         if (doors[i] == NULL ||
             net_poller_watch(poller, doors[i], NET_READABLE, NULL, NET_FOREVER) != 0) {
             fprintf(stderr, "chat_server: %s\n", net_error_text());
+            close_doors(); /* this removes the file of a unix address */
             return EXIT_FAILURE;
         }
         net_get(doors[i], "local", local, sizeof local); /* with port 0, the number */
         printf("listening on %s\n", local);
     }
-    serve(doors);
+    serve();
     signal(SIGINT, SIG_DFL); /* the handler must not meet a closed poller */
     signal(SIGTERM, SIG_DFL);
+    signal(SIGHUP, SIG_DFL);
     net_poller_close(poller);
     return EXIT_SUCCESS;
 }

@@ -1,10 +1,15 @@
 /* discover [INTERFACE]               - asks which servers are on the link, and prints the answers
  * discover --serve NAME [INTERFACE]  - answers with NAME until it is killed
  *
+ * Anybody on the link may answer, with any name, as often as they like: a name is shown without
+ * characters that could mislead a reader, and the question is over after a second.
+ *
  * The question goes to a multicast group, so no address has to be known: a server joins the group
  * by listening to it. The asker listens on a port of its own and sends to the group's endpoint. A
  * socket dialed to the group would receive nothing, because the answers come from the hosts. */
 #include <netfacade.h>
+
+#include "text.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -87,6 +92,29 @@ static bool is_known(const net_endpoint *who, const char *name, int count)
     return known;
 }
 
+/* Print the servers that answer until `deadline`, each once. `count` are known; returns how many
+ * are then. A receive takes what is there even when its deadline has passed, so look at the clock,
+ * too: else somebody who sends without end would keep this going. */
+static int print_answers(net_socket *asker, int count, net_deadline deadline)
+{
+    char address[ADDRESS_SIZE];
+    char name[NAME_SIZE] = "";
+    net_message message = {.data = name, .capacity = NAME_SIZE - 1};
+
+    while (count < FOUND_MAX && net_recv_messages(asker, &message, 1, deadline) == 1 &&
+           net_after(0) < deadline) {
+        name[text_clean(name, strlen(name))] = '\0';
+        if (!is_known(&message.endpoint, name, count)) {
+            net_endpoint_text(&message.endpoint, address, sizeof address);
+            printf("%s %s\n", address, name);
+            found[count].who = message.endpoint;
+            memcpy(found[count++].name, name, sizeof name);
+        }
+        memset(name, 0, sizeof name);
+    }
+    return count;
+}
+
 int main(int argc, char **argv)
 {
     char address[ADDRESS_SIZE];
@@ -96,25 +124,21 @@ int main(int argc, char **argv)
         server_name = argv[2];
         return serve(argv[3]); /* NULL when no interface is named */
     }
+    if (argc > 2 || (argc == 2 && argv[1][0] == '-')) {
+        fputs("usage: discover [INTERFACE]\n       discover --serve NAME [INTERFACE]\n", stderr);
+        return 2;
+    }
     net_socket *asker = net_listen(with(argv[1], "udp://*:0", address));
     for (int i = 0; i < ASKINGS && count < FOUND_MAX; i++) {
         if (asker == NULL || ask(asker, argv[1]) == 0) {
             fprintf(stderr, "discover: %s\n", net_error_text());
             return EXIT_FAILURE;
         }
-        net_deadline deadline = net_after(ASK_MS);
-        char name[NAME_SIZE] = "";
-        net_message message = {.data = name, .capacity = NAME_SIZE - 1};
-        while (count < FOUND_MAX && net_recv_messages(asker, &message, 1, deadline) == 1) {
-            if (!is_known(&message.endpoint, name, count)) {
-                net_endpoint_text(&message.endpoint, address, sizeof address);
-                printf("%s %s\n", address, name);
-                found[count].who = message.endpoint;
-                memcpy(found[count++].name, name, sizeof name);
-            }
-            memset(name, 0, sizeof name);
-        }
+        count = print_answers(asker, count, net_after(ASK_MS));
     }
     net_close(asker, NET_NOW);
+    if (count == 0) {
+        fputs("discover: nobody answers\n", stderr);
+    }
     return count > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -1,5 +1,6 @@
 /* nested_in_poll [ADDRESS] - prints what its callers say, and tells all of them what you type; the
- * end of your input ends it. Default tcp://127.0.0.1:7000; udp goes as well.
+ * end of your input ends it, and so does SIGINT, SIGTERM or SIGHUP. Default tcp://127.0.0.1:7000;
+ * udp goes as well.
  *
  * A program that has a loop already keeps it. Here it is a loop of poll(2). It waits for the
  * terminal and for one descriptor that stands for all sockets: that of the poller. The loops of
@@ -8,7 +9,10 @@
 
 #include <netfacade.h>
 
+#include "text.h"
+
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -17,6 +21,16 @@ enum { CALLERS = 100, EVENTS = 16, TEXT_SIZE = 2048 };
 
 static net_poller *poller; /* it has all callers, so the program needs no list */
 static net_socket *listener;
+static volatile sig_atomic_t is_ended;
+
+/* The wake makes the poller's descriptor readable, so poll(2) returns also when the signal comes
+ * just before it begins. */
+static void end(int signal_number)
+{
+    (void)signal_number;
+    is_ended = 1;
+    net_poller_wake(poller);
+}
 
 static void pick_up(void)
 {
@@ -28,14 +42,33 @@ static void pick_up(void)
     }
 }
 
+/* It comes from anybody, so it is printed without characters that could control a terminal. */
+static void print(char *text, size_t size)
+{
+    while (size > 0) {
+        size_t line = 0;
+
+        while (line < size && text[line] != '\n') {
+            line++;
+        }
+        fwrite(text, 1, text_clean(text, line), stdout);
+        if (line < size) {
+            putchar('\n');
+            line++;
+        }
+        text += line;
+        size -= line;
+    }
+    fflush(stdout);
+}
+
 static void hear(net_socket *call)
 {
     char text[TEXT_SIZE];
     ssize_t size = net_recv(call, text, sizeof text, NET_NOW);
 
     if (size >= 0) {
-        fwrite(text, 1, (size_t)size, stdout);
-        fflush(stdout);
+        print(text, (size_t)size);
     } else if (size != NET_TIMEOUT) {
         net_close(call, NET_NOW); /* the poller forgets the socket by itself */
     }
@@ -88,7 +121,7 @@ static void run_the_loop(int network)
     char text[TEXT_SIZE];
     ssize_t typed = 1;
 
-    while (typed > 0 && poll(watched, 2, -1) > 0) {
+    while (typed > 0 && !is_ended && poll(watched, 2, -1) > 0) {
         if (watched[0].revents != 0) {
             answer_the_network();
         }
@@ -103,6 +136,7 @@ static void run_the_loop(int network)
 
 int main(int argc, char **argv)
 {
+    struct sigaction action = {.sa_handler = end};
     char local[128];
 
     listener = net_listen(argc > 1 ? argv[1] : "tcp://127.0.0.1:7000");
@@ -111,13 +145,22 @@ int main(int argc, char **argv)
 
     if (network < 0 || net_poller_watch(poller, listener, NET_READABLE, NULL, NET_FOREVER) < 0) {
         fprintf(stderr, "nested_in_poll: %s\n", net_error_text());
+        net_close(listener, NET_NOW);
         return EXIT_FAILURE;
+    }
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    if (signal(SIGHUP, SIG_IGN) != SIG_IGN) { /* nohup has set it so */
+        sigaction(SIGHUP, &action, NULL);
     }
     net_get(listener, "local", local, sizeof local);
     printf("listening on %s\n", local);
     fflush(stdout);
     run_the_loop(network);
-    hang_up_on_all(); /* and on the listener */
+    hang_up_on_all();        /* and on the listener */
+    signal(SIGINT, SIG_DFL); /* the handler must not meet a closed poller */
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGHUP, SIG_DFL);
     net_poller_close(poller);
     return EXIT_SUCCESS;
 }

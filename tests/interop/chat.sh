@@ -72,7 +72,7 @@ conversation() { # HOST...
         say $number "this is $speaker,\\tand in \\033[31mred\\n"
         for listener in $everybody; do
             [ "$listener" = "$speaker" ] ||
-                hears "$listener" "$speaker: this is $speaker, and in  [31mred"
+                hears "$listener" "$speaker: this is $speaker, and in ?[31mred"
         done
         never_heard "$speaker" ': this is '"$speaker" # the speaker itself does not get it back
         number=$((number + 1))
