@@ -128,6 +128,7 @@ void nf_wake_drain(struct nf_wake *wake)
     uint64_t count = 0;
     ssize_t got = 0;
 
+    atomic_store(&wake->posted, false);
     do {
         got = read(fd_of(owner), &count, sizeof count); /* fails when there are none */
     } while (got > 0 && (owner & IS_SOCKET) != 0);

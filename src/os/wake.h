@@ -10,7 +10,7 @@
 
 struct nf_wake {
     _Atomic uint64_t owner; /* process and descriptor, replaced as one; 0: none */
-    _Atomic bool posted;    /* ever: a descriptor that is created later is then posted at once */
+    _Atomic bool posted;    /* and not drained: a descriptor that is made later is posted at once */
 };
 
 /* Create the eventfd, or what stands in for it. Returns 0, or NET_LIMIT, NET_SYSTEM. */
@@ -24,6 +24,12 @@ void nf_wake_post(struct nf_wake *wake);
 
 /* Clear the posts so far, so the descriptor is not readable. */
 void nf_wake_drain(struct nf_wake *wake);
+
+/* Whether there is something to clear. A post in progress may be missed. */
+static inline bool nf_wake_is_posted(struct nf_wake *wake)
+{
+    return atomic_load(&wake->posted);
+}
 
 void nf_wake_close(struct nf_wake *wake);
 

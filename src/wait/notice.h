@@ -37,10 +37,14 @@ void nf_ready_list_close(struct nf_ready_list *ready_list);
 void nf_notice_post(struct nf_notice *notice);
 void nf_ready_list_wake(struct nf_ready_list *ready_list);
 
-/* From now on a post or a wake posts the eventfd. After this and before you sleep, call
- * nf_ready_list_has_any: a notice that was posted earlier does not wake you. */
+/* From now on a post or a wake posts the eventfd, which is not readable until then. After this and
+ * before you sleep, call nf_ready_list_has_any: a notice that was posted earlier does not wake you.
+ */
 static inline void nf_ready_list_arm(struct nf_ready_list *ready_list)
 {
+    if (nf_wake_is_posted(&ready_list->wake)) {
+        nf_wake_drain(&ready_list->wake);
+    }
     atomic_store(&ready_list->awake, false);
 }
 

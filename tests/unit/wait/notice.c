@@ -161,6 +161,11 @@ static void the_eventfd_is_written_to_only_when_armed_and_once(void **state)
     nf_ready_list_wake(&ready_list); /* without any notice */
     assert_true(is_written());
     assert_int_equal(look(), 0);
+    nf_ready_list_disarm(&ready_list);
+    nf_ready_list_arm(&ready_list); /* what was written before is of no use any more */
+    assert_false(is_written());
+    nf_ready_list_wake(&ready_list);
+    assert_true(is_written());
     nf_ready_list_close(&ready_list);
 }
 
