@@ -224,6 +224,35 @@ static void a_dialing_socket_has_no_descriptor(void **state)
 
 /* ---- The header ---- */
 
+enum { HEADER_MOST = 64 * 1024 };
+
+/* The comment of net_get, as one line. */
+static void read_comment(char text[HEADER_MOST])
+{
+    static char header[HEADER_MOST];
+    FILE *file = fopen(NETFACADE_DOCS "/../include/netfacade.h", "r");
+    size_t length = 0;
+
+    assert_non_null(file);
+    header[fread(header, 1, sizeof header - 1, file)] = '\0';
+    fclose(file);
+    const char *comment = strstr(header, "/* Read a property.");
+
+    assert_non_null(comment);
+    const char *end = strstr(comment, "*/");
+
+    assert_non_null(end);
+    for (const char *at = comment + 3; at < end; at++) {
+        if (strncmp(at, "\n * ", 4) == 0) {
+            text[length++] = ' ';
+            at += 3;
+        } else {
+            text[length++] = *at;
+        }
+    }
+    text[length] = '\0';
+}
+
 /* Whether the text has this name as a whole word. */
 static bool tells_of(const char *text, const char *end, const char *name)
 {
@@ -240,34 +269,74 @@ static bool tells_of(const char *text, const char *end, const char *name)
 
 static void the_header_tells_of_every_property(void **state)
 {
-    static char header[64 * 1024];
-    FILE *file = fopen(NETFACADE_DOCS "/../include/netfacade.h", "r");
+    static char comment[HEADER_MOST];
 
     (void)state;
-    assert_non_null(file);
-    header[fread(header, 1, sizeof header - 1, file)] = '\0';
-    fclose(file);
-    const char *comment = strstr(header, "/* Read a property.");
-
-    assert_non_null(comment);
-    const char *end = strstr(comment, "int net_get(");
-
-    assert_non_null(end);
+    read_comment(comment);
     for (int word = NF_OPTIONS; word < NF_PROPERTIES; word++) {
         const char *name = nf_rules[word].name;
 
         if (name[0] != '\0' && nf_property_is_readable((enum nf_property)word) &&
-            !tells_of(comment, end, name)) {
+            !tells_of(comment, comment + strlen(comment), name)) {
             fail_msg("the header says nothing of %s", name);
         }
     }
+}
+
+/* The sentences of the header that say whose a property is. No other scheme has it. */
+static void the_header_says_who_has_a_property(void **state)
+{
+    static const struct {
+        const char *who;
+        int schemes; /* a bit for each, in the order of `schemes` */
+    } sentences[] = {{"Every scheme has ", 63},
+                     {". tcp and udp: ", 3},
+                     {". tcp: ", 1},
+                     {". Streams: ", 1 | 4 | 16},
+                     {". udp: ", 2},
+                     {". unix: ", 4},
+                     {". All but unix, mem and fd: ", 1 | 2 | 8 | 32}};
+    static char comment[HEADER_MOST];
+    int told = 0;
+
+    (void)state;
+    read_tables();
+    read_comment(comment);
+    for (size_t i = 0; i < COUNT(sentences); i++) {
+        const char *names = strstr(comment, sentences[i].who);
+
+        assert_non_null(names);
+        names += strlen(sentences[i].who);
+        const char *end = names + strcspn(names, ".;");
+
+        for (int word = NF_OPTIONS; word < NF_PROPERTIES; word++) {
+            const struct row *row = NULL;
+
+            if (nf_rules[word].name[0] == '\0' || !tells_of(names, end, nf_rules[word].name)) {
+                continue;
+            }
+            told++;
+            assert_int_equal(rows_of(&properties, nf_rules[word].name, &row), 1);
+            for (int column = 0; column < (int)COUNT(schemes); column++) {
+                bool has = row->cell[column][0] != '\0';
+
+                if (has != ((sentences[i].schemes >> column & 1) != 0)) {
+                    fail_msg("%s of %s: the header and the manual differ", nf_rules[word].name,
+                             schemes[column]);
+                }
+            }
+        }
+    }
+    print_message("the header tells of %d properties whose they are\n", told);
+    assert_int_equal(told, NF_PROPERTIES - NF_OPTIONS - 1); /* nobody can read `admit` */
 }
 
 int main(void)
 {
     const struct test tests[] = {
         TEST(every_socket_answers_as_the_manual_says), TEST(every_row_is_a_property),
-        TEST(a_dialing_socket_has_no_descriptor), TEST(the_header_tells_of_every_property)};
+        TEST(a_dialing_socket_has_no_descriptor), TEST(the_header_tells_of_every_property),
+        TEST(the_header_says_who_has_a_property)};
 
     return run_once(tests);
 }
