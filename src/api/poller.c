@@ -183,9 +183,7 @@ static int watch_locked(struct net_poller *poller, net_socket *socket, unsigned 
         }
         return 0;
     }
-    if (is_fresh) {
-        watch = nf_watch_new(poller, socket);
-    }
+    watch = is_fresh ? nf_watch_new(poller, socket) : watch;
     if (watch == NULL) {
         return nf_cause_pending()->code;
     }
@@ -211,13 +209,16 @@ int net_poller_watch(net_poller *poller, net_socket *socket, unsigned interest, 
     if (code == 0) {
         code = nf_watch_check_owner(poller);
     }
-    if (code == 0) {
-        nf_turn_take(&poller->lock, NET_FOREVER);
-        code = watch_locked(poller, socket, interest, user, deadline);
-        wake_waiter(poller);
-        nf_turn_leave(&poller->lock);
+    if (code < 0) {
+        return nf_failed(code, "watch", socket);
     }
-    return code == 0 ? 0 : nf_failed(code, "watch", socket);
+    nf_turn_take(&poller->lock, NET_FOREVER);
+    code = watch_locked(poller, socket, interest, user, deadline);
+    /* Recorded here: once unlocked, a thread that has its event may close the socket. */
+    code = code < 0 ? nf_failed(code, "watch", socket) : 0;
+    wake_waiter(poller);
+    nf_turn_leave(&poller->lock);
+    return code;
 }
 
 /* In a forked child the poller is a copy, and a thread that does not exist there may hold its lock.
