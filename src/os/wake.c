@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -70,10 +71,12 @@ int nf_wake_open(struct nf_wake *wake)
     return code;
 }
 
+/* By syscall(2), which is no cancellation point: a thread that pthread_cancel(3) ends here would
+ * leave what it posts in use for ever. */
 static void post(int fd)
 {
     uint64_t one = 1;
-    ssize_t written = write(fd, &one, sizeof one);
+    long written = syscall(SYS_write, fd, &one, sizeof one);
 
     (void)written; /* fails only when it is full, and then it is posted already */
 }

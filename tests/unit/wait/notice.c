@@ -1,4 +1,4 @@
-/* wrap: write */
+/* wrap: nf_wake_post */
 /* Notices: a post from any thread or signal handler is seen, it is listed once, and it costs a
  * write only if somebody sleeps. */
 #include "wait/notice.h"
@@ -10,8 +10,8 @@
 #include <signal.h>
 #include <unistd.h>
 
-ssize_t __real_write(int fd, const void *data, size_t size);
-ssize_t __wrap_write(int fd, const void *data, size_t size);
+void __real_nf_wake_post(struct nf_wake *wake);
+void __wrap_nf_wake_post(struct nf_wake *wake);
 
 enum { NOTICES = 64, THREADS = 4, POSTS = 400000 };
 
@@ -23,12 +23,12 @@ static atomic_int happened[NOTICES];
 static int seen[NOTICES];
 static atomic_int writes; /* to the eventfd */
 
-ssize_t __wrap_write(int fd, const void *data, size_t size)
+void __wrap_nf_wake_post(struct nf_wake *wake)
 {
-    if (fd == (int)(uint32_t)atomic_load(&ready_list.wake.owner)) {
+    if (wake == &ready_list.wake) {
         atomic_fetch_add(&writes, 1);
     }
-    return __real_write(fd, data, size);
+    __real_nf_wake_post(wake);
 }
 
 static void begin(void)
