@@ -227,29 +227,26 @@ int nf_host_parse_source(const char *text, size_t length, struct nf_host *host)
     return code;
 }
 
-uint32_t nf_zone_find(const char *zone)
+int nf_zone_find(const char *zone, uint32_t *index)
 {
     enum { DIGITS = 9 };
-    uint32_t index = nf_zone_index(zone);
+    int code = nf_zone_index(zone, index);
     uint32_t number = 0;
     size_t i = 0;
 
     while (i < DIGITS && nf_is_digit(zone[i])) {
         number = number * 10 + (uint32_t)(zone[i++] - '0');
     }
-    return index == 0 && zone[i] == '\0' ? number : index;
+    if (code < 0 && zone[i] == '\0' && number != 0) {
+        *index = number;
+        return 0;
+    }
+    return code;
 }
 
 int nf_host_find_zone(struct nf_host *host)
 {
-    if (host->zone[0] == '\0') {
-        return 0;
-    }
-    host->addr.scope = nf_zone_find(host->zone);
-    if (host->addr.scope == 0) {
-        return nf_fail_because(NET_ADDRESS, "there is no interface '%s'", host->zone);
-    }
-    return 0;
+    return host->zone[0] != '\0' ? nf_zone_find(host->zone, &host->addr.scope) : 0;
 }
 
 void nf_host_print(struct nf_text *text, const struct nf_host *host)

@@ -40,11 +40,12 @@ int nf_host_parse(const char *text, size_t length, struct nf_host *host);
 /* `host` or `host:port`, where the host is a literal: the value of `source`. */
 int nf_host_parse_source(const char *text, size_t length, struct nf_host *host);
 
-/* The interface that has this name or this number; 0: there is none of that name. */
-uint32_t nf_zone_find(const char *zone);
+/* The index of the interface that has this name, or the number that the text is. 0, NET_ADDRESS or
+ * NET_LIMIT. */
+int nf_zone_find(const char *zone, uint32_t *index);
 
-/* Look up the zone, if there is one, and store its interface index in the literal. 0 or
- * NET_ADDRESS. */
+/* Look up the zone, if there is one, and store its interface index in the literal. 0, NET_ADDRESS
+ * or NET_LIMIT. */
 int nf_host_find_zone(struct nf_host *host);
 
 /* Print the host so that parsing it gives the same host. */

@@ -345,13 +345,16 @@ static int parse_path(const char *text, size_t length, struct nf_value *value)
 }
 
 /* The interface that has a name, or a number. */
-static uint32_t find_interface(const char *text)
+static int find_interface(const char *text, uint32_t *index)
 {
-    uint32_t number = nf_zone_find(text);
     char name[NF_ZONE_MAX];
+    int code = nf_zone_find(text, index);
 
-    nf_zone_name(number, name);
-    return nf_zone_index(name); /* 0 when the number is free */
+    if (code < 0) {
+        return code;
+    }
+    nf_zone_name(*index, name);
+    return nf_zone_index(name, index); /* NET_ADDRESS when the number is free */
 }
 
 /* A name. The name of an interface is looked up now; others are checked when they are used. */
@@ -364,9 +367,15 @@ static int parse_name(enum nf_property property, const char *text, size_t length
         memcpy(value->text, text, length);
     }
     if (good && nf_rules[property].kind == NF_KIND_INTERFACE) {
-        value->number = find_interface(value->text);
+        uint32_t index = 0;
+        int code = find_interface(value->text, &index);
+
+        if (code == NET_LIMIT) {
+            return code;
+        }
+        value->number = index;
         memset(value->text, 0, sizeof value->text);
-        good = value->number != 0;
+        good = code == 0;
     }
     return good ? 0 : refuse(property, text, length, "a name that this system knows");
 }

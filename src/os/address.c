@@ -2,6 +2,7 @@
 #include "os/address.h"
 #include "os/cause.h"
 
+#include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,9 +79,16 @@ bool nf_addr_is_group(const struct nf_addr *addr)
                                    : addr->ip[0] == 0xff && !nf_addr_is_named(addr);
 }
 
-uint32_t nf_zone_index(const char *zone)
+/* glibc loses the errno of the socket that it could not open to ask with. */
+int nf_zone_index(const char *zone, uint32_t *index)
 {
-    return if_nametoindex(zone);
+    *index = if_nametoindex(zone);
+    if (*index != 0) {
+        return 0;
+    }
+    return errno == ENODEV
+               ? nf_fail_because(NET_ADDRESS, "there is no interface '%s'", zone)
+               : nf_fail_because(NET_LIMIT, "no socket to look up the interface '%s' with", zone);
 }
 
 void nf_zone_name(uint32_t index, char name[NF_ZONE_MAX])

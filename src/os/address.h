@@ -59,8 +59,9 @@ bool nf_addr_is_link_local(const struct nf_addr *addr);
 /* Whether it is a multicast group. */
 bool nf_addr_is_group(const struct nf_addr *addr);
 
-/* The number of the interface called `zone`; 0 when there is no such interface. */
-uint32_t nf_zone_index(const char *zone);
+/* The number of the interface called `zone`: 0; NET_ADDRESS when there is none; NET_LIMIT when
+ * there is no socket to ask with. */
+int nf_zone_index(const char *zone, uint32_t *index);
 
 /* The name of interface `index`, or its number in decimal when the interface no longer has a
  * name. */

@@ -3,15 +3,40 @@
 #include "os/lookup.h"
 #include "os/cause.h"
 #include "os/sockaddr.h"
+#include "os/socket.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
+#include <stdbool.h>
+#include <sys/eventfd.h>
 
-enum { SERVICE_BUFFER = 2048 }; /* one line of services(5) with its aliases */
+enum {
+    SERVICE_BUFFER = 2048, /* one line of services(5) with its aliases */
+    SPARE = 4              /* descriptors: more than the look-ups of a name have open at a time */
+};
+
+/* Without a descriptor the resolver cannot read its files or ask a server, and may say that it does
+ * not know the name. Other look-ups may have given theirs back since, so one is not enough. */
+static bool lacks_descriptors(void)
+{
+    int fds[SPARE];
+    int count = 0;
+
+    do {
+        fds[count] = eventfd(0, EFD_CLOEXEC);
+    } while (fds[count] >= 0 && ++count < SPARE);
+    for (int i = 0; i < count; i++) {
+        nf_fd_close(fds[i]);
+    }
+    return count < SPARE;
+}
 
 static int failure(int problem)
 {
+    if (problem != EAI_MEMORY && problem != EAI_SYSTEM && lacks_descriptors()) {
+        return nf_fail_because(NET_LIMIT, "too few descriptors are left for the look-up");
+    }
     switch (problem) {
     case EAI_MEMORY:
         return nf_fail_because(NET_LIMIT, "no memory for the look-up");
@@ -53,6 +78,9 @@ int nf_lookup_service(const char *service, const char *protocol)
     char buffer[SERVICE_BUFFER];
 
     getservbyname_r(service, protocol, &entry, buffer, sizeof buffer, &found);
+    if (found == NULL && lacks_descriptors()) {
+        return nf_fail_because(NET_LIMIT, "too few descriptors are left to look up '%s'", service);
+    }
     if (found == NULL) {
         return nf_fail_because(NET_NAME, "no %s service is called '%s'", protocol, service);
     }

@@ -10,8 +10,8 @@
  * getaddrinfo(3) */
 int nf_lookup_host(const char *host, enum nf_family family, struct nf_addr *addrs, int count);
 
-/* The port of a service such as "http"; `protocol` is "tcp" or "udp". NET_NAME when it is unknown.
- * services(5) */
+/* The port of a service such as "http"; `protocol` is "tcp" or "udp". NET_NAME when it is unknown,
+ * NET_LIMIT. services(5) */
 int nf_lookup_service(const char *service, const char *protocol);
 
 #endif

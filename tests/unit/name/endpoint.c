@@ -194,7 +194,7 @@ static void an_endpoint_prints_as_text_that_can_be_read_back(void **state)
     addrs[0].port = 80;
     addrs[1].port = 65535;
     addrs[2].port = 1;
-    addrs[2].scope = nf_zone_index("lo");
+    assert_int_equal(nf_zone_index("lo", &addrs[2].scope), 0);
     assert_int_not_equal(addrs[2].scope, 0);
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
         net_endpoint endpoint;
@@ -227,7 +227,7 @@ static void a_bare_host_has_a_zone_and_no_brackets(void **state)
     struct nf_text text;
 
     (void)state;
-    addrs[0].scope = nf_zone_index("lo");
+    assert_int_equal(nf_zone_index("lo", &addrs[0].scope), 0);
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         nf_text_begin(&text, bare, sizeof bare);
         nf_print_bare_host(&text, &addrs[i]);

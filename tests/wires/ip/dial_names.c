@@ -412,6 +412,7 @@ static void without_a_thread_for_the_resolver_it_is_a_limit(void **state)
     (void)state;
     names.no_threads = true;
     assert_no_socket(net_connect("tcp://host.example:80", soon()), NET_LIMIT);
+    assert_says("host.example: no thread is to be had: ");
     assert_code(net_resolve("tcp://host.example:80", &endpoint, 1, soon()), NET_LIMIT);
     net_socket *dialing = net_connect("tcp://host.example:80", NET_NOW);
 
