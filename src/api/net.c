@@ -4,6 +4,7 @@
 #include "api/failure.h"
 #include "api/poller.h"
 #include "api/registry.h"
+#include "open/adopt.h"
 #include "socket/socket.h"
 #include "name/endpoint.h"
 
@@ -31,8 +32,9 @@ net_socket *net_listen(const char *address)
     }
     if (code == 0) {
         listener = nf_socket_new(target.backend->listener);
-        code = listener != NULL ? target.backend->listener->open(listener, &target, NET_NOW)
-                                : NET_LIMIT;
+        code = listener != NULL
+                   ? nf_adopt_open(listener, target.backend->listener, &target, NET_NOW)
+                   : NET_LIMIT;
     }
     if (code < 0) {
         nf_socket_free(listener);
@@ -53,7 +55,8 @@ net_socket *net_connect(const char *address, net_deadline deadline)
     }
     if (code == 0) {
         socket = nf_socket_new(target.backend);
-        code = socket != NULL ? target.backend->open(socket, &target, deadline) : NET_LIMIT;
+        code =
+            socket != NULL ? nf_adopt_open(socket, target.backend, &target, deadline) : NET_LIMIT;
     }
     if (code < 0) {
         nf_socket_free(socket);

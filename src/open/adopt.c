@@ -5,6 +5,7 @@
 #include "socket/kernel.h"
 #include "name/nearest.h"
 #include "os/process.h"
+#include "os/snapshot.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -220,27 +221,6 @@ int nf_adopt_find(const struct nf_url *url, struct nf_descriptor *what)
     return code < 0 ? code : fd;
 }
 
-int nf_adopt_settle(const struct nf_target *target, int fd, int code)
-{
-    if (target->adopted < 0) {
-        nf_fd_close(code < 0 ? fd : -1);
-        return code;
-    }
-    if (code == 0 && strcmp(target->url.scheme, by_name) == 0) {
-        code = claim(fd - FIRST_PASSED);
-    }
-    return code == 0 ? nf_descriptor_take(fd) : code;
-}
-
-bool nf_adopt_is_delayed(const struct nf_target *target)
-{
-    uint64_t defaults = target->backend->properties.options & ~target->options.given;
-    int64_t nodelay = 1;
-
-    return target->adopted >= 0 && (defaults & NF_OPTION(NF_NODELAY)) != 0 &&
-           nf_sockopt_get(target->adopted, NF_SO_NODELAY, &nodelay) == 0 && nodelay == 0;
-}
-
 /* Set the options that the kernel accepts on a bound socket, and refuse those that it does not. */
 static int set_options(const struct nf_target *target)
 {
@@ -254,6 +234,47 @@ static int set_options(const struct nf_target *target)
                                             "unlink");
     }
     return nf_kernel_apply(target->adopted, target);
+}
+
+int nf_adopt_settle(const struct nf_target *target, int fd, int code)
+{
+    if (target->adopted < 0) {
+        nf_fd_close(code < 0 ? fd : -1);
+        return code;
+    }
+    if (code == 0) {
+        code = set_options(target);
+    }
+    if (code == 0 && strcmp(target->url.scheme, by_name) == 0) {
+        code = claim(fd - FIRST_PASSED);
+    }
+    return code == 0 ? nf_descriptor_take(fd) : code;
+}
+
+int nf_adopt_open(net_socket *socket, const struct nf_backend *table,
+                  const struct nf_target *target, net_deadline deadline)
+{
+    struct nf_snapshot before;
+
+    if (target->adopted < 0) {
+        return table->open(socket, target, deadline);
+    }
+    nf_snapshot_take(&before, target->adopted, &target->options.sockopt);
+    int code = table->open(socket, target, deadline);
+
+    if (code < 0) {
+        nf_snapshot_restore(&before);
+    }
+    return code;
+}
+
+bool nf_adopt_is_delayed(const struct nf_target *target)
+{
+    uint64_t defaults = target->backend->properties.options & ~target->options.given;
+    int64_t nodelay = 1;
+
+    return target->adopted >= 0 && (defaults & NF_OPTION(NF_NODELAY)) != 0 &&
+           nf_sockopt_get(target->adopted, NF_SO_NODELAY, &nodelay) == 0 && nodelay == 0;
 }
 
 /* The local address of a listener, which owns its bytes. A wildcard of IPv6 stands for both
@@ -302,9 +323,6 @@ int nf_adopt_bound(const struct nf_target *target, struct nf_addr *name)
     if (code == 0) {
         code = check_listener(fd, &what, name);
     }
-    if (code == 0) {
-        code = set_options(target);
-    }
     if (code < 0) {
         nf_addr_drop(name);
     }
@@ -342,9 +360,6 @@ int nf_adopt_connection(struct nf_connection *connection, const struct nf_target
     if (code == 0) {
         code = check_connected(connection->fd, &what);
         nf_connection_set_mark(connection, 0, nf_adopt_is_delayed(target) ? NF_WAS_DELAYED : 0);
-    }
-    if (code == 0) {
-        code = set_options(target);
     }
     if (code == 0) {
         code = nf_fd_peer(connection->fd, &connection->head.name, room);

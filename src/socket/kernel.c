@@ -12,15 +12,15 @@ static const struct {
     {NF_KEEPALIVE, NF_SO_KEEPALIVE},
     {NF_USER_TIMEOUT, NF_SO_USER_TIMEOUT},
     {NF_REUSEPORT, NF_SO_REUSEPORT},
-    {NF_SNDBUF, NF_SO_SNDBUF},
-    {NF_RCVBUF, NF_SO_RCVBUF},
     {NF_BROADCAST, NF_SO_BROADCAST},
-    {NF_DEVICE, NF_SO_DEVICE},
     {NF_DSCP, NF_SO_DSCP},
     {NF_TTL, NF_SO_TTL},
     {NF_FRAGMENT, NF_SO_FRAGMENT},
     {NF_MULTICAST_LOOP, NF_SO_GROUP_LOOP},
     {NF_INTERFACE, NF_SO_GROUP_INTERFACE},
+    {NF_DEVICE, NF_SO_DEVICE},
+    {NF_SNDBUF, NF_SO_SNDBUF},
+    {NF_RCVBUF, NF_SO_RCVBUF},
     {NF_V6ONLY, NF_SO_V6ONLY},
     {NF_RTT, NF_SO_RTT},
     {NF_RETRANSMITS, NF_SO_RETRANSMITS},
@@ -34,6 +34,10 @@ enum { KERNEL_OPTIONS = sizeof kernel_options / sizeof kernel_options[0] };
  * congestion is a name, not a number. */
 #define TO_APPLY ((NF_OPTION(NF_BACKLOG) - 1) & ~(NF_OPTION(NF_V6ONLY) | NF_OPTION(NF_CONGESTION)))
 
+/* Those that a failed adoption may lack the privilege to undo. They are set last. */
+#define HARD_TO_UNDO                                                                               \
+    (NF_OPTION(NF_INTERFACE) | NF_OPTION(NF_DEVICE) | NF_OPTION(NF_SNDBUF) | NF_OPTION(NF_RCVBUF))
+
 int64_t nf_kernel_interface(const int64_t *values, const struct nf_addr *name)
 {
     if (values[NF_INTERFACE] != 0 || !nf_addr_is_group(name)) {
@@ -42,12 +46,9 @@ int64_t nf_kernel_interface(const int64_t *values, const struct nf_addr *name)
     return name->scope != 0 ? name->scope : values[NF_DEVICE];
 }
 
-int nf_kernel_apply(int fd, const struct nf_target *target)
+/* Set the options of `left`, in the order of the table. */
+static int apply(int fd, const struct nf_options *options, uint64_t left)
 {
-    const struct nf_options *options = &target->options;
-    uint64_t wanted =
-        (options->given | NF_OPTION(NF_NODELAY)) & target->backend->properties.options;
-    uint64_t left = wanted & TO_APPLY;
     int code = 0;
 
     for (int i = 0; i < KERNEL_OPTIONS && left != 0 && code == 0; i++) {
@@ -57,13 +58,23 @@ int nf_kernel_apply(int fd, const struct nf_target *target)
                                   options->value[kernel_options[i].property]);
         }
     }
+    return code;
+}
+
+int nf_kernel_apply(int fd, const struct nf_target *target)
+{
+    const struct nf_options *options = &target->options;
+    uint64_t wanted =
+        (options->given | NF_OPTION(NF_NODELAY)) & target->backend->properties.options;
+    int code = apply(fd, options, wanted & TO_APPLY & ~HARD_TO_UNDO);
+
     if (code == 0 && (wanted & NF_OPTION(NF_CONGESTION)) != 0) {
         code = nf_congestion_set(fd, options->congestion);
     }
     if (code == 0 && options->sockopt.count > 0) {
         code = nf_rawopts_set(fd, &options->sockopt);
     }
-    return code;
+    return code == 0 ? apply(fd, options, wanted & HARD_TO_UNDO) : code;
 }
 
 bool nf_kernel_refuse_rights(int fd)

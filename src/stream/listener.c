@@ -17,20 +17,27 @@ enum {
 
 static int begin(struct nf_stream_listener *self, const struct nf_target *target)
 {
+    int code = nf_wake_open(&self->wake);
+
+    if (code == 0 && target->adopted < 0) {
+        code = nf_fd_listen(self->fd, (int)target->options.value[NF_BACKLOG]);
+    }
+    return nf_adopt_settle(target, self->fd, code);
+}
+
+/* An adopted descriptor listens already. So its backlog can be changed last, when nothing else can
+ * fail, and cannot fail itself. */
+static void settle_backlog(struct nf_stream_listener *self, const struct nf_target *target)
+{
     int64_t backlog = target->options.value[NF_BACKLOG];
     int64_t granted;
-    bool listens = target->adopted >= 0 && (target->options.given & NF_OPTION(NF_BACKLOG)) == 0;
-    int code = listens ? 0 : nf_fd_listen(self->fd, (int)backlog);
 
-    if (code == 0) {
-        code = nf_wake_open(&self->wake);
+    if (target->adopted >= 0 && (target->options.given & NF_OPTION(NF_BACKLOG)) != 0) {
+        nf_fd_listen(self->fd, (int)backlog);
     }
-    if (code == 0) {
-        bool is_known = nf_sockopt_get(self->fd, NF_SO_BACKLOG, &granted) == 0; /* tcp only */
+    bool is_known = nf_sockopt_get(self->fd, NF_SO_BACKLOG, &granted) == 0; /* tcp only */
 
-        self->backlog = (int)(is_known ? granted : backlog);
-    }
-    return code;
+    self->backlog = (int)(is_known ? granted : backlog);
 }
 
 int nf_stream_listen(struct nf_stream_listener *self, const struct nf_target *target)
@@ -41,10 +48,12 @@ int nf_stream_listen(struct nf_stream_listener *self, const struct nf_target *ta
         self->did_block = what.blocks;
         self->was_inherited = what.is_inherited;
     }
-    int code = nf_adopt_settle(target, self->fd, begin(self, target));
+    int code = begin(self, target);
 
     if (code < 0) {
         nf_wake_close(&self->wake);
+    } else {
+        settle_backlog(self, target);
     }
     return code;
 }

@@ -1,0 +1,135 @@
+/* Options are compared as the system prints them, byte by byte. Buffers need more: the system
+ * doubles what it is given, and a size that was set no longer adapts itself. socket(7) */
+#define _GNU_SOURCE
+#include "os/snapshot.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#ifndef SO_BINDTOIFINDEX
+#define SO_BINDTOIFINDEX 62
+#endif
+#ifndef SO_BUF_LOCK
+#define SO_BUF_LOCK 72
+#endif
+
+enum { SNDBUF_LOCK = 1, RCVBUF_LOCK = 2, OVERHEAD = 2 };
+
+static const struct {
+    int level;
+    int name;
+} known[] = {
+    {IPPROTO_TCP, TCP_NODELAY},
+    {SOL_SOCKET, SO_KEEPALIVE},
+    {IPPROTO_TCP, TCP_KEEPIDLE},
+    {IPPROTO_TCP, TCP_KEEPINTVL},
+    {IPPROTO_TCP, TCP_KEEPCNT},
+    {IPPROTO_TCP, TCP_USER_TIMEOUT},
+    {IPPROTO_TCP, TCP_CONGESTION},
+    {SOL_SOCKET, SO_BROADCAST},
+    {IPPROTO_IP, IP_TOS},
+    {IPPROTO_IPV6, IPV6_TCLASS},
+    {IPPROTO_IP, IP_TTL},
+    {IPPROTO_IPV6, IPV6_UNICAST_HOPS},
+    {IPPROTO_IP, IP_MULTICAST_TTL},
+    {IPPROTO_IPV6, IPV6_MULTICAST_HOPS},
+    {IPPROTO_IP, IP_MULTICAST_LOOP},
+    {IPPROTO_IPV6, IPV6_MULTICAST_LOOP},
+    {IPPROTO_IP, IP_MULTICAST_IF},
+    {IPPROTO_IPV6, IPV6_MULTICAST_IF},
+    {IPPROTO_IP, IP_MTU_DISCOVER},
+    {IPPROTO_IPV6, IPV6_MTU_DISCOVER},
+    {IPPROTO_IP, IP_PKTINFO},
+    {IPPROTO_IPV6, IPV6_RECVPKTINFO},
+    {SOL_SOCKET, SO_BINDTOIFINDEX},
+};
+
+enum { KNOWN = sizeof known / sizeof known[0] };
+
+_Static_assert(KNOWN + (int)NF_RAWOPTS_MAX <= (int)NF_SNAPSHOT_OPTIONS, "there is room for all");
+
+static int get_int(int fd, int name)
+{
+    int value = -1;
+    socklen_t size = sizeof value;
+
+    return getsockopt(fd, SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
+}
+
+static void read_option(int fd, int level, int name, struct nf_snapshot_option *option)
+{
+    socklen_t size = sizeof option->value;
+
+    *option = (struct nf_snapshot_option){.level = level, .name = name};
+    option->size = getsockopt(fd, level, name, option->value, &size) == 0 ? size : 0;
+}
+
+static bool is_buffer(const struct nf_rawopt *option)
+{
+    return option->level == SOL_SOCKET &&
+           (option->name == SO_SNDBUF || option->name == SO_RCVBUF ||
+            option->name == SO_SNDBUFFORCE || option->name == SO_RCVBUFFORCE);
+}
+
+void nf_snapshot_take(struct nf_snapshot *snapshot, int fd, const struct nf_rawopts *raw)
+{
+    struct nf_snapshot_option *next = snapshot->option;
+
+    snapshot->fd = fd;
+    snapshot->sndbuf = get_int(fd, SO_SNDBUF);
+    snapshot->rcvbuf = get_int(fd, SO_RCVBUF);
+    snapshot->locks = get_int(fd, SO_BUF_LOCK);
+    for (int i = 0; i < KNOWN; i++) {
+        read_option(fd, known[i].level, known[i].name, next++);
+    }
+    for (int i = 0; i < raw->count; i++) {
+        if (!is_buffer(&raw->option[i])) {
+            read_option(fd, raw->option[i].level, raw->option[i].name, next++);
+        }
+    }
+    snapshot->count = (int)(next - snapshot->option);
+}
+
+static void restore_option(int fd, const struct nf_snapshot_option *before)
+{
+    struct nf_snapshot_option now;
+
+    read_option(fd, before->level, before->name, &now);
+    if (before->size > 0 && memcmp(before, &now, sizeof now) != 0) {
+        setsockopt(fd, before->level, before->name, before->value, before->size);
+    }
+}
+
+/* Give a buffer its size back if it was set since. The size of one that adapts itself changes
+ * without us. The privileged option may exceed the system's maximum. */
+static void restore_buffer(const struct nf_snapshot *snapshot, int forced, int name, int lock,
+                           int before)
+{
+    int locks = get_int(snapshot->fd, SO_BUF_LOCK);
+    int size = before / OVERHEAD;
+    bool was_set = (snapshot->locks & lock) != 0;
+
+    if (((locks & lock) != 0) == was_set && (!was_set || get_int(snapshot->fd, name) == before)) {
+        return;
+    }
+    if (setsockopt(snapshot->fd, SOL_SOCKET, forced, &size, sizeof size) != 0) {
+        setsockopt(snapshot->fd, SOL_SOCKET, name, &size, sizeof size);
+    }
+}
+
+void nf_snapshot_restore(const struct nf_snapshot *snapshot)
+{
+    int fd = snapshot->fd;
+
+    for (int i = 0; i < snapshot->count; i++) {
+        restore_option(fd, &snapshot->option[i]);
+    }
+    restore_buffer(snapshot, SO_SNDBUFFORCE, SO_SNDBUF, SNDBUF_LOCK, snapshot->sndbuf);
+    restore_buffer(snapshot, SO_RCVBUFFORCE, SO_RCVBUF, RCVBUF_LOCK, snapshot->rcvbuf);
+    if (snapshot->locks >= 0 && get_int(fd, SO_BUF_LOCK) != snapshot->locks) {
+        setsockopt(fd, SOL_SOCKET, SO_BUF_LOCK, &snapshot->locks, sizeof snapshot->locks);
+    }
+}
