@@ -55,6 +55,66 @@ static const char *scheme_of(int i, const void *none)
     return i < BACKENDS ? backends[i]->scheme : nf_adopt_scheme(i - BACKENDS);
 }
 
+/* Words that promise encryption, which this build has not. The first may be misspelled. */
+static const char *const encrypted[] = {"tls", "ssl", "dtls", "quic", "ssh", "sftp"};
+
+enum { MISSPELLED = 3, ENCRYPTED = sizeof encrypted / sizeof encrypted[0] };
+
+static const char *scheme_or_encrypted(int i, const void *none)
+{
+    int schemes = BACKENDS;
+
+    while (nf_adopt_scheme(schemes - BACKENDS) != NULL) {
+        schemes++;
+    }
+    if (i < schemes) {
+        return scheme_of(i, none);
+    }
+    return i - schemes < MISSPELLED ? encrypted[i - schemes] : NULL;
+}
+
+static bool has_word(const char *part, size_t length, const char *word)
+{
+    size_t same = 0;
+
+    for (size_t at = 0; at < length && word[same] != '\0'; at++) {
+        same = (part[at] | 0x20) == word[same] ? same + 1 : (part[at] | 0x20) == word[0] ? 1 : 0;
+    }
+    return word[same] == '\0';
+}
+
+/* Whether a part of a scheme, which are joined by `+`, promises encryption: it has such a word in
+ * it, or is nearest to one, or is the last and ends in s, as https does. */
+static bool promises_encryption(const char *part, size_t length)
+{
+    const char *nearest = nf_nearest(part, length, scheme_or_encrypted, NULL);
+
+    for (int i = 0; i < ENCRYPTED; i++) {
+        if (nearest == encrypted[i] || has_word(part, length, encrypted[i])) {
+            return true;
+        }
+    }
+    return part[length] == '\0' && length > 2 && (part[length - 1] | 0x20) == 's';
+}
+
+/* A plaintext scheme is never the nearest to a name that promises encryption. */
+static int refuse_scheme(const char *scheme)
+{
+    const char *part = scheme;
+    size_t length = strcspn(part, "+");
+
+    while (!promises_encryption(part, length)) {
+        if (part[length] == '\0') {
+            return nf_unknown("scheme", scheme, strlen(scheme), scheme_of, NULL);
+        }
+        part += length + 1;
+        length = strcspn(part, "+");
+    }
+    return nf_fail_because(NET_ADDRESS,
+                           "no scheme is called '%s': this build of the library has no encryption",
+                           scheme);
+}
+
 /* Returns the backend of a target. NULL: the cause is recorded. */
 static const struct nf_backend *find(struct nf_target *target)
 {
@@ -67,7 +127,7 @@ static const struct nf_backend *find(struct nf_target *target)
             return i < BACKENDS ? backends[i] : adopt(target);
         }
     }
-    nf_unknown("scheme", scheme, strlen(scheme), scheme_of, NULL);
+    refuse_scheme(scheme);
     return NULL;
 }
 
@@ -84,7 +144,7 @@ const struct nf_backend *nf_registry_scheme(const char *scheme)
             return NULL;
         }
     }
-    nf_unknown("scheme", scheme, strlen(scheme), scheme_of, NULL);
+    refuse_scheme(scheme);
     return NULL;
 }
 

@@ -39,12 +39,11 @@ static size_t distance(const char *text, size_t length, const char *name)
     return row[width];
 }
 
-int nf_unknown(const char *what, const char *text, size_t length,
-               const char *(*next)(int, const void *), const void *argument)
+const char *nf_nearest(const char *text, size_t length, const char *(*next)(int, const void *),
+                       const void *argument)
 {
     const char *nearest = NULL;
     size_t least = length / 2 + 2; /* a difference of more than half is no typing error */
-    int quoted = nf_quoted(text, length);
     int i = 0;
 
     for (const char *name = next(i, argument); name != NULL; name = next(++i, argument)) {
@@ -55,6 +54,15 @@ int nf_unknown(const char *what, const char *text, size_t length,
             nearest = name;
         }
     }
+    return nearest;
+}
+
+int nf_unknown(const char *what, const char *text, size_t length,
+               const char *(*next)(int, const void *), const void *argument)
+{
+    const char *nearest = nf_nearest(text, length, next, argument);
+    int quoted = nf_quoted(text, length);
+
     return nearest != NULL
                ? nf_fail_because(NET_ADDRESS, "no %s is called '%.*s'; the nearest is '%s'", what,
                                  quoted, text, nearest)

@@ -212,9 +212,14 @@ int nf_adopt_find(const struct nf_url *url, struct nf_descriptor *what)
 
     if (strcmp(url->scheme, by_name) == 0) {
         fd = find_passed(url->target, url->target_length);
-    } else if (!parse_number(url->target, url->target_length, &fd)) {
+    } else if (url->target_length == 0) {
         fd = nf_fail_because(NET_ADDRESS, "the number of an open descriptor is missing, as in "
                                           "fd://3");
+    } else if (!parse_number(url->target, url->target_length, &fd)) {
+        fd = nf_fail_because(NET_ADDRESS,
+                             "a descriptor is a number up to %d, without leading "
+                             "zeros, as in fd://3",
+                             INT_MAX);
     }
     int code = fd < 0 ? fd : nf_descriptor_ask(fd, what);
 
