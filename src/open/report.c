@@ -11,25 +11,41 @@ static bool wants_errno(const struct nf_attempt *attempt)
                                    nf_addr_is_named(&attempt->addr));
 }
 
+/* Why an attempt failed, beyond its code; may be empty. */
+static void describe_failure(const struct nf_attempt *attempt, char *reason, size_t size)
+{
+    if (wants_errno(attempt)) {
+        nf_errno_text(attempt->error, reason, size);
+    } else {
+        nf_text_copy(reason, size, attempt->why);
+    }
+}
+
+/* The dial of a name is a single attempt, and the sentence has its name and its code already. */
 static void describe_attempt(struct nf_text *text, const struct nf_attempt *attempt)
 {
     bool over = attempt->state == NF_FAILED;
+    bool is_named = nf_addr_is_named(&attempt->addr);
     long long took = ((over ? attempt->ended : nf_now()) - attempt->started) / NF_MILLISECOND;
+    char reason[sizeof attempt->why];
 
     nf_text_add(text, "%s", text->length > 0 ? "; " : "");
-    nf_print_host(text, &attempt->addr);
+    if (!is_named) {
+        nf_print_host(text, &attempt->addr);
+        nf_text_add(text, ": ");
+    }
     if (attempt->state == NF_WAITING) {
-        nf_text_add(text, ": %s", attempt->why[0] != '\0' ? attempt->why : "not tried");
+        nf_text_add(text, "%s", attempt->why[0] != '\0' ? attempt->why : "not tried");
         return;
     }
-    nf_text_add(text, ": %s", over ? nf_code_text(attempt->code) : "no answer");
-    if (over && wants_errno(attempt)) {
-        char error[128];
-
-        nf_errno_text(attempt->error, error, sizeof error);
-        nf_text_add(text, " (%s)", error);
-    } else if (over && attempt->why[0] != '\0') {
-        nf_text_add(text, " (%s)", attempt->why);
+    describe_failure(attempt, reason, sizeof reason);
+    if (is_named && over && reason[0] != '\0') {
+        nf_text_add(text, "%s", reason);
+    } else {
+        nf_text_add(text, "%s", over ? nf_code_text(attempt->code) : "no answer");
+        if (over && reason[0] != '\0') {
+            nf_text_add(text, " (%s)", reason);
+        }
     }
     if (took > 0) {
         nf_text_add(text, " after %lld ms", took);
