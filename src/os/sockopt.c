@@ -7,15 +7,18 @@
 #include "os/socket.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 #ifndef IP_BIND_ADDRESS_NO_PORT
 #define IP_BIND_ADDRESS_NO_PORT 24
@@ -326,6 +329,17 @@ int nf_sockopt_get(int fd, enum nf_sockopt option, int64_t *value)
     default:
         return get_plain(fd, option, value);
     }
+}
+
+int64_t nf_backlog_granted(int64_t asked)
+{
+    char text[16] = "";
+    int fd = open("/proc/sys/net/core/somaxconn", O_RDONLY | O_CLOEXEC);
+    bool is_read = fd >= 0 && read(fd, text, sizeof text - 1) > 0;
+    int64_t most = is_read ? strtoll(text, NULL, 10) : 0;
+
+    nf_fd_close(fd);
+    return most > 0 && most < asked ? most : asked;
 }
 
 /* struct group_req is the beginning of struct group_source_req, so one request serves both calls.

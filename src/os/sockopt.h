@@ -47,6 +47,10 @@ enum nf_sockopt {
 int nf_sockopt_set(int fd, enum nf_sockopt option, int64_t value);
 int nf_sockopt_get(int fd, enum nf_sockopt option, int64_t *value);
 
+/* What the system makes of a backlog that is asked for: at most net.core.somaxconn, if /proc tells
+ * it. For listeners that have no NF_SO_BACKLOG. */
+int64_t nf_backlog_granted(int64_t asked);
+
 /* Join a multicast group on one interface (0: the one that the route to the group takes), and
  * receive from every source or from `source` alone. The descriptor then gets no other group's
  * datagrams. Call it before bind. 0; NET_ADDRESS when no interface fits; another code. RFC 3678 */

@@ -37,7 +37,7 @@ static void settle_backlog(struct nf_stream_listener *self, const struct nf_targ
     }
     bool is_known = nf_sockopt_get(self->fd, NF_SO_BACKLOG, &granted) == 0; /* tcp only */
 
-    self->backlog = (int)(is_known ? granted : backlog);
+    self->backlog = (int)(is_known ? granted : nf_backlog_granted(backlog));
 }
 
 int nf_stream_listen(struct nf_stream_listener *self, const struct nf_target *target)
