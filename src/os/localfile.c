@@ -2,7 +2,13 @@
  * both find it stale, and the second could remove the socket that the first has just created. To
  * prevent this, a process removes a socket only while it holds a lock on a file beside it,
  * PATH.starting, which it unlinks afterwards. If PATH.starting exists and cannot be such a lock
- * file, it is left alone. */
+ * file, it is left alone.
+ *
+ * Others may have the right to write to the directory. They can put another file at the path at any
+ * moment, and the system does not tell which file bind(2) has made. So the file is made with no
+ * permission but that of its owner to dial. No socket that is in use has just that one, so the file
+ * is recognized by it. Then it gets its permissions by a descriptor, not by the path. A file is
+ * removed only if it is the one that was recognized. */
 #define _GNU_SOURCE
 #include "os/localfile.h"
 #include "os/cause.h"
@@ -15,16 +21,34 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#ifndef SYS_fchmodat2
+#define SYS_fchmodat2 452
+#endif
 
 enum {
     PATH_ROOM = NF_ADDR_NAME_MAX + 16, /* a path, a suffix, and a NUL */
-    LOCK_TRIES = 100                   /* the owner may remove the lock each time we open it */
+    LINK_ROOM = 32,                    /* /proc/self/fd/N */
+    REASON_ROOM = 128,
+    LOCK_TRIES = 100, /* the owner may remove the lock each time we open it */
+    PERMISSIONS = 07777
 };
 
 static void path_of(const struct nf_addr *path, const char *suffix, char text[PATH_ROOM])
 {
     snprintf(text, PATH_ROOM, "%.*s%s", (int)path->size, path->name, suffix);
+}
+
+static struct nf_localfile identity_of(const struct stat *status)
+{
+    return (struct nf_localfile){(uint64_t)status->st_dev, (uint64_t)status->st_ino};
+}
+
+static bool is_file(const struct stat *status, const struct nf_localfile *file)
+{
+    return (uint64_t)status->st_dev == file->device && (uint64_t)status->st_ino == file->inode;
 }
 
 /* Whether the lock file is still the one at its path. Its last owner may have removed it between
@@ -34,8 +58,12 @@ static bool is_same(int lock, const char *path)
     struct stat held;
     struct stat there;
 
-    return fstat(lock, &held) == 0 && lstat(path, &there) == 0 && held.st_dev == there.st_dev &&
-           held.st_ino == there.st_ino;
+    if (fstat(lock, &held) != 0 || lstat(path, &there) != 0) {
+        return false;
+    }
+    const struct nf_localfile file = identity_of(&held);
+
+    return is_file(&there, &file);
 }
 
 static const char starting[] = ".starting";
@@ -78,7 +106,9 @@ static void unlock_path(int lock, const struct nf_addr *path)
     char text[PATH_ROOM];
 
     path_of(path, starting, text);
-    unlink(text);
+    if (is_same(lock, text)) {
+        unlink(text);
+    }
     nf_fd_close(lock);
 }
 
@@ -102,11 +132,13 @@ static bool is_stale(const struct nf_addr *path)
     return stale;
 }
 
-/* The path is in use. 0 when it is a stale socket (or gone by now); else NET_INUSE or a code. */
-static int check_stale(const struct nf_addr *path, const char *text)
+/* The path is in use. 0 when it is a stale socket, now in `file`, or when nothing is there by now;
+ * else NET_INUSE or a code. */
+static int check_stale(const struct nf_addr *path, const char *text, struct nf_localfile *file)
 {
     struct stat there;
 
+    *file = (struct nf_localfile){0};
     if (lstat(text, &there) != 0) {
         return errno == ENOENT ? 0 : nf_fail_errno(errno);
     }
@@ -116,15 +148,28 @@ static int check_stale(const struct nf_addr *path, const char *text)
     if (!is_stale(path)) {
         return nf_fail_because(NET_INUSE, "a process has it open");
     }
+    *file = identity_of(&there);
     return 0;
+}
+
+/* Remove it, if it is still at the path. False, with errno, when the system refuses. Between the
+ * comparison and the removal another file may be put there, but only by somebody who could as well
+ * remove it. */
+static bool remove_file(const struct nf_localfile *file, const char *text)
+{
+    struct stat there;
+
+    return file->inode == 0 || lstat(text, &there) != 0 || !is_file(&there, file) ||
+           unlink(text) == 0 || errno == ENOENT;
 }
 
 /* Remove a stale socket. The caller holds the lock. */
 static int remove_stale(const struct nf_addr *path, const char *text)
 {
-    int code = check_stale(path, text);
+    struct nf_localfile stale;
+    int code = check_stale(path, text, &stale);
 
-    return code < 0 || unlink(text) == 0 || errno == ENOENT ? code : nf_fail_errno(errno);
+    return code < 0 || remove_file(&stale, text) ? code : nf_fail_errno(errno);
 }
 
 static int bind_to(int fd, const struct nf_addr *path)
@@ -140,13 +185,14 @@ static int bind_to(int fd, const struct nf_addr *path)
 static int bind_here(int fd, const struct nf_addr *path)
 {
     char text[PATH_ROOM];
+    struct nf_localfile stale;
     int error = bind_to(fd, path);
 
     if (error != EADDRINUSE) {
         return error == 0 ? 0 : nf_fail_errno(error);
     }
     path_of(path, "", text);
-    int lock = check_stale(path, text);
+    int lock = check_stale(path, text, &stale);
 
     lock = lock == 0 ? lock_path(path) : lock;
     int code = lock < 0 ? lock : remove_stale(path, text);
@@ -161,49 +207,108 @@ static int bind_here(int fd, const struct nf_addr *path)
     return code;
 }
 
-/* bind(2) creates the file with the permissions of the descriptor minus the umask (unix(7)). These
- * may be too narrow, and are never too wide. */
-static int finish_bind(const struct nf_addr *path, int mode, struct nf_localfile *file)
+/* Change the permissions of what a descriptor stands for, also of a file that is open by O_PATH.
+ * Without /proc, Linux can do this since 6.6. */
+static bool change_mode(int fd, mode_t mode)
+{
+    char link[LINK_ROOM];
+
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    return chmod(link, mode) == 0 || syscall(SYS_fchmodat2, fd, "", mode, AT_EMPTY_PATH) == 0;
+}
+
+static int refuse_mode(int error)
+{
+    char reason[REASON_ROOM];
+
+    nf_errno_text(error, reason, sizeof reason);
+    return nf_fail_because(nf_fail_errno(error),
+                           "the mode of the file cannot be set, which needs /proc or Linux 6.6: %s",
+                           reason);
+}
+
+static int refuse_other(void)
+{
+    return nf_fail_because(NET_INUSE, "another process has put another file there");
+}
+
+/* Find the file that bind(2) has made. Its permissions are those of the socket, less those that the
+ * umask takes away (unix(7)). */
+static int recognize(const char *text, mode_t born, struct stat *made)
+{
+    if (lstat(text, made) != 0) {
+        return errno == ENOENT ? refuse_other() : nf_fail_errno(errno);
+    }
+    bool is_ours = S_ISSOCK(made->st_mode) && (made->st_mode & PERMISSIONS & ~born) == 0;
+
+    return is_ours ? 0 : refuse_other();
+}
+
+static int give_mode(const char *text, const struct nf_localfile *file, mode_t mode)
+{
+    struct stat status;
+    int fd = nf_fd_above(open(text, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    int code = 0;
+
+    if (fd < 0 || fstat(fd, &status) != 0) {
+        code = nf_fail_errno(errno);
+    } else if (!is_file(&status, file)) {
+        code = refuse_other();
+    } else if (!change_mode(fd, mode)) {
+        code = refuse_mode(errno);
+    }
+    nf_fd_close(fd);
+    return code;
+}
+
+static int finish_bind(const struct nf_addr *path, mode_t born, mode_t mode,
+                       struct nf_localfile *file)
 {
     char text[PATH_ROOM];
     struct stat made;
 
     path_of(path, "", text);
-    if (lstat(text, &made) != 0) {
-        return nf_fail_errno(errno);
-    }
-    if ((int)(made.st_mode & 07777) != mode &&
-        fchmodat(AT_FDCWD, text, (mode_t)mode, AT_SYMLINK_NOFOLLOW) != 0) {
-        int code = nf_fail_errno(errno);
+    int code = recognize(text, born, &made);
 
-        unlink(text);
-        return code;
+    if (code == 0) {
+        *file = identity_of(&made);
+        if ((made.st_mode & PERMISSIONS) != mode) {
+            code = give_mode(text, file, mode);
+        }
     }
-    file->device = (uint64_t)made.st_dev;
-    file->inode = (uint64_t)made.st_ino;
-    return 0;
+    if (code == NET_INUSE) {
+        *file =
+            (struct nf_localfile){0}; /* remove nothing while another process moves files about */
+    } else if (code < 0) {
+        remove_file(file, text);
+    }
+    return code;
 }
 
+/* Where no permissions can be changed by a descriptor, the file is made with those that are wanted;
+ * the umask may then forbid some. */
 int nf_localfile_bind(int fd, const struct nf_addr *path, int mode, struct nf_localfile *file)
 {
-    int code = fchmod(fd, (mode_t)mode) == 0 ? bind_here(fd, path) : nf_fail_errno(errno);
+    mode_t wanted = (mode_t)mode;
+    mode_t born = wanted & S_IWUSR;
 
-    return code == 0 ? finish_bind(path, mode, file) : code;
+    if (!change_mode(fd, born)) {
+        born = wanted;
+        if (fchmod(fd, born) != 0) {
+            return nf_fail_errno(errno);
+        }
+    }
+    int code = bind_here(fd, path);
+
+    return code == 0 ? finish_bind(path, born, wanted, file) : code;
 }
 
 void nf_localfile_remove(const struct nf_localfile *file, const struct nf_addr *path)
 {
     char text[PATH_ROOM];
-    struct stat there;
 
-    if (file->inode == 0) {
-        return;
-    }
     path_of(path, "", text);
-    if (lstat(text, &there) == 0 && (uint64_t)there.st_dev == file->device &&
-        (uint64_t)there.st_ino == file->inode) {
-        unlink(text);
-    }
+    remove_file(file, text);
 }
 
 int nf_localfile_peer(int fd, struct nf_credentials *peer)

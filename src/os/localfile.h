@@ -16,7 +16,8 @@ struct nf_localfile {
 
 /* Bind a descriptor to a path. The file has permissions `mode` and never has wider ones. A stale
  * socket at the path, one that no process has open, is removed first. 0; NET_INUSE when a process
- * has the socket open or the file is not a socket; another code. */
+ * has the socket open, the file is not a socket, or another process puts a file there meanwhile;
+ * another code. No other file is changed. */
 int nf_localfile_bind(int fd, const struct nf_addr *path, int mode, struct nf_localfile *file);
 
 /* Remove the file at the path if it is still the one in `file`. */
