@@ -129,10 +129,12 @@ void nf_connection_ready(net_socket *socket, unsigned interest, struct nf_readin
 {
     struct nf_connection *connection = (struct nf_connection *)socket;
 
-    if (connection->dial_set_replaced) {
-        close_dial_set(connection);
+    if (atomic_load(&connection->has_dial_set)) {
+        if (nf_connection_mark(connection, NF_DIAL_SET_REPLACED) != 0) {
+            close_dial_set(connection);
+        }
+        nf_connection_set_mark(connection, 0, NF_DIAL_SET_REPLACED);
     }
-    connection->dial_set_replaced = atomic_load(&connection->has_dial_set);
     *out = (struct nf_readiness){
         .ready = nf_is_canceled(socket) ? interest : 0,
         .fd = connection->fd,

@@ -56,9 +56,8 @@ struct nf_connection {
         struct nf_ready *dial_set;  /* has_dial_set: a poller may still watch it */
         struct nf_wake *wake;       /* of an adopted one: posted by a cancel */
     };
+    _Atomic uint16_t marks;    /* NF_RESETS and so on, below; may change during other calls */
     _Atomic bool has_dial_set; /* dial_set is in the union */
-    _Atomic uint8_t marks;     /* NF_RESETS and so on, below; may change during other calls */
-    bool dial_set_replaced;    /* a poller has since got another descriptor to watch */
     bool has_source : 1;       /* the address has a source */
     bool has_source_port : 1;
     bool is_adopted : 1;    /* other processes may have the descriptor too */
@@ -69,13 +68,14 @@ struct nf_connection {
 };
 
 enum {
-    NF_RESETS = 0x1f,     /* nf_connection_process() of the process whose close resets; 0: none */
-    NF_INLINE = 0x20,     /* urgent bytes of a unix socket stay in the stream */
-    NF_WAS_INLINE = 0x40, /* they did before we set that option */
-    NF_WAS_DELAYED = 0x80 /* an adopted tcp socket came without nodelay, our default */
+    NF_RESETS = 0x0fff,     /* nf_connection_process() of the process whose close resets; 0: none */
+    NF_INLINE = 0x1000,     /* urgent bytes of a unix socket stay in the stream */
+    NF_WAS_INLINE = 0x2000, /* they did before we set that option */
+    NF_WAS_DELAYED = 0x4000,      /* an adopted tcp socket came without nodelay, our default */
+    NF_DIAL_SET_REPLACED = 0x8000 /* a poller watches another descriptor than dial_set by now */
 };
 
-enum { NF_CONNECTION_PROCESSES = 31 }; /* different values of nf_connection_process: five bits */
+enum { NF_CONNECTION_PROCESSES = NF_RESETS }; /* different values of nf_connection_process */
 
 _Static_assert(sizeof(struct nf_connection) <= 120,
                "a connection and what malloc adds are 128 bytes");
@@ -89,8 +89,8 @@ static inline unsigned nf_connection_mark(struct nf_connection *connection, unsi
 static inline void nf_connection_set_mark(struct nf_connection *connection, unsigned old,
                                           unsigned mark)
 {
-    atomic_fetch_and(&connection->marks, (uint8_t)~old);
-    atomic_fetch_or(&connection->marks, (uint8_t)mark);
+    atomic_fetch_and(&connection->marks, (uint16_t)~old);
+    atomic_fetch_or(&connection->marks, (uint16_t)mark);
 }
 
 /* Whether a call cannot go on, because of a cancel or an end. nf_lane_enter returns the reason. */
@@ -113,10 +113,11 @@ static inline bool nf_lane_is_clear(struct nf_connection *connection, struct nf_
     return true;
 }
 
-/* This process as a number from 1 to 31. Two processes may have the same one. */
-static inline uint8_t nf_connection_process(void)
+/* This process as a number from 1 to 4095. Only a process and its ancestor 4095 generations above
+ * have the same one. */
+static inline unsigned nf_connection_process(void)
 {
-    return (uint8_t)(nf_process() % NF_CONNECTION_PROCESSES + 1);
+    return (unsigned)nf_process() % NF_CONNECTION_PROCESSES + 1;
 }
 
 /* Whether its close resets the connection, and was asked to by this process. */
