@@ -7,13 +7,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
 #endif
+
+enum { LINK_ROOM = 32 }; /* /proc/self/fd/N */
 
 struct kind {
     int domain;
@@ -133,6 +138,37 @@ int nf_descriptor_ask(int fd, struct nf_descriptor *what)
     snprintf(what->summary, sizeof what->summary, "%s %s, protocol %d",
              LABEL_OF(domains, kind.domain), LABEL_OF(types, kind.type), kind.protocol);
     return 0;
+}
+
+/* Major numbers of the slaves of pseudoterminals: the system's list of devices. Another open of any
+ * other device may do more than to open it. */
+static bool is_pseudoterminal(const struct stat *status)
+{
+    enum { FIRST = 136, LAST = 143 };
+
+    return S_ISCHR(status->st_mode) && major(status->st_rdev) >= FIRST &&
+           major(status->st_rdev) <= LAST;
+}
+
+/* A pipe is in a file system of its own. It can be read without waiting, and needs no second
+ * descriptor. */
+static bool is_named_fifo(int fd, const struct stat *status)
+{
+    struct statfs system;
+
+    return S_ISFIFO(status->st_mode) && fstatfs(fd, &system) == 0 && system.f_type != PIPEFS_MAGIC;
+}
+
+int nf_descriptor_open_again(int fd)
+{
+    struct stat status;
+    char link[LINK_ROOM];
+
+    if (fstat(fd, &status) != 0 || (!is_pseudoterminal(&status) && !is_named_fifo(fd, &status))) {
+        return -1;
+    }
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    return nf_fd_above(open(link, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
 }
 
 int nf_descriptor_close_on_exec(int fd)

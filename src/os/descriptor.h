@@ -20,6 +20,11 @@ struct nf_descriptor {
  * NET_MISUSE: a file that is open for writing only. */
 int nf_descriptor_ask(int fd, struct nf_descriptor *what);
 
+/* Open a FIFO that has a name, or a pseudoterminal, a second time: a read of the new descriptor
+ * never waits, and `fd` stays as its processes have set it. Returns -1 if it is something else, or
+ * if the system does not allow it. */
+int nf_descriptor_open_again(int fd);
+
 /* Adopt it: set FD_CLOEXEC and, for a listener, O_NONBLOCK, since accept(2) has no flag for one
  * call that must not block. 0 or a code. */
 int nf_descriptor_take(int fd);

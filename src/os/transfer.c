@@ -79,9 +79,10 @@ ssize_t nf_transfer_read(int fd, void *buffer, size_t size)
 }
 
 /* RWF_NOWAIT does not work on a terminal or a named FIFO. There poll(2) asks first whether
- * something can be read; another process may take it before the read, which then waits. preadv2(2)
+ * something can be read; another process may take it before the read, which then waits if it
+ * blocks. A read alone would take a FIFO that has had no writer yet for one at its end. preadv2(2)
  * is called directly, because musl has it only since 1.2.5. */
-ssize_t nf_transfer_read_now(int fd, void *buffer, size_t size)
+ssize_t nf_transfer_read_now(int fd, int again, void *buffer, size_t size)
 {
     struct iovec piece = {.iov_base = buffer, .iov_len = size};
     struct pollfd poll_set = {.fd = fd, .events = POLLIN};
@@ -90,7 +91,10 @@ ssize_t nf_transfer_read_now(int fd, void *buffer, size_t size)
     if (got >= 0 || (errno != EOPNOTSUPP && errno != EINVAL && !nf_is_missing(errno))) {
         return got >= 0 ? got : nf_transfer_failure();
     }
-    return poll(&poll_set, 1, 0) > 0 ? nf_transfer_read(fd, buffer, size) : NF_WOULD_BLOCK;
+    if (poll(&poll_set, 1, 0) <= 0) {
+        return NF_WOULD_BLOCK;
+    }
+    return nf_transfer_read(again >= 0 ? again : fd, buffer, size);
 }
 
 /* The iovecs of what is left of `slices` after the first `skip` bytes, up to `most` bytes; returns

@@ -26,9 +26,10 @@ ssize_t nf_transfer_recv(int fd, void *buffer, size_t size, int how);
 
 /* Receive from a descriptor that may not be a socket. nf_transfer_read waits if the descriptor
  * blocks. nf_transfer_read_now does not wait, even if it blocks. On a terminal or named FIFO it
- * also makes a poll(2), and may wait in a rare race (see transfer.c). */
+ * also makes a poll(2), and then reads from `again`, which nf_descriptor_open_again opened. Without
+ * one (-1) it may wait in a rare race (see transfer.c). */
 ssize_t nf_transfer_read(int fd, void *buffer, size_t size);
-ssize_t nf_transfer_read_now(int fd, void *buffer, size_t size);
+ssize_t nf_transfer_read_now(int fd, int again, void *buffer, size_t size);
 
 /* Send at most `most` bytes of the first NF_SLICES_MAX slices, without the first `skip` bytes. */
 ssize_t nf_transfer_send_slices(int fd, const net_slice *slices, int count, size_t skip,

@@ -11,6 +11,7 @@
 
 struct file_end {
     struct nf_connection connection;
+    int again;        /* the same, opened once more for reads that do not wait; -1: it is not */
     bool never_waits; /* a file or a device: a read returns at once, and poll cannot wait for it */
     _Atomic bool has_peeked;
     char peeked; /* a byte that was peeked at: such a descriptor has no MSG_PEEK, so it is read and
@@ -34,6 +35,7 @@ static int file_connect(net_socket *socket, const struct nf_target *target, net_
     self->connection.is_adopted = true;
     self->connection.was_inherited = what.is_inherited;
     self->never_waits = what.never_waits;
+    self->again = -1;
     if (code == 0) {
         int size = snprintf(self->name, sizeof self->name, "%d", target->adopted);
 
@@ -44,6 +46,8 @@ static int file_connect(net_socket *socket, const struct nf_target *target, net_
     code = nf_adopt_settle(target, self->connection.fd, code);
     if (code < 0) {
         nf_connection_free_wake(&self->connection);
+    } else {
+        self->again = nf_descriptor_open_again(target->adopted);
     }
     return code;
 }
@@ -52,7 +56,7 @@ static int file_connect(net_socket *socket, const struct nf_target *target, net_
 static ssize_t read_some(struct file_end *self, void *buffer, size_t size)
 {
     return self->never_waits ? nf_transfer_read(self->connection.fd, buffer, size)
-                             : nf_transfer_read_now(self->connection.fd, buffer, size);
+                             : nf_transfer_read_now(self->connection.fd, self->again, buffer, size);
 }
 
 static int record_end(struct file_end *self)
@@ -134,8 +138,11 @@ static ssize_t file_send(net_socket *socket, const net_slice *slices, int count,
 
 static int file_close(net_socket *socket, net_deadline deadline)
 {
+    struct file_end *self = (struct file_end *)socket;
+
     (void)deadline;
-    nf_connection_close((struct nf_connection *)socket);
+    nf_fd_close(self->again);
+    nf_connection_close(&self->connection);
     return 0;
 }
 
