@@ -1,4 +1,4 @@
-/* relay LISTEN-ADDRESS TARGET-ADDRESS [SECONDS] - joins each caller of one address to the other.
+/* relay [-i SECONDS] [-n CALLS] LISTEN TARGET [SECONDS] - joins each caller of LISTEN to TARGET.
  *
  *     relay tcp://:7000 tcp://db.example:5432      a door in front of a server
  *     relay udp://127.0.0.1:53 udp://9.9.9.9:53    datagrams stay as they are
@@ -9,24 +9,28 @@
  * end says goes through a buffer of fixed size. While that is full, the relay receives nothing from
  * that end, so the system makes it wait. An end that has finished sending can still receive. A
  * half-close passes through as a half-close, a reset as a reset: what was cut off on one side never
- * looks whole on the other. SECONDS (10) limits a dial, a hang-up, and everything after SIGTERM,
- * which takes no more calls and ends the relay after the last one. SIGUSR1 prints the counters. */
+ * looks whole on the other. A call is cut off when nothing passes for -i SECONDS (600). While there
+ * are CALLS (1000), other callers wait in the system. SECONDS (10) limits a dial, a hang-up, and
+ * all after SIGTERM, SIGINT or SIGHUP, which takes no more calls and ends the relay after the last
+ * one; a second SIGINT ends it at once. SIGUSR1 prints the counters. */
 #define _POSIX_C_SOURCE 200809L
 
 #include <netfacade.h>
+
+#include "text.h"
 
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 enum {
     BUFFER_SIZE = 65536,  /* every datagram fits: the largest has 65,507 bytes */
     DATAGRAM_SIZE = 1200, /* how much of a stream one datagram carries: fits every path */
     RETRY_MS = 100,       /* between dials while all descriptors are in use */
-    LOOK_MS = 20,         /* how often it checks whether all has arrived, before a reset */
-    PATIENCE_S = 10
+    LOOK_MS = 20          /* how often it checks whether all has arrived, before a reset */
 };
 
 /* One end of a call, and what it says to the other end. */
@@ -52,8 +56,9 @@ struct call {
     struct end caller;
     struct end target;
     net_deadline dial_deadline;
-    net_deadline deadline; /* see expired() for what happens then */
-    net_deadline end_deadline;
+    net_deadline deadline;         /* see expired() for what happens then */
+    net_deadline end_deadline;     /* 0 until both ends are done */
+    net_deadline silence_deadline; /* what passes puts it off */
     bool is_over;
     char name[128];
 };
@@ -61,8 +66,11 @@ struct call {
 static net_poller *poller; /* set before the signal handler is installed */
 static net_socket *listener;
 static const char *target_address;
-static int64_t patience_ms = PATIENCE_S * 1000;
+static int64_t patience_s = 10;
+static int64_t silence_s = 600;
+static int64_t most = 1000; /* calls at a time */
 static struct call *calls;
+static int64_t open_calls; /* how many `calls` has */
 static long long taken;
 static int status = EXIT_SUCCESS;
 static volatile sig_atomic_t is_asked; /* for the counters */
@@ -75,9 +83,24 @@ static void on_signal(int number)
     net_poller_wake(poller);
 }
 
+static net_deadline after(int64_t seconds)
+{
+    return net_after(seconds * 1000);
+}
+
 static void complain(const char *name, const char *sentence)
 {
     fprintf(stderr, "relay: %s%s%s\n", name, name[0] != '\0' ? ": " : "", sentence);
+}
+
+/* Accept callers while there is room, from `then` on: the others wait in the system's queue. */
+static void watch_listener(net_deadline then)
+{
+    unsigned interest = open_calls < most && then == NET_NOW ? NET_READABLE : 0;
+
+    if (listener != NULL) {
+        net_poller_watch(poller, listener, interest, NULL, then == NET_NOW ? NET_FOREVER : then);
+    }
 }
 
 /* ---- What an end says, and how it reaches the other ---- */
@@ -125,8 +148,9 @@ static void pass_on(struct end *end)
             end->start += (size_t)sent;
             end->size -= (size_t)sent;
             end->is_waiting = end->size > 0;
+            end->call->silence_deadline = after(silence_s);
             if (end->call->deadline != NET_FOREVER) { /* see is_leaving(): progress puts it off */
-                end->call->deadline = net_after(patience_ms);
+                end->call->deadline = after(patience_s);
             }
         } else if (sent != NET_TIMEOUT && to->is_datagrams) {
             end->is_waiting = false; /* lost, as may happen to a datagram anyway */
@@ -173,6 +197,9 @@ static void hang_up(struct call *call)
     close_end(&call->caller);
     close_end(&call->target);
     free(call);
+    if (open_calls-- == most) {
+        watch_listener(NET_NOW);
+    }
 }
 
 /* A reset overtakes bytes that the system has not delivered yet, so they have to arrive first.
@@ -185,8 +212,7 @@ static bool is_delivering(struct end *end)
     return fd >= 0 && ioctl(fd, TIOCOUTQ, &left) == 0 && left > 0;
 }
 
-/* When a dial finds no descriptor, accept no callers for a while, and leave descriptors to dials.
- */
+/* No descriptor for a dial: accept no callers for a while, and leave descriptors to dials. */
 static void fail_dial(struct call *call)
 {
     if (net_error() != NET_LIMIT) {
@@ -194,9 +220,7 @@ static void fail_dial(struct call *call)
         call->is_over = true;
     } else {
         call->deadline = net_after(RETRY_MS);
-        if (listener != NULL) {
-            net_poller_watch(poller, listener, 0, NULL, net_after(2L * RETRY_MS));
-        }
+        watch_listener(net_after(2L * RETRY_MS));
     }
     net_close(call->target.socket, NET_NOW);
     call->target.socket = NULL;
@@ -220,28 +244,27 @@ static void end_dial(struct call *call)
     if (net_get(call->target.socket, "peer", peer, sizeof peer) >= 0) {
         call->target.is_open = true;
         call->deadline = NET_FOREVER;
+        call->silence_deadline = after(silence_s);
         pass_on(&call->caller);
     } else if (net_error() != NET_TIMEOUT) {
         fail_dial(call);
     }
 }
 
-static bool is_done(const struct call *call)
-{
-    return call->caller.is_done && call->target.is_done;
-}
-
 static void expired(struct call *call)
 {
-    if (is_done(call) && net_after(0) < call->end_deadline) {
+    net_deadline now = net_after(0);
+    bool is_silent = now >= call->silence_deadline;
+
+    if (!is_silent && now < call->end_deadline) {
         return; /* settle() looks again */
     }
-    if (call->target.socket == NULL && net_after(0) < call->dial_deadline) {
+    if (call->target.socket == NULL && now < call->dial_deadline) {
         dial(call);
         return;
     }
-    if (!call->target.is_open) {
-        complain(call->name, "the target does not answer in time");
+    if (is_silent || !call->target.is_open) {
+        complain(call->name, is_silent ? "is silent" : "the target does not answer in time");
     }
     call->is_over = true;
 }
@@ -273,15 +296,15 @@ static bool watch(struct end *end, net_deadline deadline)
 static void settle(struct call *call)
 {
     if (call->deadline == NET_FOREVER && (is_leaving(&call->caller) || is_leaving(&call->target))) {
-        call->deadline = net_after(patience_ms);
+        call->deadline = after(patience_s);
     }
-    if (!call->is_over && is_done(call)) {
-        call->end_deadline = call->end_deadline == 0 ? net_after(patience_ms) : call->end_deadline;
+    if (!call->is_over && call->caller.is_done && call->target.is_done) {
+        call->end_deadline = call->end_deadline == 0 ? after(patience_s) : call->end_deadline;
         call->deadline = net_after(LOOK_MS);
         call->is_over = !is_delivering(&call->caller) && !is_delivering(&call->target);
     }
     if (call->is_over || !watch(&call->caller, call->deadline) ||
-        !watch(&call->target, NET_FOREVER)) {
+        !watch(&call->target, call->silence_deadline)) {
         hang_up(call);
     }
 }
@@ -323,7 +346,8 @@ static void begin(net_socket *caller)
     call->target.call = call;
     call->caller.other = &call->target;
     call->target.other = &call->caller;
-    call->dial_deadline = net_after(patience_ms);
+    call->dial_deadline = after(patience_s);
+    call->silence_deadline = NET_FOREVER; /* until the dial is won */
     call->link = &calls;
     call->next = calls;
     if (calls != NULL) {
@@ -331,6 +355,9 @@ static void begin(net_socket *caller)
     }
     calls = call;
     taken++;
+    if (++open_calls == most) {
+        watch_listener(NET_NOW);
+    }
     dial(call);
     settle(call);
 }
@@ -338,7 +365,7 @@ static void begin(net_socket *caller)
 static void take_call(unsigned ready)
 {
     if ((ready & NET_EXPIRED) != 0) { /* the pause is over: see fail_dial() */
-        net_poller_watch(poller, listener, NET_READABLE, NULL, NET_FOREVER);
+        watch_listener(NET_NOW);
         return;
     }
     net_socket *caller = net_accept(listener, NET_NOW);
@@ -354,16 +381,14 @@ static void take_call(unsigned ready)
 
 static long long count_of(net_socket *socket, const char *name)
 {
-    char text[32] = "0"; /* as long as there is no target */
+    int64_t count = 0; /* as long as there is no target */
 
-    net_get(socket, name, text, sizeof text);
-    return strtoll(text, NULL, 10);
+    net_get_number(socket, name, &count);
+    return count;
 }
 
 static void print_counters(void)
 {
-    int open = 0;
-
     for (const struct call *call = calls; call != NULL; call = call->next) {
         net_socket *caller = call->caller.socket;
         net_socket *target = call->target.socket;
@@ -371,12 +396,11 @@ static void print_counters(void)
                 call->target.is_open ? "open" : "dialing", count_of(target, "bytes-sent"),
                 count_of(caller, "bytes-received"), count_of(caller, "bytes-sent"),
                 count_of(target, "bytes-received"));
-        open++;
     }
-    fprintf(stderr, "relay: %d open, %lld taken\n", open, taken);
+    fprintf(stderr, "relay: %lld open, %lld taken\n", (long long)open_calls, taken);
 }
 
-/* Run until SIGTERM, and then until the last call has ended or its deadline has passed. */
+/* Run until a signal, and then until the last call has ended or its deadline has passed. */
 static void serve(void)
 {
     net_deadline deadline = NET_FOREVER;
@@ -391,7 +415,7 @@ static void serve(void)
         if (is_ended && listener != NULL) {
             net_close(listener, NET_NOW); /* accepted calls live on without it */
             listener = NULL;
-            deadline = net_after(patience_ms);
+            deadline = after(patience_s);
         }
         if (listener == NULL && (calls == NULL || net_after(0) >= deadline)) {
             return;
@@ -409,37 +433,64 @@ static void serve(void)
     status = EXIT_FAILURE;
 }
 
-int main(int argc, char **argv)
+/* A number of the command line; NULL is none. */
+static int64_t number(const char *text)
+{
+    int64_t value = text != NULL ? text_number(text, 1, INT32_MAX) : -1;
+
+    if (value < 0) {
+        fputs("usage: relay [-i SECONDS] [-n CALLS] LISTEN TARGET [SECONDS]\n", stderr);
+        exit(2);
+    }
+    return value;
+}
+
+static void catch_signals(void)
 {
     struct sigaction action = {.sa_handler = on_signal};
+    struct sigaction once = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+
+    sigaction(SIGUSR1, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &once, NULL);
+    if (signal(SIGHUP, SIG_IGN) != SIG_IGN) { /* nohup has set it so */
+        sigaction(SIGHUP, &once, NULL);
+    }
+    signal(SIGPIPE, SIG_IGN); /* the reader of the output may be gone */
+}
+
+int main(int argc, char **argv)
+{
     char local[128];
     net_endpoint unused; /* this waits for no name: it only checks the address */
-    long seconds = argc == 4 ? strtol(argv[3], NULL, 10) : PATIENCE_S;
+    sigset_t all;
+    int option;
 
-    if (argc < 3 || argc > 4 || seconds < 1 || seconds > INT32_MAX) {
-        fprintf(stderr, "usage: relay LISTEN-ADDRESS TARGET-ADDRESS [SECONDS]\n");
-        return 2;
+    while ((option = getopt(argc, argv, "i:n:")) != -1) {
+        *(option == 'n' ? &most : &silence_s) = number(option != '?' ? optarg : NULL);
     }
-    patience_ms = (int64_t)seconds * 1000;
-    target_address = argv[2];
+    argc -= optind;
+    argv += optind;
+    if (argc != 2) {
+        patience_s = number(argc == 3 ? argv[2] : NULL);
+    }
+    target_address = argv[1];
     poller = net_poller_open();
-    listener = net_listen(argv[1]);
+    listener = net_listen(argv[0]);
     if (listener == NULL || poller == NULL ||
         net_resolve(target_address, &unused, 1, NET_NOW) == NET_ADDRESS ||
         net_poller_watch(poller, listener, NET_READABLE, NULL, NET_FOREVER) < 0) {
         complain("", net_error_text());
+        net_close(listener, NET_NOW); /* this removes the file of a unix address */
         return EXIT_FAILURE;
     }
-    sigaction(SIGUSR1, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    signal(SIGPIPE, SIG_IGN); /* the reader of the output may be gone */
+    catch_signals();
     net_get(listener, "local", local, sizeof local);
     printf("listening on %s\n", local);
     fflush(stdout);
-
     serve();
-    signal(SIGUSR1, SIG_IGN); /* the handler must not meet a closed poller */
-    signal(SIGTERM, SIG_IGN);
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, NULL); /* the handler must not meet a closed poller */
     while (calls != NULL) {
         complain(calls->name, "is cut off");
         hang_up(calls);
