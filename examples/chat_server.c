@@ -428,7 +428,7 @@ int main(int argc, char **argv)
     serve();
     signal(SIGINT, SIG_DFL); /* the handler must not meet a closed poller */
     signal(SIGTERM, SIG_DFL);
-    signal(SIGHUP, SIG_DFL);
+    signal(SIGHUP, SIG_IGN);
     net_poller_close(poller);
     return EXIT_SUCCESS;
 }

@@ -4,10 +4,11 @@
  *     echo_server udp://127.0.0.1:7000          the same program over datagrams
  *     echo_server 'tcp://:7000?keepalive=30s'   every interface, IPv4 and IPv6
  *
- * One thread waits for calls; each call gets a thread of its own. SIGINT or SIGTERM ends it: it
- * accepts no more calls, and serves each call it has until the caller hangs up or is silent. So a
- * new server on the same listening socket, as systemd://NAME or fd://N, takes over without losing a
- * call. A second signal ends it at once. */
+ * One thread waits for calls; each call gets a thread of its own, and ends when the caller hangs up
+ * or is silent for ten minutes. SIGINT, SIGTERM or SIGHUP ends the server: it accepts no more
+ * calls, and serves each call it has until the caller hangs up or is silent for a second. So a new
+ * server on the same listening socket, as systemd://NAME or fd://N, takes over without losing a
+ * call. A second SIGINT or SIGTERM ends it at once. */
 #define _POSIX_C_SOURCE 200809L
 
 #include <netfacade.h>
@@ -21,11 +22,12 @@
 #include <time.h>
 
 enum {
-    BUFFER_SIZE = 65536, /* every datagram fits: the largest has 65,507 bytes */
-    LISTEN_MS = 10000,   /* a caller that does not take its echo for so long is dropped */
-    SILENCE_MS = 1000,   /* how often it checks whether to end */
-    GOODBYE_MS = 1000,   /* how long a hang-up waits for the last echo to arrive */
-    REST_NS = 10000000   /* between tries to accept when something is used up */
+    BUFFER_SIZE = 65536,  /* every datagram fits: the largest has 65,507 bytes */
+    LISTEN_MS = 10000,    /* a caller that does not take its echo for so long is dropped */
+    SILENCE_MS = 1000,    /* how often it checks whether to end */
+    PATIENCE_MS = 600000, /* a caller that says nothing for so long is dropped */
+    GOODBYE_MS = 1000,    /* how long a hang-up waits for the last echo to arrive */
+    REST_NS = 10000000    /* between tries to accept when something is used up */
 };
 
 static net_socket *listener; /* set before the signal handler is installed, never changed after */
@@ -44,16 +46,18 @@ static void stop(int signal_number)
 static void *serve(void *argument)
 {
     net_socket *caller = argument;
+    net_deadline patience = net_after(PATIENCE_MS);
     char buffer[BUFFER_SIZE];
 
     for (;;) {
         ssize_t got = net_recv(caller, buffer, sizeof buffer, net_after(SILENCE_MS));
-        if (got == NET_TOOBIG || (got == NET_TIMEOUT && !stopping)) {
+        if (got == NET_TOOBIG || (got == NET_TIMEOUT && !stopping && net_after(0) < patience)) {
             continue; /* a datagram that did not fit was dropped, the next may fit; or silence */
         }
         if (got < 0) {
             break; /* NET_EOF: the caller has finished; anything else: the call is broken */
         }
+        patience = net_after(PATIENCE_MS);
         /* On a stream 0 never comes here; on datagrams 0 is an empty one and is echoed too. */
         if (net_send(caller, buffer, (size_t)got, net_after(LISTEN_MS)) != got) {
             break;
@@ -100,6 +104,9 @@ int main(int argc, char **argv)
     }
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    if (signal(SIGHUP, SIG_IGN) != SIG_IGN) { /* nohup has set it so */
+        sigaction(SIGHUP, &action, NULL);
+    }
 
     /* With port 0 only the socket knows the number it was given. */
     net_get(listener, "local", local, sizeof local);
@@ -122,6 +129,7 @@ int main(int argc, char **argv)
     }
     signal(SIGINT, SIG_DFL); /* the handler must not meet a closed socket */
     signal(SIGTERM, SIG_DFL);
+    signal(SIGHUP, SIG_IGN);
     net_close(listener, NET_NOW);
     while (conversations > 0) {
         nanosleep(&rest, NULL);

@@ -216,7 +216,7 @@ int main(int argc, char **argv)
     }
     signal(SIGINT, SIG_DFL); /* the handler must not meet a closed poller */
     signal(SIGTERM, SIG_DFL);
-    signal(SIGHUP, SIG_DFL);
+    signal(SIGHUP, SIG_IGN);
     connections_close();
     net_close(listener, NET_NOW);
     net_poller_close(server.poller);

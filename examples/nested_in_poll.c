@@ -160,7 +160,7 @@ int main(int argc, char **argv)
     hang_up_on_all();        /* and on the listener */
     signal(SIGINT, SIG_DFL); /* the handler must not meet a closed poller */
     signal(SIGTERM, SIG_DFL);
-    signal(SIGHUP, SIG_DFL);
+    signal(SIGHUP, SIG_IGN);
     net_poller_close(poller);
     return EXIT_SUCCESS;
 }

@@ -8,8 +8,11 @@
  * It has one thread. fd://0 makes a socket of standard input, also of a terminal, a pipe or a file,
  * so one poller waits for input, for what the peer sends, and for room to send. Only a write to
  * standard output may make everything wait. */
+#define _POSIX_C_SOURCE 200809L
+
 #include <netfacade.h>
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +27,9 @@ enum {
 };
 
 static net_poller *poller;
-static net_socket *input; /* standard input; NULL after its end */
+static net_socket *input;    /* standard input; NULL after its end */
+static net_socket *listener; /* of -l, until it is called */
+static volatile sig_atomic_t caught;
 static net_socket *call;
 static bool datagrams;
 static bool is_typed;   /* standard input is a terminal */
@@ -187,18 +192,44 @@ static void talk(void)
     show_progress(begun, true);
 }
 
+static void on_signal(int number)
+{
+    caught = number;
+    net_cancel(listener);
+}
+
+/* While it listens, a signal that ends it must not leave the file of a unix address behind. */
+static void catch_signals(bool is_on)
+{
+    static const int numbers[] = {SIGHUP, SIGINT, SIGTERM};
+    struct sigaction action = {.sa_handler = is_on ? on_signal : SIG_DFL};
+    struct sigaction before;
+
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        sigaction(numbers[i], NULL, &before);
+        if (before.sa_handler != SIG_IGN) { /* nohup has set it so */
+            sigaction(numbers[i], &action, NULL);
+        }
+    }
+}
+
 /* Wait for one call. Print the address, because with port 0 only the socket knows it. */
 static net_socket *be_called(const char *address)
 {
-    net_socket *listener = net_listen(address);
     net_socket *caller = NULL;
     char text[128];
 
+    listener = net_listen(address);
     if (listener != NULL && net_get(listener, "local", text, sizeof text) > 0) {
+        catch_signals(true);
         fprintf(stderr, "listening on %s\n", text);
         caller = net_accept(listener, NET_FOREVER);
+        catch_signals(false);
     }
     net_close(listener, NET_NOW); /* the call lives on without it */
+    if (caught != 0) {
+        raise(caught); /* and end by it, as if it had not been caught */
+    }
     return caller;
 }
 
@@ -211,6 +242,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: netcat [-l] ADDRESS\n");
         return 2;
     }
+    signal(SIGPIPE, SIG_IGN); /* for break_off: the peer must not see a good end then either */
     input = net_connect("fd://0", NET_NOW);
     /* nohup opens it for writing only; then there is no input. */
     bool is_mute = input == NULL && net_error() == NET_MISUSE;

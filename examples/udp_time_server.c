@@ -6,7 +6,7 @@
  * It accepts no peers: net_recv_messages receives the datagrams of all strangers, many in one call,
  * each with the endpoint it came from, and net_send_messages answers them. An endpoint also holds
  * the local address that was asked, and the answer leaves from that one.
- * SIGINT or SIGTERM ends it. */
+ * SIGINT, SIGTERM or SIGHUP ends it. */
 #define _POSIX_C_SOURCE 200809L
 
 #include <netfacade.h>
@@ -84,6 +84,9 @@ int main(int argc, char **argv)
     }
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    if (signal(SIGHUP, SIG_IGN) != SIG_IGN) { /* nohup has set it so */
+        sigaction(SIGHUP, &action, NULL);
+    }
 
     net_get(server, "local", local, sizeof local);
     printf("listening on %s\n", local);
@@ -95,6 +98,7 @@ int main(int argc, char **argv)
     }
     signal(SIGINT, SIG_DFL); /* the handler must not meet a closed socket */
     signal(SIGTERM, SIG_DFL);
+    signal(SIGHUP, SIG_IGN);
     net_close(server, NET_NOW);
     return EXIT_SUCCESS;
 }
