@@ -9,7 +9,8 @@
  *    server says so and hangs up: a member costs no more memory than that.
  *  - A member that sends no whole line for SECONDS (600) has to leave, however many single bytes it
  *    sends. Over udp `idle`, in the address, ends it.
- *  - The server receives more slowly from a member that says much; the rest waits on its side.
+ *  - The server receives more slowly from a member that says much; the rest waits on its side. It
+ *    accepts members at that pace, too, because all others are told of each.
  *  - A member hears no control characters of others, and cannot be taken for another: a name has
  *    ASCII letters, digits, - and _, and no two names look alike.
  * SIGINT, SIGTERM or SIGHUP ends the server: it tells all members, then hangs up. Over udp a
@@ -61,6 +62,7 @@ static volatile sig_atomic_t stopping;
 static struct member *members;
 static struct member *leavers; /* they leave, and the others do not know it yet */
 static net_socket *doors[DOORS];
+static net_deadline paid;           /* as a member's: how far the callers are ahead of the pace */
 static int64_t silence_ms = 600000; /* a tcp member that says nothing for so long leaves */
 
 /* net_poller_wake may be called from a signal handler: the wait in the loop returns 0. */
@@ -318,6 +320,15 @@ static void hear(struct member *who)
     }
 }
 
+/* As `watch` does for a member: after many callers, accept no more until the pause is over. */
+static void watch_door(net_socket *door)
+{
+    net_deadline pause = paid - BURST * PACE_NS;
+    bool is_open = pause <= net_after(0);
+
+    net_poller_watch(poller, door, is_open ? NET_READABLE : 0, NULL, is_open ? NET_FOREVER : pause);
+}
+
 /* Accept a caller, name it and watch it. When there is no descriptor for it, the poller reports the
  * listener again as soon as there is one. */
 static void welcome(net_socket *door)
@@ -336,6 +347,7 @@ static void welcome(net_socket *door)
     snprintf(who->nick, sizeof who->nick, GUEST "%lu", ++number);
     who->next = members;
     members = who;
+    paid = (paid > net_after(0) ? paid : net_after(0)) + PACE_NS;
     watch(who);
     tell(who, "* welcome; /nick NAME, /quit\n");
     announce(who, "is here");
@@ -354,7 +366,10 @@ static void turn(void)
         exit(EXIT_FAILURE);
     }
     if (count > 0 && who == NULL) {
-        welcome(event.socket);
+        if ((event.ready & NET_READABLE) != 0) {
+            welcome(event.socket);
+        }
+        watch_door(event.socket);
     } else if (who != NULL && who->leaves != NULL) {
         hang_up(who, event.ready);
     } else if (who != NULL) {

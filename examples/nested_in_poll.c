@@ -69,7 +69,7 @@ static void hear(net_socket *call)
 
     if (size >= 0) {
         print(text, (size_t)size);
-    } else if (size != NET_TIMEOUT) {
+    } else if (size != NET_TIMEOUT && size != NET_TOOBIG) { /* a datagram that was dropped */
         net_close(call, NET_NOW); /* the poller forgets the socket by itself */
     }
 }

@@ -330,6 +330,26 @@ bad_manners() {
     ok "over udp silence is the end, and a word a new beginning"
 }
 
+# ---- Many that come at once ----
+
+# Each is announced to all: they are let in at a pace, 50 as they come and then one in 20 ms.
+crowd() {
+    open_room crowd tcp://127.0.0.1:0
+    member host 3 nc 127.0.0.1 "$(port 1)"
+    hears host '* guest-1 is here'
+    begun=$(date +%s%N)
+    start guests "$bin/../tests/slow_http" silent "$(port 1)" 120
+    guests=$started
+    hears host '* guest-121 is here'
+    took=$((($(date +%s%N) - begun) / 1000000))
+    [ $took -ge 1300 ] || fail "120 guests within $took ms"
+    stays_idle "$server"
+    close_room
+    leaves 3 "$pid_host"
+    away "$guests"
+    ok "120 guests are let in within $took ms"
+}
+
 # ---- No descriptors ----
 
 full_room() {
@@ -385,4 +405,5 @@ clients
 foreign_text
 slow_readers
 bad_manners
+crowd
 full_room
