@@ -81,6 +81,37 @@ static int find_route(net_socket *socket, const net_endpoint *endpoint, struct n
     return nf_datagram_check_peer(socket, endpoint);
 }
 
+/* Before the first timeout: make sure that the kernel counts it once for the whole call. If it does
+ * not let us, no receive waits in the kernel: poll does all the waiting. A filter of the program's
+ * stays, and serves as well. */
+static void check_early(struct nf_datagram_connection *self)
+{
+    struct nf_lane *lane = &self->connection.in;
+    int fd = self->connection.fd;
+    int64_t has_filter = 0;
+
+    self->checks_early = true;
+    if (!self->kind->checks_late || lane->how != 0 ||
+        (nf_sockopt_get(fd, NF_SO_FILTER, &has_filter) == 0 && has_filter != 0)) {
+        return;
+    }
+    self->has_filter = nf_sockopt_set(fd, NF_SO_FILTER, 1) == 0;
+    lane->how = self->has_filter ? 0 : NF_DONTWAIT;
+}
+
+/* The flags of a receive until `deadline`, with a timeout if need be. Not inlined, so that a call
+ * with a timeout that fits does not pay for it. */
+static __attribute__((noinline)) int bound_wait(struct nf_datagram_connection *self,
+                                                net_deadline deadline)
+{
+    struct nf_connection *connection = &self->connection;
+
+    if (!self->checks_early && deadline != NET_NOW && deadline != NET_FOREVER) {
+        check_early(self);
+    }
+    return nf_lane_set_timeout(connection->fd, &connection->in, NF_SO_RCVTIMEO, deadline);
+}
+
 /* Receive one datagram; the caller has the turn. A refusal (ICMP port unreachable) is returned and
  * not recorded: the peer may be there the next time. */
 static ssize_t receive(struct nf_datagram_connection *self, void *buffer, size_t size,
@@ -91,7 +122,7 @@ static ssize_t receive(struct nf_datagram_connection *self, void *buffer, size_t
     int how = NF_LENGTH;
 
     if (!nf_lane_timeout_fits(&connection->in, deadline)) {
-        how |= nf_lane_set_timeout(connection->fd, &connection->in, NF_SO_RCVTIMEO, deadline);
+        how |= bound_wait(self, deadline);
     }
     for (;;) {
         ssize_t n = nf_burst_recv(&self->burst, connection->fd, buffer, size, how, many);
@@ -287,6 +318,9 @@ static int release(struct nf_datagram_connection *self, struct nf_value *value, 
     }
     int code = !write && self->burst.has_trains && !self->burst.is_shared ? turn_gro_off(self) : 0;
 
+    if (code == 0 && write && self->has_filter) {
+        nf_sockopt_set(self->connection.fd, NF_SO_FILTER, 0); /* fails if it is gone already */
+    }
     return code < 0 ? code
                     : nf_connection_property(&self->connection.head, NF_RELEASE, value, write);
 }

@@ -9,6 +9,8 @@
 struct nf_datagram_connection {
     struct nf_connection connection;
     const struct nf_datagram_kind *kind;
+    bool checks_early; /* the timeout of a receive is counted once for the whole call */
+    bool has_filter;   /* we attached one: see NF_SO_FILTER */
     _Atomic int64_t messages_in;
     _Atomic int64_t messages_out;
     _Atomic int64_t truncated;

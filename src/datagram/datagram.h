@@ -74,6 +74,8 @@ typedef int nf_datagram_find_route(net_socket *socket, const net_endpoint *endpo
 
 /* In what the wires of the system's datagrams differ. */
 struct nf_datagram_kind {
+    bool checks_late;    /* the system may find a bad checksum only when it receives a datagram, and
+                            then starts the timeout of the receive again: see NF_SO_FILTER */
     bool fits_batches;   /* a batch has room for its longest datagram, so some are received ahead */
     bool has_trains;     /* the system takes messages of one size together (UDP_SEGMENT) */
     bool redials;        /* a peer that closes disconnects us; another may have its name then */

@@ -180,11 +180,36 @@ static int set_timeout(int fd, int name, int64_t value)
     return setsockopt(fd, SOL_SOCKET, name, &time, sizeof time) == 0 ? 0 : nf_fail_errno(errno);
 }
 
-static bool has_filter(int fd)
+/* Attach a filter that keeps so many bytes of each datagram, none of which drops it. socket(7),
+ * SO_ATTACH_FILTER */
+static int attach_filter(int fd, uint32_t kept)
 {
-    socklen_t size = 0; /* asks for the number of instructions */
+    struct sock_filter keep = {.code = BPF_RET | BPF_K, .k = kept};
+    const struct sock_fprog program = {.len = 1, .filter = &keep};
 
-    return getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, NULL, &size) == 0 && size > 0;
+    return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0
+               ? 0
+               : nf_fail_errno(errno);
+}
+
+static int detach_filter(int fd)
+{
+    const int unused = 0;
+
+    return setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &unused, sizeof unused) == 0
+               ? 0
+               : nf_fail_errno(errno);
+}
+
+/* Asked without room for it, the kernel returns the length of the filter. It denies this of an eBPF
+ * program. */
+static int get_filter(int fd, int64_t *value)
+{
+    socklen_t length = 0;
+    int code = getsockopt(fd, SOL_SOCKET, SO_GET_FILTER, NULL, &length);
+
+    *value = code == 0 ? length > 0 : errno == EACCES;
+    return code == 0 || errno == EACCES ? 0 : nf_fail_errno(errno);
 }
 
 /* Discard the datagrams that wait. No more than a queue holds: new ones may come all the time. */
@@ -197,27 +222,22 @@ static void discard(int fd)
 }
 
 /* Attach a filter that drops everything, or detach it. On a system without filters, or where a
- * sandbox refuses them, what has arrived meanwhile is discarded instead. socket(7),
- * SO_ATTACH_FILTER */
+ * sandbox refuses them, what has arrived meanwhile is discarded instead. */
 static int set_drop_all(int fd, bool drop_all)
 {
-    static struct sock_filter nothing = {.code = BPF_RET | BPF_K, .k = 0};
-    static struct sock_fprog program = {.len = 1, .filter = &nothing};
+    int64_t has_filter = 0;
 
     if (drop_all) {
-        setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+        attach_filter(fd, 0);
         return 0;
     }
-    if (setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &program, sizeof program) == 0) {
-        return 0;
-    }
-    int error = errno;
+    int code = detach_filter(fd);
 
-    if (has_filter(fd)) {
-        return nf_fail_errno(error);
+    if (code < 0 && (get_filter(fd, &has_filter) < 0 || has_filter == 0)) {
+        discard(fd);
+        return 0;
     }
-    discard(fd);
-    return 0;
+    return code;
 }
 
 /* A close with a linger time of 0 sends a reset. tcp(7), socket(7): SO_LINGER */
@@ -247,6 +267,8 @@ int nf_sockopt_set(int fd, enum nf_sockopt option, int64_t value)
         return set_plain(fd, option, value != 0 ? IP_PMTUDISC_WANT : IP_PMTUDISC_DO);
     case NF_SO_DROP_ALL:
         return set_drop_all(fd, value != 0);
+    case NF_SO_FILTER:
+        return value != 0 ? attach_filter(fd, UINT32_MAX) : detach_filter(fd);
     case NF_SO_RESET:
         return set_reset(fd, value != 0);
     case NF_SO_RCVTIMEO:
@@ -322,6 +344,8 @@ int nf_sockopt_get(int fd, enum nf_sockopt option, int64_t *value)
         return code;
     case NF_SO_DROPPED:
         return get_dropped(fd, value);
+    case NF_SO_FILTER:
+        return get_filter(fd, value);
     case NF_SO_GROUP_INTERFACE:
     case NF_SO_RCVTIMEO:
     case NF_SO_SNDTIMEO:

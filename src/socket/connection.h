@@ -30,7 +30,8 @@ struct nf_lane {
     struct nf_turn turn;
     _Atomic int8_t end; /* the code that every later call returns; 0: none yet */
     uint8_t timeout;    /* the timeout set is NF_TIMEOUT_LEAST << (timeout - 1); 0: none */
-    uint8_t how;        /* flags of every call: NF_DONTWAIT if adopted, else 0 */
+    uint8_t how;        /* flags of every call: 0; NF_DONTWAIT if adopted, or if the kernel does not
+                           count a timeout once for the whole call (datagram/connection.c) */
 };
 
 /* The shortest timeout that is set: the kernel counts in ticks of a few milliseconds. */

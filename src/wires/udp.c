@@ -16,7 +16,8 @@
 
 static const struct nf_backend udp_peer;
 
-static const struct nf_datagram_kind kind = {.fits_batches = true, .has_trains = true};
+static const struct nf_datagram_kind kind = {
+    .checks_late = true, .fits_batches = true, .has_trains = true};
 
 static int udp_connect(net_socket *socket, const struct nf_target *target, net_deadline deadline)
 {
