@@ -4,6 +4,8 @@
 
 #include <limits.h>
 
+enum { MESSAGES_AT_ONCE = 4096 };
+
 int nf_check_failed(const void *socket, const void *data, size_t size, net_deadline deadline)
 {
     if (socket == NULL) {
@@ -47,25 +49,36 @@ int nf_check_slices(const net_socket *socket, const net_slice *slices, int count
     return code;
 }
 
-int nf_check_messages_out(const net_socket *socket, const net_message *messages, int count,
+/* Whether to check no more messages than these `i`. A call moves no more than so many once its
+ * deadline has passed. */
+static bool are_enough(int i, net_deadline deadline)
+{
+    return i > 0 && i % MESSAGES_AT_ONCE == 0 && nf_deadline_passed(deadline);
+}
+
+int nf_check_messages_out(const net_socket *socket, const net_message *messages, int *count,
                           net_deadline deadline)
 {
-    int code = nf_check_array(socket, messages, count, deadline);
+    int code = nf_check_array(socket, messages, *count, deadline);
+    int i = 0;
 
-    for (int i = 0; code == 0 && i < count; i++) {
+    for (; code == 0 && i < *count && !are_enough(i, deadline); i++) {
         code = nf_check_data(socket, messages[i].data, messages[i].size, deadline);
     }
+    *count = i;
     return code;
 }
 
-int nf_check_messages_in(const net_socket *socket, const net_message *messages, int count,
+int nf_check_messages_in(const net_socket *socket, const net_message *messages, int *count,
                          net_deadline deadline)
 {
-    int code = nf_check_array(socket, messages, count, deadline);
+    int code = nf_check_array(socket, messages, *count, deadline);
+    int i = 0;
 
-    for (int i = 0; code == 0 && i < count; i++) {
+    for (; code == 0 && i < *count && !are_enough(i, deadline); i++) {
         code = nf_check_data(socket, messages[i].data, messages[i].capacity, deadline);
     }
+    *count = i;
     return code;
 }
 

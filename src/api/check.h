@@ -37,9 +37,12 @@ static inline int nf_check_call(const void *socket, net_deadline deadline)
 /* Add the sizes of the slices to `total`, which is 0 before the call. */
 int nf_check_slices(const net_socket *socket, const net_slice *slices, int count,
                     net_deadline deadline, size_t *total);
-int nf_check_messages_out(const net_socket *socket, const net_message *messages, int count,
+
+/* Check as many messages as the call can move: `count` becomes less when the deadline passes while
+ * they are checked. */
+int nf_check_messages_out(const net_socket *socket, const net_message *messages, int *count,
                           net_deadline deadline);
-int nf_check_messages_in(const net_socket *socket, const net_message *messages, int count,
+int nf_check_messages_in(const net_socket *socket, const net_message *messages, int *count,
                          net_deadline deadline);
 int nf_check_array(const void *first, const void *array, int count, net_deadline deadline);
 int nf_check_release(net_socket *socket); /* or NET_CANCELED */

@@ -140,17 +140,21 @@ ssize_t net_recv_until(net_socket *socket, void *buffer, size_t size, int delimi
 int net_send_messages(net_socket *socket, const net_message *messages, int count,
                       net_deadline deadline)
 {
-    int n = nf_check_messages_out(socket, messages, count, deadline);
+    int checked = count;
+    int n = nf_check_messages_out(socket, messages, &checked, deadline);
 
     if (n == 0) {
-        n = nf_backend_of(socket)->send_messages(socket, messages, count, deadline);
+        n = nf_backend_of(socket)->send_messages(socket, messages, checked, deadline);
+    }
+    if (n == checked && checked < count) {
+        nf_fail(NET_TIMEOUT);
     }
     return n > 0 && n == count ? n : (int)nf_fell_short(n, "send", socket);
 }
 
 int net_recv_messages(net_socket *socket, net_message *messages, int count, net_deadline deadline)
 {
-    int n = nf_check_messages_in(socket, messages, count, deadline);
+    int n = nf_check_messages_in(socket, messages, &count, deadline);
 
     if (n == 0) {
         n = nf_backend_of(socket)->recv_messages(socket, messages, count, deadline);

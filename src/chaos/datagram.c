@@ -109,6 +109,7 @@ int nf_chaos_send_messages(net_socket *socket, const net_message *messages, int 
 {
     struct nf_chaos *self = (struct nf_chaos *)socket;
     net_socket *lower = self->layer.lower;
+    struct nf_datagram_pace pace = {0};
     int n = 0;
     int i = 0;
 
@@ -118,6 +119,9 @@ int nf_chaos_send_messages(net_socket *socket, const net_message *messages, int 
     while (i < count && n >= 0) {
         n = send_message(self, &messages[i], deadline);
         i += n > 0 ? 1 : 0;
+        if (n > 0 && i < count && !nf_datagram_goes_on(&pace, messages[i - 1].size, deadline)) {
+            n = NET_TIMEOUT;
+        }
     }
     return n < 0 ? nf_datagram_stop(i, n, &self->deferred_out) : i;
 }
@@ -142,11 +146,13 @@ static int queue_received(struct nf_chaos *self, const net_message *message)
 }
 
 /* Take what the socket below has, waiting for the first datagram until `deadline`. 0: the queue is
- * full, or a failure is deferred. NET_TIMEOUT: there is no more. Another code: no more will come;
- * if the socket below reports it only once, it is deferred until the queue is empty. */
+ * full, or a failure is deferred. NET_TIMEOUT: there is no more, or enough was lost. Another code:
+ * no more will come; if the socket below reports it only once, it is deferred until the queue is
+ * empty. */
 static int pull(struct nf_chaos *self, net_deadline deadline)
 {
     net_socket *lower = self->layer.lower;
+    struct nf_datagram_pace pace = {0};
     int code = 0;
 
     while (code == 0 && !nf_late_queue_is_full(self->queue) &&
@@ -156,6 +162,9 @@ static int pull(struct nf_chaos *self, net_deadline deadline)
 
         code = n < 0 ? n : queue_received(self, &message);
         deadline = NET_NOW;
+        if (code == 0 && !nf_datagram_goes_on(&pace, message.size, NET_NOW)) {
+            code = NET_TIMEOUT;
+        }
     }
     if (code < 0) {
         nf_datagram_stop(1, code, &self->deferred_in);
@@ -234,12 +243,16 @@ static int take_queued(struct nf_chaos *self, net_message *message, net_deadline
 static int take_from_below(struct nf_chaos *self, net_message *message, net_deadline deadline)
 {
     net_socket *lower = self->layer.lower;
+    struct nf_datagram_pace pace = {0};
     int n = nf_deferred_take(&self->deferred_in);
     bool lost = n == 0;
 
     while (lost) {
         n = nf_backend_of(lower)->recv_messages(lower, message, 1, deadline);
         lost = n > 0 && nf_dice_hit(&self->dice_in, nf_chaos_fault(self, NF_LOSS));
+        if (lost && !nf_datagram_goes_on(&pace, message->size, deadline)) {
+            return NET_TIMEOUT;
+        }
     }
     return n;
 }
@@ -262,6 +275,7 @@ static int receive(struct nf_chaos *self, net_message *message, net_deadline dea
 static int receive_messages(struct nf_chaos *self, net_message *messages, int count,
                             net_deadline deadline)
 {
+    struct nf_datagram_pace pace = {0};
     int n = nf_chaos_enter(self, &self->in, deadline);
     int i = 0;
 
@@ -271,6 +285,9 @@ static int receive_messages(struct nf_chaos *self, net_message *messages, int co
     while (i < count && n >= 0) {
         n = receive(self, &messages[i], i == 0 ? deadline : NET_NOW);
         i += n > 0 ? 1 : 0;
+        if (n > 0 && !nf_datagram_goes_on(&pace, messages[i - 1].size, deadline)) {
+            n = NET_TIMEOUT;
+        }
     }
     if (n < 0) {
         i = nf_datagram_stop(i, n, &self->deferred_in);

@@ -228,6 +228,7 @@ int nf_connected_send_messages(net_socket *socket, const net_message *messages, 
     struct nf_datagram_sender sender = {.socket = socket,
                                         .fd = self->connection.fd,
                                         .has_trains = self->kind->has_trains,
+                                        .size_max = self->kind->size_max,
                                         .retry = {.redials = redials(self)},
                                         .find_route = find_route,
                                         .bytes = &self->connection.bytes_out,
@@ -248,7 +249,9 @@ int nf_connected_send_messages(net_socket *socket, const net_message *messages, 
 static int take_many(struct nf_datagram_connection *self, net_message *messages, int count,
                      net_deadline deadline)
 {
+    struct nf_datagram_pace pace = {0};
     ssize_t n = 0;
+    bool goes_on = true;
     int i = 0;
 
     if (self->local.family == NF_NOWHERE) {
@@ -256,7 +259,7 @@ static int take_many(struct nf_datagram_connection *self, net_message *messages,
         self->local.port = 0;
     }
     self->burst.drained = false; /* more may have arrived since the last receive */
-    while (i < count && (i == 0 || nf_burst_has_more(&self->burst))) {
+    while (i < count && goes_on && (i == 0 || nf_burst_has_more(&self->burst))) {
         n = take_one(self, messages[i].data, messages[i].capacity, i == 0 ? deadline : NET_NOW,
                      self->kind->fits_batches);
         if (n < 0) {
@@ -264,6 +267,7 @@ static int take_many(struct nf_datagram_connection *self, net_message *messages,
         }
         nf_endpoint_make(&messages[i].endpoint, &self->connection.head.name, &self->local);
         messages[i++].size = (size_t)n;
+        goes_on = nf_datagram_goes_on(&pace, (size_t)n, deadline);
     }
     return n < 0 ? nf_datagram_stop(i, (int)n, &self->deferred_in) : i;
 }

@@ -77,6 +77,13 @@ int nf_datagram_refuse_large(ssize_t length, size_t size)
                            length, size);
 }
 
+int nf_datagram_check_size(size_t size, size_t size_max)
+{
+    return size_max == 0 || size <= size_max
+               ? 0
+               : nf_fail_because(NET_TOOBIG, "%zu bytes; the most is %zu", size, size_max);
+}
+
 int nf_deferred_take_failure(struct nf_deferred *deferred)
 {
     uint64_t failure = atomic_exchange(&deferred->failure, 0);
@@ -207,8 +214,11 @@ static int open_train(const struct nf_datagram_sender *sender, const net_message
                       struct plan *plan)
 {
     struct nf_route *route = &plan->route[plan->trains];
-    int code = sender->find_route(sender->socket, &message->endpoint, route);
+    int code = nf_datagram_check_size(message->size, sender->size_max);
 
+    if (code == 0) {
+        code = sender->find_route(sender->socket, &message->endpoint, route);
+    }
     if (code == 0) {
         plan->bytes[plan->trains] = 0;
         plan->train[plan->trains++] = (struct nf_train){
@@ -217,6 +227,17 @@ static int open_train(const struct nf_datagram_sender *sender, const net_message
         };
     }
     return code;
+}
+
+/* Whether the plan has room for a train that begins with a datagram of `size` bytes. */
+static bool has_room(const struct plan *plan, int most, size_t size)
+{
+    size_t bytes = size;
+
+    for (int i = 0; i < plan->trains; i++) {
+        bytes += plan->bytes[i];
+    }
+    return plan->trains < most && (plan->trains == 0 || bytes <= NF_AT_ONCE);
 }
 
 /* Plan as many messages as fit one system call. 0, or a code if not even the first can go.
@@ -235,7 +256,8 @@ static int plan_trains(const struct nf_datagram_sender *sender, const net_messag
     plan->trains = 0;
     for (int i = 0; i < count && i < NF_TRAIN_MESSAGES_MAX; i++) {
         if (alone || !may_join(first, &messages[i], plan->bytes[last])) {
-            int code = plan->trains < most ? open_train(sender, &messages[i], plan) : 1;
+            bool fits = has_room(plan, most, messages[i].size);
+            int code = fits ? open_train(sender, &messages[i], plan) : 1;
 
             if (code != 0) {
                 return i == 0 ? code : 0;
@@ -250,8 +272,10 @@ static int plan_trains(const struct nf_datagram_sender *sender, const net_messag
     return 0;
 }
 
-/* The first `trains` trains of a plan were sent: count them. Returns the number of messages. */
-static int count_sent(const struct nf_datagram_sender *sender, const struct plan *plan, int trains)
+/* The first `trains` trains of a plan were sent: count them. Returns the number of messages, and in
+ * `cost` what they cost. */
+static int count_sent(const struct nf_datagram_sender *sender, const struct plan *plan, int trains,
+                      size_t *cost)
 {
     int64_t bytes = 0;
     int count = 0;
@@ -262,6 +286,7 @@ static int count_sent(const struct nf_datagram_sender *sender, const struct plan
     }
     nf_add(sender->bytes, bytes);
     nf_add(sender->messages, count);
+    *cost = nf_datagram_cost((size_t)bytes, count);
     return count;
 }
 
@@ -271,6 +296,7 @@ int nf_datagram_send_messages(const struct nf_datagram_sender *sender, const net
     uint64_t refusal = atomic_load_explicit(sender->refusal, memory_order_relaxed);
     bool has_trains = count > 1 && sender->has_trains && nf_transfer_knows_trains(sender->fd);
     struct nf_retry retry = sender->retry;
+    struct nf_pace pace = {0};
     int done = 0;
     int code = sender->deferred != NULL && !nf_is_canceled(sender->socket)
                    ? nf_deferred_take(sender->deferred)
@@ -284,15 +310,18 @@ int nf_datagram_send_messages(const struct nf_datagram_sender *sender, const net
             break;
         }
         code = plan_trains(sender, messages + done, count - done, has_trains, refusal, &plan);
-        if (code < 0) {
+        if (code != 0) {
             break;
         }
         int sent = nf_transfer_send_trains(sender->fd, sender->v6, messages + done, plan.train,
                                            plan.trains);
 
         if (sent > 0) {
-            done += count_sent(sender, &plan, sent);
+            size_t cost = 0;
+
+            done += count_sent(sender, &plan, sent, &cost);
             retry.is_used = false;
+            code = done == count || nf_pace_goes_on(&pace, cost, deadline) ? 0 : NET_TIMEOUT;
         } else if (sent == NF_NO_TRAIN) {
             refusal = refusal_of(&plan.route[0].to, messages[done].size);
             atomic_store_explicit(sender->refusal, refusal, memory_order_relaxed);
@@ -300,7 +329,7 @@ int nf_datagram_send_messages(const struct nf_datagram_sender *sender, const net
             code = nf_datagram_retry(sender->socket, sender->fd, sent, &retry, deadline);
         }
     }
-    return code < 0 ? nf_datagram_stop(done, code, sender->deferred) : done;
+    return code == 0 ? done : nf_datagram_stop(done, code, sender->deferred);
 }
 
 int nf_datagram_check_peer(net_socket *socket, const net_endpoint *endpoint)

@@ -5,6 +5,7 @@
 
 #include "socket/backend.h"
 #include "os/transfer.h"
+#include "wait/pace.h"
 
 /* Send one datagram of at most NF_SLICES_MAX slices to the socket's peer. Its length or a code. */
 typedef ssize_t nf_datagram_send_one(net_socket *socket, const net_slice *slices, int count,
@@ -37,10 +38,41 @@ static inline int nf_deferred_take(struct nf_deferred *deferred)
 int nf_datagram_refuse_until(void);
 int nf_datagram_refuse_large(ssize_t length, size_t size);
 
+/* Refuse a datagram that is longer than `size_max` (0: there is no limit): 0 or NET_TOOBIG. */
+int nf_datagram_check_size(size_t size, size_t size_max);
+
 /* What a receive returns after it took a datagram of `length`, or failed with the code `length`. */
 static inline ssize_t nf_datagram_received(ssize_t length, size_t size)
 {
     return length > 0 && (size_t)length > size ? nf_datagram_refuse_large(length, size) : length;
+}
+
+/* The pace of a call that moves datagrams one at a time. All zero at its start. */
+struct nf_datagram_pace {
+    struct nf_pace pace;
+    size_t moved; /* bytes since the clock was last looked at */
+};
+
+enum { NF_DATAGRAM_LEAST = 1024 }; /* a smaller datagram costs as many bytes: each takes time */
+
+/* What `count` datagrams of `bytes` in all cost, for nf_pace_goes_on. */
+static inline size_t nf_datagram_cost(size_t bytes, int count)
+{
+    size_t least = (size_t)count * NF_DATAGRAM_LEAST;
+
+    return bytes > least ? bytes : least;
+}
+
+/* A datagram of `size` bytes was moved, and another is to be: as nf_pace_goes_on, which it asks
+ * after as many as one system call moves. */
+static inline bool nf_datagram_goes_on(struct nf_datagram_pace *pace, size_t size,
+                                       net_deadline deadline)
+{
+    size_t moved = pace->moved + nf_datagram_cost(size, 1);
+    bool looks = moved >= (size_t)NF_TRAIN_MESSAGES_MAX * NF_DATAGRAM_LEAST;
+
+    pace->moved = looks ? 0 : moved;
+    return !looks || nf_pace_goes_on(&pace->pace, moved, deadline);
 }
 
 /* Send one datagram of any number of slices with `send_one`. More than NF_SLICES_MAX are first
@@ -74,6 +106,7 @@ typedef int nf_datagram_find_route(net_socket *socket, const net_endpoint *endpo
 
 /* In what the wires of the system's datagrams differ. */
 struct nf_datagram_kind {
+    size_t size_max;     /* bytes of the longest datagram; 0: the system refuses longer ones */
     bool checks_late;    /* the system may find a bad checksum only when it receives a datagram, and
                             then starts the timeout of the receive again: see NF_SO_FILTER */
     bool fits_batches;   /* a batch has room for its longest datagram, so some are received ahead */
@@ -97,6 +130,7 @@ struct nf_datagram_sender {
     int fd;
     bool v6;
     bool has_trains;
+    size_t size_max; /* the longest datagram; 0: the system knows */
     struct nf_retry retry;
     nf_datagram_find_route *find_route;
     _Atomic int64_t *bytes;

@@ -51,6 +51,7 @@ static int send_messages(struct nf_member *member, nf_datagram_find_route *find_
                                         .fd = hub->fd,
                                         .v6 = hub->v6,
                                         .has_trains = hub->kind->has_trains,
+                                        .size_max = hub->kind->size_max,
                                         .retry = {.full_until = full_until(hub)},
                                         .find_route = find_route,
                                         .bytes = &member->bytes_out,

@@ -128,18 +128,25 @@ int nf_hub_wait(struct nf_member *member, nf_condition *is_met, struct nf_direct
 {
     struct nf_pending call = {
         .member = member, .is_met = is_met, .direct = direct, .deadline = deadline};
+
+    return nf_hub_wait_again(&call);
+}
+
+int nf_hub_wait_again(struct nf_pending *call)
+{
+    struct nf_hub *hub = call->member->hub;
     int code = 0;
 
-    nf_hub_own(member->hub);
+    nf_hub_own(hub);
     while (code == 0) {
-        if (nf_is_canceled(&member->head)) {
+        if (nf_is_canceled(&call->member->head)) {
             code = nf_fail(NET_CANCELED);
-        } else if (nf_pending_is_done(&call)) {
+        } else if (nf_pending_is_done(call)) {
             break;
         } else {
-            code = member->hub->ops->step(&call);
+            code = hub->ops->step(call);
         }
     }
-    member->hub->ops->leave(member->hub);
+    hub->ops->leave(hub);
     return code;
 }

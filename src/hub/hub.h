@@ -128,7 +128,7 @@ struct nf_pending {
     nf_condition *is_met;
     struct nf_direct *direct;
     net_deadline deadline;
-    int arrivals; /* how many it has read so far */
+    struct nf_pace pace; /* of what it has read for all since its deadline */
 };
 
 /* Whether the call can return. */
@@ -241,6 +241,9 @@ void nf_hub_sleep(struct nf_member *member, net_deadline until);
  * NET_CANCELED, NET_TIMEOUT or a code. */
 int nf_hub_wait(struct nf_member *member, nf_condition *is_met, struct nf_direct *direct,
                 net_deadline deadline);
+
+/* The same for a call that waits more than once: its pace goes on. */
+int nf_hub_wait_again(struct nf_pending *call);
 
 /* The lock held: count a datagram of `length` bytes, received into a buffer of `size`. */
 static inline void nf_member_count(struct nf_member *member, size_t length, size_t size)

@@ -47,31 +47,40 @@ ssize_t nf_member_recv(struct nf_member *member, const struct nf_receiver *recei
 }
 
 /* The lock held: whether another datagram can be had without waiting. The kernel is not asked again
- * once it had no more. */
-static bool has_more(struct nf_member *member, const struct nf_receiver *receiver)
+ * once it had no more, or once this call has read enough for others. */
+static bool has_more(struct nf_pending *call)
 {
-    return receiver->is_met(member) ||
-           (!member->hub->drained && nf_hub_wait(member, receiver->is_met, NULL, NET_NOW) == 0);
+    return call->is_met(call->member) ||
+           (!call->member->hub->drained && nf_pace_goes_on(&call->pace, 0, NET_NOW) &&
+            nf_hub_wait_again(call) == 0);
 }
 
 int nf_member_recv_messages(struct nf_member *member, const struct nf_receiver *receiver,
                             net_message *messages, int count, net_deadline deadline)
 {
     struct nf_direct direct = {.listener = member, .messages = messages, .count = count};
+    struct nf_pending call = {.member = member,
+                              .is_met = receiver->is_met,
+                              .direct = receiver->is_direct ? &direct : NULL,
+                              .deadline = deadline};
+    struct nf_datagram_pace pace = {0};
+    bool goes_on = true;
 
     nf_mutex_lock(&member->hub->lock);
     member->hub->drained = false; /* more may have arrived since the last read */
-    ssize_t n =
-        nf_hub_wait(member, receiver->is_met, receiver->is_direct ? &direct : NULL, deadline);
+    ssize_t n = nf_hub_wait_again(&call);
     int i = direct.filled;
 
-    while (n >= 0 && i < count && has_more(member, receiver)) {
+    call.direct = NULL;
+    call.deadline = NET_NOW;
+    while (n >= 0 && i < count && goes_on && has_more(&call)) {
         struct nf_source from;
         struct nf_addr local;
 
         n = receiver->take(member, messages[i].data, messages[i].capacity, &from, &local);
         if (n >= 0) {
             nf_hub_fill(member, &messages[i++], (size_t)n, &from.addr, &local);
+            goes_on = nf_datagram_goes_on(&pace, (size_t)n, deadline);
         }
     }
     nf_mutex_unlock(&member->hub->lock);

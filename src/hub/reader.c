@@ -11,11 +11,8 @@
 #include <stdlib.h>
 
 enum {
-    /* A call whose deadline has passed reads on while the kernel has datagrams: one of them may
-     * have come for it in time. It gives up once it has read this many. Overdue peers expire after
-     * as many: see read_batch. */
-    LATE_ARRIVALS_MAX = 4096,
-    OTHER_READ_PAUSE = 1, /* ms that a poller waits at most until another thread has read */
+    LATE_ARRIVALS_MAX = 4096, /* after so many overdue peers expire: see read_batch */
+    OTHER_READ_PAUSE = 1,     /* ms that a poller waits at most until another thread has read */
     CACHE_LINE = 64,
     BEFORE_ENTRY = offsetof(struct nf_peer, remote),
     AFTER_ENTRY = sizeof(struct nf_peer) - BEFORE_ENTRY - 1
@@ -161,6 +158,15 @@ static int read_batch(struct nf_hub *hub, const struct nf_pending *call)
     return n;
 }
 
+/* A call whose deadline has passed reads on while the kernel has datagrams: one of them may have
+ * come for it in time. It reads as much as a call with NET_NOW. */
+static bool reads_on(struct nf_pending *call, int arrivals)
+{
+    size_t bytes = nf_batch_bytes(call->member->hub->batch);
+
+    return nf_pace_goes_on(&call->pace, nf_datagram_cost(bytes, arrivals), NET_NOW);
+}
+
 /* Read, or sleep while another thread reads. */
 int nf_reader_step(struct nf_pending *call)
 {
@@ -180,10 +186,9 @@ int nf_reader_step(struct nf_pending *call)
     if (n < 0 && !nothing) {
         return n;
     }
-    call->arrivals += nothing ? 0 : n;
-    return passed && (nothing || call->arrivals >= LATE_ARRIVALS_MAX) && !nf_pending_is_done(call)
-               ? nf_fail(NET_TIMEOUT)
-               : 0;
+    bool is_over = passed && (nothing || !reads_on(call, n));
+
+    return is_over && !nf_pending_is_done(call) ? nf_fail(NET_TIMEOUT) : 0;
 }
 
 /* While any call sleeps, one thread must read. */

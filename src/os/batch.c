@@ -46,6 +46,7 @@ struct nf_batch {
     int asked;     /* arrivals that the last receive asked for */
     int used;      /* arrivals that it got */
     int underused; /* underused receives in a row */
+    size_t bytes;  /* bytes that it got */
     size_t mean;   /* mean bytes of an arrival in the last receive */
     size_t most;   /* most bytes that one receive got */
     enum nf_batch_kind kind;
@@ -112,6 +113,11 @@ bool nf_batch_was_full(const struct nf_batch *batch)
     return batch->used == batch->asked;
 }
 
+size_t nf_batch_bytes(const struct nf_batch *batch)
+{
+    return batch->bytes;
+}
+
 struct nf_batch *nf_batch_renew(struct nf_batch *batch, enum nf_batch_kind kind)
 {
     if (batch == NULL) {
@@ -145,6 +151,7 @@ static void record_sizes(struct nf_batch *batch)
         bytes += batch->header[i].msg_len;
     }
     batch->underused = batch->used * GROWTH <= batch->size ? batch->underused + 1 : 0;
+    batch->bytes = bytes;
     batch->mean = bytes / (size_t)batch->used;
     batch->most = bytes > batch->most ? bytes : batch->most;
 }

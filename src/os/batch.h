@@ -62,6 +62,9 @@ struct nf_batch *nf_batch_renew(struct nf_batch *batch, enum nf_batch_kind kind)
 /* Whether the last receive got as many as it asked for: more may be waiting. */
 bool nf_batch_was_full(const struct nf_batch *batch);
 
+/* The bytes of the last receive. */
+size_t nf_batch_bytes(const struct nf_batch *batch);
+
 /* Receive. Returns the number of arrivals; NF_WOULD_BLOCK, NF_CONGESTED, or a code. It waits for
  * the first arrival only, and not at all with NF_DONTWAIT. With a `head`, the first arrival is
  * written there; what exceeds `size` goes to the batch, or is lost with NF_BATCH_BESIDE_A_HEAD. */

@@ -44,8 +44,7 @@ static struct nf_packet *write_packet(const net_slice *slices, int count)
     static const struct nf_addr unknown = {0};
     size_t size = nf_slices_size(slices, count);
 
-    if (size > DATAGRAM_MAX) {
-        nf_fail_because(NET_TOOBIG, "%zu bytes; the most is %d", size, DATAGRAM_MAX);
+    if (nf_datagram_check_size(size, DATAGRAM_MAX) < 0) {
         return NULL;
     }
     struct nf_packet *packet = nf_packet_new(NULL, size, size, &unknown);
@@ -117,6 +116,8 @@ static ssize_t send_one(struct nf_member *member, const net_slice *slices, int c
 static int send_messages(struct nf_member *member, nf_datagram_find_route *find_route,
                          const net_message *messages, int count, net_deadline deadline)
 {
+    struct nf_datagram_pace pace = {0};
+
     for (int i = 0; i < count; i++) {
         net_slice slice = {messages[i].data, messages[i].size};
         struct nf_route route = {0};
@@ -127,6 +128,9 @@ static int send_messages(struct nf_member *member, nf_datagram_find_route *find_
         }
         if (n < 0) {
             return nf_datagram_stop(i, (int)n, NULL);
+        }
+        if (i + 1 < count && !nf_datagram_goes_on(&pace, slice.size, deadline)) {
+            return i + 1;
         }
     }
     return count;

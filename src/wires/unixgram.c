@@ -35,42 +35,15 @@ struct connection {
 
 static const struct nf_backend unixgram_peer;
 
-static const struct nf_datagram_kind kind = {.redials = true, .peer_has_queue = true};
+/* The system allows longer datagrams, but a hub's batch has no room for them. */
+static const struct nf_datagram_kind kind = {
+    .size_max = NF_DATAGRAM_MAX, .redials = true, .peer_has_queue = true};
 
 /* ---- Sending ---- */
 
-/* The system allows longer datagrams, but a hub's batch has no room for them. */
-static int refuse_long(size_t size)
-{
-    return nf_fail_because(NET_TOOBIG, "%zu bytes; the most is %d", size, NF_DATAGRAM_MAX);
-}
-
 static ssize_t check(const net_slice *slices, int count)
 {
-    size_t size = nf_slices_size(slices, count);
-
-    return size <= NF_DATAGRAM_MAX ? 0 : refuse_long(size);
-}
-
-/* How many messages come before the first that is too long; a code if that is the first of all. */
-static int check_messages(const net_message *messages, int count)
-{
-    int i = 0;
-
-    while (i < count && messages[i].size <= NF_DATAGRAM_MAX) {
-        i++;
-    }
-    return i > 0 ? i : refuse_long(messages->size);
-}
-
-/* `n` of `good` messages were sent. If those were all, record why the one behind them was not sent.
- */
-static int record_stop(int n, int good, const net_message *messages, int count)
-{
-    if (n == good && good < count) {
-        refuse_long(messages[good].size);
-    }
-    return n;
+    return nf_datagram_check_size(nf_slices_size(slices, count), kind.size_max);
 }
 
 static ssize_t unixgram_send(net_socket *socket, const net_slice *slices, int count,
@@ -87,37 +60,6 @@ static ssize_t unixgram_peer_send(net_socket *socket, const net_slice *slices, i
     ssize_t code = check(slices, count);
 
     return code < 0 ? code : nf_peer_send(socket, slices, count, deadline);
-}
-
-typedef int send_messages(net_socket *socket, const net_message *messages, int count,
-                          net_deadline deadline);
-
-/* Send those before the first that is too long. */
-static int send_checked(send_messages *send, net_socket *socket, const net_message *messages,
-                        int count, net_deadline deadline)
-{
-    int good = check_messages(messages, count);
-
-    return good < 0 ? good
-                    : record_stop(send(socket, messages, good, deadline), good, messages, count);
-}
-
-static int unixgram_send_messages(net_socket *socket, const net_message *messages, int count,
-                                  net_deadline deadline)
-{
-    return send_checked(nf_connected_send_messages, socket, messages, count, deadline);
-}
-
-static int unixgram_peer_send_messages(net_socket *socket, const net_message *messages, int count,
-                                       net_deadline deadline)
-{
-    return send_checked(nf_peer_send_messages, socket, messages, count, deadline);
-}
-
-static int unixgram_listener_send_messages(net_socket *socket, const net_message *messages,
-                                           int count, net_deadline deadline)
-{
-    return send_checked(nf_hub_listener_send_messages, socket, messages, count, deadline);
 }
 
 /* ---- Listening ---- */
@@ -182,7 +124,7 @@ static const struct nf_backend unixgram_listener = {
     .accept = unixgram_accept,
     .send = nf_refuse_send,
     .recv = nf_refuse_recv,
-    .send_messages = unixgram_listener_send_messages,
+    .send_messages = nf_hub_listener_send_messages,
     .recv_messages = nf_hub_listener_recv_messages,
     .shutdown = nf_refuse_shutdown,
     .cancel = nf_member_cancel,
@@ -215,7 +157,7 @@ static const struct nf_backend unixgram_peer = {
     .accept = nf_refuse_accept,
     .send = unixgram_peer_send,
     .recv = nf_peer_recv,
-    .send_messages = unixgram_peer_send_messages,
+    .send_messages = nf_peer_send_messages,
     .recv_messages = nf_peer_recv_messages,
     .shutdown = nf_refuse_shutdown,
     .cancel = nf_member_cancel,
@@ -269,7 +211,7 @@ const struct nf_backend nf_unixgram = {
     .accept = nf_refuse_accept,
     .send = unixgram_send,
     .recv = nf_connected_recv,
-    .send_messages = unixgram_send_messages,
+    .send_messages = nf_connected_send_messages,
     .recv_messages = nf_connected_recv_messages,
     .shutdown = nf_refuse_shutdown,
     .cancel = nf_connection_cancel,
