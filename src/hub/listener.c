@@ -117,11 +117,10 @@ static int find_route(net_socket *socket, const net_endpoint *endpoint, struct n
     if (is_foreign(hub, &route->to)) {
         return nf_fail_because(NET_MISUSE, "the endpoint is of another kind of socket");
     }
-    if (route->to.port == 0) {
-        return nf_addr_is_named(&route->to)
-                   ? nf_fail_because(NET_UNREACHABLE,
-                                     "a sender that has no name cannot be answered")
-                   : nf_fail_because(NET_MISUSE, "an endpoint with port 0 is nobody's");
+    int code = nf_member_check_remote(&route->to);
+
+    if (code < 0) {
+        return code;
     }
     if (route->to.family == NF_IPV6 && !hub->v6) {
         return nf_fail_because(NET_UNREACHABLE, "an IPv4 listener reaches no IPv6 peer");

@@ -87,6 +87,24 @@ int nf_member_recv_messages(struct nf_member *member, const struct nf_receiver *
     return i > 0 ? i : (int)n;
 }
 
+/* ---- Sending ---- */
+
+/* The system would take the wildcard for this host, so that a stranger could make us send to
+ * ourselves. */
+int nf_member_check_remote(const struct nf_addr *remote)
+{
+    bool named = nf_addr_is_named(remote);
+
+    if (remote->port == 0) { /* of a named one: the length of the name */
+        return nf_fail_because(NET_UNREACHABLE, "the sender has no %s, so nothing can reach it",
+                               named ? "name" : "port");
+    }
+    return nf_addr_is_wildcard(remote)
+               ? nf_fail_because(NET_UNREACHABLE,
+                                 "the sender has no address, so nothing can reach it")
+               : 0;
+}
+
 /* ---- The other slots ---- */
 
 /* Sleepers wait on the member's futex word. The reader waits on the hub's wake, and may be a call

@@ -19,6 +19,10 @@ ssize_t nf_member_recv(struct nf_member *member, const struct nf_receiver *recei
 int nf_member_recv_messages(struct nf_member *member, const struct nf_receiver *receiver,
                             net_message *messages, int count, net_deadline deadline);
 
+/* Whether an answer can reach a sender: 0 or NET_UNREACHABLE. What a datagram says of its sender is
+ * the sender's to choose: it may have no name, port or address. */
+int nf_member_check_remote(const struct nf_addr *remote);
+
 /* Close a member. `remove` takes it out of the hub; it is called with the lock held. In a forked
  * child a thread of the parent may have held the lock at the fork. Then only the descriptors are
  * closed, and the memory stays. */

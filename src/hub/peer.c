@@ -48,13 +48,13 @@ static int find_route(net_socket *socket, const net_endpoint *endpoint, struct n
     struct nf_hub *hub = nf_hub_of(socket);
     int code = nf_datagram_check_peer(socket, endpoint);
 
+    if (code == 0) {
+        code = nf_member_check_remote(&socket->name);
+    }
     if (code < 0) {
         return code;
     }
     route->to = socket->name;
-    if (nf_addr_is_named(&route->to) && route->to.size == 0) {
-        return nf_fail_because(NET_UNREACHABLE, "the peer has no name, so nothing can reach it");
-    }
     route->is_open = true;
     route->says_from = hub->wildcard;
     if (hub->wildcard) {
