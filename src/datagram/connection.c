@@ -22,6 +22,7 @@ int nf_connected_open(net_socket *socket, const struct nf_target *target, const 
     int code = nf_dialing_connect(&self->connection, target, NF_DATAGRAM, to, deadline);
 
     if (code == 0 && target->adopted >= 0) {
+        nf_transfer_discard_errors(target->adopted);
         nf_burst_share(&self->burst, target->adopted);
     }
     return code;
@@ -135,6 +136,9 @@ static ssize_t receive(struct nf_datagram_connection *self, void *buffer, size_t
         }
         if (n == NF_CONGESTED) {
             return nf_fail(NET_LIMIT);
+        }
+        if (n < 0 && n != NF_WOULD_BLOCK) { /* else the descriptor would look ready */
+            nf_transfer_discard_errors(connection->fd);
         }
         if (n == NET_DENIED) { /* ICMPv6 says so of a peer behind a firewall */
             return nf_fail_as(NET_UNREACHABLE, nf_cause_pending()->error);

@@ -26,8 +26,9 @@ enum {
     CANCEL_SLICE = 50,    /* ms: half of what a cancel may take */
     CONGESTION_PAUSE = 1, /* ms until the kernel is asked for buffers again */
     FULL_PAUSE = 1,       /* ms until a peer's full queue is tried again */
-    CODE_SHIFT = 32,      /* position of the code in nf_deferred, above the system error */
-    SEGMENT_BITS = 16     /* bits of the size in a refusal; every datagram's size fits */
+    OTHERS_ERRORS_MAX = 16,
+    CODE_SHIFT = 32,  /* position of the code in nf_deferred, above the system error */
+    SEGMENT_BITS = 16 /* bits of the size in a refusal; every datagram's size fits */
 };
 
 /* Copy slices into one, which the caller frees. NULL: NET_LIMIT. */
@@ -139,6 +140,9 @@ static int redial(int fd, const struct nf_addr *peer)
  * NET_TOOBIG: it may be about the datagram before, for which the path has since returned an error.
  * One retry.
  *
+ * With IP_RECVERR: an error of a datagram to another peer. As many retries as it takes, but a storm
+ * of them ends.
+ *
  * Else the peer may have closed, and Linux has disconnected us if it is a unix socket. Another
  * socket may have the name now, so dial once again. */
 int nf_datagram_retry(net_socket *socket, int fd, ssize_t code, struct nf_retry *retry,
@@ -159,6 +163,9 @@ int nf_datagram_retry(net_socket *socket, int fd, ssize_t code, struct nf_retry 
     }
     if (code == NF_CONGESTED) {
         return nf_pause(NULL, CONGESTION_PAUSE, deadline);
+    }
+    if (nf_transfer_discard_errors(fd) && retry->is_shared && retry->others++ < OTHERS_ERRORS_MAX) {
+        return 0;
     }
     if (retry->is_used) {
         return (int)code;
@@ -321,6 +328,7 @@ int nf_datagram_send_messages(const struct nf_datagram_sender *sender, const net
 
             done += count_sent(sender, &plan, sent, &cost);
             retry.is_used = false;
+            retry.others = 0;
             code = done == count || nf_pace_goes_on(&pace, cost, deadline) ? 0 : NET_TIMEOUT;
         } else if (sent == NF_NO_TRAIN) {
             refusal = refusal_of(&plan.route[0].to, messages[done].size);

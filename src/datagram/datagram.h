@@ -118,8 +118,10 @@ struct nf_datagram_kind {
 
 /* What nf_datagram_retry may do, and whether it has. */
 struct nf_retry {
-    bool redials; /* dial the peer again, if it has disconnected us */
-    bool is_used; /* the one retry after a failure that may be over */
+    bool redials;   /* dial the peer again, if it has disconnected us */
+    bool is_shared; /* several peers share the descriptor: an error may be of another's datagram */
+    bool is_used;   /* the one retry after a failure that may be over */
+    int others;     /* errors of others' datagrams since the last success */
     /* NULL, or set to the moment at which to try again when the peer's queue was full. */
     _Atomic net_deadline *full_until;
 };

@@ -20,7 +20,7 @@ static ssize_t send_one(struct nf_member *member, const net_slice *slices, int c
                         const struct nf_route *route, net_deadline deadline)
 {
     struct nf_hub *hub = member->hub;
-    struct nf_retry retry = {0};
+    struct nf_retry retry = {.is_shared = true};
 
     for (;;) {
         if (nf_is_canceled(&member->head)) {
@@ -52,7 +52,7 @@ static int send_messages(struct nf_member *member, nf_datagram_find_route *find_
                                         .v6 = hub->v6,
                                         .has_trains = hub->kind->has_trains,
                                         .size_max = hub->kind->size_max,
-                                        .retry = {.full_until = full_until(hub)},
+                                        .retry = {.is_shared = true, .full_until = full_until(hub)},
                                         .find_route = find_route,
                                         .bytes = &member->bytes_out,
                                         .messages = &member->messages_out,
@@ -123,6 +123,8 @@ int nf_hub_open(net_socket *listener, const struct nf_target *target, int fd,
     if (code < 0) {
         nf_wake_close(&hub->wake);
         nf_hub_free(hub);
+    } else if (target->adopted >= 0) {
+        nf_transfer_discard_errors(fd);
     }
     return code;
 }

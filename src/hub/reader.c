@@ -13,6 +13,7 @@
 enum {
     LATE_ARRIVALS_MAX = 4096, /* after so many overdue peers expire: see read_batch */
     OTHER_READ_PAUSE = 1,     /* ms that a poller waits at most until another thread has read */
+    SEND_ERRORS_MAX = 16,     /* errors of earlier sends that a read skips */
     CACHE_LINE = 64,
     BEFORE_ENTRY = offsetof(struct nf_peer, remote),
     AFTER_ENTRY = sizeof(struct nf_peer) - BEFORE_ENTRY - 1
@@ -115,6 +116,21 @@ static void end_read(struct nf_hub *hub)
     }
 }
 
+/* Receive a batch without waiting. With IP_RECVERR a receive fails with the error of a datagram
+ * that was sent to any peer: that is nobody's failure here, and what has arrived is behind it. */
+static int receive(struct nf_hub *hub)
+{
+    int n = NF_WOULD_BLOCK;
+    bool of_a_send = true;
+
+    for (int i = 0; of_a_send && i < SEND_ERRORS_MAX; i++) {
+        n = nf_batch_recv(hub->batch, hub->fd, NULL, 0, NF_DONTWAIT);
+        of_a_send = n < 0 && n != NF_WOULD_BLOCK && n != NF_CONGESTED &&
+                    nf_transfer_discard_errors(hub->fd);
+    }
+    return of_a_send ? NF_WOULD_BLOCK : n;
+}
+
 /* Read a batch and sort it; no other thread is reading. The lock is held, and released meanwhile.
  * Returns how many arrived, or a code. If none is there, it waits for one until the deadline of the
  * call (a NULL call does not wait), or until the next peer would expire.
@@ -134,7 +150,7 @@ static int read_batch(struct nf_hub *hub, const struct nf_pending *call)
     }
     hub->reading = true;
     nf_mutex_unlock(&hub->lock);
-    int n = nf_batch_recv(hub->batch, hub->fd, NULL, 0, NF_DONTWAIT);
+    int n = receive(hub);
 
     if (n == NF_WOULD_BLOCK && asked < expiry && !nf_deadline_passed(until)) {
         code = wait_to_read(hub, nf_earlier(until, expiry));
@@ -221,7 +237,7 @@ static int read_beside(struct nf_hub *hub)
     }
     net_deadline asked = nf_now();
     int code = make_room(hub);
-    int n = code < 0 ? code : nf_batch_recv(hub->batch, hub->fd, NULL, 0, NF_DONTWAIT);
+    int n = code < 0 ? code : receive(hub);
 
     if (n > 0) {
         sort(hub, NULL, n, nf_now());

@@ -22,6 +22,8 @@
 #define RWF_NOWAIT 8
 #endif
 
+enum { QUEUED_ERRORS_MAX = 1024 }; /* more than a receive buffer of the usual size holds */
+
 _Static_assert((int)NF_PEEK == (int)MSG_PEEK && (int)NF_LENGTH == (int)MSG_TRUNC &&
                    (int)NF_DONTWAIT == (int)MSG_DONTWAIT && (int)NF_WHOLE == (int)MSG_WAITALL,
                "this system numbers its flags as Linux does");
@@ -52,6 +54,29 @@ int nf_transfer_failure(void)
         return nf_fail_as(NET_REFUSED, error);
     }
     return nf_fail_errno(error);
+}
+
+static bool is_on(int fd, int level, int name)
+{
+    int value = 0;
+    socklen_t size = sizeof value;
+
+    return getsockopt(fd, level, name, &value, &size) == 0 && value != 0;
+}
+
+/* The options are asked first: a unix socket has no such queue, and would receive a datagram. */
+bool nf_transfer_discard_errors(int fd)
+{
+    struct msghdr error = {0};
+    int left = QUEUED_ERRORS_MAX;
+
+    if (!is_on(fd, IPPROTO_IP, IP_RECVERR) && !is_on(fd, IPPROTO_IPV6, IPV6_RECVERR)) {
+        return false;
+    }
+    while (left > 0 && recvmsg(fd, &error, MSG_ERRQUEUE | MSG_DONTWAIT) >= 0) {
+        left--;
+    }
+    return true;
 }
 
 ssize_t nf_transfer_send(int fd, const void *data, size_t size, int how)

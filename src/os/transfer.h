@@ -64,6 +64,11 @@ bool nf_transfer_knows_trains(int fd);
 int nf_transfer_send_trains(int fd, bool v6, const net_message *messages,
                             const struct nf_train *trains, int count);
 
+/* Discard the errors that the system has queued for a descriptor with IP_RECVERR (ip(7)), as an
+ * adopted one may have it. While any is queued the descriptor looks ready, and the next call on it
+ * fails, whomever its datagram is for. Returns whether the descriptor has such a queue. */
+bool nf_transfer_discard_errors(int fd);
+
 /* Map errno to the codes that these functions return, and record the failure. */
 int nf_transfer_failure(void);
 
