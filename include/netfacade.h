@@ -181,7 +181,7 @@ NET_USE_RESULT net_socket *net_listen(const char *address);
  * Blocks until `deadline`. You close the new socket.
  *
  * NULL: NET_TIMEOUT, NET_CANCELED, NET_LIMIT (no descriptor within 100 ms, no memory, or `peers`
- * used up: the peer stays with the listener), NET_SYSTEM, NET_MISUSE. accept(2) */
+ * used up: the peer stays with the listener), NET_DENIED, NET_SYSTEM, NET_MISUSE. accept(2) */
 NET_USE_RESULT net_socket *net_accept(net_socket *listener, net_deadline deadline);
 
 /* Dial. Both address families are resolved at once and raced as RFC 8305 says; the sentence of a
