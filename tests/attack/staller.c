@@ -127,6 +127,8 @@ static bool suits_wire(const char *wire, enum role role, enum kind kind)
         return is_like(wire, "tcp:") && role != LISTENER;
     case FILTERED:
         return is_plain(wire) && !memory;
+    case FLOOD:
+        return is_plain(wire);
     case SIGNALS:
     case TABLE_FULL:
     case NO_TABLE:
@@ -292,6 +294,9 @@ static int batch_size(const struct trial *trial, int attempt)
     if (trial->attack->kind == FLOOD) {
         return attempt == 0 ? 2 : 1;
     }
+    if (trial->attack->kind == FILTERED && slowness() == 1 && attempt == 0) {
+        return 2 * sizes[0];
+    }
     return slowness() > 1 && attempt == 0 ? 16 : sizes[attempt];
 }
 
@@ -345,7 +350,7 @@ static void begin(void)
 
 static void no_call_is_held(void **state)
 {
-    const struct limits limits = {50 * slowness(), 5 * slowness(), 100 * slowness()};
+    const struct limits limits = {50 * slowness(), 5 * slowness(), 100 * slowness(), "over ms"};
 
     (void)state;
     begin();

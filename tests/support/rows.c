@@ -52,9 +52,9 @@ static void print_row(const struct row *row)
     if (row->asked > 0) {
         snprintf(answers, sizeof answers, "%d of %d", row->answers, row->asked);
     }
-    print_message("%-25s %-22s %-18s %-7s %9s %7s %7s  %s %s\n", row->wire, row->verb, row->attack,
+    print_message("%-25s %-22s %-18s %-7s %10s %7s %7s  %s %s\n", row->wire, row->verb, row->attack,
                   row->way, figure[0], figure[1], figure[2], answers,
-                  row->done ? row->note : "its call never returned");
+                  row->done ? row->note : "its call went on and on");
 }
 
 static const struct row *worse(const struct row *one, const struct row *other, size_t figure)
@@ -86,8 +86,8 @@ int rows_print(const struct row *rows, size_t count, const struct limits *limits
 {
     int bad = 0;
 
-    print_message("%-25s %-22s %-18s %-7s %9s %7s %7s\n", "wire", "verb", "attack", "way",
-                  "over ms", "cpu %", "cancel");
+    print_message("%-25s %-22s %-18s %-7s %10s %7s %7s\n", "wire", "verb", "attack", "way",
+                  limits->first, "cpu %", "cancel");
     for (size_t i = 0; i < count; i++) {
         print_row(&rows[i]);
         bad += row_is_bad(&rows[i], limits) ? 1 : 0;

@@ -20,7 +20,7 @@ struct row {
     int asked;
     char note[96]; /* what else went wrong, or what the system refused */
     bool failed;   /* the note is a failure */
-    bool done;
+    _Atomic bool done;
 };
 
 /* What a row may show. */
@@ -28,6 +28,7 @@ struct limits {
     double overshoot;
     double cpu;
     double cancel;
+    const char *first; /* what the first figure is: "over ms" */
 };
 
 /* Zeroed rows, shared with children. They stay until the program ends. */

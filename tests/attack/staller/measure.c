@@ -17,7 +17,7 @@ struct span {
 
 static struct span span_of(const struct trial *trial)
 {
-    static const struct span spans[KINDS] = {[FLOOD] = {30, 90}, [SLOW_READER] = {300, 300}};
+    static const struct span spans[KINDS] = {[FLOOD] = {20, 60}, [SLOW_READER] = {300, 300}};
     struct span usual = {100, 300};
     struct span span = spans[trial->attack->kind];
 

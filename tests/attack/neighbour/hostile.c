@@ -1,0 +1,201 @@
+/* What the one hostile peer does. */
+#define _GNU_SOURCE
+#include "contest.h"
+#include "crowd.h"
+#include "foreign.h"
+
+#include <netinet/ip.h>
+#include <netinet/udp.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { PIECE = 1 << 16, OVERSIZE = 60000, HELD_MOST = 64 };
+
+static char zeros[PIECE];
+
+static ssize_t says(struct contest *contest, size_t size)
+{
+    if (contest->fd >= 0) {
+        return send(contest->fd, zeros, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
+    return net_send(contest->other, zeros, size, NET_NOW);
+}
+
+/* ---- The steps ---- */
+
+static void never_reads(struct contest *contest)
+{
+    for (int i = 0; i < 16; i++) {
+        says(contest, QUESTION);
+    }
+}
+
+static void floods(struct contest *contest)
+{
+    if (says(contest, is_stream(contest->address) ? PIECE : QUESTION) < 0) {
+        nap(1);
+    }
+}
+
+static void sends_too_much(struct contest *contest)
+{
+    for (int i = 0; i < 4; i++) {
+        says(contest, OVERSIZE);
+    }
+}
+
+static void spoofs(struct contest *contest)
+{
+    crowd_flood(contest->fd, (unsigned)contest->steps * CROWD_MOST, CROWD_MOST, zeros, QUESTION);
+}
+
+static void sends_from_port_0(struct contest *contest)
+{
+    static int raw = -1;
+    struct sockaddr_in to;
+    socklen_t length = sizeof to;
+    struct {
+        struct udphdr udp;
+        char data[QUESTION];
+    } packet = {.udp = {.len = htons(sizeof packet)}};
+
+    raw = raw >= 0 ? raw : socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_UDP);
+    getpeername(contest->fd, (struct sockaddr *)&to, &length);
+    packet.udp.dest = to.sin_port;
+    to.sin_port = 0;
+    sendto(raw, &packet, sizeof packet, MSG_DONTWAIT, (struct sockaddr *)&to, sizeof to);
+}
+
+/* By plain sockets where the wire has them. It dials, and asks on datagrams. */
+static int dials(struct contest *contest)
+{
+    struct sockaddr any = {.sa_family = AF_UNIX};
+    struct sockaddr_storage name;
+    socklen_t length = sizeof name;
+    int type = is_stream(contest->address) ? SOCK_STREAM : SOCK_DGRAM;
+
+    getpeername(contest->fd, (struct sockaddr *)&name, &length);
+    int fd = socket(name.ss_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    if (type == SOCK_DGRAM && name.ss_family == AF_UNIX) {
+        bind(fd, &any, sizeof any.sa_family);
+    }
+    connect(fd, (struct sockaddr *)&name, length);
+    if (type == SOCK_DGRAM) {
+        send(fd, zeros, QUESTION, MSG_DONTWAIT);
+    }
+    return fd;
+}
+
+static void comes_and_goes_in_memory(struct contest *contest)
+{
+    net_socket *made = net_connect(contest->address, NET_NOW);
+
+    if (made != NULL && !is_stream(contest->address)) {
+        net_send(made, zeros, QUESTION, NET_NOW);
+    }
+    net_close(made, NET_NOW);
+}
+
+/* It breaks off, ends, or stays without a word. Over udp the answer then meets a closed port, which
+ * makes an ICMP error. */
+static void comes_and_goes(struct contest *contest)
+{
+    static int held[HELD_MOST];
+    struct linger none = {.l_onoff = 1, .l_linger = 0};
+
+    if (contest->fd < 0) {
+        comes_and_goes_in_memory(contest);
+        return;
+    }
+    int fd = dials(contest);
+
+    if (contest->steps % 3 == 0 && is_stream(contest->address)) {
+        int *place = &held[contest->steps / 3 % HELD_MOST];
+
+        if (*place > 0) {
+            close(*place);
+        }
+        *place = fd;
+        return;
+    }
+    if (contest->steps % 3 == 1) {
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+    }
+    close(fd);
+}
+
+/* ---- Where each can be ---- */
+
+static bool any_wire(const char *wire)
+{
+    return !is_adopted(wire);
+}
+
+static bool datagrams(const char *wire)
+{
+    return !is_adopted(wire) && !is_stream(wire);
+}
+
+static bool udp(const char *wire)
+{
+    return !is_adopted(wire) && !is_stream(wire) && is_ip(wire);
+}
+
+static bool raw_udp(const char *wire)
+{
+    int fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_UDP);
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    return fd >= 0 && udp(wire) && strstr(wire, "127.0.0.1") != NULL;
+}
+
+static bool every_wire(const char *wire)
+{
+    return wire != NULL;
+}
+
+const struct hostile hostiles[] = {
+    {"never reads", never_reads, 1, any_wire},
+    {"floods", floods, 0, any_wire},
+    {"oversize", sends_too_much, 1, datagrams},
+    {"spoofs", spoofs, 1, udp},
+    {"sends from port 0", sends_from_port_0, 1, raw_udp},
+    {"comes and goes", comes_and_goes, 1, every_wire},
+};
+const size_t hostile_count = COUNT(hostiles);
+
+/* ---- Its thread ---- */
+
+void hostile_open(struct contest *contest)
+{
+    contest->fd = -1;
+    if (contest->hostile->step == spoofs) {
+        contest->fd = crowd_dial(contest->listener);
+    } else if (net_fd(contest->listener) >= 0) {
+        contest->fd = foreign_dial(contest->listener);
+    } else {
+        contest->other = assert_socket(net_connect(contest->address, soon()));
+    }
+}
+
+static void *act(void *argument)
+{
+    struct contest *contest = argument;
+
+    while (!contest->row->done) {
+        contest->hostile->step(contest);
+        contest->steps++;
+        if (contest->hostile->pause > 0) {
+            nap(contest->hostile->pause);
+        }
+    }
+    return NULL;
+}
+
+void hostile_start(struct contest *contest)
+{
+    assert_int_equal(pthread_create(&contest->attacker, NULL, act, contest), 0);
+}
