@@ -151,8 +151,7 @@ int nf_datagram_retry(net_socket *socket, int fd, ssize_t code, struct nf_retry 
     if (nf_is_canceled(socket)) {
         return nf_fail(NET_CANCELED);
     }
-    if (code == NF_WOULD_BLOCK && retry->full_until != NULL) {
-        atomic_store(retry->full_until, nf_deadline_after(nf_now(), FULL_PAUSE));
+    if (code == NF_WOULD_BLOCK && retry->pauses) {
         return nf_pause(NULL, FULL_PAUSE, deadline);
     }
     if (code == NF_WOULD_BLOCK) {

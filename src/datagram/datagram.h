@@ -122,8 +122,7 @@ struct nf_retry {
     bool is_shared; /* several peers share the descriptor: an error may be of another's datagram */
     bool is_used;   /* the one retry after a failure that may be over */
     int others;     /* errors of others' datagrams since the last success */
-    /* NULL, or set to the moment at which to try again when the peer's queue was full. */
-    _Atomic net_deadline *full_until;
+    bool pauses;    /* the descriptor does not show when there is room: ask again after a pause */
 };
 
 /* A socket that sends batches, as nf_datagram_send_messages needs to know it. */

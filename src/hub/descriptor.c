@@ -9,33 +9,81 @@
 
 #include <stdlib.h>
 
-enum { FULL_PAUSE = 2 }; /* ms after which a poller asks again for room to send */
+enum {
+    FULL_PAUSE = 2,   /* ms after which a poller asks again for room to send */
+    MESSAGES_MAX = 64 /* in one step of a call that sends many */
+};
 
-static _Atomic net_deadline *full_until(struct nf_hub *hub)
+static bool is_listener(const struct nf_member *member)
 {
-    return hub->kind->peer_has_queue ? &hub->full_until : NULL;
+    return member->head.kind->listener == member->head.kind;
+}
+
+/* The standing of a peer lies behind it, on the wires whose peers have queues. */
+static struct nf_standing *standing_of(struct nf_member *member)
+{
+    return is_listener(member) ? &member->hub->standing
+                               : (struct nf_standing *)(void *)((struct nf_peer *)member + 1);
+}
+
+/* Whether a member sends only as its share allows: all of a wire whose peers have queues; else the
+ * listener, for strangers, when there are peers. */
+static bool has_share(const struct nf_member *member)
+{
+    struct nf_hub *hub = member->hub;
+
+    return hub->kind->peer_has_queue || (is_listener(member) && atomic_load(&hub->members) > 1);
+}
+
+static ssize_t transfer(struct nf_member *member, const net_slice *slices, int count,
+                        const struct nf_route *route)
+{
+    struct nf_hub *hub = member->hub;
+
+    return nf_transfer_send_to(hub->fd, hub->v6, slices, count, &route->to,
+                               route->says_from ? &route->from : NULL);
+}
+
+/* The same if the member's share allows it now; else NF_WOULD_BLOCK. */
+static ssize_t transfer_of_share(struct nf_member *member, const net_slice *slices, int count,
+                                 const struct nf_route *route)
+{
+    struct nf_share *share = &member->hub->share;
+    struct nf_standing *standing = standing_of(member);
+    int64_t cost = nf_share_cost(nf_slices_size(slices, count));
+    int64_t room = nf_share_begin(share, standing, cost);
+
+    if (room == 0) {
+        return NF_WOULD_BLOCK;
+    }
+    ssize_t n = transfer(member, slices, count, route);
+
+    nf_share_end(share, standing, room, n >= 0 ? cost : 0);
+    if (n == NF_WOULD_BLOCK) {
+        nf_share_is_full(standing, FULL_PAUSE);
+    }
+    return n;
 }
 
 static ssize_t send_one(struct nf_member *member, const net_slice *slices, int count,
                         const struct nf_route *route, net_deadline deadline)
 {
-    struct nf_hub *hub = member->hub;
-    struct nf_retry retry = {.is_shared = true};
+    bool shares = has_share(member);
+    struct nf_retry retry = {.is_shared = true, .pauses = shares};
 
     for (;;) {
         if (nf_is_canceled(&member->head)) {
             return nf_fail(NET_CANCELED);
         }
-        ssize_t n = nf_transfer_send_to(hub->fd, hub->v6, slices, count, &route->to,
-                                        route->says_from ? &route->from : NULL);
+        ssize_t n = shares ? transfer_of_share(member, slices, count, route)
+                           : transfer(member, slices, count, route);
 
         if (n >= 0) {
             nf_add(&member->bytes_out, n);
             nf_add(&member->messages_out, 1);
             return n;
         }
-        retry.full_until = full_until(hub);
-        int code = nf_datagram_retry(&member->head, hub->fd, n, &retry, deadline);
+        int code = nf_datagram_retry(&member->head, member->hub->fd, n, &retry, deadline);
 
         if (code < 0) {
             return code;
@@ -43,33 +91,104 @@ static ssize_t send_one(struct nf_member *member, const net_slice *slices, int c
     }
 }
 
+static int64_t cost_of(const net_message *messages, int count)
+{
+    int64_t cost = 0;
+
+    for (int i = 0; i < count; i++) {
+        cost += nf_share_cost(messages[i].size);
+    }
+    return cost;
+}
+
+/* Send the next messages, as many as the member's share allows now. How many, NF_WOULD_BLOCK or a
+ * code. */
+static int send_some(struct nf_member *member, const struct nf_datagram_sender *sender,
+                     const net_message *messages, int count)
+{
+    struct nf_share *share = &member->hub->share;
+    struct nf_standing *standing = standing_of(member);
+    int most = count < MESSAGES_MAX ? count : MESSAGES_MAX;
+    int64_t room = nf_share_begin(share, standing, cost_of(messages, most));
+    int64_t left = room;
+    int some = 0;
+
+    if (room == 0) {
+        return NF_WOULD_BLOCK;
+    }
+    do {
+        left -= nf_share_cost(messages[some++].size);
+    } while (some < most && left > 0);
+    int n = nf_datagram_send_messages(sender, messages, some, NET_NOW);
+
+    nf_share_end(share, standing, room, cost_of(messages, n));
+    if (n == NET_TIMEOUT) {
+        nf_share_is_full(standing, FULL_PAUSE);
+    }
+    return n == NET_TIMEOUT ? NF_WOULD_BLOCK : n;
+}
+
+/* `n` of `count` messages were sent: whether to go on. */
+static bool goes_on(struct nf_pace *pace, const net_message *messages, int n, int count,
+                    net_deadline deadline)
+{
+    size_t bytes = 0;
+
+    for (int i = 0; i < n; i++) {
+        bytes += messages[i].size;
+    }
+    return n == count || nf_pace_goes_on(pace, nf_datagram_cost(bytes, n), deadline);
+}
+
 static int send_messages(struct nf_member *member, nf_datagram_find_route *find_route,
                          const net_message *messages, int count, net_deadline deadline)
 {
     struct nf_hub *hub = member->hub;
+    struct nf_retry retry = {.pauses = true};
     struct nf_datagram_sender sender = {.socket = &member->head,
                                         .fd = hub->fd,
                                         .v6 = hub->v6,
                                         .has_trains = hub->kind->has_trains,
                                         .size_max = hub->kind->size_max,
-                                        .retry = {.is_shared = true, .full_until = full_until(hub)},
+                                        .retry = {.is_shared = true},
                                         .find_route = find_route,
                                         .bytes = &member->bytes_out,
                                         .messages = &member->messages_out,
                                         .refusal = &hub->refusal};
+    struct nf_pace pace = {0};
+    int done = 0;
+    int code = 0;
 
-    return nf_datagram_send_messages(&sender, messages, count, deadline);
+    if (!has_share(member)) {
+        return nf_datagram_send_messages(&sender, messages, count, deadline);
+    }
+    while (code == 0 && done < count) {
+        int n = send_some(member, &sender, messages + done, count - done);
+
+        if (n == NF_WOULD_BLOCK) {
+            code = nf_datagram_retry(&member->head, hub->fd, n, &retry, deadline);
+        } else if (n < 0) {
+            code = n;
+        } else {
+            code = goes_on(&pace, messages + done, n, count - done, deadline) ? 0 : NET_TIMEOUT;
+            done += n;
+        }
+    }
+    return code < 0 ? nf_datagram_stop(done, code, NULL) : done;
 }
 
 /* A poller does not wait for POLLOUT on a shared descriptor: it nearly always has room to send, and
- * if not, soon will. NF_OUT is asked for here, and again after a pause. */
-static void ready(struct nf_hub *hub, unsigned interest, struct nf_readiness *out)
+ * if not, soon will. NF_OUT is asked for here, and again after a pause. A unix descriptor shows
+ * POLLOUT only while 3/4 of its buffer are free, which one peer could change for all. */
+static void ready(struct nf_member *member, unsigned interest, struct nf_readiness *out)
 {
+    struct nf_hub *hub = member->hub;
     struct nf_poll poll = {.fd = hub->fd, .want = NF_OUT};
     bool wants_out = (interest & NF_OUT) != 0;
-    bool is_full = atomic_load(&hub->full_until) != NET_NOW &&
-                   !nf_deadline_passed(atomic_load(&hub->full_until));
-    bool has_room = wants_out && !is_full && nf_poll(&poll, 1, NET_NOW) > 0;
+    bool has_room =
+        wants_out &&
+        (!has_share(member) || nf_share_is_writable(&hub->share, standing_of(member))) &&
+        (hub->kind->peer_has_queue || nf_poll(&poll, 1, NET_NOW) > 0);
 
     out->ready = has_room ? NF_OUT : 0;
     out->again = wants_out && !has_room ? nf_deadline_after(nf_now(), FULL_PAUSE) : NET_FOREVER;
@@ -118,6 +237,7 @@ int nf_hub_open(net_socket *listener, const struct nf_target *target, int fd,
     }
     hub->fd = fd;
     hub->kind = kind;
+    nf_share_open(&hub->share, fd, kind->peer_has_queue);
     int code = nf_adopt_settle(target, fd, open_descriptor(hub, target));
 
     if (code < 0) {

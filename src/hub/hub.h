@@ -31,12 +31,14 @@
  *   deliver.c      putting a packet into its sender's queue, spilling the batch
  *   accept.c       strangers become peers; peers expire
  *   member.c       what the listener and the peers share; listener.c, peer.c: where they differ
- *   descriptor.c   a hub on a descriptor: opening, sending, readiness; reader.c: reading */
+ *   descriptor.c   a hub on a descriptor: opening, sending, readiness; reader.c: reading; share.c:
+ *                  what one member may use of the send buffer */
 #ifndef NF_HUB_HUB_H
 #define NF_HUB_HUB_H
 
 #include "datagram/datagram.h"
 #include "hub/packet.h"
+#include "hub/share.h"
 #include "name/table.h"
 #include "os/mutex.h"
 #include "os/wake.h"
@@ -156,7 +158,7 @@ struct nf_hub_ops {
 
     /* Fill in, for a member and `interest`: NF_OUT, where more datagrams come from, and when to ask
      * again. Called without the lock. */
-    void (*ready)(struct nf_hub *hub, unsigned interest, struct nf_readiness *out);
+    void (*ready)(struct nf_member *member, unsigned interest, struct nf_readiness *out);
 
     /* The last member has closed: free what the functions of this table hold. */
     void (*close)(struct nf_hub *hub);
@@ -174,14 +176,15 @@ struct nf_hub {
     bool wildcard; /* bound to a wildcard or a group: an answer must name its source address */
     struct nf_addr name;
     const struct nf_backend *peer_table;
-    struct nf_addr group_source;     /* as the address gave it */
-    _Atomic net_deadline full_until; /* a peer's queue is taken to be full until then */
-    _Atomic uint64_t refusal;        /* see nf_datagram_sender */
-    struct nf_wake wake;             /* wakes the reader */
-    bool reading;                    /* a thread reads, or waits to read: the reader */
-    _Atomic bool reader_waits;       /* it waits, and does not touch the batch meanwhile */
-    _Atomic uint32_t reads;          /* a futex word: it changes when the reader has read */
-    int pollers_wait;                /* pollers that sleep on it */
+    struct nf_addr group_source; /* as the address gave it */
+    struct nf_share share;
+    struct nf_standing standing; /* of the listener */
+    _Atomic uint64_t refusal;    /* see nf_datagram_sender */
+    struct nf_wake wake;         /* wakes the reader */
+    bool reading;                /* a thread reads, or waits to read: the reader */
+    _Atomic bool reader_waits;   /* it waits, and does not touch the batch meanwhile */
+    _Atomic uint32_t reads;      /* a futex word: it changes when the reader has read */
+    int pollers_wait;            /* pollers that sleep on it */
     /* An accept has failed because `peers` are taken: see is_readable in listener.c. */
     _Atomic bool lacks_place;
     int overdue; /* arrivals read since the longest silent peer should have expired */

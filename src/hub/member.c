@@ -181,7 +181,7 @@ void nf_member_ready(net_socket *socket, unsigned interest, struct nf_readiness 
     struct nf_hub *hub = member->hub;
 
     *out = (struct nf_readiness){.fd = -1, .again = NET_FOREVER};
-    hub->ops->ready(hub, interest, out);
+    hub->ops->ready(member, interest, out);
     nf_mutex_lock(&hub->lock);
     if ((interest & NF_IN) != 0 && is_met(member)) {
         out->ready |= NF_IN;

@@ -357,6 +357,14 @@ bool nf_fd_has_unread(int fd)
     return ioctl(fd, FIONREAD, &bytes) == 0 && bytes > 0;
 }
 
+/* For a datagram socket this is SIOCOUTQ. unix(7), udp(7) */
+int64_t nf_fd_unsent(int fd)
+{
+    int bytes = 0;
+
+    return ioctl(fd, TIOCOUTQ, &bytes) == 0 ? bytes : -1;
+}
+
 /* Linux frees the descriptor even when close fails. A second try could close a descriptor that
  * another thread has opened since (close(2)). */
 void nf_fd_close(int fd)

@@ -81,6 +81,10 @@ void nf_fd_abort(int fd);
 /* Whether bytes can be received. */
 bool nf_fd_has_unread(int fd);
 
+/* How many bytes of the send buffer are in use, with the kernel's overhead, where it counts
+ * NF_SO_SNDBUF twice. -1: the system does not tell. */
+int64_t nf_fd_unsent(int fd);
+
 /* After the peer's end was received: whether our direction of a TCP connection is over, too, as
  * after a reset. False for other families. */
 bool nf_fd_is_gone(int fd);

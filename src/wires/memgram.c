@@ -161,8 +161,10 @@ static void leave(struct nf_hub *hub)
 }
 
 /* A send never waits, so NF_OUT is always ready. */
-static void ready(struct nf_hub *hub, unsigned interest, struct nf_readiness *out)
+static void ready(struct nf_member *member, unsigned interest, struct nf_readiness *out)
 {
+    struct nf_hub *hub = member->hub;
+
     nf_mutex_lock(&hub->lock);
     nf_hub_expire(hub, nf_now());
     out->again = nf_hub_next_expiry(hub);

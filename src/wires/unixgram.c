@@ -23,9 +23,15 @@ struct listener {
 
 struct peer {
     struct nf_peer peer;
+    struct nf_standing standing;
     uint16_t mode;
     bool unlink;
 };
+
+_Static_assert(offsetof(struct peer, standing) == sizeof(struct nf_peer),
+               "descriptor.c finds it there");
+_Static_assert(sizeof(void *) > 8 || sizeof(struct peer) <= 248,
+               "a peer and what malloc adds are 256 bytes");
 
 struct connection {
     struct nf_datagram_connection datagram;
