@@ -104,6 +104,28 @@ static void what_is_none_is_refused(void **state)
     assert_refused(fd[0], "", NET_ADDRESS, true);
 }
 
+/* A program that waits for room to send would call net_send again and again for nothing. */
+static void it_is_never_writable(void **state)
+{
+    int fd[2];
+    char address[ADDRESS_MAX];
+    net_poller *poller = open_poller();
+
+    (void)state;
+    open_pipe(fd);
+    net_socket *socket = assert_socket(net_connect(foreign_address(fd[0], "", address), NET_NOW));
+
+    watch(poller, socket, NET_WRITABLE);
+    expect_quiet(poller, 20);
+    watch(poller, socket, NET_READABLE | NET_WRITABLE);
+    expect_quiet(poller, 20);
+    assert_int_equal(write(fd[1], "x", 1), 1);
+    expect_event(poller, socket, NET_READABLE);
+    net_poller_close(poller);
+    net_close(socket, NET_NOW);
+    close(fd[1]);
+}
+
 static void nobodys_address(void **state)
 {
     int fd[2];
@@ -178,8 +200,9 @@ static void devices(void **state)
 int main(void)
 {
     static const struct test tests[] = {
-        TEST(it_is_for_receiving_alone), TEST(its_properties), TEST(what_is_none_is_refused),
-        TEST(nobodys_address),           TEST(devices),        TEST(a_file_is_read_to_its_end),
+        TEST(it_is_for_receiving_alone), TEST(its_properties),  TEST(what_is_none_is_refused),
+        TEST(it_is_never_writable),      TEST(nobodys_address), TEST(devices),
+        TEST(a_file_is_read_to_its_end),
     };
 
     return run_once(tests);
