@@ -204,6 +204,7 @@ struct plan {
     struct nf_train train[NF_TRAINS_MAX];
     struct nf_route route[NF_TRAINS_MAX];
     size_t bytes[NF_TRAINS_MAX];
+    size_t total; /* bytes of all */
     int trains;
 };
 
@@ -238,12 +239,7 @@ static int open_train(const struct nf_datagram_sender *sender, const net_message
 /* Whether the plan has room for a train that begins with a datagram of `size` bytes. */
 static bool has_room(const struct plan *plan, int most, size_t size)
 {
-    size_t bytes = size;
-
-    for (int i = 0; i < plan->trains; i++) {
-        bytes += plan->bytes[i];
-    }
-    return plan->trains < most && (plan->trains == 0 || bytes <= NF_AT_ONCE);
+    return plan->trains < most && (plan->trains == 0 || plan->total + size <= NF_AT_ONCE);
 }
 
 /* Plan as many messages as fit one system call. 0, or a code if not even the first can go.
@@ -260,6 +256,7 @@ static int plan_trains(const struct nf_datagram_sender *sender, const net_messag
     int last = -1;
 
     plan->trains = 0;
+    plan->total = 0;
     for (int i = 0; i < count && i < NF_TRAIN_MESSAGES_MAX; i++) {
         if (alone || !may_join(first, &messages[i], plan->bytes[last])) {
             bool fits = has_room(plan, most, messages[i].size);
@@ -274,6 +271,7 @@ static int plan_trains(const struct nf_datagram_sender *sender, const net_messag
         }
         plan->train[last].count++;
         plan->bytes[last] += messages[i].size;
+        plan->total += messages[i].size;
     }
     return 0;
 }
