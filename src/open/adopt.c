@@ -62,6 +62,9 @@ static int count_names(const char *names)
     return count;
 }
 
+/* getenv(3) is safe while no thread changes the environment. A program that does so beside other
+ * threads breaks every library that reads it. */
+/* NOLINTBEGIN(concurrency-mt-unsafe) */
 static int read_environment(struct passed *passed)
 {
     const char *process = getenv("LISTEN_PID");
@@ -90,6 +93,7 @@ static int read_environment(struct passed *passed)
     }
     return 0;
 }
+/* NOLINTEND(concurrency-mt-unsafe) */
 
 /* The position, from 0, of the passed descriptor with this name that has `index` others of that
  * name before it; -1: none. `matches` is how many of that name were seen. */

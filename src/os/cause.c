@@ -92,7 +92,8 @@ const char *nf_code_text(int code)
 
 void nf_errno_text(int error, char *buffer, size_t size)
 {
-    /* strerror's buffer is per thread in glibc and musl */
+    /* strerror's buffer is per thread in glibc and musl. */
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe) */
     snprintf(buffer, size, "%s, errno %d%s", strerror(error), error,
              error == EMSGSIZE ? too_long : "");
 }

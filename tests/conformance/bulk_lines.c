@@ -34,7 +34,7 @@ static void count_up(char digits[DIGITS])
 {
     int i = DIGITS - 1;
 
-    while (i >= 0 && digits[i] == '9') {
+    while (i > 0 && digits[i] == '9') {
         digits[i--] = '0';
     }
     digits[i] = (char)(digits[i] + 1);

@@ -252,8 +252,8 @@ static void short_long_and_endless_deadlines_take_turns(void **state)
 static void short_and_long_deadlines_wait_side_by_side(void **state)
 {
     struct pair pair;
-    struct caller longs;
-    struct caller shorts;
+    struct caller longs = {0};
+    struct caller shorts = {0};
 
     dial_pair(template_of(state), &pair);
     for (int side = 0; side < 2; side++) {

@@ -166,7 +166,8 @@ static void open_talk(const char *address)
 {
     static unsigned seed = 9000;
 
-    talk = (struct talk){.seed = ++seed};
+    seed++;
+    talk = (struct talk){.seed = seed};
     print_message("seed %u\n", seed);
     dial_pair_with(address, "rcvbuf=1MiB", NULL, &talk.pair); /* the window is never shut */
     talk.poller = open_poller();

@@ -222,6 +222,9 @@ static void take(const net_event *event)
         item++;
     }
     holds(item < ALL);
+    if (item == ALL) {
+        return;
+    }
     holds(event->user == (void *)all[item].user);
     holds((event->ready & ~((all[item].ready & all[item].interest) | (unsigned)NET_EXPIRED)) == 0);
     holds((event->ready & NET_EXPIRED) == 0 || all[item].is_expired);

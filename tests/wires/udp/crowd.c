@@ -206,7 +206,7 @@ static void *share(void *argument)
 
     self->in_order = true;
     while (n > 0) {
-        int number[5];
+        int number[5] = {0};
         net_message message[5];
 
         for (int i = 0; i < 5; i++) {
