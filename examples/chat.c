@@ -33,6 +33,7 @@ static char line[LINE_SIZE]; /* what was typed */
 static size_t size;          /* bytes in `line` */
 static size_t said;          /* how many of them the server has taken */
 static net_deadline leave_by = NET_FOREVER;
+static net_deadline leave_at_last; /* however much still comes */
 
 static void fail(void)
 {
@@ -69,7 +70,8 @@ static void hear(void)
         text[length] = '\n';
         fwrite(text, 1, length + 1, stdout);
         if (datagrams && leave_by != NET_FOREVER) {
-            leave_by = net_after(QUIET_MS);
+            net_deadline quiet = net_after(QUIET_MS);
+            leave_by = quiet < leave_at_last ? quiet : leave_at_last;
         }
     } else if (got == NET_EOF) {
         over = true; /* the server has hung up; its last line said why */
@@ -113,6 +115,7 @@ static void read_input(void)
         memcpy(line, goodbye, sizeof goodbye);
         got = (ssize_t)strlen(goodbye);
         leave_by = net_after(datagrams ? QUIET_MS : GOODBYE_MS);
+        leave_at_last = net_after(GOODBYE_MS);
     }
     size = (size_t)got;
     line[size] = '\n';

@@ -1,5 +1,6 @@
-/* flood_answers SECONDS - waits for a question of examples/discover on the interface lo, and
- * answers it for so long without a pause, always with the same name, or until nobody is there. */
+/* flood_answers ADDRESS SECONDS - waits for a datagram to this IPv4 address, which may be a group
+ * on the interface lo, and answers it for so long without a pause, always with the same words, or
+ * until nobody is there. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,16 +21,13 @@ static void die(const char *what)
     exit(EXIT_FAILURE);
 }
 
-static void flood(const struct sockaddr_in *asker, long seconds)
+static void flood(int fd, long seconds)
 {
-    static const char name[] = "again and again";
-    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    static const char words[] = "again and again";
     time_t end = time(NULL) + seconds;
 
-    if (fd < 0 || connect(fd, (const struct sockaddr *)asker, sizeof *asker) < 0) {
-        die("connect");
-    }
-    while (time(NULL) <= end && (send(fd, name, sizeof name - 1, 0) > 0 || errno != ECONNREFUSED)) {
+    while (time(NULL) <= end &&
+           (send(fd, words, sizeof words - 1, 0) > 0 || errno != ECONNREFUSED)) {
     }
 }
 
@@ -42,20 +40,25 @@ int main(int argc, char **argv)
     char question[QUESTION_SIZE];
     int fd = socket(AF_INET, SOCK_DGRAM, 0);
 
-    inet_pton(AF_INET, "239.255.9.9", &group.imr_multiaddr);
-    local.sin_addr = group.imr_multiaddr;
-    if (argc != 2 || fd < 0 || bind(fd, (struct sockaddr *)&local, sizeof local) < 0 ||
-        setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof group) < 0) {
+    if (argc != 3 || inet_pton(AF_INET, argv[1], &local.sin_addr) != 1) {
+        fprintf(stderr, "usage: flood_answers ADDRESS SECONDS\n");
+        return 2;
+    }
+    group.imr_multiaddr = local.sin_addr;
+    if (fd < 0 || bind(fd, (struct sockaddr *)&local, sizeof local) < 0 ||
+        (IN_MULTICAST(ntohl(local.sin_addr.s_addr)) &&
+         setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof group) < 0)) {
         die("flood_answers");
     }
     printf("listening\n");
     fflush(stdout);
-    if (recvfrom(fd, question, sizeof question, 0, (struct sockaddr *)&asker, &size) < 0) {
+    if (recvfrom(fd, question, sizeof question, 0, (struct sockaddr *)&asker, &size) < 0 ||
+        connect(fd, (struct sockaddr *)&asker, size) < 0) {
         die("recvfrom");
     }
     for (int i = 0; i < SENDERS; i++) {
         if (fork() == 0) {
-            flood(&asker, strtol(argv[1], NULL, 10));
+            flood(fd, strtol(argv[2], NULL, 10));
             _exit(EXIT_SUCCESS);
         }
     }

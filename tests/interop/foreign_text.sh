@@ -1,7 +1,8 @@
 #!/bin/sh
 # What others say and how they call themselves, in the examples that print it: nothing controls a
 # terminal, forges a line or hides, and no member of a chat looks like another (D39). And somebody
-# who answers `discover` without end cannot keep it going (D42).
+# who answers `discover` or `chat` without end cannot keep it going (D42).
+# shellcheck disable=SC2154 # $pid_NAME is set by `member`
 set -eu
 
 build=${NETFACADE_BUILD_DIR:-build/gcc}
@@ -112,7 +113,7 @@ names_of_servers() {
 }
 
 answers_without_end() {
-    start flood "$build/tests/flood_answers" 8
+    start flood "$build/tests/flood_answers" 239.255.9.9 8
     flood=$started
     until_true grep -q '^listening$' "$work/flood.out"
     begun=$(date +%s%N)
@@ -125,7 +126,19 @@ answers_without_end() {
         fail "no flood: $(cat "$work/found")"
     [ "$took" -lt 4000 ] || fail "it goes on for $took ms: it should for 900"
     ended "$flood" 0
-    ok "answers without end: it is over after $took ms"
+    ok "discover and answers without end: it is over after $took ms"
+
+    # A server of a chat that does not stop either, after the client has said goodbye.
+    start flood "$build/tests/flood_answers" 127.0.0.1 9
+    flood=$started
+    until_true grep -q '^listening$' "$work/flood.out"
+    begun=$(date +%s%N)
+    timeout 60 "$bin/chat" udp://127.0.0.1:7038 </dev/null >"$work/found" || fail "chat ends with $?"
+    took=$((($(date +%s%N) - begun) / 1000000))
+    [ "$(sort -u "$work/found")" = 'again and again' ] || fail "no flood: $(head -n 3 "$work/found")"
+    [ "$took" -lt 8000 ] || fail "chat goes on for $took ms: it should for 5000"
+    ended "$flood" 0
+    ok "chat and words without end: it is over after $took ms"
 }
 
 # ---- The others ----
