@@ -88,7 +88,7 @@ static void open_adopted(struct trial *trial)
 static void open_dialed(struct trial *trial)
 {
     char address[ADDRESS_MAX];
-    struct sockaddr_un name;
+    struct sockaddr_un name = {0};
     socklen_t length = sizeof name;
     const char *layer = strncmp(trial->wire, "chaos+", 6) == 0 ? "chaos+" : "";
 
