@@ -437,23 +437,3 @@ void nf_dial_end(struct nf_dial *dial)
         nf_addr_drop(&dial->race.attempt[i].addr);
     }
 }
-
-int nf_dial_now(struct nf_connection *connection, const struct nf_target *target,
-                enum nf_transport transport, const struct nf_addr *to, net_deadline deadline)
-{
-    struct nf_dial dial;
-    char attempts[NF_DETAIL_MAX];
-    int code = nf_dial_begin(&dial, target, transport, to);
-
-    if (code < 0) {
-        return code;
-    }
-    dial.alone = true;
-    code = nf_dial_drive(&dial, connection, NULL, deadline);
-    if (code < 0) {
-        nf_dial_report(&dial, code, attempts, sizeof attempts);
-        nf_fail_because(code, "%s", attempts);
-    }
-    nf_dial_end(&dial);
-    return code;
-}

@@ -1,4 +1,4 @@
-/* How the attempts of a dial ended, for its error sentence. */
+/* A whole dial in one call, and the sentence that reports how the attempts of a dial ended. */
 #include "open/dial.h"
 #include "name/endpoint.h"
 
@@ -65,5 +65,25 @@ int nf_dial_report(const struct nf_dial *dial, int code, char *buffer, size_t si
     } else if (dial->resolve != NULL) {
         nf_text_add(&text, "%sstill looking up the name", text.length > 0 ? "; " : "");
     }
+    return code;
+}
+
+int nf_dial_now(struct nf_connection *connection, const struct nf_target *target,
+                enum nf_transport transport, const struct nf_addr *to, net_deadline deadline)
+{
+    struct nf_dial dial;
+    char attempts[NF_DETAIL_MAX];
+    int code = nf_dial_begin(&dial, target, transport, to);
+
+    if (code < 0) {
+        return code;
+    }
+    dial.alone = true;
+    code = nf_dial_drive(&dial, connection, NULL, deadline);
+    if (code < 0) {
+        nf_dial_report(&dial, code, attempts, sizeof attempts);
+        nf_fail_because(code, "%s", attempts);
+    }
+    nf_dial_end(&dial);
     return code;
 }

@@ -295,10 +295,10 @@ static void the_deadline_is_one_for_all_addresses(void **state)
     struct black_hole hole;
 
     (void)state;
-    open_black_hole("127.0.0.2", (int)port, &hole);
+    open_black_hole("0.0.0.0", (int)port, &hole);
     names.v4[0] = "127.0.0.2";
-    names.v4[1] = "127.0.0.2";
-    names.v4[2] = "127.0.0.2";
+    names.v4[1] = "127.0.0.3";
+    names.v4[2] = "127.0.0.4";
     double since = now_ms();
 
     assert_no_socket(net_connect(call_of(port), net_after(300)), NET_TIMEOUT);
