@@ -42,7 +42,7 @@ static bool lay_link(void)
         return false;
     }
     hurry("mcast_solicit", "1");
-    hurry("retrans_time_ms", "400");
+    hurry("retrans_time_ms", "700");
     return true;
 }
 
@@ -107,13 +107,16 @@ static void peers_can_send(const char *address, int batch)
     /* The listener's own sends wait until its part has room, and cost nothing meanwhile. */
     net_message late = {.data = "late", .size = 4};
     double cpu = thread_cpu_ms();
+    net_event event;
 
     net_poller_watch(poller, pair.server, 0, NULL, NET_FOREVER);
     watch(poller, pair.listener, NET_WRITABLE);
-    expect_quiet(poller, 50);
+    in_time(net_poller_wait(poller, &event, 1, net_after(50)) == NET_TIMEOUT);
     assert_count(net_resolve("udp://127.0.0.1:9", &late.endpoint, 1, NET_NOW), 1);
-    assert_code(net_send_messages(pair.listener, &late, 1, net_after(50)), NET_TIMEOUT);
-    print_message("the listener waits: CPU %.1f of 100 ms\n", thread_cpu_ms() - cpu);
+    in_time(net_send_messages(pair.listener, &late, 1, net_after(50)) == NET_TIMEOUT);
+    cpu = thread_cpu_ms() - cpu;
+    print_message("the listener waits: CPU %.1f of 100 ms\n", cpu);
+    in_time(cpu < 20);
     assert_count(net_send_messages(pair.listener, &late, 1, soon()), 1);
     expect_event(poller, pair.listener, NET_WRITABLE);
     net_poller_close(poller);
@@ -122,7 +125,7 @@ static void peers_can_send(const char *address, int batch)
 
 static void strangers_take_no_peers_part(void **state)
 {
-    static const int batches[] = {1, 16, STRANGERS};
+    static const int batches[] = {1, STRANGERS};
 
     if (!has_own_network() || !lay_link()) {
         print_message("skipped: this system allows no network of the test's own\n");
