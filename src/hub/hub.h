@@ -172,8 +172,6 @@ struct nf_hub {
     int fd;                              /* -1: none */
     const struct nf_datagram_kind *kind; /* of the descriptor */
     void *ops_data;                      /* data of the functions in `ops` */
-    bool v6;
-    bool wildcard; /* bound to a wildcard or a group: an answer must name its source address */
     struct nf_addr name;
     const struct nf_backend *peer_table;
     struct nf_addr group_source; /* as the address gave it */
@@ -181,16 +179,19 @@ struct nf_hub {
     struct nf_standing standing; /* of the listener */
     _Atomic uint64_t refusal;    /* see nf_datagram_sender */
     struct nf_wake wake;         /* wakes the reader */
-    bool reading;                /* a thread reads, or waits to read: the reader */
-    _Atomic bool reader_waits;   /* it waits, and does not touch the batch meanwhile */
-    _Atomic uint32_t reads;      /* a futex word: it changes when the reader has read */
-    int pollers_wait;            /* pollers that sleep on it */
+    bool v6;
+    bool wildcard; /* bound to a wildcard or a group: an answer must name its source address */
+    bool reading;  /* a thread reads, or waits to read: the reader */
+    _Atomic bool reader_waits;     /* it waits, and does not touch the batch meanwhile */
+    bool drained;                  /* the last read left nothing in the kernel */
+    _Atomic bool is_lock_orphaned; /* in a forked child: a thread of the parent holds it */
     /* An accept has failed because `peers` are taken: see is_readable in listener.c. */
     _Atomic bool lacks_place;
-    int overdue; /* arrivals read since the longest silent peer should have expired */
-    _Atomic bool is_lock_orphaned; /* in a forked child: a thread of the parent holds it */
-    _Atomic int members;           /* the sockets that are not closed yet */
-    struct nf_member *listener;    /* NULL once closed */
+    _Atomic uint32_t reads; /* a futex word: it changes when the reader has read */
+    int pollers_wait;       /* pollers that sleep on it */
+    int overdue;            /* arrivals read since the longest silent peer should have expired */
+    _Atomic int members;    /* the sockets that are not closed yet */
+    struct nf_member *listener; /* NULL once closed */
     struct nf_list asleep;
     struct nf_table table;     /* strangers and accepted peers */
     struct nf_list heard;      /* accepted peers, the longest silent first */
@@ -207,7 +208,6 @@ struct nf_hub {
     struct nf_batch *batch;     /* allocated by the first read */
     struct nf_packet *borrowed; /* the packets of the last batch */
     int borrowed_count;         /* how many */
-    bool drained;               /* the last read left nothing in the kernel */
 };
 
 static inline struct nf_hub *nf_hub_of(net_socket *socket)
