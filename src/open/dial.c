@@ -373,7 +373,7 @@ static int wait_for_attempts(struct nf_dial *dial, struct nf_wake *wake, net_dea
             }
         }
     }
-    return wake != NULL && polls[n - 1].got != 0 ? nf_fail(NET_CANCELED) : 0;
+    return wake != NULL && nf_wake_is_posted(wake) ? nf_fail(NET_CANCELED) : 0;
 }
 
 /* Move the winner's descriptor and name to the connection. nf_dial_end closes the others. */

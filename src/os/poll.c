@@ -43,13 +43,23 @@ static int wait_until(struct pollfd *set, nfds_t count, net_deadline deadline)
     return ppoll(set, count, &rest, NULL);
 }
 
-/* The system refused to wait, as when RLIMIT_NOFILE is below the number of descriptors. The caller
- * checks again; this pause keeps it from spinning. */
-static void sleep_briefly(void)
+void nf_poll_pause(net_deadline deadline)
 {
     const struct timespec pause = {.tv_nsec = MILLISECOND};
 
-    nanosleep(&pause, NULL);
+    if (deadline != NET_NOW) {
+        nanosleep(&pause, NULL);
+    }
+}
+
+/* Any of them may be ready, so the caller checks again. */
+static int refused(struct nf_poll *polls, int count, net_deadline deadline)
+{
+    nf_poll_pause(deadline);
+    for (int i = 0; i < count; i++) {
+        polls[i].got = polls[i].want;
+    }
+    return count;
 }
 
 int nf_poll(struct nf_poll *polls, int count, net_deadline deadline)
@@ -62,8 +72,8 @@ int nf_poll(struct nf_poll *polls, int count, net_deadline deadline)
     }
     int ready = wait_until(set, (nfds_t)count, deadline);
 
-    if (ready < 0 && errno != EINTR && deadline != NET_NOW) {
-        sleep_briefly();
+    if (ready < 0 && errno != EINTR) {
+        return refused(polls, count, deadline);
     }
     for (int i = 0; i < count && ready > 0; i++) {
         polls[i].got = from_events(set[i].revents, polls[i].want);

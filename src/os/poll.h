@@ -18,7 +18,13 @@ struct nf_poll {
 };
 
 /* Sleep until a descriptor is ready or `deadline`; `count` is at most NF_POLL_MAX. Returns how many
- * are ready. It also returns 0 after a signal and when the system lacks memory, so check again. */
+ * are ready; 0 also after a signal. Where the system refuses to wait, it sleeps a moment and says
+ * that all are ready. So check again in any case. */
 int nf_poll(struct nf_poll *polls, int count, net_deadline deadline);
+
+/* The system refused to wait, as poll(2) does when RLIMIT_NOFILE is below the number of
+ * descriptors, or as a filter of system calls may. Sleep for a millisecond, so that the caller does
+ * not spin; not at all with NET_NOW. */
+void nf_poll_pause(net_deadline deadline);
 
 #endif

@@ -71,6 +71,9 @@ static int epoll_answers(struct nf_ready *ready, struct nf_readied *answers, net
     struct epoll_event events[NF_READY_MAX];
     int n = epoll_wait(ready->fd, events, NF_READY_MAX, nf_milliseconds_until(deadline));
 
+    if (n < 0 && errno != EINTR) {
+        nf_poll_pause(deadline);
+    }
     for (int i = 0; i < n; i++) {
         uint32_t got = events[i].events;
 

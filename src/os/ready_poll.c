@@ -5,6 +5,7 @@
 #include "os/mutex.h"
 #include "os/ready.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -155,6 +156,9 @@ static int poll_answers(struct nf_ready *ready, struct nf_readied *answers, net_
     int found = poll(ready->copy.set, (nfds_t)count, nf_milliseconds_until(deadline));
     int n = 0;
 
+    if (found < 0 && errno != EINTR) {
+        nf_poll_pause(deadline);
+    }
     for (int i = 0; i < count && found > 0 && n < NF_READY_MAX; i++) {
         int at = (ready->first + i) % count;
         short got = ready->copy.set[at].revents;
