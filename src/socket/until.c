@@ -211,6 +211,15 @@ static bool is_final(ssize_t code)
     return code != NET_TIMEOUT && code != NET_CANCELED && code != NET_LIMIT && code != NET_TOOBIG;
 }
 
+/* Some bytes came, and more are wanted: 0 to go on, or why not. */
+static int go_on(net_socket *socket, struct nf_pace *pace, size_t n, net_deadline deadline)
+{
+    if (nf_is_canceled(socket)) {
+        return nf_fail(NET_CANCELED);
+    }
+    return nf_pace_goes_on(pace, n, deadline) ? 0 : NET_TIMEOUT;
+}
+
 static ssize_t receive_line(net_socket *socket, nf_take *take, char *buffer, size_t size,
                             int delimiter, net_deadline deadline)
 {
@@ -221,8 +230,8 @@ static ssize_t receive_line(net_socket *socket, nf_take *take, char *buffer, siz
         size_t known = count_of(socket);
 
         n = advance(socket, take, buffer, size, delimiter, deadline);
-        if (n == 0 && !nf_pace_goes_on(&pace, count_of(socket) - known, deadline)) {
-            n = NET_TIMEOUT;
+        if (n == 0) {
+            n = go_on(socket, &pace, count_of(socket) - known, deadline);
         }
     }
     if (n < 0 && socket->partial != NULL && is_final(n)) {
@@ -255,7 +264,7 @@ static ssize_t receive_all(net_socket *socket, nf_take *take, char *buffer, size
             return filled > 0 ? (ssize_t)filled : n;
         }
         filled += (size_t)n;
-        if (filled < size && !nf_pace_goes_on(&pace, (size_t)n, deadline)) {
+        if (filled < size && go_on(socket, &pace, (size_t)n, deadline) < 0) {
             break;
         }
     }

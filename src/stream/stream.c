@@ -57,6 +57,17 @@ static ssize_t send_some(struct nf_connection *connection, const net_slice *slic
     return nf_transfer_send_slices(connection->fd, slices, count, skip, most, how);
 }
 
+/* `n` bytes were sent, and more are to be. False: why not is recorded. */
+static bool goes_on(struct nf_connection *connection, struct nf_pace *pace, size_t n,
+                    net_deadline deadline)
+{
+    if (nf_is_canceled(&connection->head)) {
+        nf_fail(NET_CANCELED);
+        return false;
+    }
+    return nf_pace_goes_on(pace, n, deadline);
+}
+
 /* Send the rest after a first system call returned `n`. The caller holds the turn. Returns how many
  * bytes were sent in all, or, if none were, a code. */
 static ssize_t send_rest(struct nf_connection *connection, const net_slice *slices, int count,
@@ -84,7 +95,7 @@ static ssize_t send_rest(struct nf_connection *connection, const net_slice *slic
             slices++;
             count--;
         }
-        if (count == 0 || (n > 0 && !nf_pace_goes_on(&pace, (size_t)n, deadline))) {
+        if (count == 0 || (n > 0 && !goes_on(connection, &pace, (size_t)n, deadline))) {
             return (ssize_t)sent;
         }
         n = send_some(connection, slices, count, skip, deadline);
