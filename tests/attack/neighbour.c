@@ -122,9 +122,13 @@ static bool is_wanted(const struct hostile *hostile, size_t wire)
            (only == NULL || strstr(hostile->name, only) != NULL || strcmp(wires[wire], only) == 0);
 }
 
-static bool serves(size_t wire, enum way way)
+/* All strangers of a unixgram listener have one share of its send buffer, as the manual says: who
+ * answers peers there that may not receive has to accept them. */
+static bool serves(const struct hostile *hostile, size_t wire, enum way way)
 {
-    if (way == BY_MESSAGES && is_stream(wires[wire])) {
+    bool has_one_share = strstr(wires[wire], "unixgram") != NULL;
+
+    if (way == BY_MESSAGES && (is_stream(wires[wire]) || (has_one_share && hostile->lets_lie))) {
         return false;
     }
     return way == BY_POLLER || is_plain(wire) || is_adopted(wires[wire]);
@@ -157,7 +161,7 @@ static void begin(void)
         }
         for (size_t j = 0; j < COUNT(wires); j++) {
             for (enum way way = 0; way < WAYS; way++) {
-                if (is_wanted(&hostiles[i], j) && serves(j, way)) {
+                if (is_wanted(&hostiles[i], j) && serves(&hostiles[i], j, way)) {
                     add(wires[j], &hostiles[i], way);
                 }
             }

@@ -22,6 +22,7 @@ struct hostile {
     void (*step)(struct contest *contest); /* does one thing without waiting */
     int pause;                             /* ms between steps; 0: as fast as it can */
     bool (*suits)(const char *wire);
+    bool lets_lie; /* it does not receive its answers */
 };
 
 struct contest {

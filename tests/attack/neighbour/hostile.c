@@ -158,12 +158,12 @@ static bool every_wire(const char *wire)
 }
 
 const struct hostile hostiles[] = {
-    {"never reads", never_reads, 1, any_wire},
-    {"floods", floods, 0, any_wire},
-    {"oversize", sends_too_much, 1, datagrams},
-    {"spoofs", spoofs, 1, udp},
-    {"sends from port 0", sends_from_port_0, 1, raw_udp},
-    {"comes and goes", comes_and_goes, 1, every_wire},
+    {"never reads", never_reads, 1, any_wire, true},
+    {"floods", floods, 0, any_wire, true},
+    {"oversize", sends_too_much, 1, datagrams, false},
+    {"spoofs", spoofs, 1, udp, false},
+    {"sends from port 0", sends_from_port_0, 1, raw_udp, false},
+    {"comes and goes", comes_and_goes, 1, every_wire, false},
 };
 const size_t hostile_count = COUNT(hostiles);
 
