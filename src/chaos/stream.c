@@ -67,7 +67,7 @@ static ssize_t send_slice(struct nf_chaos *self, const char *data, size_t size,
 static ssize_t send_slices(struct nf_chaos *self, const net_slice *slices, int count,
                            net_deadline deadline)
 {
-    struct nf_pace pace = {0};
+    struct nf_pace pace = {.least = NF_SEND_LEAST};
     ssize_t sent = 0;
 
     for (int i = 0; i < count; i++) {
@@ -77,8 +77,8 @@ static ssize_t send_slices(struct nf_chaos *self, const net_slice *slices, int c
             return sent > 0 ? sent : n;
         }
         sent += n;
-        if ((size_t)n < slices[i].size ||
-            (i + 1 < count && !nf_pace_goes_on(&pace, (size_t)n, deadline))) {
+        if ((size_t)n < slices[i].size || (i + 1 < count && (i + 1) % NF_SLICES_MAX == 0 &&
+                                           !nf_pace_goes_on(&pace, 0, deadline))) {
             break;
         }
     }

@@ -227,23 +227,20 @@ send_slices(struct nf_mem_socket *self, const net_slice *slices, int count, net_
 {
     size_t sent = 0;
     size_t size = nf_slices_size(slices, count);
-    struct nf_pace pace = {0};
+    struct nf_pace pace = {.least = NF_SEND_LEAST};
     int code = size > 0 ? enter(self, &self->out, deadline)
                         : nf_mem_check_dial(self, &self->out, deadline);
 
     if (code < 0 || size == 0) {
         return code;
     }
-    size_t paced = 0;
-
     for (int i = 0; i < count && code == 0; i++) {
         sent += send_slice(self, &slices[i], &code, &pace, deadline);
         if (code == 0 && i + 1 < count) {
             code = check_out(self);
         }
         if (code == 0 && i + 1 < count && (i + 1) % NF_SLICES_MAX == 0) {
-            code = nf_pace_goes_on(&pace, sent - paced, deadline) ? 0 : NET_TIMEOUT;
-            paced = sent;
+            code = nf_pace_goes_on(&pace, 0, deadline) ? 0 : NET_TIMEOUT;
         }
     }
     nf_turn_leave(&self->out.turn);
@@ -254,7 +251,7 @@ send_slices(struct nf_mem_socket *self, const net_slice *slices, int count, net_
 ssize_t nf_mem_send(net_socket *socket, const net_slice *slices, int count, net_deadline deadline)
 {
     struct nf_mem_socket *self = (struct nf_mem_socket *)socket;
-    struct nf_pace pace = {0};
+    struct nf_pace pace = {.least = NF_SEND_LEAST};
     int code = 0;
 
     if (count > 1 || slices->size == 0 || !nf_turn_try(&self->out.turn)) {

@@ -4,9 +4,10 @@
  * every later call returns.
  *
  * A system call may wait by itself only where the kernel counts its timeout once for the whole
- * call, whatever the peer does: a receive on a stream, which SO_RCVTIMEO bounds, and a dial, which
- * SO_SNDTIMEO bounds. It may also wait where there is no deadline. Everything else is tried without
- * waiting, and then poll waits (nf_lane_wait).
+ * call, whatever the peer does: a receive on a stream, or of datagrams that the kernel checks when
+ * they arrive (datagram/connection.c), which SO_RCVTIMEO bounds; and a dial, which SO_SNDTIMEO
+ * bounds. It may also wait where there is no deadline. Everything else is tried without waiting,
+ * and then poll waits (nf_lane_wait).
  *
  * The timeout stays set between calls, and is set anew only if there is none or if it could end
  * after the deadline. Once it has expired, poll waits for the rest of the time. If less time is

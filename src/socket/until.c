@@ -11,7 +11,8 @@
 enum {
     WINDOW_LEAST = 1024,     /* bytes that a search peeks at: most lines are shorter */
     WINDOW_MOST = 16 * 1024, /* peeks at tiny segments cost the square of their number */
-    PARTIAL_LEAST = 1024     /* bytes of memory for a partial line */
+    PARTIAL_LEAST = 1024,    /* bytes of memory for a partial line */
+    LOOK_LEAST = 512         /* bytes that a look and a receive count as */
 };
 
 /* The part of a line that was received without its delimiter. Its bytes begin at `first`. There
@@ -224,7 +225,7 @@ static ssize_t receive_line(net_socket *socket, nf_take *take, char *buffer, siz
                             int delimiter, net_deadline deadline)
 {
     ssize_t n = search_partial(socket, buffer, size, delimiter);
-    struct nf_pace pace = {0};
+    struct nf_pace pace = {.least = LOOK_LEAST};
 
     while (n == 0) {
         size_t known = count_of(socket);
@@ -255,7 +256,7 @@ static ssize_t receive_all(net_socket *socket, nf_take *take, char *buffer, size
                            net_deadline deadline)
 {
     size_t filled = 0;
-    struct nf_pace pace = {0};
+    struct nf_pace pace = {.least = LOOK_LEAST};
 
     while (filled < size) {
         ssize_t n = receive_some(socket, take, buffer + filled, size - filled, NF_WHOLE, deadline);

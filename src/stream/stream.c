@@ -73,7 +73,7 @@ static bool goes_on(struct nf_connection *connection, struct nf_pace *pace, size
 static ssize_t send_rest(struct nf_connection *connection, const net_slice *slices, int count,
                          ssize_t n, net_deadline deadline)
 {
-    struct nf_pace pace = {0};
+    struct nf_pace pace = {.least = NF_SEND_LEAST};
     size_t sent = 0;
     size_t skip = 0;
 

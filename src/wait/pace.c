@@ -9,7 +9,7 @@ bool nf_pace_goes_on(struct nf_pace *pace, size_t moved, net_deadline deadline)
     if (!nf_deadline_passed(deadline)) {
         return true;
     }
-    pace->late += moved > NF_STEP_LEAST ? moved : NF_STEP_LEAST;
+    pace->late += moved > pace->least ? moved : pace->least;
     if (pace->late < (size_t)(deadline == NET_NOW ? LATE_NOW : LATE)) {
         return true;
     }
