@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 enum {
-    FULL_PAUSE = 2,   /* ms after which a poller asks again for room to send */
+    RECHECK_OUT = 2,  /* ms after which a poller asks again for room to send */
     MESSAGES_MAX = 64 /* in one step of a call that sends many */
 };
 
@@ -60,7 +60,7 @@ static ssize_t transfer_of_share(struct nf_member *member, const net_slice *slic
 
     nf_share_end(share, standing, room, n >= 0 ? cost : 0);
     if (n == NF_WOULD_BLOCK) {
-        nf_share_is_full(standing, FULL_PAUSE);
+        nf_share_is_full(standing, RECHECK_OUT);
     }
     return n;
 }
@@ -109,6 +109,11 @@ static int send_some(struct nf_member *member, const struct nf_datagram_sender *
     struct nf_share *share = &member->hub->share;
     struct nf_standing *standing = standing_of(member);
     int most = count < MESSAGES_MAX ? count : MESSAGES_MAX;
+    int code = nf_datagram_check_size(messages->size, sender->size_max);
+
+    if (code < 0) {
+        return code;
+    }
     int64_t room = nf_share_begin(share, standing, cost_of(messages, most));
     int64_t left = room;
     int some = 0;
@@ -123,7 +128,7 @@ static int send_some(struct nf_member *member, const struct nf_datagram_sender *
 
     nf_share_end(share, standing, room, cost_of(messages, n));
     if (n == NET_TIMEOUT) {
-        nf_share_is_full(standing, FULL_PAUSE);
+        nf_share_is_full(standing, RECHECK_OUT);
     }
     return n == NET_TIMEOUT ? NF_WOULD_BLOCK : n;
 }
@@ -191,7 +196,7 @@ static void ready(struct nf_member *member, unsigned interest, struct nf_readine
         (hub->kind->peer_has_queue || nf_poll(&poll, 1, NET_NOW) > 0);
 
     out->ready = has_room ? NF_OUT : 0;
-    out->again = wants_out && !has_room ? nf_deadline_after(nf_now(), FULL_PAUSE) : NET_FOREVER;
+    out->again = wants_out && !has_room ? nf_deadline_after(nf_now(), RECHECK_OUT) : NET_FOREVER;
     out->common = (interest & NF_IN) != 0 ? &hub->common : NULL;
 }
 

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 
 enum {
-    LATE_ARRIVALS_MAX = 4096, /* after so many overdue peers expire: see read_batch */
-    OTHER_READ_PAUSE = 1,     /* ms that a poller waits at most until another thread has read */
-    SEND_ERRORS_MAX = 16,     /* errors of earlier sends that a read skips */
+    EXPIRE_AFTER = 4096,  /* arrivals after which overdue peers expire: see read_batch */
+    OTHER_READ_PAUSE = 1, /* ms that a poller waits at most until another thread has read */
+    SEND_ERRORS_MAX = 16, /* errors of earlier sends that a read skips */
     CACHE_LINE = 64,
     BEFORE_ENTRY = offsetof(struct nf_peer, remote),
     AFTER_ENTRY = sizeof(struct nf_peer) - BEFORE_ENTRY - 1
@@ -136,7 +136,7 @@ static int receive(struct nf_hub *hub)
  * call (a NULL call does not wait), or until the next peer would expire.
  *
  * A datagram of a silent peer may still be in the kernel. So peers expire only after a read that
- * found nothing, or after LATE_ARRIVALS_MAX arrivals, and as of `asked`, the moment before the
+ * found nothing, or after EXPIRE_AFTER arrivals, and as of `asked`, the moment before the
  * read. */
 static int read_batch(struct nf_hub *hub, const struct nf_pending *call)
 {
@@ -167,7 +167,7 @@ static int read_batch(struct nf_hub *hub, const struct nf_pending *call)
         sort(hub, call, n, now);
         hub->overdue = asked < expiry ? 0 : hub->overdue + n;
     }
-    if (n == NF_WOULD_BLOCK || hub->overdue >= LATE_ARRIVALS_MAX) {
+    if (n == NF_WOULD_BLOCK || hub->overdue >= EXPIRE_AFTER) {
         nf_hub_expire(hub, asked);
         hub->overdue = 0;
     }
@@ -175,12 +175,12 @@ static int read_batch(struct nf_hub *hub, const struct nf_pending *call)
 }
 
 /* A call whose deadline has passed reads on while the kernel has datagrams: one of them may have
- * come for it in time. It reads as much as a call with NET_NOW. */
+ * come for it in time. It reads on as its pace allows. */
 static bool reads_on(struct nf_pending *call, int arrivals)
 {
     size_t bytes = nf_batch_bytes(call->member->hub->batch);
 
-    return nf_pace_goes_on(&call->pace, nf_datagram_cost(bytes, arrivals), NET_NOW);
+    return nf_pace_goes_on(&call->pace, nf_datagram_cost(bytes, arrivals), call->deadline);
 }
 
 /* Read, or sleep while another thread reads. */

@@ -6,10 +6,10 @@
 #include "wait/deadline.h"
 
 enum {
-    PARTS = 16, /* of the buffer; the limits below count in them */
-    TIGHT_UDP = 6,
-    TIGHT = 8,
-    RESERVED = 14,      /* above it, the rest is not for members that were found out */
+    PARTS = 16,         /* of the buffer; the limits below count in them */
+    TIGHT_UDP = 6,      /* parts in use above which it is tight */
+    TIGHT = 8,          /* the same over unixgram */
+    RESERVED = 14,      /* parts in use above which a member that was found out is not tested */
     OPEN = 2,           /* ms from the beginning of a round in which members may send */
     SETTLE = 20,        /* ms after which a round fails */
     ROUNDS_KNOWN = 64,  /* bits of `passed` */
@@ -66,7 +66,7 @@ void nf_share_is_full(struct nf_standing *standing, int64_t milliseconds)
 /* ---- Rounds; the lock is held ---- */
 
 /* How full the buffer is. */
-struct look {
+struct level {
     int64_t charged;
     int64_t size;
 };
@@ -91,19 +91,19 @@ static void end_round(struct nf_share *share, bool passed)
 
 /* Look how full the buffer is, and return how much may be sent before the next look; 0: it is
  * tight. Where the system does not tell, there is no limit. */
-static int64_t look(struct nf_share *share, struct look *look)
+static int64_t measure(struct nf_share *share, struct level *level)
 {
     int64_t payload = 0;
     int64_t room = NO_LIMIT;
 
-    look->charged = nf_fd_unsent(share->fd);
-    if (look->charged >= 0 && nf_sockopt_get(share->fd, NF_SO_SNDBUF, &payload) == 0) {
-        look->size = 2 * payload;
-        int64_t part = look->size / PARTS;
+    level->charged = nf_fd_unsent(share->fd);
+    if (level->charged >= 0 && nf_sockopt_get(share->fd, NF_SO_SNDBUF, &payload) == 0) {
+        level->size = 2 * payload;
+        int64_t part = level->size / PARTS;
         int64_t limit = part * (share->has_rounds ? TIGHT : TIGHT_UDP);
 
-        room = look->charged > limit ? 0 : limit - look->charged;
-        room = look->charged <= limit && room < part ? part : room;
+        room = level->charged > limit ? 0 : limit - level->charged;
+        room = level->charged <= limit && room < part ? part : room;
     }
     if (room > 0 && share->has_begun) {
         end_round(share, true);
@@ -154,9 +154,9 @@ static bool learn(const struct nf_share *share, struct nf_standing *standing)
 }
 
 static bool may_be_tested(const struct nf_share *share, const struct nf_standing *standing,
-                          const struct look *look)
+                          const struct level *level)
 {
-    if (standing->doubts >= FOUND_OUT && look->charged > look->size / PARTS * RESERVED) {
+    if (standing->doubts >= FOUND_OUT && level->charged > level->size / PARTS * RESERVED) {
         return false;
     }
     return standing->doubts > 0 ? share->senders == 0 : share->tested < share->tested_most;
@@ -164,14 +164,14 @@ static bool may_be_tested(const struct nf_share *share, const struct nf_standing
 
 /* Whether a member may send one datagram now that the buffer is tight. */
 static bool may_send_one(struct nf_share *share, struct nf_standing *standing,
-                         const struct look *look)
+                         const struct level *level)
 {
-    net_deadline now = nf_now();
-
     if (!share->has_rounds) {
         return false;
     }
-    if (share->has_begun && look->charged <= share->base) {
+    net_deadline now = nf_now();
+
+    if (share->has_begun && level->charged <= share->base) {
         end_round(share, true);
     } else if (share->has_begun && now >= nf_deadline_after(share->began, SETTLE)) {
         end_round(share, false);
@@ -179,13 +179,13 @@ static bool may_send_one(struct nf_share *share, struct nf_standing *standing,
     if (!share->has_begun) {
         share->has_begun = true;
         share->began = now;
-        share->base = look->charged;
+        share->base = level->charged;
     }
     bool trusted = learn(share, standing);
 
     return now < nf_deadline_after(share->began, OPEN) && !share->is_closed &&
            standing->round != share->round && !waits(standing) &&
-           (trusted || may_be_tested(share, standing, look));
+           (trusted || may_be_tested(share, standing, level));
 }
 
 /* The member has sent one datagram. */
@@ -203,13 +203,13 @@ static void note(struct nf_share *share, struct nf_standing *standing)
 int64_t nf_share_begin(struct nf_share *share, struct nf_standing *standing, int64_t want)
 {
     int64_t room = atomic_load_explicit(&share->room, memory_order_relaxed);
-    struct look now;
+    struct level now;
 
     if (room >= want && room > NF_SHARE_ONE) {
         return room;
     }
     lock(share);
-    room = look(share, &now);
+    room = measure(share, &now);
     if (room == 0 && may_send_one(share, standing, &now)) {
         return NF_SHARE_ONE;
     }
@@ -231,13 +231,14 @@ void nf_share_end(struct nf_share *share, struct nf_standing *standing, int64_t 
 
 bool nf_share_is_writable(struct nf_share *share, struct nf_standing *standing)
 {
-    struct look now;
+    struct level now;
 
     if (atomic_load_explicit(&share->room, memory_order_relaxed) > NF_SHARE_ONE) {
         return !waits(standing);
     }
     lock(share);
-    bool may_send = look(share, &now) > 0 ? !waits(standing) : may_send_one(share, standing, &now);
+    bool may_send =
+        measure(share, &now) > 0 ? !waits(standing) : may_send_one(share, standing, &now);
 
     nf_fork_mutex_unlock(&share->lock);
     return may_send;

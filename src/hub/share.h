@@ -76,10 +76,12 @@ bool nf_share_is_writable(struct nf_share *share, struct nf_standing *standing);
  * bytes, a network's headers and 320 bytes of its own; what exceeds 16 KiB is in pages. */
 static inline int64_t nf_share_cost(size_t size)
 {
-    enum { HEAD = 256, OWN = 448, PAGED = 16384 - OWN, PAGES = 8192 };
+    enum { HEAD = 256, OWN = 448, PAGED = 16384 - OWN, PAGES = 8192, MOST = 1 << 20 };
 
-    return size > PAGED ? (int64_t)size + PAGES
-                        : HEAD + ((int64_t)2 << (63 - __builtin_clzll(size + OWN - 1)));
+    if (size > PAGED) { /* no datagram has MOST bytes */
+        return (int64_t)(size < MOST ? size : MOST) + PAGES;
+    }
+    return HEAD + ((int64_t)2 << (63 - __builtin_clzll(size + OWN - 1)));
 }
 
 #endif
