@@ -46,10 +46,10 @@ static ssize_t send_slices(struct nf_datagram_connection *self, const net_slice 
         if (nf_is_canceled(&connection->head)) {
             return nf_fail(NET_CANCELED);
         }
-        ssize_t n = count == 1
-                        ? nf_transfer_send(connection->fd, slices->data, slices->size, NF_DONTWAIT)
-                        : nf_transfer_send_slices(connection->fd, slices, count, 0, SIZE_MAX,
-                                                  NF_DONTWAIT);
+        ssize_t n =
+            count == 1
+                ? nf_transfer_send(connection->fd, slices->data, slices->size, NF_DONTWAIT)
+                : nf_transfer_send_slices(connection->fd, slices, count, 0, SIZE_MAX, NF_DONTWAIT);
 
         if (n >= 0) {
             nf_add(&connection->bytes_out, n);
@@ -271,7 +271,8 @@ static int take_many(struct nf_datagram_connection *self, net_message *messages,
         }
         nf_endpoint_make(&messages[i].endpoint, &self->connection.head.name, &self->local);
         messages[i++].size = (size_t)n;
-        goes_on = nf_datagram_goes_on(&pace, (size_t)n, deadline);
+        goes_on = !nf_is_canceled(&self->connection.head) &&
+                  nf_datagram_goes_on(&pace, (size_t)n, deadline);
     }
     return n < 0 ? nf_datagram_stop(i, (int)n, &self->deferred_in) : i;
 }

@@ -23,12 +23,12 @@
 #include <string.h>
 
 enum {
-    CANCEL_SLICE = 50,    /* ms: half of what a cancel may take */
-    CONGESTION_PAUSE = 1, /* ms until the kernel is asked for buffers again */
-    FULL_PAUSE = 1,       /* ms until a peer's full queue is tried again */
-    OTHERS_ERRORS_MAX = 16,
-    CODE_SHIFT = 32,  /* position of the code in nf_deferred, above the system error */
-    SEGMENT_BITS = 16 /* bits of the size in a refusal; every datagram's size fits */
+    CANCEL_SLICE = 50,      /* ms: half of what a cancel may take */
+    CONGESTION_PAUSE = 1,   /* ms until the kernel is asked for buffers again */
+    FULL_PAUSE = 1,         /* ms until a peer's full queue is tried again */
+    OTHERS_ERRORS_MAX = 16, /* errors of others' datagrams that one send skips */
+    CODE_SHIFT = 32,        /* position of the code in nf_deferred, above the system error */
+    SEGMENT_BITS = 16       /* bits of the size in a refusal; every datagram's size fits */
 };
 
 /* Copy slices into one, which the caller frees. NULL: NET_LIMIT. */
@@ -117,14 +117,10 @@ int nf_datagram_stop(int i, int code, struct nf_deferred *deferred)
  * before the filter is discarded. */
 static int redial(int fd, const struct nf_addr *peer)
 {
-    char discarded;
-
     nf_sockopt_set(fd, NF_SO_DROP_ALL, 1);
     int code = nf_fd_connect(fd, peer);
 
     if (code == 0) {
-        while (nf_transfer_recv(fd, &discarded, sizeof discarded, NF_DONTWAIT) >= 0) {
-        }
         nf_sockopt_set(fd, NF_SO_DROP_ALL, 0);
     }
     return code;

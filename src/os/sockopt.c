@@ -221,8 +221,8 @@ static void discard(int fd)
     }
 }
 
-/* Attach a filter that drops everything, or detach it. On a system without filters, or where a
- * sandbox refuses them, what has arrived meanwhile is discarded instead. */
+/* Attach a filter that drops everything; or discard what came before it, and detach it. On a system
+ * without filters, or where a sandbox refuses them, what came meanwhile is discarded, too. */
 static int set_drop_all(int fd, bool drop_all)
 {
     int64_t has_filter = 0;
@@ -231,13 +231,10 @@ static int set_drop_all(int fd, bool drop_all)
         attach_filter(fd, 0);
         return 0;
     }
+    discard(fd);
     int code = detach_filter(fd);
 
-    if (code < 0 && (get_filter(fd, &has_filter) < 0 || has_filter == 0)) {
-        discard(fd);
-        return 0;
-    }
-    return code;
+    return code < 0 && get_filter(fd, &has_filter) == 0 && has_filter != 0 ? code : 0;
 }
 
 /* A close with a linger time of 0 sends a reset. tcp(7), socket(7): SO_LINGER */

@@ -33,7 +33,8 @@ enum nf_sockopt {
     NF_SO_LATE_PORT, /* choose the local port at connect, so it is unique for the address pair only
                         (ip(7)) */
     NF_SO_PKTINFO,   /* report each datagram's destination, in both families */
-    NF_SO_DROP_ALL,  /* 1: the kernel drops all that arrives; 0: no longer; write-only */
+    NF_SO_DROP_ALL,  /* 1: the kernel drops all that arrives; 0: discard what came
+                        before, then no longer; write-only */
     NF_SO_FILTER,    /* 1: attach a filter that drops nothing; 0: detach the filter; reads whether
                         there is one. With a filter the kernel checks the checksum of a datagram
                         when it arrives, else when it is received (socket(7), SO_ATTACH_FILTER) */
