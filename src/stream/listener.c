@@ -10,7 +10,7 @@
 enum {
     LIMIT_WAIT = 100, /* ms that an accept waits for a free descriptor */
     LIMIT_PAUSE = 10, /* ms between its tries */
-    GONE_MAX = 16,    /* peers gone before accept(2), after which each try is delayed: */
+    GONE_MAX = 16,    /* tries in one call that find the peer gone; each later one waits */
     GONE_PAUSE = 1,   /* ms of the delay, so that a persistent error does not spin */
     RECHECK = 20      /* ms until a poller looks again at a listener that could not accept */
 };
@@ -116,8 +116,11 @@ static int accept_one(struct nf_stream_listener *self, struct nf_addr *peer, cha
         if (fd == NF_PEER_GONE) {
             code = ++gone < GONE_MAX ? 0 : pause_for_gone(self, deadline);
         } else if (fd == NET_DENIED && ++denied < GONE_MAX) {
-            code = 0; /* a firewall rule may forbid this connection only */
+            /* Only this connection may be forbidden, or the call itself: pause, so as not to spin.
+             */
+            code = nf_deadline_passed(deadline) ? 0 : nf_pause(&self->wake, GONE_PAUSE, deadline);
         } else if (fd == NF_WOULD_BLOCK) {
+            denied = 0;
             code = nf_wait(self->fd, NF_IN, &self->wake, deadline);
         }
         if (code == NET_LIMIT) {
