@@ -111,7 +111,7 @@ static int refuse_scheme(const char *scheme)
         length = strcspn(part, "+");
     }
     return nf_fail_because(NET_ADDRESS,
-                           "no scheme is called '%s': this build of the library has no encryption",
+                           "no scheme is called '%s'; this build of the library has no encryption",
                            scheme);
 }
 

@@ -82,6 +82,7 @@ bool nf_addr_is_group(const struct nf_addr *addr)
 /* glibc loses the errno of the socket that it could not open to ask with. */
 int nf_zone_index(const char *zone, uint32_t *index)
 {
+    errno = 0;
     *index = if_nametoindex(zone);
     if (*index != 0) {
         return 0;

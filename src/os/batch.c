@@ -194,6 +194,7 @@ int nf_batch_recv(struct nf_batch *batch, int fd, void *head, size_t size, int h
             : recvmmsg(fd, batch->header, (unsigned)batch->asked, AT_ONCE, NULL);
 
     if (got < 0 && nf_is_missing(errno)) {
+        batch->asked = 1;
         got = receive_one(batch->header, fd, (how & MSG_DONTWAIT) == 0);
     }
     if (got < 0) {

@@ -170,6 +170,10 @@ static int accept_above(int fd, union nf_sockaddr *name, socklen_t *length)
     if (moved != above) {
         nf_fd_close(above);
     }
+    if (accepted < 0 && errno == EMFILE) { /* no low number is free: `above` was the last one */
+        *length = sizeof *name;
+        return nf_fd_above(accept_next(fd, name, length));
+    }
     return moved;
 }
 

@@ -38,8 +38,8 @@ int nf_fd_listen(int fd, int backlog);
 
 /* Accept a connection from a non-blocking listener. Returns a blocking descriptor and sets `peer`.
  * The name of a unix peer is copied to `room` (NF_ADDR_NAME_MAX bytes; NULL: the name is not
- * wanted). NF_WOULD_BLOCK, NF_PEER_GONE, NET_LIMIT, NET_DENIED where the system refuses the call
- * itself, or another code. accept4(2) */
+ * wanted). NF_WOULD_BLOCK, NF_PEER_GONE (with the errno in the pending cause), NET_LIMIT,
+ * NET_DENIED where the system refuses the call itself, or another code. accept4(2) */
 int nf_fd_accept(int fd, struct nf_addr *peer, char *room);
 
 /* Connect a stream, or set the peer of a datagram socket. 0; NF_WOULD_BLOCK while the attempt goes

@@ -131,6 +131,9 @@ void nf_wake_drain(struct nf_wake *wake)
     uint64_t count = 0;
     ssize_t got = 0;
 
+    if (!is_ours(owner)) {
+        return; /* what is posted there is the parent's; `posted` stays for our own */
+    }
     atomic_store(&wake->posted, false);
     do {
         got = read(fd_of(owner), &count, sizeof count); /* fails when there are none */

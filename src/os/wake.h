@@ -10,7 +10,7 @@
 
 struct nf_wake {
     _Atomic uint64_t owner; /* process and descriptor, replaced as one; 0: none */
-    _Atomic bool posted;    /* and not drained: a descriptor that is made later is posted at once */
+    _Atomic bool posted; /* since the last drain; a descriptor made later is then posted at once */
 };
 
 /* Create the eventfd, or what stands in for it. Returns 0, or NET_LIMIT, NET_SYSTEM. */
