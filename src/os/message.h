@@ -1,9 +1,14 @@
-/* The parts of struct msghdr (recvmsg(2), cmsg(3)) that C libraries declare differently. */
+/* What C libraries declare differently or not yet: parts of struct msghdr (recvmsg(2), cmsg(3)),
+ * and the option that refuses passed descriptors. */
 #ifndef NF_OS_MESSAGE_H
 #define NF_OS_MESSAGE_H
 
 #include <stddef.h>
 #include <sys/socket.h>
+
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83 /* Linux 6.16 */
+#endif
 
 /* Set a field whose type differs between C libraries. Every one of the types can hold the value. */
 #define NF_SET_FIELD(field, value) ((field) = (__typeof__(field))(value))

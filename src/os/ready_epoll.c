@@ -71,7 +71,7 @@ static int epoll_answers(struct nf_ready *ready, struct nf_readied *answers, net
     struct epoll_event events[NF_READY_MAX];
     int n = epoll_wait(ready->fd, events, NF_READY_MAX, nf_milliseconds_until(deadline));
 
-    if (n < 0 && errno != EINTR) {
+    if (n < 0 && errno != EINTR) { /* nobody knows what is ready: the set is in the system */
         nf_poll_pause(deadline);
     }
     for (int i = 0; i < n; i++) {
@@ -94,9 +94,9 @@ static int make_alarm(struct nf_ready *ready)
     int alarm = nf_fd_above(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
 
     if (alarm < 0) {
-        return nf_is_missing(errno) ? nf_fail_because(NET_UNSUPPORTED, "a set to nest needs "
-                                                                       "timerfd_create(2)")
-                                    : nf_fail_errno(errno);
+        return nf_is_missing(errno)
+                   ? nf_fail_because(NET_UNSUPPORTED, "a set to nest needs a timerfd")
+                   : nf_fail_errno(errno);
     }
     if (epoll_ctl(ready->fd, EPOLL_CTL_ADD, alarm, &event) != 0) {
         int code = nf_fail_errno(errno);

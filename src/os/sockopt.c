@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "os/sockopt.h"
 #include "os/cause.h"
+#include "os/message.h"
 #include "os/sockaddr.h"
 #include "os/socket.h"
 
@@ -33,9 +34,6 @@
 #define SO_BINDTOIFINDEX 62
 #endif
 
-#ifndef SO_PASSRIGHTS
-#define SO_PASSRIGHTS 83 /* Linux 6.16 */
-#endif
 #ifndef UDP_GRO
 #define UDP_GRO 104
 #endif
@@ -355,7 +353,7 @@ int nf_sockopt_get(int fd, enum nf_sockopt option, int64_t *value)
 int64_t nf_backlog_granted(int64_t asked)
 {
     char text[16] = "";
-    int fd = open("/proc/sys/net/core/somaxconn", O_RDONLY | O_CLOEXEC);
+    int fd = nf_fd_above(open("/proc/sys/net/core/somaxconn", O_RDONLY | O_CLOEXEC));
     bool is_read = fd >= 0 && read(fd, text, sizeof text - 1) > 0;
     int64_t most = is_read ? strtoll(text, NULL, 10) : 0;
 

@@ -294,7 +294,7 @@ static void descriptors_work_or_say_why(void **state)
 
     if ((missing & (EPOLL | TIMERFD)) != 0) {
         assert_code(net_poller_fd(poller), NET_UNSUPPORTED);
-        assert_true(strstr(net_error_text(), "timerfd_create(2)") != NULL ||
+        assert_true(strstr(net_error_text(), "a timerfd") != NULL ||
                     strstr(net_error_text(), "poll(2)") != NULL);
     } else {
         assert_true(net_poller_fd(poller) >= 0);
