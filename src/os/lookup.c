@@ -8,38 +8,27 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
-#include <stdbool.h>
-#include <sys/eventfd.h>
 
 enum {
     SERVICE_BUFFER = 2048, /* one line of services(5) with its aliases */
-    SPARE = 4              /* descriptors: more than the look-ups of a name have open at a time */
+    SPARE = 4              /* descriptors: more than the lookups of a name have open at a time */
 };
 
 /* Without a descriptor the resolver cannot read its files or ask a server, and may say that it does
- * not know the name. Other look-ups may have given theirs back since, so one is not enough. */
+ * not know the name. Other lookups may have given theirs back since, so one is not enough. */
 static bool lacks_descriptors(void)
 {
-    int fds[SPARE];
-    int count = 0;
-
-    do {
-        fds[count] = eventfd(0, EFD_CLOEXEC);
-    } while (fds[count] >= 0 && ++count < SPARE);
-    for (int i = 0; i < count; i++) {
-        nf_fd_close(fds[i]);
-    }
-    return count < SPARE;
+    return !nf_fd_has_room(SPARE);
 }
 
 static int failure(int problem)
 {
     if (problem != EAI_MEMORY && problem != EAI_SYSTEM && lacks_descriptors()) {
-        return nf_fail_because(NET_LIMIT, "too few descriptors are left for the look-up");
+        return nf_fail_because(NET_LIMIT, "too few descriptors are left for the lookup");
     }
     switch (problem) {
     case EAI_MEMORY:
-        return nf_fail_because(NET_LIMIT, "no memory for the look-up");
+        return nf_fail_because(NET_LIMIT, "no memory for the lookup");
     case EAI_SYSTEM:
         return nf_fail_errno(errno);
     default:

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "os/socket.h"
 #include "os/cause.h"
+#include "os/message.h"
 #include "os/sockaddr.h"
 
 #include <errno.h>
@@ -12,10 +13,6 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-
-#ifndef SO_PASSRIGHTS
-#define SO_PASSRIGHTS 83 /* Linux 6.16 */
-#endif
 
 /* A system without IPv6, and a sandbox that refuses it, say so in different ways. */
 static int open_failure(int domain, int error)
@@ -308,12 +305,19 @@ int nf_fd_block(int fd)
     return fcntl(fd, F_SETFL, 0) == 0 ? 0 : nf_fail_errno(errno);
 }
 
-bool nf_fd_has_room(void)
+bool nf_fd_has_room(int count)
 {
-    int fd = nf_fd_above(eventfd(0, EFD_CLOEXEC));
-    bool has_room = fd >= 0 || nf_is_missing(errno);
+    int fds[NF_FD_ROOM_MAX];
+    int opened = 0;
 
-    nf_fd_close(fd);
+    while (opened < count && (fds[opened] = nf_fd_above(eventfd(0, EFD_CLOEXEC))) >= 0) {
+        opened++;
+    }
+    bool has_room = opened == count || nf_is_missing(errno);
+
+    for (int i = 0; i < opened; i++) {
+        nf_fd_close(fds[i]);
+    }
     return has_room;
 }
 

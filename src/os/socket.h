@@ -67,8 +67,11 @@ int nf_fd_peer(int fd, struct nf_addr *addr, char *room);
 int nf_fd_block(int fd);
 int nf_fd_finish(int fd); /* shut down sending: the peer reads the end; 0 or a code */
 
-/* Whether the process may open another descriptor. */
-bool nf_fd_has_room(void);
+enum { NF_FD_ROOM_MAX = 4 };
+
+/* Whether the process may open `count` more descriptors, at most NF_FD_ROOM_MAX. True also where
+ * the system has no eventfd to try it with. */
+bool nf_fd_has_room(int count);
 
 /* Shut down both directions. This wakes threads that block on the descriptor. Safe in a signal
  * handler; keeps errno. */

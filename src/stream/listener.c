@@ -143,7 +143,7 @@ static bool is_polling_stopped(struct nf_stream_listener *self)
     net_deadline limited_until = atomic_load(&self->limited_until);
 
     if (limited_until != NET_NOW && nf_deadline_passed(limited_until)) {
-        limited_until = nf_fd_has_room() ? NET_NOW : nf_deadline_after(nf_now(), RECHECK);
+        limited_until = nf_fd_has_room(1) ? NET_NOW : nf_deadline_after(nf_now(), RECHECK);
         atomic_store(&self->limited_until, limited_until);
     }
     return limited_until != NET_NOW;

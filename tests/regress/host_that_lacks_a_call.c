@@ -270,6 +270,13 @@ static void a_source_port_works(void **state)
     close_pair(&pair);
 }
 
+/* Whether a descriptor was lacking for the lookup is asked of an eventfd. */
+static void an_unknown_name_is_unknown(void **state)
+{
+    (void)state;
+    assert_no_socket(net_connect("tcp://127.0.0.1:no-such-service", soon()), NET_NAME);
+}
+
 /* A pipe, and the descriptor of a poller for a foreign loop: the one thing that has no other way.
  */
 static void descriptors_work_or_say_why(void **state)
@@ -312,7 +319,7 @@ static int all_conversations(void)
     static const struct test of_all[] = {TEST(a_conversation_works), TEST(a_poller_works)};
     static const struct test of_wakes[] = {TEST(an_accept_is_cancelled)};
     static const struct test of_datagrams[] = {TEST(datagrams_come_one_by_one)};
-    static const struct test once[] = {TEST(a_source_port_works),
+    static const struct test once[] = {TEST(a_source_port_works), TEST(an_unknown_name_is_unknown),
                                        TEST(descriptors_work_or_say_why)};
     int failed = run_over(wires, of_all) + run_over(datagrams, of_datagrams) + run_once(once);
 
