@@ -6,9 +6,11 @@
  *
  * Others may have the right to write to the directory. They can put another file at the path at any
  * moment, and the system does not tell which file bind(2) has made. So the file is made with no
- * permission but that of its owner to dial. No socket that is in use has just that one, so the file
- * is recognized by it. Then it gets its permissions by a descriptor, not by the path. A file is
- * removed only if it is the one that was recognized. */
+ * permission but that of its owner to dial, and is recognized by its owner and this permission: a
+ * socket in use seldom has just that one, and one of another user has another owner. Where
+ * permissions cannot be changed by a descriptor, only the owner and those that are wanted tell.
+ * Then it gets its permissions by a descriptor, not by the path. A file is removed only if it is
+ * the one that was recognized. */
 #define _GNU_SOURCE
 #include "os/localfile.h"
 #include "os/cause.h"
@@ -112,21 +114,24 @@ static void unlock_path(int lock, const struct nf_addr *path)
     nf_fd_close(lock);
 }
 
-/* Whether no process has the socket at the path open. Connecting with the wrong socket type fails
- * with ECONNREFUSED when the socket is stale, and with EPROTOTYPE when a process has it open,
- * listening or not. At least one of the two types here is wrong for any socket. SOCK_STREAM is not
- * tried, since a listener would see a connection. */
-static bool is_stale(const struct nf_addr *path)
+/* Whether no process has the socket at the path open: 1 or 0, or a code. Connecting with the wrong
+ * socket type fails with ECONNREFUSED when the socket is stale, and with EPROTOTYPE when a process
+ * has it open, listening or not. At least one of the two types here is wrong for any socket.
+ * SOCK_STREAM is not tried, since a listener would see a connection. */
+static int is_stale(const struct nf_addr *path)
 {
     static const int types[] = {SOCK_DGRAM, SOCK_SEQPACKET};
-    bool stale = true;
+    int stale = 1;
 
-    for (size_t i = 0; i < sizeof types / sizeof types[0] && stale; i++) {
+    for (size_t i = 0; i < sizeof types / sizeof types[0] && stale > 0; i++) {
         union nf_sockaddr name;
         socklen_t length = nf_to_sockaddr(path, false, &name);
         int fd = nf_fd_above(socket(AF_UNIX, types[i] | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
 
-        stale = fd >= 0 && connect(fd, &name.any, length) != 0 && errno == ECONNREFUSED;
+        if (fd < 0) {
+            return nf_fail_errno(errno);
+        }
+        stale = connect(fd, &name.any, length) != 0 && errno == ECONNREFUSED ? 1 : 0;
         nf_fd_close(fd);
     }
     return stale;
@@ -145,8 +150,10 @@ static int check_stale(const struct nf_addr *path, const char *text, struct nf_l
     if (!S_ISSOCK(there.st_mode)) {
         return nf_fail_because(NET_INUSE, "the file there is no socket");
     }
-    if (!is_stale(path)) {
-        return nf_fail_because(NET_INUSE, "a process has it open");
+    int stale = is_stale(path);
+
+    if (stale <= 0) {
+        return stale < 0 ? stale : nf_fail_because(NET_INUSE, "a process has it open");
     }
     *file = identity_of(&there);
     return 0;
@@ -208,13 +215,24 @@ static int bind_here(int fd, const struct nf_addr *path)
 }
 
 /* Change the permissions of what a descriptor stands for, also of a file that is open by O_PATH.
- * Without /proc, Linux can do this since 6.6. */
+ * Without /proc, Linux can do this since 6.6. Sets errno to the cause that tells more. */
 static bool change_mode(int fd, mode_t mode)
 {
     char link[LINK_ROOM];
 
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    return chmod(link, mode) == 0 || syscall(SYS_fchmodat2, fd, "", mode, AT_EMPTY_PATH) == 0;
+    if (chmod(link, mode) == 0) {
+        return true;
+    }
+    int error = errno;
+
+    if (syscall(SYS_fchmodat2, fd, "", mode, AT_EMPTY_PATH) == 0) {
+        return true;
+    }
+    if (errno == ENOSYS && error != ENOENT) {
+        errno = error;
+    }
+    return false;
 }
 
 static int refuse_mode(int error)
@@ -232,14 +250,15 @@ static int refuse_other(void)
     return nf_fail_because(NET_INUSE, "another process has put another file there");
 }
 
-/* Find the file that bind(2) has made. Its permissions are those of the socket, less those that the
- * umask takes away (unix(7)). */
+/* Find the file that bind(2) has made. It belongs to us, and its permissions are those of the
+ * socket, less those that the umask takes away (unix(7)). */
 static int recognize(const char *text, mode_t born, struct stat *made)
 {
     if (lstat(text, made) != 0) {
         return errno == ENOENT ? refuse_other() : nf_fail_errno(errno);
     }
-    bool is_ours = S_ISSOCK(made->st_mode) && (made->st_mode & PERMISSIONS & ~born) == 0;
+    bool is_ours = S_ISSOCK(made->st_mode) && made->st_uid == geteuid() &&
+                   (made->st_mode & PERMISSIONS & ~born) == 0;
 
     return is_ours ? 0 : refuse_other();
 }
@@ -276,11 +295,11 @@ static int finish_bind(const struct nf_addr *path, mode_t born, mode_t mode,
             code = give_mode(text, file, mode);
         }
     }
-    if (code == NET_INUSE) {
-        *file =
-            (struct nf_localfile){0}; /* remove nothing while another process moves files about */
-    } else if (code < 0) {
-        remove_file(file, text);
+    if (code < 0) {
+        if (code != NET_INUSE) { /* which says that another process moves files about */
+            remove_file(file, text);
+        }
+        *file = (struct nf_localfile){0};
     }
     return code;
 }

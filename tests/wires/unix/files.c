@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -150,6 +151,27 @@ static void a_stale_file_is_replaced(void **state)
         net_close(listener, NET_NOW);
         assert_false(is_there(path_of(address)));
     }
+}
+
+/* The listener takes the last descriptor, so whether the file is stale cannot be told. */
+static void without_a_descriptor_to_ask_with_it_is_a_limit(void **state)
+{
+    const char *address = template_of(state);
+    struct rlimit before;
+
+    close(bind_raw(path_of(address), SOCK_STREAM, true));
+    int next = dup(0);
+
+    close(next);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    struct rlimit one = {.rlim_cur = (rlim_t)(next + 1), .rlim_max = before.rlim_max};
+
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &one), 0);
+    net_socket *listener = net_listen(address);
+
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_no_socket(listener, NET_LIMIT);
+    net_close(assert_socket(net_listen(address)), NET_NOW);
 }
 
 /* Also a file whose owner does not listen yet. The file does not change. */
@@ -455,6 +477,7 @@ int main(void)
         TEST(a_path_has_at_most_107_bytes),
         TEST(an_encoded_byte_counts_once),
         TEST(a_stale_file_is_replaced),
+        TEST(without_a_descriptor_to_ask_with_it_is_a_limit),
         TEST(a_live_file_is_in_use),
         TEST(a_full_backlog_is_no_stale_file),
         TEST(any_other_file_is_never_touched),
