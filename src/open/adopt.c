@@ -268,7 +268,8 @@ int nf_adopt_open(net_socket *socket, const struct nf_backend *table,
     if (target->adopted < 0) {
         return table->open(socket, target, deadline);
     }
-    nf_snapshot_take(&before, target->adopted, &target->options.sockopt);
+    nf_snapshot_take(&before, target->adopted, &target->options.sockopt,
+                     (target->options.given & NF_OPTION(NF_INTERFACE)) != 0);
     int code = table->open(socket, target, deadline);
 
     if (code < 0) {

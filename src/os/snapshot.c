@@ -1,11 +1,12 @@
 /* Options are compared as the system prints them, byte by byte. Buffers need more: the system
- * doubles what it is given, and a size that was set no longer adapts itself. socket(7) */
+ * doubles what it is given, and a size that was set no longer adapts itself. Of IPv4's interface
+ * for groups the system tells only the address, not the index, so it is written back without
+ * comparing; an index of the caller's is lost. IP_TOS sets SO_PRIORITY, too. socket(7), ip(7) */
 #define _GNU_SOURCE
 #include "os/snapshot.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -32,6 +33,7 @@ static const struct {
     {SOL_SOCKET, SO_BROADCAST},
     {IPPROTO_IP, IP_TOS},
     {IPPROTO_IPV6, IPV6_TCLASS},
+    {SOL_SOCKET, SO_PRIORITY}, /* after the two above, which change it */
     {IPPROTO_IP, IP_TTL},
     {IPPROTO_IPV6, IPV6_UNICAST_HOPS},
     {IPPROTO_IP, IP_MULTICAST_TTL},
@@ -74,11 +76,13 @@ static bool is_buffer(const struct nf_rawopt *option)
             option->name == SO_SNDBUFFORCE || option->name == SO_RCVBUFFORCE);
 }
 
-void nf_snapshot_take(struct nf_snapshot *snapshot, int fd, const struct nf_rawopts *raw)
+void nf_snapshot_take(struct nf_snapshot *snapshot, int fd, const struct nf_rawopts *raw,
+                      bool has_interface)
 {
     struct nf_snapshot_option *next = snapshot->option;
 
     snapshot->fd = fd;
+    snapshot->has_interface = has_interface;
     snapshot->sndbuf = get_int(fd, SO_SNDBUF);
     snapshot->rcvbuf = get_int(fd, SO_RCVBUF);
     snapshot->locks = get_int(fd, SO_BUF_LOCK);
@@ -93,12 +97,14 @@ void nf_snapshot_take(struct nf_snapshot *snapshot, int fd, const struct nf_rawo
     snapshot->count = (int)(next - snapshot->option);
 }
 
-static void restore_option(int fd, const struct nf_snapshot_option *before)
+static void restore_option(int fd, const struct nf_snapshot_option *before, bool has_interface)
 {
     struct nf_snapshot_option now;
+    bool is_hidden =
+        has_interface && before->level == IPPROTO_IP && before->name == IP_MULTICAST_IF;
 
     read_option(fd, before->level, before->name, &now);
-    if (before->size > 0 && memcmp(before, &now, sizeof now) != 0) {
+    if (before->size > 0 && (is_hidden || memcmp(before, &now, sizeof now) != 0)) {
         setsockopt(fd, before->level, before->name, before->value, before->size);
     }
 }
@@ -125,7 +131,7 @@ void nf_snapshot_restore(const struct nf_snapshot *snapshot)
     int fd = snapshot->fd;
 
     for (int i = 0; i < snapshot->count; i++) {
-        restore_option(fd, &snapshot->option[i]);
+        restore_option(fd, &snapshot->option[i], snapshot->has_interface);
     }
     restore_buffer(snapshot, SO_SNDBUFFORCE, SO_SNDBUF, SNDBUF_LOCK, snapshot->sndbuf);
     restore_buffer(snapshot, SO_RCVBUFFORCE, SO_RCVBUF, RCVBUF_LOCK, snapshot->rcvbuf);

@@ -4,6 +4,8 @@
 
 #include "os/rawopt.h"
 
+#include <stdbool.h>
+
 enum { NF_SNAPSHOT_OPTIONS = 32, NF_SNAPSHOT_VALUE = 16 };
 
 struct nf_snapshot_option {
@@ -19,11 +21,14 @@ struct nf_snapshot {
     int rcvbuf;
     int locks; /* which of the two were set; -1: unknown */
     int count;
+    bool has_interface;
     struct nf_snapshot_option option[NF_SNAPSHOT_OPTIONS];
 };
 
-/* Read every option that the library sets on a descriptor, and those of `raw`. */
-void nf_snapshot_take(struct nf_snapshot *snapshot, int fd, const struct nf_rawopts *raw);
+/* Read every option that the library sets on a descriptor, and those of `raw`. `has_interface`: the
+ * interface for groups is about to be set. */
+void nf_snapshot_take(struct nf_snapshot *snapshot, int fd, const struct nf_rawopts *raw,
+                      bool has_interface);
 
 /* Put back those that have another value now. */
 void nf_snapshot_restore(const struct nf_snapshot *snapshot);

@@ -120,7 +120,7 @@ static int changes_without_descriptors(open_call *call, int fd, const char *opti
 #define TCP_ONES   "?nodelay=on&keepalive=7s&user-timeout=9s&congestion=reno&" IP_ONES
 #define UDP_ONES   "?broadcast=on&ttl=7&fragment=off&multicast-loop=off&interface=lo&" IP_ONES
 #define UNIX_ONES  "?sndbuf=50000&rcvbuf=50001"
-#define THEN_FAILS "&sockopt=SOL_SOCKET/SO_PRIORITY/3,1/9999/1"
+#define THEN_FAILS "&sockopt=SOL_SOCKET/SO_RCVLOWAT/3,1/9999/1"
 
 static void try_all(open_call *call, int fd, const char *template, int *changed)
 {
@@ -153,8 +153,10 @@ static void the_callers_descriptor_stays_as_it_was(void **state)
 
     /* What the caller has set is kept, too. */
     int size = 30000;
+    int priority = 3; /* dscp sets it, too */
 
     assert_int_equal(setsockopt(connected, SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
+    assert_int_equal(setsockopt(connected, SOL_SOCKET, SO_PRIORITY, &priority, sizeof priority), 0);
     try_all(dial, connected, template, &changed);
     assert_int_equal(changed, 0);
     close(listening);

@@ -31,21 +31,23 @@ static void set(int fd, int level, int name, int value)
 
 static void what_was_changed_is_put_back(void **state)
 {
-    const struct nf_rawopts raw = {.count = 1, .option = {{SOL_SOCKET, SO_PRIORITY, 3}}};
+    const struct nf_rawopts raw = {.count = 1, .option = {{SOL_SOCKET, SO_RCVLOWAT, 3}}};
     struct nf_snapshot snapshot;
     int fd = socket(AF_INET6, SOCK_STREAM, 0);
 
     (void)state;
     set(fd, IPPROTO_TCP, TCP_KEEPIDLE, 77);
-    nf_snapshot_take(&snapshot, fd, &raw);
+    set(fd, SOL_SOCKET, SO_PRIORITY, 3);
+    nf_snapshot_take(&snapshot, fd, &raw, false);
     set(fd, IPPROTO_TCP, TCP_KEEPIDLE, 5);
     set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    set(fd, SOL_SOCKET, SO_PRIORITY, 3);
+    set(fd, SOL_SOCKET, SO_RCVLOWAT, 3);
     set(fd, IPPROTO_IP, IP_TOS, 28);
     nf_snapshot_restore(&snapshot);
     assert_int_equal(get(fd, IPPROTO_TCP, TCP_KEEPIDLE), 77);
     assert_int_equal(get(fd, IPPROTO_TCP, TCP_NODELAY), 0);
-    assert_int_equal(get(fd, SOL_SOCKET, SO_PRIORITY), 0);
+    assert_int_equal(get(fd, SOL_SOCKET, SO_RCVLOWAT), 1);
+    assert_int_equal(get(fd, SOL_SOCKET, SO_PRIORITY), 3);
     assert_int_equal(get(fd, IPPROTO_IP, IP_TOS), 0);
     close(fd);
 }
@@ -59,7 +61,7 @@ static void a_buffer_that_was_not_set_adapts_itself_again(void **state)
     int locks = get(fd, SOL_SOCKET, SO_BUF_LOCK); /* -1: an old system, which cannot unlock */
 
     (void)state;
-    nf_snapshot_take(&snapshot, fd, &raw);
+    nf_snapshot_take(&snapshot, fd, &raw, false);
     set(fd, SOL_SOCKET, SO_SNDBUF, 50000);
     set(fd, SOL_SOCKET, SO_RCVBUF, 50000);
     nf_snapshot_restore(&snapshot);
@@ -69,7 +71,7 @@ static void a_buffer_that_was_not_set_adapts_itself_again(void **state)
     /* One that was set keeps its size, and stays set. */
     set(fd, SOL_SOCKET, SO_SNDBUF, 30000);
     locks = get(fd, SOL_SOCKET, SO_BUF_LOCK);
-    nf_snapshot_take(&snapshot, fd, &raw);
+    nf_snapshot_take(&snapshot, fd, &raw, false);
     set(fd, SOL_SOCKET, SO_SNDBUF, 50000);
     nf_snapshot_restore(&snapshot);
     assert_int_equal(get(fd, SOL_SOCKET, SO_SNDBUF), 60000);
