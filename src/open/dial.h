@@ -20,7 +20,7 @@ struct nf_dial {
     bool blocking;          /* the descriptor of the only attempt is a blocking one */
     bool lost;              /* no attempt is left */
     int code;               /* of a failed lookup */
-    char lookup_error[160]; /* and what the resolver said about it */
+    char lookup_error[400]; /* and what the resolver said about it */
 };
 
 /* Begin a dial of `to`, or, where that is NULL, of the host in `target`. A name is sent to the

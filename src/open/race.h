@@ -70,7 +70,8 @@ void nf_race_won(struct nf_race *race, int which);
 
 /* The code of a lost race: NET_LIMIT if the process or the system lacked something for an attempt;
  * else that of the attempt that came furthest: reset, refused, denied, in use, unreachable, not
- * supported, another one. NET_TIMEOUT is returned only when no attempt has another code. */
+ * supported, another one. The system's own time limit counts as unreachable. NET_TIMEOUT is
+ * returned only when no attempt has another code. */
 int nf_race_code(const struct nf_race *race);
 
 #endif

@@ -60,10 +60,14 @@ int nf_dial_report(const struct nf_dial *dial, int code, char *buffer, size_t si
     for (int i = 0; i < dial->race.count; i++) {
         describe_attempt(&text, &dial->race.attempt[i]);
     }
-    if ((dial->race.count == 0 || dial->code == NET_LIMIT) && dial->lookup_error[0] != '\0') {
-        nf_text_add(&text, "%s%s", text.length > 0 ? "; " : "", dial->lookup_error);
-    } else if (dial->resolve != NULL) {
-        nf_text_add(&text, "%sstill looking up the name", text.length > 0 ? "; " : "");
+    const char *between = text.length > 0 ? "; " : "";
+    bool is_pending = dial->resolve != NULL; /* at least one family has no answer yet */
+    bool is_of_lookup = dial->race.count == 0 || dial->code == NET_LIMIT;
+
+    if (is_pending) {
+        nf_text_add(&text, "%sstill looking up the name", between);
+    } else if (is_of_lookup && dial->lookup_error[0] != '\0') {
+        nf_text_add(&text, "%s%s", between, dial->lookup_error);
     }
     return code;
 }

@@ -28,7 +28,7 @@ static struct {
     const char *v6[4];
     atomic_int v4_delay; /* ms; -1: silent until the end */
     atomic_int v6_delay;
-    atomic_bool over; /* silent look-ups may return */
+    atomic_bool over; /* silent lookups may return */
     atomic_int asked;
     atomic_int answered;
     atomic_bool no_threads;
@@ -91,7 +91,7 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
 
 static int threads_without_names;
 
-/* Waits until no look-up runs. */
+/* Waits until no lookup runs. */
 static void forget_names(void)
 {
     double since = now_ms();
@@ -332,7 +332,7 @@ static void an_unknown_name_is_said_in_the_resolvers_words(void **state)
     forget_names();
 }
 
-/* The call ends on time, and the look-up it leaves behind ends by itself. */
+/* The call ends on time, and the lookup it leaves behind ends by itself. */
 static void a_silent_resolver_is_left_behind_at_the_deadline(void **state)
 {
     net_endpoint endpoint;
@@ -351,6 +351,16 @@ static void a_silent_resolver_is_left_behind_at_the_deadline(void **state)
 
     assert_took(elapsed_ms(since), 0, 1000);
     net_close(dialing, NET_NOW);
+    forget_names();
+}
+
+/* One family has no address. The other is still being looked up, and that is the cause. */
+static void a_family_without_addresses_is_not_the_cause(void **state)
+{
+    (void)state;
+    names.v4_delay = -1;
+    assert_no_socket(net_connect("tcp://silent.example:80", net_after(100)), NET_TIMEOUT);
+    assert_says(is_driven() ? "still dialing" : "still looking up the name");
     forget_names();
 }
 
@@ -375,7 +385,7 @@ static void a_dial_in_the_resolver_can_be_cancelled(void **state)
     forget_names();
 }
 
-/* 16 look-ups run at once. More of them wait within their own deadlines. */
+/* 16 lookups run at once. More of them wait within their own deadlines. */
 static void more_lookups_than_run_at_once_wait_in_a_queue(void **state)
 {
     enum { CALLERS = 24 };
@@ -461,6 +471,7 @@ int main(void)
         TEST(the_deadline_is_one_for_all_addresses),
         TEST(an_unknown_name_is_said_in_the_resolvers_words),
         TEST(a_silent_resolver_is_left_behind_at_the_deadline),
+        TEST(a_family_without_addresses_is_not_the_cause),
         TEST(a_dial_in_the_resolver_can_be_cancelled),
         TEST(more_lookups_than_run_at_once_wait_in_a_queue),
         TEST(without_a_thread_for_the_resolver_it_is_a_limit),
