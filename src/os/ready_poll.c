@@ -150,6 +150,16 @@ static int take_copy(struct nf_ready *ready)
     return count;
 }
 
+/* Any of them may be ready, so the caller checks again. */
+static int refused(struct table *copy, int count, net_deadline deadline)
+{
+    nf_poll_pause(deadline);
+    for (int i = 0; i < count; i++) {
+        copy->set[i].revents = copy->set[i].events;
+    }
+    return count;
+}
+
 static int poll_answers(struct nf_ready *ready, struct nf_readied *answers, net_deadline deadline)
 {
     int count = take_copy(ready);
@@ -157,7 +167,7 @@ static int poll_answers(struct nf_ready *ready, struct nf_readied *answers, net_
     int n = 0;
 
     if (found < 0 && errno != EINTR) {
-        nf_poll_pause(deadline);
+        found = refused(&ready->copy, count, deadline);
     }
     for (int i = 0; i < count && found > 0 && n < NF_READY_MAX; i++) {
         int at = (ready->first + i) % count;

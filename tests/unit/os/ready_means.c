@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 
 /* ---- Calls that fail ---- */
 
@@ -141,6 +142,28 @@ static void a_wait_without_memory_does_not_sleep(void **state)
     body->close(ready);
 }
 
+/* A wait that poll(2) refuses tells that all may be ready, since nothing would be told else. */
+static void a_wait_that_is_refused_tells_of_all(void **state)
+{
+    struct rlimit before;
+    struct thing thing;
+
+    ready_set_open(template_of(state));
+    thing_open(&thing);
+    assert_int_equal(thing_watch(&thing, NF_IN), 0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    struct rlimit none = {.rlim_cur = 0, .rlim_max = before.rlim_max};
+
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    unsigned told = told_of(&thing);
+
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(told, NF_IN);
+    assert_int_equal(told_of(&thing), 0);
+    thing_close(&thing);
+    body->close(ready);
+}
+
 static bool is_readable(int fd, net_deadline deadline)
 {
     struct nf_poll poll = {.fd = fd, .want = NF_IN};
@@ -170,6 +193,7 @@ static void an_alarm_that_cannot_be_made_is_a_limit(void **state)
 int main(void)
 {
     static const char *const epoll[] = {"epoll", NULL};
+    static const char *const poll[] = {"poll", NULL};
     const struct test both[] = {
         TEST(a_set_that_cannot_be_opened_is_a_limit),
         TEST(a_change_that_fails_changes_nothing),
@@ -179,5 +203,9 @@ int main(void)
         TEST(an_alarm_that_cannot_be_made_is_a_limit),
     };
 
-    return run_over(ready_bodies, both) + run_over(epoll, epolls);
+    const struct test polls[] = {
+        TEST(a_wait_that_is_refused_tells_of_all),
+    };
+
+    return run_over(ready_bodies, both) + run_over(epoll, epolls) + run_over(poll, polls);
 }
