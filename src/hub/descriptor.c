@@ -238,13 +238,16 @@ int nf_hub_open(net_socket *listener, const struct nf_target *target, int fd,
     struct nf_hub *hub = nf_hub_new(listener, target, name, &descriptor_ops, peer_table);
 
     if (hub == NULL) {
-        return nf_adopt_settle(target, fd, nf_cause_pending()->code);
+        return nf_cause_pending()->code;
     }
     hub->fd = fd;
     hub->kind = kind;
     nf_share_open(&hub->share, fd, kind->peer_has_queue);
-    int code = nf_adopt_settle(target, fd, open_descriptor(hub, target));
+    int code = open_descriptor(hub, target);
 
+    if (code == 0) {
+        code = nf_adopt_settle(target, fd, code);
+    }
     if (code < 0) {
         nf_wake_close(&hub->wake);
         nf_hub_free(hub);

@@ -22,7 +22,7 @@ static int begin(struct nf_stream_listener *self, const struct nf_target *target
     if (code == 0 && target->adopted < 0) {
         code = nf_fd_listen(self->fd, (int)target->options.value[NF_BACKLOG]);
     }
-    return nf_adopt_settle(target, self->fd, code);
+    return code < 0 ? code : nf_adopt_settle(target, self->fd, code);
 }
 
 /* An adopted descriptor listens already. So its backlog can be changed last, when nothing else can

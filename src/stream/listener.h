@@ -20,7 +20,7 @@ struct nf_stream_listener {
 };
 
 /* Make the bound descriptor listen. An adopted one listens already, and changes only its backlog if
- * the option is given. 0, or a code: the descriptor is then closed unless it is an adopted one. */
+ * the option is given. 0, or a code: the descriptor stays open. */
 int nf_stream_listen(struct nf_stream_listener *self, const struct nf_target *target);
 
 /* Accept a connection, which gets the backend `backend`, its descriptor and the peer's address.

@@ -47,7 +47,12 @@ static int tcp_listen(net_socket *socket, const struct nf_target *target, net_de
     self->family = (int)target->options.value[NF_FAMILY];
     self->was_delayed = nf_adopt_is_delayed(target);
     self->fd = nf_inet_bind(target, NF_STREAM, &socket->name);
-    return self->fd < 0 ? self->fd : nf_stream_listen(self, target);
+    if (self->fd < 0) {
+        return self->fd;
+    }
+    int code = nf_stream_listen(self, target);
+
+    return code < 0 ? nf_adopt_settle(target, self->fd, code) : 0;
 }
 
 static net_socket *tcp_accept(net_socket *socket, net_deadline deadline)

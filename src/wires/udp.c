@@ -4,6 +4,7 @@
 #include "hub/listener.h"
 #include "hub/peer.h"
 #include "open/inet.h"
+#include "open/adopt.h"
 #include "wires/wires.h"
 
 #define PROPERTIES                                                                                 \
@@ -30,7 +31,12 @@ static int udp_listen(net_socket *socket, const struct nf_target *target, net_de
     int fd = nf_inet_bind(target, NF_DATAGRAM, &name);
 
     (void)deadline;
-    return fd < 0 ? fd : nf_hub_open(socket, target, fd, &name, &kind, &udp_peer);
+    if (fd < 0) {
+        return fd;
+    }
+    int code = nf_hub_open(socket, target, fd, &name, &kind, &udp_peer);
+
+    return code < 0 ? nf_adopt_settle(target, fd, code) : 0;
 }
 
 static const struct nf_backend udp_listener = {

@@ -157,8 +157,8 @@ static int unix_listen(net_socket *socket, const struct nf_target *target, net_d
     int code = nf_stream_listen(&self->stream, target);
 
     if (code < 0) {
-        nf_localfile_remove(&self->file.file, &socket->name);
-        return code;
+        nf_localfile_remove(&self->file.file, &socket->name); /* see nf_unix_unlink */
+        return nf_adopt_settle(target, self->stream.fd, code);
     }
     self->is_adopted = target->adopted >= 0;
     self->stream.took_rights = !self->is_adopted || nf_kernel_refuse_rights(self->stream.fd);

@@ -5,6 +5,7 @@
 #include "hub/listener.h"
 #include "hub/peer.h"
 #include "socket/kernel.h"
+#include "open/adopt.h"
 #include "wires/unix.h"
 #include "wires/wires.h"
 #include "os/batch.h"
@@ -83,11 +84,13 @@ static int unixgram_listen(net_socket *socket, const struct nf_target *target,
     if (code == 0 && target->adopted >= 0) {
         nf_kernel_refuse_rights(fd);
     }
-    if (fd >= 0 && code < 0 && target->adopted < 0 &&
-        nf_unix_target(target, true, &name, room) == 0) {
-        nf_localfile_remove(&self->file.file, &name);
+    if (fd < 0 || code == 0) {
+        return code;
     }
-    return code;
+    if (target->adopted < 0 && nf_unix_target(target, true, &name, room) == 0) {
+        nf_localfile_remove(&self->file.file, &name); /* see nf_unix_unlink */
+    }
+    return nf_adopt_settle(target, fd, code);
 }
 
 static net_socket *unixgram_accept(net_socket *socket, net_deadline deadline)
