@@ -59,10 +59,9 @@ enum net_code {
     NET_CANCELED = -4, /* net_cancel was called on this socket */
     NET_REFUSED = -5,  /* nothing listens there */
     NET_RESET = -6, /* the connection was broken off; what had arrived was handed out before this */
-    NET_UNREACHABLE = -7, /* there is no route to it */
-    NET_NAME = -8,        /* host or service name unknown */
-    NET_ADDRESS =
-        -9, /* malformed address; unknown scheme, option or property; a value out of range */
+    NET_UNREACHABLE = -7,  /* no route, no IPv6 here, no answer, or no port to answer to */
+    NET_NAME = -8,         /* host or service name unknown */
+    NET_ADDRESS = -9,      /* malformed; unknown scheme, option or property; a value out of range */
     NET_INUSE = -10,       /* another socket has that address */
     NET_DENIED = -11,      /* the system's rules forbid it */
     NET_TOOBIG = -12,      /* a datagram or a line does not fit */
@@ -190,8 +189,9 @@ NET_USE_RESULT net_socket *net_accept(net_socket *listener, net_deadline deadlin
  * net_cancel and net_close end the dial. You close the socket.
  *
  * NULL: NET_ADDRESS (also a wildcard or port 0), NET_NAME, NET_REFUSED, NET_UNREACHABLE,
- * NET_TIMEOUT, NET_RESET, NET_DENIED, NET_INUSE (the source address), NET_LIMIT, NET_UNSUPPORTED,
- * NET_SYSTEM, NET_MISUSE; with NET_NOW only NET_ADDRESS, NET_LIMIT and NET_MISUSE. connect(2) */
+ * NET_TIMEOUT, NET_RESET, NET_DENIED, NET_INUSE (the source address, or the same connection again),
+ * NET_LIMIT, NET_UNSUPPORTED, NET_SYSTEM, NET_MISUSE; with NET_NOW only NET_ADDRESS, NET_LIMIT and
+ * NET_MISUSE. connect(2) */
 NET_USE_RESULT net_socket *net_connect(const char *address, net_deadline deadline);
 
 /* Talk. On a stream, sends all `size` bytes; on datagrams, sends exactly one. Sends of several
