@@ -1,4 +1,4 @@
-/* The queue of look-ups, the pool of threads that serves it, and requests that can be forgotten
+/* The queue of lookups, the pool of threads that serves it, and requests that can be forgotten
  * while a thread still works on them. */
 #include "name/resolve.h"
 #include "name/text.h"
@@ -15,7 +15,7 @@
 
 enum { V4, V6, FAMILIES };
 
-/* One look-up: a host in one family. */
+/* One lookup: a host in one family. */
 struct job {
     struct job *next; /* in the queue */
     struct nf_resolve *request;

@@ -1,6 +1,6 @@
-/* Look-ups of host names, on threads that no caller waits for. A request owns its memory, so you
+/* Lookups of host names, on threads that no caller waits for. A request owns its memory, so you
  * can forget it at any time, however long the resolver takes. At most NF_RESOLVE_RUNNING
- * look-ups run at once; more wait in a queue. */
+ * lookups run at once; more wait in a queue. */
 #ifndef NF_NAME_RESOLVE_H
 #define NF_NAME_RESOLVE_H
 
@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 enum {
-    NF_RESOLVE_RUNNING = 16, /* look-ups at once */
+    NF_RESOLVE_RUNNING = 16, /* lookups at once */
     NF_RESOLVE_MAX = 16      /* addresses of one family */
 };
 

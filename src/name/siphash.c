@@ -1,6 +1,6 @@
 /* SipHash with one round for each 64-bit word and three at the end. Several languages use it for
  * their hash tables: it is enough where no attacker sees the hash values.
- * tests/unit/hub/siphash.c tests it against vectors. */
+ * tests/unit/name/siphash.c tests it against vectors. */
 #include "name/siphash.h"
 
 struct state {

@@ -212,7 +212,7 @@ static int connect_attempt(struct nf_dial *dial, int fd, const struct nf_addr *a
     return code;
 }
 
-/* What a lost dial returns. A look-up that lacked a descriptor or a thread may have missed the one
+/* What a lost dial returns. A lookup that lacked a descriptor or a thread may have missed the one
  * address that answers. */
 static int lost_code(const struct nf_dial *dial)
 {

@@ -1,5 +1,5 @@
-/* Looks names up with the system's resolver. A host look-up may block for any time, so only a
- * detached thread makes it. A service look-up reads a file. */
+/* Looks names up with the system's resolver. A host lookup may block for any time, so only a
+ * detached thread makes it. A service lookup reads a file. */
 #ifndef NF_OS_LOOKUP_H
 #define NF_OS_LOOKUP_H
 

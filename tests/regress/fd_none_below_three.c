@@ -190,7 +190,7 @@ int __wrap_getaddrinfo(const char *node, const char *service, const struct addri
 {
     (void)node;
     if (found != NULL) {
-        look("a look-up began");
+        look("a lookup began");
     }
     return look_up_loopback(__real_getaddrinfo, service, hints, list);
 }

@@ -13,7 +13,7 @@ enum { HOLD = 300 }; /* ms for which another thread holds the lock */
 static _Atomic bool armed;
 static _Atomic bool held;
 
-/* This look-up happens with the lock held. */
+/* This lookup happens with the lock held. */
 struct nf_entry *__real_nf_table_find(const struct nf_table *table, const struct nf_addr *remote,
                                       uint32_t hash);
 struct nf_entry *__wrap_nf_table_find(const struct nf_table *table, const struct nf_addr *remote,

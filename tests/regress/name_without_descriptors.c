@@ -1,5 +1,5 @@
 /* wrap: getaddrinfo */
-/* D15: where a look-up lacked a descriptor, the resolver may say that it does not know the name,
+/* D15: where a lookup lacked a descriptor, the resolver may say that it does not know the name,
  * and a dial was NET_NAME, which a server takes for good. So was the name of a service, and an
  * interface was said not to exist. */
 #include "support.h"
@@ -15,11 +15,11 @@
 int __wrap_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
                        struct addrinfo **found);
 
-/* Each family's look-up opens its file at the same time as the other's. */
+/* Each family's lookup opens its file at the same time as the other's. */
 static atomic_int inside;
 
 /* As the resolver of glibc: it tries a file, then a server, and returns what the last one said. A
- * look-up that could not read its file learns from the server that there is no such name. */
+ * lookup that could not read its file learns from the server that there is no such name. */
 int __wrap_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
                        struct addrinfo **found)
 {

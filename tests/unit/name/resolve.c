@@ -1,5 +1,5 @@
 /* wrap: getaddrinfo freeaddrinfo pthread_create */
-/* Look-ups on threads that nobody waits for. The resolver answers when the test says so. */
+/* Lookups on threads that nobody waits for. The resolver answers when the test says so. */
 #include "name/resolve.h"
 #include "netfacade.h"
 #include "os/cause.h"
@@ -236,7 +236,7 @@ static void more_answers_than_there_is_room_for_are_left_out(void **state)
     nf_resolve_forget(resolve);
 }
 
-/* At most 16 look-ups run. More of them wait in a queue, in order. */
+/* At most 16 lookups run. More of them wait in a queue, in order. */
 static void at_most_16_lookups_run_and_more_wait(void **state)
 {
     enum { REQUESTS = 20 };
