@@ -3,10 +3,13 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <arpa/inet.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -79,10 +82,62 @@ static void a_buffer_that_was_not_set_adapts_itself_again(void **state)
     close(fd);
 }
 
+static struct ip_mreqn by_loopback(void)
+{
+    struct ip_mreqn request = {.imr_ifindex = (int)if_nametoindex("lo")};
+
+    inet_pton(AF_INET, "239.255.77.1", &request.imr_multiaddr);
+    return request;
+}
+
+/* Whether what the socket sends to a group leaves by the loopback interface: a member of the group
+ * there has it at once. */
+static bool prefers_loopback(int fd)
+{
+    struct ip_mreqn group = by_loopback();
+    struct sockaddr_in name = {.sin_family = AF_INET};
+    socklen_t size = sizeof name;
+    int member = socket(AF_INET, SOCK_DGRAM, 0);
+    char byte = 0;
+
+    assert_int_equal(bind(member, (struct sockaddr *)&name, size), 0);
+    assert_int_equal(getsockname(member, (struct sockaddr *)&name, &size), 0);
+    assert_int_equal(setsockopt(member, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof group), 0);
+    name.sin_addr = group.imr_multiaddr;
+    sendto(fd, "x", 1, 0, (struct sockaddr *)&name, size); /* fails where only loopback is there */
+    bool is_there = recv(member, &byte, 1, MSG_DONTWAIT) == 1;
+
+    close(member);
+    return is_there;
+}
+
+/* The system tells no difference between the two. */
+static void an_interface_by_its_index_is_put_back(void **state)
+{
+    const struct nf_rawopts raw = {0};
+
+    (void)state;
+    for (int restored = 0; restored < 2; restored++) {
+        struct ip_mreqn loopback = {.imr_ifindex = by_loopback().imr_ifindex};
+        struct nf_snapshot snapshot;
+        int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+        nf_snapshot_take(&snapshot, fd, &raw, true);
+        assert_int_equal(setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &loopback, sizeof loopback),
+                         0);
+        if (restored == 1) {
+            nf_snapshot_restore(&snapshot);
+        }
+        assert_int_equal(prefers_loopback(fd), restored == 0);
+        close(fd);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_changed_is_put_back),
+        cmocka_unit_test(an_interface_by_its_index_is_put_back),
         cmocka_unit_test(a_buffer_that_was_not_set_adapts_itself_again),
     };
 
