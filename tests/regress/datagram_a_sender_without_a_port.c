@@ -45,9 +45,7 @@ static void send_from_port_0(net_socket *listener, bool v6)
     struct sockaddr_in6 v6_to = {.sin6_family = AF_INET6, .sin6_addr = in6addr_loopback};
     struct datagram datagram = datagram_to(listener, 0);
 
-    if (fd < 0) {
-        skip();
-    }
+    assert_true(fd >= 0);
     if (v6) {
         assert_int_equal(
             setsockopt(fd, IPPROTO_IPV6, IPV6_CHECKSUM, &checksum_at, sizeof checksum_at), 0);
@@ -92,9 +90,7 @@ static void send_from_nowhere(net_socket *listener)
                              .sll_halen = ETH_ALEN};
     int fd = socket(AF_PACKET, SOCK_DGRAM, 0);
 
-    if (fd < 0 || !has_own_network()) {
-        skip();
-    }
+    assert_true(fd >= 0);
     packet.ip.check = checksum(&packet.ip, sizeof packet.ip);
     assert_int_equal(sendto(fd, &packet, sizeof packet, 0, (void *)&to, sizeof to), sizeof packet);
     close(fd);
@@ -161,8 +157,12 @@ static void a_sender_without_a_port_is_unreachable(void **state)
 {
     const char *address = template_of(state);
     bool v6 = strchr(address, '[') != NULL;
-    net_socket *listener = assert_socket(net_listen(address));
     net_message message;
+
+    if (!may_send_raw(v6 ? AF_INET6 : AF_INET)) {
+        skip();
+    }
+    net_socket *listener = assert_socket(net_listen(address));
 
     send_from_port_0(listener, v6);
     receive_stranger(listener, &message, v6 ? "[::1]:0" : "127.0.0.1:0");
@@ -174,10 +174,14 @@ static void a_sender_without_a_port_is_unreachable(void **state)
 
 static void a_sender_without_an_address_is_unreachable(void **state)
 {
-    net_socket *listener = assert_socket(net_listen("udp://0.0.0.0:0"));
     net_message message;
 
     (void)state;
+    if (!may_send_raw(AF_INET) || !has_own_network()) {
+        skip();
+    }
+    net_socket *listener = assert_socket(net_listen("udp://0.0.0.0:0"));
+
     send_from_nowhere(listener);
     receive_stranger(listener, &message, "0.0.0.0:4711");
     a_listener_cannot_answer(listener, &message, "address");

@@ -31,16 +31,6 @@ static bool write_hosts(void)
     return done;
 }
 
-static int times(const char *text, const char *words)
-{
-    int count = 0;
-
-    for (const char *at = strstr(text, words); at != NULL; at = strstr(at + 1, words)) {
-        count++;
-    }
-    return count;
-}
-
 static void each_address_is_used_once(void **state)
 {
     net_endpoint endpoints[16];
@@ -54,7 +44,7 @@ static void each_address_is_used_once(void **state)
         v4 += strcmp(text, "127.0.0.1:9") == 0 ? 1 : 0;
     }
     assert_no_socket(net_connect("tcp://both.test:9", soon()), NET_REFUSED);
-    int tried = times(net_error_text(), "127.0.0.1:");
+    int tried = times_in(net_error_text(), "127.0.0.1:");
 
     print_message("127.0.0.1: resolved %d times, dialed %d times\n", v4, tried);
     assert_int_equal(v4, 1);

@@ -5,16 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static int times(const char *text, const char *words)
-{
-    int count = 0;
-
-    for (const char *at = strstr(text, words); at != NULL; at = strstr(at + 1, words)) {
-        count++;
-    }
-    return count;
-}
-
 static void a_name_is_said_once(void **state)
 {
     static const char *const addresses[] = {"unix:///nowhere/at/all", "unix://@nobody",
@@ -27,13 +17,13 @@ static void a_name_is_said_once(void **state)
 
         assert_no_socket(net_connect(addresses[i], soon()), NET_REFUSED);
         print_message("%s\n", net_error_text());
-        assert_int_equal(times(net_error_text(), "refused ("), 1);
-        assert_int_equal(times(net_error_text(), name), 1);
+        assert_int_equal(times_in(net_error_text(), "refused ("), 1);
+        assert_int_equal(times_in(net_error_text(), name), 1);
         assert_says("errno");
         net_socket *dialing = net_connect(addresses[i], NET_NOW);
 
         assert_code(net_recv(assert_socket(dialing), &byte, 1, soon()), NET_REFUSED);
-        assert_int_equal(times(net_error_text(), name), 1);
+        assert_int_equal(times_in(net_error_text(), name), 1);
         net_close(dialing, NET_NOW);
     }
 }

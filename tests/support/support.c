@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <dirent.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,16 @@ static bool own_network;
 bool has_own_network(void)
 {
     return own_network;
+}
+
+bool may_send_raw(int family)
+{
+    int fd = socket(family, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_UDP);
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    return fd >= 0;
 }
 
 /* Unix datagrams are never dropped: the sender waits while ten of them are unread. With a network
@@ -167,6 +178,16 @@ void check_reads(net_socket *socket, const char *name, const char *expected, con
         print_error("%s is '%s', not '%s'\n", name, text, expected);
         _fail(file, line);
     }
+}
+
+int times_in(const char *text, const char *words)
+{
+    int count = 0;
+
+    for (const char *at = strstr(text, words); at != NULL; at = strstr(at + 1, words)) {
+        count++;
+    }
+    return count;
 }
 
 /* ---- A cancel in a signal handler ---- */

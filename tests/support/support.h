@@ -24,6 +24,8 @@
 /* Whether this program has a network of its own, which contains only a loopback: mostly when it
  * runs as root. Only then may a test lay wires or set up a firewall. */
 bool has_own_network(void);
+/* Whether this program may make its own udp headers in this family (CAP_NET_RAW). */
+bool may_send_raw(int family);
 
 /* ---- Assertions ---- */
 
@@ -60,6 +62,8 @@ void check_reads(net_socket *socket, const char *name, const char *expected, con
 #define assert_blames(verb, address) check_blames((verb), (address), __FILE__, __LINE__)
 /* A property has this value, as text. */
 #define assert_reads(socket, name, text) check_reads((socket), (name), (text), __FILE__, __LINE__)
+/* How often the words are in the text. */
+int times_in(const char *text, const char *words);
 
 /* ---- Which program makes the calls ---- */
 
