@@ -2,9 +2,9 @@
  * their answers in time, on every wire that has peers, whether the server has a thread for each or
  * one poller. The rows are printed as a table.
  *
- * Each row is a forked child, so that nothing that one leaves behind meets the next. A row that
- * fails is tried again, and the last try counts: the machine may stall. NETFACADE_ATTACK names one
- * wire, or one way to be hostile, to try alone. */
+ * Each row is a forked child, so that nothing that one leaves behind meets the next. When few rows
+ * fail, these are tried again, and the last try counts: the machine may stall. NETFACADE_ATTACK
+ * names one wire, or one way to be hostile, to try alone. */
 #define _GNU_SOURCE
 #include "neighbour/contest.h"
 #include "foreign.h"
@@ -167,6 +167,7 @@ static void begin(void)
             }
         }
     }
+    assert_true(all.count > 0); /* else NETFACADE_ATTACK names nothing */
 }
 
 static void run_all(const struct limits *limits, int attempt)
@@ -194,7 +195,9 @@ static void the_good_peers_are_answered(void **state)
     (void)state;
     begin();
     for (int attempt = 0; attempt < TRIES; attempt++) {
-        run_all(&limits, attempt);
+        if (attempt == 0 || rows_may_have_stalled(all.rows, all.count, &limits)) {
+            run_all(&limits, attempt);
+        }
     }
     assert_int_equal(rows_print(all.rows, all.count, &limits), 0);
 }

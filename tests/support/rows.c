@@ -32,6 +32,23 @@ bool row_is_bad(const struct row *row, const struct limits *limits)
            row->cpu > limits->cpu || row->cancel > limits->cancel || row->answers < row->asked;
 }
 
+int rows_bad(const struct row *rows, size_t count, const struct limits *limits)
+{
+    int bad = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        bad += row_is_bad(&rows[i], limits) ? 1 : 0;
+    }
+    return bad;
+}
+
+bool rows_may_have_stalled(const struct row *rows, size_t count, const struct limits *limits)
+{
+    enum { STALLED_MOST = 32 };
+
+    return rows_bad(rows, count, limits) <= STALLED_MOST;
+}
+
 static void print_figure(char *text, size_t size, double figure)
 {
     if (figure < 0) {
@@ -54,7 +71,7 @@ static void print_row(const struct row *row)
     }
     print_message("%-25s %-22s %-18s %-7s %10s %7s %7s  %s %s\n", row->wire, row->verb, row->attack,
                   row->way, figure[0], figure[1], figure[2], answers,
-                  row->done ? row->note : "its call went on and on");
+                  row->done ? row->note : "no end: its call went on, or its process died");
 }
 
 static const struct row *worse(const struct row *one, const struct row *other, size_t figure)
@@ -84,13 +101,12 @@ static void print_worst(const struct row *rows, size_t count)
 
 int rows_print(const struct row *rows, size_t count, const struct limits *limits)
 {
-    int bad = 0;
+    int bad = rows_bad(rows, count, limits);
 
     print_message("%-25s %-22s %-18s %-7s %10s %7s %7s\n", "wire", "verb", "attack", "way",
                   limits->first, "cpu %", "cancel");
     for (size_t i = 0; i < count; i++) {
         print_row(&rows[i]);
-        bad += row_is_bad(&rows[i], limits) ? 1 : 0;
     }
     print_message("%zu rows, %d over the limits of %.0f ms, %.0f %%, %.0f ms\n", count, bad,
                   limits->overshoot, limits->cpu, limits->cancel);

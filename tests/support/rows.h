@@ -36,6 +36,10 @@ struct row *rows_open(size_t count);
 void row_note(struct row *row, bool failed, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 bool row_is_bad(const struct row *row, const struct limits *limits);
+int rows_bad(const struct row *rows, size_t count, const struct limits *limits);
+/* Whether the bad rows are so few that a machine that stalls may have made them. Then try them
+ * again; of more than these the table tells enough. */
+bool rows_may_have_stalled(const struct row *rows, size_t count, const struct limits *limits);
 /* Prints each row, the worst of each figure, and the bad rows again. Returns how many are bad. */
 int rows_print(const struct row *rows, size_t count, const struct limits *limits);
 

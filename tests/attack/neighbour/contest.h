@@ -38,6 +38,7 @@ struct contest {
     int fd;            /* the hostile peer's descriptor; -1: the wire has none */
     net_socket *other; /* the hostile peer then */
     int steps;
+    _Atomic int taken; /* what the system took of the hostile peer: a send, a dial */
     pthread_t server;
     pthread_t attacker;
 };

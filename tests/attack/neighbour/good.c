@@ -150,5 +150,8 @@ void good_ask(struct contest *contest)
         run_round(contest, round);
         nap(5);
     }
+    if (contest->taken == 0) {
+        row_note(row, true, "the hostile peer did nothing");
+    }
     row->done = true;
 }

@@ -39,7 +39,7 @@ static void note_code(struct trial *trial, long long code)
     char words[200];
 
     snprintf(words, sizeof words, "%s", net_error_text());
-    bool bad = !may_fail(trial) && code != NET_CANCELED;
+    bool bad = code == NET_CANCELED || !may_fail(trial); /* nobody has cancelled it yet */
 
     row_note(trial->row, bad, "%.90s", words);
 }
