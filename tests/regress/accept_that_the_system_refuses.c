@@ -34,7 +34,7 @@ static const struct {
     int code;
     const char *number; /* in the sentence */
 } errors[] = {
-    {EPERM, NET_DENIED, "errno 1"},
+    {EPERM, NET_DENIED, "errno 1)"},
     {EINVAL, NET_SYSTEM, "errno 22"},
     {ECONNABORTED, NET_TIMEOUT, "errno 103"},
 };

@@ -345,6 +345,7 @@ static void start(size_t row, int with, struct run *run)
     }
     dup2(fileno(run->output), STDOUT_FILENO);
     dup2(fileno(run->output), STDERR_FILENO);
+    alarm((unsigned)(120 * slowness())); /* a call that hangs */
     missing = rows[row].call;
     error = with;
     int failed = all_conversations();

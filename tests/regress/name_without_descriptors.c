@@ -57,6 +57,7 @@ static int code_of_a_dial(const char *address, int left)
 {
     struct rlimit before;
 
+    inside = 0; /* one look-up alone may have left it odd */
     leave(left, &before);
     net_socket *socket = net_connect(address, soon());
     int code = net_error();

@@ -284,6 +284,7 @@ static void every_part_of_an_address_is_quoted_safely(void **state)
     report();
 }
 
+/* All samples on one wire, some on the others: each is a listener. */
 static void every_value_is_quoted_safely(void **state)
 {
     static const char *const targets[] = {"chaos+tcp://127.0.0.1:0", "chaos+udp://127.0.0.1:0",
@@ -293,7 +294,7 @@ static void every_value_is_quoted_safely(void **state)
     (void)state;
     for (size_t target = 0; target < COUNT(targets); target++) {
         for (int option = 0; option < NF_OPTIONS; option++) {
-            for (int i = 0; i < SAMPLES; i += step()) {
+            for (int i = 0; i < SAMPLES; i += target == 0 ? step() : 10 * step()) {
                 snprintf(address, sizeof address, "%s?%.19s=%s", targets[target],
                          nf_rules[option].name, sample(i));
                 net_socket *made = net_listen(address);
