@@ -116,6 +116,7 @@ for descriptors in 5 6 7 8; do
     took=$((($(date +%s%N) - begun) / 1000000))
     [ $status -ne 124 ] || fail "with $descriptors descriptors it never ends"
     [ $status -le 2 ] || fail "with $descriptors descriptors it ends with $status"
+    [ $took -lt 5000 ] || fail "with $descriptors descriptors it takes $took ms"
     echo "$descriptors descriptors: $took ms, $(cat "$work/table" "$work/check.err" | tail -n 1)"
 done
 ok "an end within its time, without descriptors"
