@@ -1,13 +1,15 @@
 /* flood_answers ADDRESS SECONDS - waits for a datagram to this IPv4 address, which may be a group
  * on the interface lo, and answers it for so long without a pause, always with the same words, or
- * until nobody is there. */
+ * until nobody is there. From a group nobody says so: then kill it. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -58,6 +60,7 @@ int main(int argc, char **argv)
     }
     for (int i = 0; i < SENDERS; i++) {
         if (fork() == 0) {
+            prctl(PR_SET_PDEATHSIG, SIGKILL); /* the senders end with their parent */
             flood(fd, strtol(argv[2], NULL, 10));
             _exit(EXIT_SUCCESS);
         }

@@ -16,11 +16,12 @@ fi
 # shellcheck source=tests/support/interop.sh
 . "$(dirname "$0")/../support/interop.sh"
 need ip mkfifo nc socat strace timeout
+strace -o /dev/null true 2>/dev/null || { echo "skipped: strace may not trace here" && exit 77; }
 # shellcheck source=tests/support/members.sh
 . "$(dirname "$0")/../support/members.sh"
 
 ip link set lo up multicast on
-ip route add 239.0.0.0/8 dev lo
+ip route add 239.0.0.0/8 dev lo src 127.0.0.1 # else the source is 0.0.0.0, which nobody can answer
 
 # Each is followed by the letter x: an escape, C1 in UTF-8 and bare, right-to-left, the ends of lines
 # of Unicode, no width (five kinds), a tag, what is not UTF-8 (a bare byte, a long form, a surrogate,
@@ -113,7 +114,7 @@ names_of_servers() {
 }
 
 answers_without_end() {
-    start flood "$build/tests/flood_answers" 239.255.9.9 8
+    start flood "$build/tests/flood_answers" 239.255.9.9 40
     flood=$started
     until_true grep -q '^listening$' "$work/flood.out"
     begun=$(date +%s%N)
@@ -124,20 +125,20 @@ answers_without_end() {
     took=$((($(date +%s%N) - begun) / 1000000))
     [ "$(sed 's/.*:[0-9]* //' "$work/found" | sort -u)" = 'again and again' ] ||
         fail "no flood: $(cat "$work/found")"
-    [ "$took" -lt 4000 ] || fail "it goes on for $took ms: it should for 900"
-    ended "$flood" 0
+    [ "$took" -lt 20000 ] || fail "it goes on for $took ms: it should for 900"
+    away "$flood"
     ok "discover and answers without end: it is over after $took ms"
 
     # A server of a chat that does not stop either, after the client has said goodbye.
-    start flood "$build/tests/flood_answers" 127.0.0.1 9
+    start flood "$build/tests/flood_answers" 127.0.0.1 40
     flood=$started
     until_true grep -q '^listening$' "$work/flood.out"
     begun=$(date +%s%N)
     timeout 60 "$bin/chat" udp://127.0.0.1:7038 </dev/null >"$work/found" || fail "chat ends with $?"
     took=$((($(date +%s%N) - begun) / 1000000))
     [ "$(sort -u "$work/found")" = 'again and again' ] || fail "no flood: $(head -n 3 "$work/found")"
-    [ "$took" -lt 8000 ] || fail "chat goes on for $took ms: it should for 5000"
-    ended "$flood" 0
+    [ "$took" -lt 25000 ] || fail "chat goes on for $took ms: it should for 5000"
+    away "$flood"
     ok "chat and words without end: it is over after $took ms"
 }
 
@@ -166,7 +167,7 @@ callers() {
     serve nested "$bin/nested_in_poll" tcp://127.0.0.1:0
     nested=$started
     member caller 3 nc 127.0.0.1 "${addresses##*:}"
-    say 3 "$foreign$harmless\nand more\n"
+    say 3 "$foreign$harmless\nand more\r\n"
     hears nested "$(as_printed "$shown$harmless")" 'and more'
     stopped "$nested" 0
     away "$pid_caller"
