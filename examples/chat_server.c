@@ -11,8 +11,8 @@
  *    sends. Over udp `idle`, in the address, ends it.
  *  - The server receives more slowly from a member that says much; the rest waits on its side. It
  *    accepts members at that pace, too, because all others are told of each.
- *  - A member hears no control characters of others, and cannot be taken for another: a name has
- *    ASCII letters, digits, - and _, and no two names look alike.
+ *  - A member hears no control characters of others. A name has ASCII letters, digits, - and _, and
+ *    no two names differ only in case or in 0 and o, 1, i and l, or - and _.
  * SIGINT, SIGTERM or SIGHUP ends the server: it tells all members, then hangs up. Over udp a
  * datagram can carry a false source address; guarded_server.c shows how to check it. */
 #define _POSIX_C_SOURCE 200809L
@@ -62,7 +62,7 @@ static volatile sig_atomic_t stopping;
 static struct member *members;
 static struct member *leavers; /* they leave, and the others do not know it yet */
 static net_socket *doors[DOORS];
-static net_deadline paid;           /* as a member's: how far the callers are ahead of the pace */
+static net_deadline callers_paid;   /* as a member's: how far the callers are ahead of the pace */
 static int64_t silence_ms = 600000; /* a tcp member that says nothing for so long leaves */
 
 /* net_poller_wake may be called from a signal handler: the wait in the loop returns 0. */
@@ -323,7 +323,7 @@ static void hear(struct member *who)
 /* As `watch` does for a member: after many callers, accept no more until the pause is over. */
 static void watch_door(net_socket *door)
 {
-    net_deadline pause = paid - BURST * PACE_NS;
+    net_deadline pause = callers_paid - BURST * PACE_NS;
     bool is_open = pause <= net_after(0);
 
     net_poller_watch(poller, door, is_open ? NET_READABLE : 0, NULL, is_open ? NET_FOREVER : pause);
@@ -347,10 +347,19 @@ static void welcome(net_socket *door)
     snprintf(who->nick, sizeof who->nick, GUEST "%lu", ++number);
     who->next = members;
     members = who;
-    paid = (paid > net_after(0) ? paid : net_after(0)) + PACE_NS;
+    callers_paid = (callers_paid > net_after(0) ? callers_paid : net_after(0)) + PACE_NS;
     watch(who);
     tell(who, "* welcome; /nick NAME, /quit\n");
     announce(who, "is here");
+}
+
+/* This removes the files of unix addresses. */
+static void close_doors(void)
+{
+    for (int i = 0; i < DOORS; i++) {
+        net_close(doors[i], NET_NOW);
+        doors[i] = NULL;
+    }
 }
 
 /* Wait for one event and handle it. With one event at a time none can be stale: closing a socket
@@ -363,6 +372,7 @@ static void turn(void)
 
     if (count < 0) {
         fprintf(stderr, "chat_server: %s\n", net_error_text());
+        close_doors();
         exit(EXIT_FAILURE);
     }
     if (count > 0 && who == NULL) {
@@ -384,13 +394,6 @@ static void turn(void)
     say_goodbyes();
 }
 
-static void close_doors(void)
-{
-    for (int i = 0; i < DOORS; i++) {
-        net_close(doors[i], NET_NOW);
-    }
-}
-
 static void serve(void)
 {
     while (stopping == 0) {
@@ -406,23 +409,35 @@ static void serve(void)
     }
 }
 
+static void usage(void)
+{
+    fputs("usage: chat_server [-s SECONDS] [ADDRESS...]\n", stderr);
+    exit(2);
+}
+
 int main(int argc, char **argv)
 {
     static char *usual[] = {"tcp://127.0.0.1:7000", "udp://127.0.0.1:7000", NULL};
     struct sigaction action = {.sa_handler = stop, .sa_flags = (int)SA_RESETHAND};
     char local[128];
-    int option = getopt(argc, argv, "s:");
+    int option;
 
-    if (option == 's') {
-        silence_ms = text_number(optarg, 1, INT32_MAX) * 1000;
+    while ((option = getopt(argc, argv, "s:")) != -1) {
+        silence_ms = option == 's' ? text_number(optarg, 1, INT32_MAX) * 1000 : -1;
+        if (silence_ms < 0) {
+            usage();
+        }
+    }
+    if (argc - optind > DOORS) {
+        usage();
     }
     char **addresses = optind < argc ? argv + optind : usual;
-    if (option == '?' || silence_ms < 0 || argc - optind > DOORS) {
-        fputs("usage: chat_server [-s SECONDS] [ADDRESS...]\n", stderr);
-        return 2;
-    }
     setvbuf(stdout, NULL, _IOLBF, 0);
     poller = net_poller_open();
+    if (poller == NULL) {
+        fprintf(stderr, "chat_server: %s\n", net_error_text());
+        return EXIT_FAILURE;
+    }
     sigaction(SIGINT, &action, NULL); /* SA_RESETHAND: the second one ends the program */
     sigaction(SIGTERM, &action, NULL);
     if (signal(SIGHUP, SIG_IGN) != SIG_IGN) { /* nohup has set it so */
@@ -434,7 +449,7 @@ int main(int argc, char **argv)
         if (doors[i] == NULL ||
             net_poller_watch(poller, doors[i], NET_READABLE, NULL, NET_FOREVER) != 0) {
             fprintf(stderr, "chat_server: %s\n", net_error_text());
-            close_doors(); /* this removes the file of a unix address */
+            close_doors();
             return EXIT_FAILURE;
         }
         net_get(doors[i], "local", local, sizeof local); /* with port 0, the number */

@@ -96,6 +96,7 @@ int main(int argc, char **argv)
     const struct timespec rest = {.tv_nsec = REST_NS};
     struct sigaction action = {.sa_handler = stop};
     char local[128];
+    int status = EXIT_SUCCESS;
 
     listener = net_listen(argc > 1 ? argv[1] : "tcp://127.0.0.1:7000");
     if (listener == NULL) {
@@ -125,14 +126,14 @@ int main(int argc, char **argv)
     }
     if (net_error() != NET_CANCELED) {
         fprintf(stderr, "echo_server: %s\n", net_error_text());
-        return EXIT_FAILURE;
+        status = EXIT_FAILURE;
     }
     signal(SIGINT, SIG_DFL); /* the handler must not meet a closed socket */
     signal(SIGTERM, SIG_DFL);
     signal(SIGHUP, SIG_IGN);
-    net_close(listener, NET_NOW);
-    while (conversations > 0) {
+    net_close(listener, NET_NOW); /* this removes the file of a unix address */
+    while (status == EXIT_SUCCESS && conversations > 0) {
         nanosleep(&rest, NULL);
     }
-    return EXIT_SUCCESS;
+    return status;
 }

@@ -13,6 +13,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -51,7 +52,8 @@ static void print(char *text, size_t size)
         while (line < size && text[line] != '\n') {
             line++;
         }
-        fwrite(text, 1, text_clean(text, line), stdout);
+        bool has_return = line > 0 && line < size && text[line - 1] == '\r';
+        fwrite(text, 1, text_clean(text, has_return ? line - 1 : line), stdout);
         if (line < size) {
             putchar('\n');
             line++;
@@ -153,6 +155,7 @@ int main(int argc, char **argv)
     if (signal(SIGHUP, SIG_IGN) != SIG_IGN) { /* nohup has set it so */
         sigaction(SIGHUP, &action, NULL);
     }
+    signal(SIGPIPE, SIG_IGN); /* the reader of the output may be gone: the callers are not */
     net_get(listener, "local", local, sizeof local);
     printf("listening on %s\n", local);
     fflush(stdout);

@@ -369,7 +369,6 @@ static void take_call(unsigned ready)
         return;
     }
     net_socket *caller = net_accept(listener, NET_NOW);
-
     if (caller != NULL) {
         begin(caller);
     } else if (net_error() != NET_TIMEOUT && net_error() != NET_LIMIT) {
@@ -495,6 +494,7 @@ int main(int argc, char **argv)
         complain(calls->name, "is cut off");
         hang_up(calls);
     }
+    net_close(listener, NET_NOW); /* NULL unless the poller has failed */
     net_poller_close(poller);
     return status;
 }

@@ -76,6 +76,7 @@ int main(int argc, char **argv)
 {
     struct sigaction action = {.sa_handler = stop};
     char local[128];
+    int status = EXIT_SUCCESS;
 
     server = net_listen(argc > 1 ? argv[1] : "udp://127.0.0.1:7037");
     if (server == NULL) {
@@ -94,11 +95,11 @@ int main(int argc, char **argv)
 
     if (serve() != NET_CANCELED) {
         fprintf(stderr, "udp_time_server: %s\n", net_error_text());
-        return EXIT_FAILURE;
+        status = EXIT_FAILURE;
     }
     signal(SIGINT, SIG_DFL); /* the handler must not meet a closed socket */
     signal(SIGTERM, SIG_DFL);
     signal(SIGHUP, SIG_IGN);
-    net_close(server, NET_NOW);
-    return EXIT_SUCCESS;
+    net_close(server, NET_NOW); /* this removes the file of a unixgram address */
+    return status;
 }

@@ -380,7 +380,7 @@ full_room() {
 # ---- Usage ----
 
 usage() {
-    for arguments in '-x' '-s' '-s 1x tcp://127.0.0.1:0' '-s 0' '-s -1'; do
+    for arguments in '-x' '-s' '-s 1x tcp://127.0.0.1:0' '-s 0' '-s -1' '-s 0 -s 5'; do
         status=0
         # shellcheck disable=SC2086 # they are words
         "$bin/chat_server" $arguments 2>"$work/usage.err" || status=$?

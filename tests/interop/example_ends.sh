@@ -112,6 +112,33 @@ reader_leaves() {
     ok "a server outlives the reader of its output"
 }
 
+# So it is with nested_in_poll, which prints what a caller says and tells it what is typed.
+reader_of_nested_leaves() {
+    mkfifo "$work/output3" "$work/in/nested"
+    exec 4<>"$work/output3" 6<>"$work/in/nested"
+    "$bin/nested_in_poll" "unix://$place" 4>&- 6>&- >"$work/output3" 2>"$work/nested.err" \
+        <"$work/in/nested" &
+    server=$!
+    running="$running $server"
+    head -n 1 <&4 >"$work/first"
+    exec 4>&-
+    member bread 3 nc -U "$place"
+    is_told() {
+        say 6 'who is there?\n' # again, until bread is there
+        sleep 0.1
+        grep -Fqsx 'who is there?' "$work/bread.out"
+    }
+    until_true is_told
+    say 3 'nobody reads this\n'
+    sleep 0.5
+    say 6 'still there?\n'
+    hears bread 'still there?'
+    stopped "$server" 0
+    leaves 3 "$pid_bread"
+    exec 6>&-
+    ok "nested_in_poll outlives the reader of its output"
+}
+
 # The reader of netcat's output leaves. That is no good end: the peer sees a reset. It must not take
 # the half it could send for all that was wanted.
 reader_of_netcat_leaves() {
@@ -137,4 +164,5 @@ no_file_is_left
 no_file_is_left_by_a_mistake
 nohup_lasts
 reader_leaves
+reader_of_nested_leaves
 reader_of_netcat_leaves
