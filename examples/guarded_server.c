@@ -8,7 +8,8 @@
  * server can make it, and only a program at that address receives it. The server keeps nothing of a
  * stranger until it sends the cookie back; then the stranger gets a socket and a thread. An answer
  * to a stranger is shorter than its question, so the server cannot be used to flood others. A
- * cookie proves an address, no more: it is not a password. */
+ * cookie proves an address, no more: it is not a password. A signal ends it at once; the file of a
+ * unix address then stays, and the next listener replaces it. */
 #define _DEFAULT_SOURCE
 
 #include <netfacade.h>

@@ -5,14 +5,13 @@
  *     httpd tcp://:8080 /srv/www               every interface, IPv4 and IPv6
  *     httpd -n 200 -t 5 'tcp://[::1]:0' docs   200 connections at most, 5 seconds' patience
  *
- * The page /live shows what it is doing, to at most a quarter of the connections. SIGINT, SIGTERM
- * or SIGHUP ends it when the answers under way are sent, within 5 seconds.
+ * The page /live shows what it is doing, to at most about a quarter of the connections. SIGINT,
+ * SIGTERM or SIGHUP ends it when the answers under way are sent, within 5 seconds.
  *
  * This file has the loop, the accepting of connections, and the end. In httpd/: connection.c, what
  * a connection waits for; request.c, reading requests; answer.c, making answers; conditions.c,
  * whether to send a file; files.c, finding it, and why no path leads out of the directory; live.c,
- * the page. Only reading a file from
- * a slow disk holds up all connections. */
+ * the page. Only reading a file from a slow disk holds up all connections. */
 #define _POSIX_C_SOURCE   200809L
 #define _FILE_OFFSET_BITS 64
 

@@ -2,7 +2,10 @@
  *
  * This is the first of three shapes of one server; docs/server-shapes.md says when to use which.
  * Nothing is shared and nothing runs at the same time, so there is nothing to lock. Other callers
- * wait meanwhile: over tcp in the system's queue, over udp in the listener, with what they said. */
+ * wait meanwhile: over tcp in the system's queue, over udp in the listener, with what they said.
+ *
+ * A signal ends it at once; the file of a unix address then stays, and the next listener replaces
+ * it. */
 #include <netfacade.h>
 
 #include <stdio.h>

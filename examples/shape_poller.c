@@ -2,7 +2,10 @@
  *
  * This is the third of three shapes of one server; docs/server-shapes.md says when to use which. No
  * call ever waits here, so a structure holds how far each call has come. The server receives
- * nothing from a caller that does not take its echo: such a caller costs one structure, no more. */
+ * nothing from a caller that does not take its echo: such a caller costs one structure, no more.
+ *
+ * A signal ends it at once; the file of a unix address then stays, and the next listener replaces
+ * it. */
 #include <netfacade.h>
 
 #include <stdbool.h>

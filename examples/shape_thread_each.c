@@ -2,7 +2,10 @@
  *
  * This is the second of three shapes of one server; docs/server-shapes.md says when to use which.
  * The code of a call reads as if it were the only one, and a slow caller holds up only itself. The
- * price is a stack for each caller, and a lock around whatever they share: here that is nothing. */
+ * price is a stack for each caller, and a lock around whatever they share: here that is nothing.
+ *
+ * A signal ends it at once; the file of a unix address then stays, and the next listener replaces
+ * it. */
 #define _POSIX_C_SOURCE 200809L
 
 #include <netfacade.h>

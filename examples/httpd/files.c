@@ -139,7 +139,7 @@ static int open_path(const char *path)
 
 /* A date in the future would be none of a change (RFC 9110, 8.8.2.1), and one before 1970 is not
  * meant. */
-static time_t date_of(time_t modified)
+static time_t past_date(time_t modified)
 {
     time_t now = time(NULL);
 
@@ -158,7 +158,7 @@ static struct file *new_file(const char *path, int fd, const struct stat *seen)
     *file = (struct file){.users = 1,
                           .fd = fd,
                           .size = seen->st_size,
-                          .modified = date_of(seen->st_mtim.tv_sec),
+                          .modified = past_date(seen->st_mtim.tv_sec),
                           .device = seen->st_dev,
                           .inode = seen->st_ino,
                           .changed = seen->st_ctim};

@@ -88,8 +88,8 @@ static bool has_word(const char *list, const char *word)
     return false;
 }
 
-/* Parse `Name: value`. Refuse a second field of a name that is allowed once, a space before the
- * colon, and a line that continues the one before: request smuggling uses them. */
+/* Parse `Name: value`. Refuse a second field of any name that matters but Connection, a space
+ * before the colon, and a line that continues the one before: request smuggling uses them. */
 static int read_field(struct request *request, char *line)
 {
     static const char *const names[FIELDS] = {
@@ -113,7 +113,7 @@ static int read_field(struct request *request, char *line)
     while (i < FIELDS && strcasecmp(line, names[i]) != 0) {
         i++;
     }
-    if (i < FIELD_IF_NONE_MATCH && request->field[i] != NULL) {
+    if (i < FIELD_CONNECTION && request->field[i] != NULL) {
         return BAD;
     }
     if (i == FIELD_CONNECTION && has_word(value, "close")) {
