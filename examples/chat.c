@@ -44,6 +44,16 @@ static void fail(void)
 
 /* ---- What others say ---- */
 
+/* The size without the end of the line, which may be "\r\n". */
+static size_t without_end(const char *text, size_t length)
+{
+    if (length > 0 && text[length - 1] == '\n') {
+        length--;
+        length -= length > 0 && text[length - 1] == '\r';
+    }
+    return length;
+}
+
 /* Receive a line of a stream, without its end. One that is too long comes in parts. */
 static ssize_t hear_line(net_socket *from, char *text, size_t room)
 {
@@ -52,7 +62,7 @@ static ssize_t hear_line(net_socket *from, char *text, size_t room)
     if (got == NET_TOOBIG) {
         got = net_recv(from, text, room, NET_NOW);
     }
-    return got > 0 && text[got - 1] == '\n' ? got - 1 : got;
+    return got > 0 ? (ssize_t)without_end(text, (size_t)got) : got;
 }
 
 static void hear(void)
@@ -62,10 +72,7 @@ static void hear(void)
         datagrams ? net_recv(call, text, HEARD_SIZE, NET_NOW) : hear_line(call, text, HEARD_SIZE);
 
     if (got >= 0) {
-        size_t length = (size_t)got;
-        if (datagrams && length > 0 && text[length - 1] == '\n') {
-            length--;
-        }
+        size_t length = datagrams ? without_end(text, (size_t)got) : (size_t)got;
         length = text_clean(text, length);
         text[length] = '\n';
         fwrite(text, 1, length + 1, stdout);

@@ -47,7 +47,8 @@ static void *answer(void *server)
                           net_after(SEND_MS)); /* if it fails, the peer asks again */
         message.data = question;
     }
-    return NULL;
+    fprintf(stderr, "discover: %s\n", net_error_text());
+    exit(EXIT_FAILURE); /* half a server would look like a whole one */
 }
 
 static int serve(const char *interface)
@@ -63,7 +64,8 @@ static int serve(const char *interface)
         }
         fprintf(stderr, "listening on %s\n", address);
     }
-    return pthread_join(threads[0], NULL) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    pthread_join(threads[0], NULL); /* it never ends */
+    return EXIT_FAILURE;
 }
 
 /* Ask both groups. Where a host has only one of the families, the other cannot be reached. */
@@ -120,7 +122,7 @@ int main(int argc, char **argv)
     char address[ADDRESS_SIZE];
     int count = 0;
 
-    if (argc > 2 && strcmp(argv[1], "--serve") == 0) {
+    if ((argc == 3 || argc == 4) && strcmp(argv[1], "--serve") == 0) {
         server_name = argv[2];
         return serve(argv[3]); /* NULL when no interface is named */
     }

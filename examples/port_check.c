@@ -148,20 +148,30 @@ static void decide(const net_event *event)
     finish(event->user, code < 0 ? code : 0);
 }
 
+static void wait_for_one(net_deadline deadline)
+{
+    net_event event;
+    int got = net_poller_wait(poller, &event, 1, deadline);
+
+    if (got > 0) {
+        decide(&event);
+    } else if (got != NET_TIMEOUT) {
+        fprintf(stderr, "port_check: %s\n", net_error_text());
+        exit(2);
+    }
+}
+
 static void check_all(void)
 {
     bool terminal = isatty(STDERR_FILENO);
     net_deadline told = net_after(0);
-    net_event event;
 
     while (finished < count) {
         while (begun < count && begun - finished < flight) {
             dial_next();
         }
-        /* Dials that fail at once may leave none to wait for. */
-        if (begun > finished &&
-            net_poller_wait(poller, &event, 1, terminal ? net_after(TICK_MS) : NET_FOREVER) > 0) {
-            decide(&event);
+        if (begun > finished) { /* dials that fail at once may leave none to wait for */
+            wait_for_one(terminal ? net_after(TICK_MS) : NET_FOREVER);
         }
         if (terminal && net_after(-TICK_MS) > told) {
             fprintf(stderr, "\r%d of %d, %d open ", finished, count, opened);

@@ -16,7 +16,7 @@ static inline int64_t text_number(const char *text, int64_t least, int64_t most)
 
     for (; *at >= '0' && *at <= '9'; at++) {
         int digit = *at - '0';
-        if (number > (most - digit) / 10) {
+        if (digit > most || number > (most - digit) / 10) {
             return -1;
         }
         number = number * 10 + digit;
@@ -45,7 +45,8 @@ static inline size_t text_decode(const unsigned char *text, size_t left, uint32_
     return *character < smallest[bytes] || *character > 0x10ffff || is_surrogate ? 0 : bytes;
 }
 
-/* A terminal does not obey it, it does not break or reorder the line, and a reader sees it. */
+/* A terminal does not obey it, it does not break or reorder the line, and a reader sees it. The
+ * ranges are in rising order. */
 static inline bool text_is_harmless(uint32_t character)
 {
     static const uint32_t harmful[][2] = {
