@@ -262,6 +262,8 @@ refused 400 "GET /\0351.txt HTTP/1.1\r\n$host\r\n"
 refused 400 "GET / HTTP/1.1\r\n${host}Content-Length: 30\r\n\r\nGET /ten.txt HTTP/1.1\r\n\r\n"
 refused 400 "GET / HTTP/1.1\r\n${host}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
 refused 400 "GET / HTTP/1.1\r\n${host}Content-Length: 0\r\nContent-Length: 5\r\n\r\n"
+refused 400 "GET /ten.txt HTTP/1.1\r\n${host}If-None-Match: \"x\"\r\nIf-None-Match: \"y\"\r\n\r\n"
+refused 200 "GET /ten.txt HTTP/1.1\r\n${host}Connection: x\r\nConnection: close\r\n\r\n"
 for method in POST PUT DELETE OPTIONS; do
     refused 405 "$method / HTTP/1.1\r\n${host}Content-Length: 3\r\n\r\nabc"
 done
