@@ -11,6 +11,7 @@
 
 enum {
     CONGESTION_PAUSE = 1, /* ms before the kernel is asked for buffers again */
+    OWN_END_SLICE = 50,   /* ms of one wait to send */
     SMALL = 16 * 1024     /* bytes: a fraction of any buffer */
 };
 
@@ -31,13 +32,16 @@ static ssize_t record_failure(struct nf_connection *connection, struct nf_lane *
     return code;
 }
 
-/* A system call found no room. Waits; 0: try again with NF_DONTWAIT; or a code. */
+/* A system call found no room. Waits; 0: try again with NF_DONTWAIT; or a code. It waits in slices:
+ * poll does not tell that another thread has shut down our own direction of a unix socket. */
 static int wait_to_send(struct nf_connection *connection, ssize_t code, net_deadline deadline)
 {
     if (code == NF_CONGESTED && !nf_is_canceled(&connection->head)) {
         return nf_pause(nf_connection_wake(connection), CONGESTION_PAUSE, deadline);
     }
-    return nf_lane_wait(connection, NF_OUT, deadline);
+    net_deadline slice = nf_deadline_after(nf_now(), OWN_END_SLICE);
+
+    return nf_lane_wait(connection, NF_OUT, nf_earlier(slice, deadline));
 }
 
 /* One system call. It waits only if there is no deadline and no other process has the descriptor:

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LARGE = 48 * 1024 * 1024, SENTENCE_MAX = 256 };
+enum { LARGE = 48 * 1024 * 1024, SENTENCE_MAX = 256, AT_ONCE = 1000 /* ms */ };
 
 static const char *const streams[] = {"tcp://127.0.0.1:0",
                                       "tcp://[::1]:0",
@@ -141,8 +141,11 @@ static void check_end(void **state, void (*end)(struct pair *pair), int code)
 
     dial_pair(template_of(state), &pair);
     start(&talker, send_much, pair.client);
+    double since = now_ms();
+
     end(&pair);
     join(&talker, code, "send");
+    in_time(elapsed_ms(since) < AT_ONCE * slowness());
     assert_short(talker.caller.result, 1, LARGE);
     assert_next(net_send(pair.client, "x", 1, soon()), code, "send", template_of(state));
     close_pair(&pair);
