@@ -97,12 +97,13 @@ struct flood {
 static void *pour(void *argument)
 {
     enum { BATCH = 64 };
+    static char small[SMALL];
     struct flood *self = argument;
     net_message messages[BATCH];
     double since = now_ms();
 
     for (int i = 0; i < BATCH; i++) {
-        messages[i] = (net_message){.data = bytes, .size = SMALL, .endpoint = self->to};
+        messages[i] = (net_message){.data = small, .size = SMALL, .endpoint = self->to};
     }
     while (!self->stop && elapsed_ms(since) < 2000.0 * slowness()) {
         net_send_messages(self->socket, messages, BATCH, NET_NOW);

@@ -18,8 +18,8 @@ enum { STANDARD = 3, NUMBERS = 64 /* that a process at its limit may have */ };
 
 /* What the child found, for the parent to print. */
 static struct findings {
-    int looks;
-    int low; /* how often a standard descriptor was open */
+    _Atomic int looks; /* the threads of a lookup look, too */
+    _Atomic int low;   /* how often a standard descriptor was open */
     char first[64];
     double slowest; /* ms */
 } * found;
