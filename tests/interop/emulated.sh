@@ -1,5 +1,5 @@
 #!/bin/sh
-# D25. qemu-user accepts MADV_WIPEONFORK and does nothing. There a child must be told from its parent
+# qemu-user accepts MADV_WIPEONFORK and does nothing. There a child must be told from its parent
 # by another way than a page that a fork wipes, and each test of that must pass under it.
 set -eu
 

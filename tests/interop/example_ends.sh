@@ -1,6 +1,6 @@
 #!/bin/sh
 # How the examples end: a signal leaves no file of a unix socket behind, nohup is respected, and who
-# reads the output of a server may go away (D42).
+# reads the output of a server may go away.
 # shellcheck disable=SC2154 # $pid_NAME is set by `member`
 set -eu
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # What others say and how they call themselves, in the examples that print it: nothing controls a
-# terminal, forges a line or hides, and no member of a chat looks like another (D39). And somebody
-# who answers `discover` or `chat` without end cannot keep it going (D42).
+# terminal, forges a line or hides, and no member of a chat looks like another. And somebody
+# who answers `discover` or `chat` without end cannot keep it going.
 # shellcheck disable=SC2154 # $pid_NAME is set by `member`
 set -eu
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # The example `httpd` when visitors want to stay: as many ask for /live/events as there are places
-# for connections. The next visitor of a page does not wait for one of them to leave (D40).
+# for connections. The next visitor of a page does not wait for one of them to leave.
 set -eu
 
 bin=${NETFACADE_BUILD_DIR:-build/gcc}/examples

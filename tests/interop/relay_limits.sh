@@ -1,6 +1,6 @@
 #!/bin/sh
 # The example `relay` and its limits: a number that is none, callers that are silent, and more
-# callers than it may have (D41).
+# callers than it may have.
 set -eu
 
 # shellcheck source=tests/support/relay.sh

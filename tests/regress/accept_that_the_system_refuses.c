@@ -1,5 +1,5 @@
 /* wrap: accept4 accept */
-/* D8: where a filter of the process refused accept4 (EPERM), or it failed for good in another way,
+/* Where a filter of the process refused accept4 (EPERM), or it failed for good in another way,
  * a loop over a poller turned 500,000 times a second, and nothing named the cause. */
 #include "watching.h"
 

@@ -1,4 +1,4 @@
-/* D33: an adoption that failed on a later option left the earlier ones set on the caller's
+/* An adoption that failed on a later option left the earlier ones set on the caller's
  * descriptor, and one without a descriptor for its wake left IP_PKTINFO on. */
 #include "foreign.h"
 

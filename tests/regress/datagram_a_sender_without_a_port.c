@@ -1,4 +1,4 @@
-/* D12: a datagram from source port 0 made answering it NET_MISUSE on the listener, though the
+/* A datagram from source port 0 made answering it NET_MISUSE on the listener, though the
  * program had done nothing wrong, and another failure on an accepted socket. An answer to the
  * source address 0.0.0.0 went to the host itself. */
 #include "support.h"

@@ -1,4 +1,4 @@
-/* D13: over an adopted udp descriptor with IP_RECVERR an ICMP error of one peer failed the receives
+/* Over an adopted udp descriptor with IP_RECVERR an ICMP error of one peer failed the receives
  * and sends of the others; and while such errors were queued, waiting used a whole processor. */
 #include "foreign.h"
 #include "watching.h"

@@ -1,5 +1,5 @@
 /* wrap: setsockopt */
-/* D5: a receive of a dialed udp socket lasted as long as datagrams with a bad checksum came: the
+/* A receive of a dialed udp socket lasted as long as datagrams with a bad checksum came: the
  * kernel dropped each in the receive, and then started the timeout of the receive again. */
 #include "watching.h"
 

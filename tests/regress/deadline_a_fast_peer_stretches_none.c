@@ -1,4 +1,4 @@
-/* D7: a call that moves much, to or from a peer that keeps up with it, never has to wait. So it
+/* A call that moves much, to or from a peer that keeps up with it, never has to wait. So it
  * went on far beyond its deadline: nothing looked at the clock. */
 #include "support.h"
 

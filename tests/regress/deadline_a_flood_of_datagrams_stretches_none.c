@@ -1,4 +1,4 @@
-/* D7: calls that move many datagrams looked at the clock only when they had to wait. A send of
+/* Calls that move many datagrams looked at the clock only when they had to wait. A send of
  * millions, or a receive of millions from a peer that sent on and on, ended long after its
  * deadline; so did one that NET_NOW forbade to wait, and a receive that lost all it got. */
 #include "watching.h"

@@ -1,4 +1,4 @@
-/* D4: a send to a slow reader returned long after its deadline. On a unix socket the kernel starts
+/* A send to a slow reader returned long after its deadline. On a unix socket the kernel starts
  * the timeout of a blocking send again with each buffer that it gets rid of. */
 #include "support.h"
 

@@ -1,5 +1,5 @@
 /* valgrind: skip, a filter of system calls would hold for valgrind, too */
-/* D14: on a host without IPv6 a dial of localhost, where nobody listens, was NET_LIMIT, "no local
+/* On a host without IPv6 a dial of localhost, where nobody listens, was NET_LIMIT, "no local
  * port is free", or NET_UNSUPPORTED or NET_DENIED. 127.0.0.1 has refused: that is the answer. So is
  * NET_UNREACHABLE for an IPv6 address, also of a message, which was NET_SYSTEM. A listener on every
  * interface serves IPv4. */

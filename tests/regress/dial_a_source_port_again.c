@@ -1,4 +1,4 @@
-/* D18: a dial from a fixed port was NET_INUSE while an earlier connection from it, to another
+/* A dial from a fixed port was NET_INUSE while an earlier connection from it, to another
  * target, was in TIME_WAIT. It still is while a listener has the port, and while there is a
  * connection from it to the same target. */
 #include "support.h"

@@ -1,4 +1,4 @@
-/* D16: the resolver gives 127.0.0.1 twice for a name that /etc/hosts has with 127.0.0.1 and with
+/* The resolver gives 127.0.0.1 twice for a name that /etc/hosts has with 127.0.0.1 and with
  * ::1, and net_resolve and a dial used it twice. */
 #include "support.h"
 

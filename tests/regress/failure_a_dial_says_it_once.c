@@ -1,5 +1,5 @@
-/* D21: the sentence of a lost dial over unix said everything twice, "refused (/path: refused
- * (...))". D36: the sentence of an unknown congestion control was cut in a dial. */
+/* The sentence of a lost dial over unix said everything twice, "refused (/path: refused
+ * (...))". The sentence of an unknown congestion control was cut in a dial. */
 #include "support.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* D21: for tls:// a build without it suggested tcp://, which is plaintext. And D36: fd:// with a
+/* For tls:// a build without it suggested tcp://, which is plaintext. And fd:// with a
  * number that is too large said that the number is missing. */
 #include "support.h"
 

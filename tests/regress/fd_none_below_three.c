@@ -1,5 +1,5 @@
 /* wrap: getaddrinfo */
-/* D38. In a program that runs with its standard descriptors closed, the first descriptors of the
+/* In a program that runs with its standard descriptors closed, the first descriptors of the
  * library were 0, 1 and 2. What the program printed was sent to a peer, or changed a poller's
  * eventfd. Each child here has them closed, and looks after each step whether one is open. */
 #include "support.h"

@@ -1,5 +1,5 @@
 /* wrap: getpid */
-/* D25. Processes were told apart by getpid(2), which cost one to three calls for each datagram.
+/* Processes were told apart by getpid(2), which cost one to three calls for each datagram.
  * They are told apart by a page of memory. Only an address of systemd:// needs the number. */
 #include "support.h"
 

@@ -1,6 +1,6 @@
 /* wrap: accept4 recvmmsg sendmmsg epoll_create1 eventfd timerfd_create madvise */
 /* wrap: syscall setsockopt getsockopt */
-/* D26: a host lacks a call (ENOSYS) or a sandbox refuses it (EPERM). A dial of unixgram:// failed
+/* A host lacks a call (ENOSYS) or a sandbox refuses it (EPERM). A dial of unixgram:// failed
  * where socket filters are missing; a recvmmsg or accept4 that is missing ended the program. Now
  * each conversation works on every wire, by other calls. Each row runs in a process of its own:
  * some choices are made once for a process. */

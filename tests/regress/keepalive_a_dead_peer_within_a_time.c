@@ -1,4 +1,4 @@
-/* D34: the manual advised keepalive and user-timeout of the same duration, and a silent peer was
+/* The manual advised keepalive and user-timeout of the same duration, and a silent peer was
  * noticed after twice as long. A third and two thirds of a time notice every dead peer within it,
  * whether or not bytes are on their way. */
 #include "support.h"

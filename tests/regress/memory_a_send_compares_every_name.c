@@ -1,5 +1,5 @@
 /* wrap: nf_addr_equal */
-/* D27. The names of mem and memgram were a list: a send to one of 8,000 sockets compared thousands
+/* The names of mem and memgram were a list: a send to one of 8,000 sockets compared thousands
  * of names, one after the other and under a lock, and so did a dial. */
 #include "os/address.h"
 #include "support.h"

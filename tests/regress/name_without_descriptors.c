@@ -1,5 +1,5 @@
 /* wrap: getaddrinfo */
-/* D15: where a lookup lacked a descriptor, the resolver may say that it does not know the name,
+/* Where a lookup lacked a descriptor, the resolver may say that it does not know the name,
  * and a dial was NET_NAME, which a server takes for good. So was the name of a service, and an
  * interface was said not to exist. */
 #include "support.h"

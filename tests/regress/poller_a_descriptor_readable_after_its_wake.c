@@ -1,4 +1,4 @@
-/* D19. A wait that returned 0 after a wake left the descriptor of net_poller_fd readable, so that
+/* A wait that returned 0 after a wake left the descriptor of net_poller_fd readable, so that
  * the foreign loop made one more round with nothing to tell. So did a wait that returned events
  * which an earlier one had no room for. */
 #include "support.h"

@@ -1,5 +1,5 @@
 /* wrap: recvmmsg */
-/* D9: one call reads a listener's descriptor for all its sockets. While the system did not let that
+/* One call reads a listener's descriptor for all its sockets. While the system did not let that
  * thread run, because others had a higher priority, a poller of another socket spun: the descriptor
  * was readable and nobody read it. */
 #include "watching.h"

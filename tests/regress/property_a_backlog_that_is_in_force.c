@@ -1,4 +1,4 @@
-/* D35: a unix listener without the option said that its backlog is 2147483647, where the system had
+/* A unix listener without the option said that its backlog is 2147483647, where the system had
  * lowered it to net.core.somaxconn. */
 #include "support.h"
 

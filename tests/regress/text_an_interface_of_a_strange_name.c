@@ -1,4 +1,4 @@
-/* D23. The system lets an interface be called almost anything: a name with an escape sequence in it
+/* The system lets an interface be called almost anything: a name with an escape sequence in it
  * reached net_get, net_endpoint_text and sentences, and one with a bracket or a question mark made
  * an address that means another. Such an interface is printed by its number. */
 #include "safe_text.h"

@@ -1,4 +1,4 @@
-/* D23. Control bytes, marks of direction, separators of lines and bytes that are no UTF-8 came out
+/* Control bytes, marks of direction, separators of lines and bytes that are no UTF-8 came out
  * as they were, wherever text from outside is quoted: in sentences, in net_get and in
  * net_endpoint_text. Each is escaped now, and an address that is printed can still be dialed. */
 #include "name/property.h"

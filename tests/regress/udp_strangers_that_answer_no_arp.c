@@ -1,4 +1,4 @@
-/* D11: answers to strangers at made-up addresses of the link wait for ARP for some seconds, in the
+/* Answers to strangers at made-up addresses of the link wait for ARP for some seconds, in the
  * one buffer that a listener and its peers send with. Strangers used it up, and sends to accepted
  * peers failed. */
 #include "watching.h"

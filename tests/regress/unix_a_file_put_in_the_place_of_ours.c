@@ -1,5 +1,5 @@
 /* wrap: bind chmod syscall */
-/* D24. In a directory that others may write to, one of them put another file at the path between
+/* In a directory that others may write to, one of them put another file at the path between
  * bind(2) and the change of its mode. That file got our mode, and our close removed it. And in a
  * chroot without /proc a listener with a mode that the umask forbids failed with errno 95. */
 #include "support.h"

@@ -1,4 +1,4 @@
-/* D6: a peer passed a descriptor that nobody asked for, of a TCP connection whose close lingers.
+/* A peer passed a descriptor that nobody asked for, of a TCP connection whose close lingers.
  * The last reference to it was dropped in our call, which then took as long as the linger time. */
 #include "watching.h"
 

@@ -1,4 +1,4 @@
-/* D10: what a peer has not received is charged to the one descriptor that a listener and all its
+/* What a peer has not received is charged to the one descriptor that a listener and all its
  * peers send with. One peer that never received used up that buffer: sends to all others timed out,
  * and a poller never reported them as writable. */
 #include "raw_unix.h"

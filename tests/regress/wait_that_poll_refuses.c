@@ -1,4 +1,4 @@
-/* D8: if RLIMIT_NOFILE is 0 or 1, as in a sandbox, poll(2) fails, and a wait spun. */
+/* If RLIMIT_NOFILE is 0 or 1, as in a sandbox, poll(2) fails, and a wait spun. */
 #include "watching.h"
 
 #include <stdlib.h>
