@@ -9,13 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const strange[] = {"e\x1b[31m",
-                                      "a]b",
-                                      "c?d",
-                                      "e&f",
-                                      "\xe2\x80\xae"
-                                      "g",
-                                      "h\xff"};
+static const char *const strange[] = {"e\x1b[31m", "a]b", "c?d", "e&f", "\xe2\x80\xaeg", "h\xff"};
 
 /* A pair of interfaces of which one has the name, and an address on it. False: not here. */
 static bool lay_wire(const char *name)
