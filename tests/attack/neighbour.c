@@ -147,7 +147,7 @@ static void add(const char *wire, const struct hostile *hostile, enum way way)
     snprintf(row->wire, sizeof row->wire, "%s", wire);
     snprintf(row->verb, sizeof row->verb, "a server");
     snprintf(row->attack, sizeof row->attack, "%s", hostile->name);
-    snprintf(row->way, sizeof row->way, ways[way]);
+    snprintf(row->way, sizeof row->way, "%s", ways[way]);
     all.count++;
 }
 
