@@ -154,11 +154,14 @@ static void a_wait_that_is_refused_tells_of_all(void **state)
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
     struct rlimit none = {.rlim_cur = 0, .rlim_max = before.rlim_max};
 
+    struct pollfd nobody = {.fd = -1};
+
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    bool refuses = poll(&nobody, 1, 0) < 0; /* valgrind keeps the limit to itself */
     unsigned told = told_of(&thing);
 
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
-    assert_int_equal(told, NF_IN);
+    assert_int_equal(told, refuses ? NF_IN : 0);
     assert_int_equal(told_of(&thing), 0);
     thing_close(&thing);
     body->close(ready);
