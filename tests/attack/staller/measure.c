@@ -169,13 +169,21 @@ static long long cancel_by_poller(struct trial *trial)
 
 /* ---- Both ---- */
 
-/* While a peer floods there is always something to do. */
+/* Whether there is always something to do: while a peer floods, and for a send over udp, which the
+ * system takes whoever receives. */
+static bool is_always_at_work(const struct trial *trial)
+{
+    bool is_udp = is_ip(trial->wire) && !is_stream(trial->wire);
+
+    return trial->attack->kind == FLOOD || (is_udp && trial->verb->sends);
+}
+
 static void note_cpu(struct trial *trial, double cpu, double wall)
 {
     enum { LEAST = 50 /* ms, for a figure that says something */ };
 
     trial->row->cpu = NOT_MEASURED;
-    if (wall >= LEAST && trial->attack->kind != FLOOD) {
+    if (wall >= LEAST && !is_always_at_work(trial)) {
         trial->row->cpu = 100 * cpu / wall;
     }
 }
