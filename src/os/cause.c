@@ -158,6 +158,19 @@ int nf_fail_because(int code, const char *format, ...)
     return code;
 }
 
+int nf_fail_because_of(int code, int error, const char *format, ...)
+{
+    char what[NF_DETAIL_MAX];
+    char reason[128];
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(what, sizeof what, format, arguments);
+    va_end(arguments);
+    nf_errno_text(error, reason, sizeof reason);
+    return nf_fail_because(code, "%s: %s", what, reason);
+}
+
 int nf_fail_sentence(int code, const char *format, ...)
 {
     va_list arguments;

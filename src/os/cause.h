@@ -34,6 +34,10 @@ int nf_fail(int code);
 int nf_fail_because(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int nf_fail_sentence(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* As nf_fail_because; the detail ends with a colon and the text of `error`, an errno. */
+int nf_fail_because_of(int code, int error, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* Record `error`, an errno. nf_fail_errno returns the code that it maps to, nf_fail_as returns
  * `code`. */
 int nf_fail_errno(int error);

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "os/descriptor.h"
 #include "os/cause.h"
+#include "os/rawopt.h"
 #include "os/ready.h"
 #include "os/sockaddr.h"
 
@@ -54,14 +55,6 @@ static const char *label_of(const struct label *labels, size_t count, int number
 }
 
 #define LABEL_OF(labels, number) label_of((labels), sizeof(labels) / sizeof((labels)[0]), (number))
-
-static int get(int fd, int option)
-{
-    int number = 0;
-    socklen_t size = sizeof number;
-
-    return getsockopt(fd, SOL_SOCKET, option, &number, &size) == 0 ? number : -1;
-}
 
 /* Whether this library can use the socket. Streams and datagrams may also run over other protocols,
  * such as SCTP or ICMP (ping). */
@@ -116,7 +109,9 @@ static int ask_file(int fd, int flags, struct nf_descriptor *what)
 
 int nf_descriptor_ask(int fd, struct nf_descriptor *what)
 {
-    const struct kind kind = {get(fd, SO_DOMAIN), get(fd, SO_TYPE), get(fd, SO_PROTOCOL)};
+    const struct kind kind = {nf_rawopt_get(fd, SOL_SOCKET, SO_DOMAIN),
+                              nf_rawopt_get(fd, SOL_SOCKET, SO_TYPE),
+                              nf_rawopt_get(fd, SOL_SOCKET, SO_PROTOCOL)};
     int inherited = fcntl(fd, F_GETFD);
     int flags = fcntl(fd, F_GETFL);
     union nf_sockaddr peer;
@@ -133,7 +128,7 @@ int nf_descriptor_ask(int fd, struct nf_descriptor *what)
     }
     what->family = is_ours(&kind) ? family_of(kind.domain) : NF_NOWHERE;
     what->transport = kind.type == SOCK_STREAM ? NF_STREAM : NF_DATAGRAM;
-    what->is_listening = get(fd, SO_ACCEPTCONN) > 0;
+    what->is_listening = nf_rawopt_get(fd, SOL_SOCKET, SO_ACCEPTCONN) > 0;
     what->is_connected = getpeername(fd, &peer.any, &length) == 0;
     snprintf(what->summary, sizeof what->summary, "%s %s, protocol %d",
              LABEL_OF(domains, kind.domain), LABEL_OF(types, kind.type), kind.protocol);
@@ -180,7 +175,8 @@ int nf_descriptor_take(int fd)
 {
     int flags = fcntl(fd, F_GETFL);
 
-    if (flags >= 0 && get(fd, SO_ACCEPTCONN) > 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) {
+    if (flags >= 0 && nf_rawopt_get(fd, SOL_SOCKET, SO_ACCEPTCONN) > 0 &&
+        fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) {
         return nf_fail_errno(errno);
     }
     return nf_descriptor_close_on_exec(fd);

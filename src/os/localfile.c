@@ -33,8 +33,7 @@
 enum {
     PATH_ROOM = NF_ADDR_NAME_MAX + 16, /* a path, a suffix, and a NUL */
     LINK_ROOM = 32,                    /* /proc/self/fd/N */
-    REASON_ROOM = 128,
-    LOCK_TRIES = 100, /* the owner may remove the lock each time we open it */
+    LOCK_TRIES = 100,                  /* the owner may remove the lock each time we open it */
     PERMISSIONS = 07777
 };
 
@@ -237,12 +236,8 @@ static bool change_mode(int fd, mode_t mode)
 
 static int refuse_mode(int error)
 {
-    char reason[REASON_ROOM];
-
-    nf_errno_text(error, reason, sizeof reason);
-    return nf_fail_because(nf_fail_errno(error),
-                           "the mode of the file cannot be set, which needs /proc or Linux 6.6: %s",
-                           reason);
+    return nf_fail_because_of(nf_fail_errno(error), error,
+                              "the mode of the file cannot be set, which needs /proc or Linux 6.6");
 }
 
 static int refuse_other(void)

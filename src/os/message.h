@@ -1,11 +1,14 @@
 /* What C libraries declare differently or not yet: parts of struct msghdr (recvmsg(2), cmsg(3)),
- * and the option that refuses passed descriptors. */
+ * and options of sockets. */
 #ifndef NF_OS_MESSAGE_H
 #define NF_OS_MESSAGE_H
 
 #include <stddef.h>
 #include <sys/socket.h>
 
+#ifndef SO_BINDTOIFINDEX
+#define SO_BINDTOIFINDEX 62
+#endif
 #ifndef SO_PASSRIGHTS
 #define SO_PASSRIGHTS 83 /* Linux 6.16 */
 #endif

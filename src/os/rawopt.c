@@ -139,7 +139,6 @@ static int refuse(const struct nf_rawopt *option, int error)
 {
     const char *name = NULL;
     char spelling[SPELLING_MAX];
-    char reason[SPELLING_MAX];
     int code = nf_fail_errno(error);
 
     for (int i = 0; i < OPTIONS && name == NULL; i++) {
@@ -152,8 +151,15 @@ static int refuse(const struct nf_rawopt *option, int error)
     } else {
         snprintf(spelling, sizeof spelling, "%d/%d", (int)option->level, (int)option->name);
     }
-    nf_errno_text(error, reason, sizeof reason);
-    return nf_fail_because(code, "%s/%d: %s", spelling, (int)option->value, reason);
+    return nf_fail_because_of(code, error, "%s/%d", spelling, (int)option->value);
+}
+
+int nf_rawopt_get(int fd, int level, int name)
+{
+    int value = 0;
+    socklen_t size = sizeof value;
+
+    return getsockopt(fd, level, name, &value, &size) == 0 ? value : -1;
 }
 
 int nf_rawopts_set(int fd, const struct nf_rawopts *options_asked)

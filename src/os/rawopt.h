@@ -22,6 +22,9 @@ struct nf_rawopts {
  * sentence names that option and the system's error. setsockopt(2) */
 int nf_rawopts_set(int fd, const struct nf_rawopts *options);
 
+/* An option, by the system's numbers; -1: it cannot be read. getsockopt(2) */
+int nf_rawopt_get(int fd, int level, int name);
+
 /* The names of the levels, and of the options of one level. Count `i` up from 0: NULL after the
  * last, "" for an option of another level. `number` is the value of the name. */
 const char *nf_rawopt_level(int i, int32_t *number);

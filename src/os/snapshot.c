@@ -4,15 +4,13 @@
  * comparing; an index of the caller's is lost. IP_TOS sets SO_PRIORITY, too. socket(7), ip(7) */
 #define _GNU_SOURCE
 #include "os/snapshot.h"
+#include "os/message.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#ifndef SO_BINDTOIFINDEX
-#define SO_BINDTOIFINDEX 62
-#endif
 #ifndef SO_BUF_LOCK
 #define SO_BUF_LOCK 72
 #endif
@@ -53,14 +51,6 @@ enum { KNOWN = sizeof known / sizeof known[0] };
 
 _Static_assert(KNOWN + (int)NF_RAWOPTS_MAX <= (int)NF_SNAPSHOT_OPTIONS, "there is room for all");
 
-static int get_int(int fd, int name)
-{
-    int value = -1;
-    socklen_t size = sizeof value;
-
-    return getsockopt(fd, SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
-}
-
 static void read_option(int fd, int level, int name, struct nf_snapshot_option *option)
 {
     socklen_t size = sizeof option->value;
@@ -83,9 +73,9 @@ void nf_snapshot_take(struct nf_snapshot *snapshot, int fd, const struct nf_rawo
 
     snapshot->fd = fd;
     snapshot->has_interface = has_interface;
-    snapshot->sndbuf = get_int(fd, SO_SNDBUF);
-    snapshot->rcvbuf = get_int(fd, SO_RCVBUF);
-    snapshot->locks = get_int(fd, SO_BUF_LOCK);
+    snapshot->sndbuf = nf_rawopt_get(fd, SOL_SOCKET, SO_SNDBUF);
+    snapshot->rcvbuf = nf_rawopt_get(fd, SOL_SOCKET, SO_RCVBUF);
+    snapshot->locks = nf_rawopt_get(fd, SOL_SOCKET, SO_BUF_LOCK);
     for (int i = 0; i < KNOWN; i++) {
         read_option(fd, known[i].level, known[i].name, next++);
     }
@@ -114,11 +104,12 @@ static void restore_option(int fd, const struct nf_snapshot_option *before, bool
 static void restore_buffer(const struct nf_snapshot *snapshot, int forced, int name, int lock,
                            int before)
 {
-    int locks = get_int(snapshot->fd, SO_BUF_LOCK);
+    int locks = nf_rawopt_get(snapshot->fd, SOL_SOCKET, SO_BUF_LOCK);
     int size = before / OVERHEAD;
     bool was_set = (snapshot->locks & lock) != 0;
 
-    if (((locks & lock) != 0) == was_set && (!was_set || get_int(snapshot->fd, name) == before)) {
+    if (((locks & lock) != 0) == was_set &&
+        (!was_set || nf_rawopt_get(snapshot->fd, SOL_SOCKET, name) == before)) {
         return;
     }
     if (setsockopt(snapshot->fd, SOL_SOCKET, forced, &size, sizeof size) != 0) {
@@ -135,7 +126,7 @@ void nf_snapshot_restore(const struct nf_snapshot *snapshot)
     }
     restore_buffer(snapshot, SO_SNDBUFFORCE, SO_SNDBUF, SNDBUF_LOCK, snapshot->sndbuf);
     restore_buffer(snapshot, SO_RCVBUFFORCE, SO_RCVBUF, RCVBUF_LOCK, snapshot->rcvbuf);
-    if (snapshot->locks >= 0 && get_int(fd, SO_BUF_LOCK) != snapshot->locks) {
+    if (snapshot->locks >= 0 && nf_rawopt_get(fd, SOL_SOCKET, SO_BUF_LOCK) != snapshot->locks) {
         setsockopt(fd, SOL_SOCKET, SO_BUF_LOCK, &snapshot->locks, sizeof snapshot->locks);
     }
 }

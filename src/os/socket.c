@@ -17,15 +17,13 @@
 /* A system without IPv6, and a sandbox that refuses it, say so in different ways. */
 static int open_failure(int domain, int error)
 {
-    char reason[128];
     bool refused = domain == AF_INET6 && (error == EACCES || error == EPERM);
 
     if (domain == AF_UNIX || (error != EAFNOSUPPORT && !refused)) {
         return nf_fail_errno(error);
     }
-    nf_errno_text(error, reason, sizeof reason);
-    return nf_fail_because(NET_UNSUPPORTED, "this process can open no %s socket: %s",
-                           domain == AF_INET6 ? "IPv6" : "IPv4", reason);
+    return nf_fail_because_of(NET_UNSUPPORTED, error, "this process can open no %s socket",
+                              domain == AF_INET6 ? "IPv6" : "IPv4");
 }
 
 /* Whether a number below NF_FD_LEAST was free when a descriptor was opened last. */

@@ -30,9 +30,6 @@
 #ifndef SO_MEMINFO
 #define SO_MEMINFO 55
 #endif
-#ifndef SO_BINDTOIFINDEX
-#define SO_BINDTOIFINDEX 62
-#endif
 
 #ifndef UDP_GRO
 #define UDP_GRO 104

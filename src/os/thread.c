@@ -18,7 +18,6 @@ int nf_thread_start(void *(*body)(void *), void *argument)
     pthread_t thread;
     sigset_t all;
     sigset_t old;
-    char reason[128];
     int error = pthread_attr_init(&attributes);
 
     if (error != 0) {
@@ -31,11 +30,7 @@ int nf_thread_start(void *(*body)(void *), void *argument)
     error = pthread_create(&thread, &attributes, body, argument);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     pthread_attr_destroy(&attributes);
-    if (error != 0) {
-        nf_errno_text(error, reason, sizeof reason);
-        return nf_fail_because(NET_LIMIT, "no thread is to be had: %s", reason);
-    }
-    return 0;
+    return error == 0 ? 0 : nf_fail_because_of(NET_LIMIT, error, "no thread is to be had");
 }
 
 /* A thread of real time that called sched_yield would never let one below it run. */

@@ -4,6 +4,7 @@
 #include "os/transfer.h"
 #include "os/cause.h"
 #include "os/message.h"
+#include "os/rawopt.h"
 #include "os/sockaddr.h"
 
 #include <errno.h>
@@ -56,21 +57,14 @@ int nf_transfer_failure(void)
     return nf_fail_errno(error);
 }
 
-static bool is_on(int fd, int level, int name)
-{
-    int value = 0;
-    socklen_t size = sizeof value;
-
-    return getsockopt(fd, level, name, &value, &size) == 0 && value != 0;
-}
-
 /* The options are asked first: a unix socket has no such queue, and would receive a datagram. */
 bool nf_transfer_discard_errors(int fd)
 {
     struct msghdr error = {0};
     int left = QUEUED_ERRORS_MAX;
 
-    if (!is_on(fd, IPPROTO_IP, IP_RECVERR) && !is_on(fd, IPPROTO_IPV6, IPV6_RECVERR)) {
+    if (nf_rawopt_get(fd, IPPROTO_IP, IP_RECVERR) <= 0 &&
+        nf_rawopt_get(fd, IPPROTO_IPV6, IPV6_RECVERR) <= 0) {
         return false;
     }
     while (left > 0 && recvmsg(fd, &error, MSG_ERRQUEUE | MSG_DONTWAIT) >= 0) {
