@@ -56,27 +56,16 @@ static bool are_enough(int i, net_deadline deadline)
     return i > 0 && i % MESSAGES_AT_ONCE == 0 && nf_deadline_passed(deadline);
 }
 
-int nf_check_messages_out(const net_socket *socket, const net_message *messages, int *count,
-                          net_deadline deadline)
+int nf_check_messages(const net_socket *socket, const net_message *messages, int *count, bool sends,
+                      net_deadline deadline)
 {
     int code = nf_check_array(socket, messages, *count, deadline);
     int i = 0;
 
     for (; code == 0 && i < *count && !are_enough(i, deadline); i++) {
-        code = nf_check_data(socket, messages[i].data, messages[i].size, deadline);
-    }
-    *count = i;
-    return code;
-}
+        size_t size = sends ? messages[i].size : messages[i].capacity;
 
-int nf_check_messages_in(const net_socket *socket, const net_message *messages, int *count,
-                         net_deadline deadline)
-{
-    int code = nf_check_array(socket, messages, *count, deadline);
-    int i = 0;
-
-    for (; code == 0 && i < *count && !are_enough(i, deadline); i++) {
-        code = nf_check_data(socket, messages[i].data, messages[i].capacity, deadline);
+        code = nf_check_data(socket, messages[i].data, size, deadline);
     }
     *count = i;
     return code;

@@ -38,12 +38,10 @@ static inline int nf_check_call(const void *socket, net_deadline deadline)
 int nf_check_slices(const net_socket *socket, const net_slice *slices, int count,
                     net_deadline deadline, size_t *total);
 
-/* Check as many messages as the call can move: `count` becomes less when the deadline passes while
- * they are checked. */
-int nf_check_messages_out(const net_socket *socket, const net_message *messages, int *count,
-                          net_deadline deadline);
-int nf_check_messages_in(const net_socket *socket, const net_message *messages, int *count,
-                         net_deadline deadline);
+/* Check as many messages as the call can move, to send or to receive: `count` becomes less when the
+ * deadline passes while they are checked. */
+int nf_check_messages(const net_socket *socket, const net_message *messages, int *count, bool sends,
+                      net_deadline deadline);
 int nf_check_array(const void *first, const void *array, int count, net_deadline deadline);
 int nf_check_release(net_socket *socket); /* or NET_CANCELED */
 int nf_check_delimiter(int delimiter);

@@ -141,7 +141,7 @@ int net_send_messages(net_socket *socket, const net_message *messages, int count
                       net_deadline deadline)
 {
     int checked = count;
-    int n = nf_check_messages_out(socket, messages, &checked, deadline);
+    int n = nf_check_messages(socket, messages, &checked, true, deadline);
 
     if (n == 0) {
         n = nf_backend_of(socket)->send_messages(socket, messages, checked, deadline);
@@ -154,7 +154,7 @@ int net_send_messages(net_socket *socket, const net_message *messages, int count
 
 int net_recv_messages(net_socket *socket, net_message *messages, int count, net_deadline deadline)
 {
-    int n = nf_check_messages_in(socket, messages, &count, deadline);
+    int n = nf_check_messages(socket, messages, &count, false, deadline);
 
     if (n == 0) {
         n = nf_backend_of(socket)->recv_messages(socket, messages, count, deadline);
