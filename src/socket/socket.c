@@ -32,6 +32,14 @@ void nf_socket_free(net_socket *socket)
     free(socket);
 }
 
+int nf_socket_go_on(net_socket *socket, struct nf_pace *pace, size_t moved, net_deadline deadline)
+{
+    if (nf_is_canceled(socket)) {
+        return nf_fail(NET_CANCELED);
+    }
+    return nf_pace_goes_on(pace, moved, deadline) ? 0 : NET_TIMEOUT;
+}
+
 /* await_users relies on this order: count first, then load. The same holds for nf_socket_cancel. */
 void nf_socket_notify_watched(net_socket *socket)
 {

@@ -3,6 +3,7 @@
 #define NF_SOCKET_SOCKET_H
 
 #include "socket/backend.h"
+#include "wait/pace.h"
 
 /* Sockets are made and freed only here. Returns an object of zeros, or NULL (NET_LIMIT). */
 net_socket *nf_socket_new(const struct nf_backend *backend);
@@ -25,6 +26,10 @@ void nf_socket_set_notice(net_socket *socket, struct nf_notice *notice);
 /* Remove the notice in a forked child. Does not wait: `users` counts threads of the parent,
  * which the child does not have. */
 void nf_socket_forget_notice(net_socket *socket);
+
+/* Between two system calls of one call, after `moved` bytes: 0 to go on, NET_CANCELED, or
+ * NET_TIMEOUT as the pace says. */
+int nf_socket_go_on(net_socket *socket, struct nf_pace *pace, size_t moved, net_deadline deadline);
 
 /* User space has learned more: post the notice, if there is one. You may hold any lock. */
 void nf_socket_notify_watched(net_socket *socket);

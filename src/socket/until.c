@@ -3,7 +3,6 @@
 #include "socket/until.h"
 #include "socket/socket.h"
 #include "os/transfer.h"
-#include "wait/pace.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -212,15 +211,6 @@ static bool is_final(ssize_t code)
     return code != NET_TIMEOUT && code != NET_CANCELED && code != NET_LIMIT && code != NET_TOOBIG;
 }
 
-/* Some bytes came, and more are wanted: 0 to go on, or why not. */
-static int go_on(net_socket *socket, struct nf_pace *pace, size_t n, net_deadline deadline)
-{
-    if (nf_is_canceled(socket)) {
-        return nf_fail(NET_CANCELED);
-    }
-    return nf_pace_goes_on(pace, n, deadline) ? 0 : NET_TIMEOUT;
-}
-
 static ssize_t receive_line(net_socket *socket, nf_take *take, char *buffer, size_t size,
                             int delimiter, net_deadline deadline)
 {
@@ -232,7 +222,7 @@ static ssize_t receive_line(net_socket *socket, nf_take *take, char *buffer, siz
 
         n = advance(socket, take, buffer, size, delimiter, deadline);
         if (n == 0) {
-            n = go_on(socket, &pace, count_of(socket) - known, deadline);
+            n = nf_socket_go_on(socket, &pace, count_of(socket) - known, deadline);
         }
     }
     if (n < 0 && socket->partial != NULL && is_final(n)) {
@@ -265,7 +255,7 @@ static ssize_t receive_all(net_socket *socket, nf_take *take, char *buffer, size
             return filled > 0 ? (ssize_t)filled : n;
         }
         filled += (size_t)n;
-        if (filled < size && go_on(socket, &pace, (size_t)n, deadline) < 0) {
+        if (filled < size && nf_socket_go_on(socket, &pace, (size_t)n, deadline) < 0) {
             break;
         }
     }

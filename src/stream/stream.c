@@ -6,8 +6,8 @@
  * and the code here makes that NET_RESET instead of NET_EOF. */
 #include "stream/stream.h"
 #include "socket/connection.h"
+#include "socket/socket.h"
 #include "os/socket.h"
-#include "wait/pace.h"
 
 enum {
     CONGESTION_PAUSE = 1, /* ms before the kernel is asked for buffers again */
@@ -61,17 +61,6 @@ static ssize_t send_some(struct nf_connection *connection, const net_slice *slic
     return nf_transfer_send_slices(connection->fd, slices, count, skip, most, how);
 }
 
-/* `n` bytes were sent, and more are to be. False: why not is recorded. */
-static bool goes_on(struct nf_connection *connection, struct nf_pace *pace, size_t n,
-                    net_deadline deadline)
-{
-    if (nf_is_canceled(&connection->head)) {
-        nf_fail(NET_CANCELED);
-        return false;
-    }
-    return nf_pace_goes_on(pace, n, deadline);
-}
-
 /* Send the rest after a first system call returned `n`. The caller holds the turn. Returns how many
  * bytes were sent in all, or, if none were, a code. */
 static ssize_t send_rest(struct nf_connection *connection, const net_slice *slices, int count,
@@ -99,7 +88,8 @@ static ssize_t send_rest(struct nf_connection *connection, const net_slice *slic
             slices++;
             count--;
         }
-        if (count == 0 || (n > 0 && !goes_on(connection, &pace, (size_t)n, deadline))) {
+        if (count == 0 ||
+            (n > 0 && nf_socket_go_on(&connection->head, &pace, (size_t)n, deadline) < 0)) {
             return (ssize_t)sent;
         }
         n = send_some(connection, slices, count, skip, deadline);
