@@ -75,12 +75,16 @@ static const char *scheme_or_encrypted(int i, const void *none)
 
 static bool has_word(const char *part, size_t length, const char *word)
 {
+    size_t size = strlen(word);
     size_t same = 0;
 
-    for (size_t at = 0; at < length && word[same] != '\0'; at++) {
-        same = (part[at] | 0x20) == word[same] ? same + 1 : (part[at] | 0x20) == word[0] ? 1 : 0;
+    for (size_t at = 0; at + size <= length && same < size; at++) {
+        same = 0;
+        while (same < size && (part[at + same] | 0x20) == word[same]) {
+            same++;
+        }
     }
-    return word[same] == '\0';
+    return same == size;
 }
 
 /* Whether a part of a scheme, which are joined by `+`, promises encryption: it has such a word in
