@@ -77,14 +77,6 @@ int nf_kernel_apply(int fd, const struct nf_target *target)
     return code == 0 ? apply(fd, options, wanted & HARD_TO_UNDO) : code;
 }
 
-bool nf_kernel_refuse_rights(int fd)
-{
-    int64_t takes = 0;
-
-    return nf_sockopt_get(fd, NF_SO_RIGHTS, &takes) == 0 && takes != 0 &&
-           nf_sockopt_set(fd, NF_SO_RIGHTS, 0) == 0;
-}
-
 int nf_kernel_mtu(const struct nf_addr *peer, int64_t device, int64_t *mtu)
 {
     int fd = nf_fd_open((enum nf_family)peer->family, NF_DATAGRAM, false);

@@ -8,10 +8,6 @@
  * that differ from the kernel's. 0 or a code. */
 int nf_kernel_apply(int fd, const struct nf_target *target);
 
-/* Make an adopted unix socket refuse descriptors that its peers pass, as nf_fd_open does. Whether
- * it took them before. */
-bool nf_kernel_refuse_rights(int fd);
-
 /* Read or write a property of a descriptor. One that the kernel does not keep reads as 0, and
  * writing it does nothing. */
 int nf_kernel_property(int fd, enum nf_property property, struct nf_value *value, bool write);

@@ -134,6 +134,19 @@ int nf_unix_bind(const struct nf_target *target, enum nf_transport transport, st
     return code == 0 ? fd : code;
 }
 
+static bool refuse_rights(int fd)
+{
+    int64_t takes = 0;
+
+    return nf_sockopt_get(fd, NF_SO_RIGHTS, &takes) == 0 && takes != 0 &&
+           nf_sockopt_set(fd, NF_SO_RIGHTS, 0) == 0;
+}
+
+bool nf_unix_refuse_rights(const struct nf_target *target, int fd)
+{
+    return target->adopted < 0 || refuse_rights(fd);
+}
+
 /* Called while the descriptor is open: another process then does not take the file for a stale one.
  */
 void nf_unix_unlink(const struct nf_unix_file *file, const struct nf_addr *name)
@@ -161,7 +174,7 @@ static int unix_listen(net_socket *socket, const struct nf_target *target, net_d
         return nf_adopt_settle(target, self->stream.fd, code);
     }
     self->is_adopted = target->adopted >= 0;
-    self->stream.took_rights = !self->is_adopted || nf_kernel_refuse_rights(self->stream.fd);
+    self->stream.took_rights = nf_unix_refuse_rights(target, self->stream.fd);
     return 0;
 }
 
@@ -192,7 +205,7 @@ static net_socket *unix_accept(net_socket *socket, net_deadline deadline)
         accepted->unlink = self->file.unlink;
         accepted->connection.took_rights = self->stream.took_rights;
         if (self->is_adopted) { /* it may have called before the listener was ours */
-            nf_kernel_refuse_rights(accepted->connection.fd);
+            refuse_rights(accepted->connection.fd);
         }
         if (atomic_load_explicit(&self->has_buffers, memory_order_relaxed)) {
             copy_buffer_sizes(self, accepted->connection.fd);
@@ -279,8 +292,7 @@ static int unix_connect(net_socket *socket, const struct nf_target *target, net_
     if (code == 0) {
         code = nf_dialing_connect(&self->connection, target, NF_STREAM, &to, deadline);
     }
-    self->connection.took_rights =
-        code == 0 && (target->adopted < 0 || nf_kernel_refuse_rights(target->adopted));
+    self->connection.took_rights = code == 0 && nf_unix_refuse_rights(target, self->connection.fd);
     return code;
 }
 

@@ -32,6 +32,10 @@ int nf_unix_target(const struct nf_target *target, bool listening, struct nf_add
 int nf_unix_bind(const struct nf_target *target, enum nf_transport transport, struct nf_addr *name,
                  struct nf_unix_file *file);
 
+/* Make an adopted descriptor refuse descriptors that its peers pass; one that was opened does so
+ * already (nf_fd_open). Whether it took them before it was ours. */
+bool nf_unix_refuse_rights(const struct nf_target *target, int fd);
+
 /* Remove the listener's file, if that is wanted. Call it before the descriptor is closed. */
 void nf_unix_unlink(const struct nf_unix_file *file, const struct nf_addr *name);
 

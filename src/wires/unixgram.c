@@ -4,7 +4,6 @@
 #include "hub/descriptor.h"
 #include "hub/listener.h"
 #include "hub/peer.h"
-#include "socket/kernel.h"
 #include "open/adopt.h"
 #include "wires/unix.h"
 #include "wires/wires.h"
@@ -81,8 +80,8 @@ static int unixgram_listen(net_socket *socket, const struct nf_target *target,
     int code = fd < 0 ? fd : nf_hub_open(socket, target, fd, &name, &kind, &unixgram_peer);
 
     (void)deadline;
-    if (code == 0 && target->adopted >= 0) {
-        nf_kernel_refuse_rights(fd);
+    if (code == 0) {
+        nf_unix_refuse_rights(target, fd);
     }
     if (fd < 0 || code == 0) {
         return code;
@@ -194,7 +193,7 @@ static int unixgram_connect(net_socket *socket, const struct nf_target *target,
         code = nf_connected_open(socket, &named, &to, &kind, deadline);
     }
     self->datagram.connection.took_rights =
-        code == 0 && (target->adopted < 0 || nf_kernel_refuse_rights(target->adopted));
+        code == 0 && nf_unix_refuse_rights(target, self->datagram.connection.fd);
     return code;
 }
 
