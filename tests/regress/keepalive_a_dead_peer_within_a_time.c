@@ -8,24 +8,18 @@
 
 enum { SKIPPED = 77, WITHIN = 3000 /* ms */, PAIRS = 2 };
 
+#define NFT    "nft -f - 2>/dev/null"
 #define ADVICE "keepalive=1s&user-timeout=2s"
-
-static bool tell(const char *text)
-{
-    FILE *pipe = popen("nft -f - 2>/dev/null", "w");
-
-    return pipe != NULL && (fputs(text, pipe) >= 0) + (pclose(pipe) == 0) == 2;
-}
 
 /* From now on every packet is lost. */
 static bool cut_the_wire(void)
 {
-    return tell("table inet t {\n"
-                "chain c {\n"
-                "type filter hook output priority 0\n"
-                "drop\n"
-                "}\n"
-                "}\n");
+    return run_command(NFT, "table inet t {\n"
+                            "chain c {\n"
+                            "type filter hook output priority 0\n"
+                            "drop\n"
+                            "}\n"
+                            "}\n");
 }
 
 static void a_dead_peer_is_noticed_in_time(void **state)
@@ -49,7 +43,7 @@ static void a_dead_peer_is_noticed_in_time(void **state)
         assert_int_equal(callers[i].result, NET_RESET);
         assert_took(callers[i].ms, 1000, WITHIN);
     }
-    tell("flush ruleset\n");
+    run_command(NFT, "flush ruleset\n");
     for (int i = 0; i < PAIRS; i++) {
         close_pair(&pairs[i]);
     }
@@ -61,7 +55,7 @@ int main(void)
         TEST(a_dead_peer_is_noticed_in_time),
     };
 
-    if (!has_own_network() || !tell("flush ruleset\n")) {
+    if (!has_own_network() || !run_command(NFT, "flush ruleset\n")) {
         print_message("skipped: no nft, or no network of the test's own\n");
         return SKIPPED;
     }

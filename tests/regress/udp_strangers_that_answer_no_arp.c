@@ -28,17 +28,10 @@ static void hurry(const char *name, const char *value)
 
 static bool lay_link(void)
 {
-    FILE *ip = popen("ip -batch - >/dev/null 2>&1", "w");
-
-    if (ip == NULL) {
-        return false;
-    }
-    fputs("link add share0 type veth peer name share1\n"
-          "addr add 10.81.0.1/24 dev share0\n"
-          "link set share0 up\n"
-          "link set share1 up\n",
-          ip);
-    if (pclose(ip) != 0) {
+    if (!run_command("ip -batch - >/dev/null 2>&1", "link add share0 type veth peer name share1\n"
+                                                    "addr add 10.81.0.1/24 dev share0\n"
+                                                    "link set share0 up\n"
+                                                    "link set share1 up\n")) {
         return false;
     }
     hurry("mcast_solicit", "1");
@@ -48,11 +41,7 @@ static bool lay_link(void)
 
 static void take_down_link(void)
 {
-    FILE *ip = popen("ip link del share0 >/dev/null 2>&1", "r");
-
-    if (ip != NULL) {
-        pclose(ip);
-    }
+    run_command("ip -batch - >/dev/null 2>&1", "link del share0\n");
 }
 
 /* Answer a stranger at each address, `batch` of them in one call. Returns how many were sent. */

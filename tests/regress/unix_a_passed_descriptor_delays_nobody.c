@@ -1,18 +1,14 @@
 /* A peer passed a descriptor that nobody asked for, of a TCP connection whose close lingers.
  * The last reference to it was dropped in our call, which then took as long as the linger time. */
+#include "passed.h"
 #include "watching.h"
 
-#include <netinet/in.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#ifndef SO_PASSRIGHTS
-#define SO_PASSRIGHTS 83
-#endif
 
 enum {
     LINGER = 1, /* s */
@@ -29,20 +25,8 @@ struct lingerer {
 
 static void open_lingerer(struct lingerer *lingerer)
 {
-    static const char much[64 * 1024];
-    const struct linger linger = {.l_onoff = 1, .l_linger = LINGER};
-    struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof name;
-
-    lingerer->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    lingerer->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(lingerer->listener, (struct sockaddr *)&name, sizeof name), 0);
-    assert_int_equal(listen(lingerer->listener, 1), 0);
-    assert_int_equal(getsockname(lingerer->listener, (struct sockaddr *)&name, &size), 0);
-    assert_int_equal(connect(lingerer->fd, (struct sockaddr *)&name, sizeof name), 0);
-    assert_int_equal(setsockopt(lingerer->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger), 0);
-    while (send(lingerer->fd, much, sizeof much, MSG_DONTWAIT) > 0) {
-    }
+    lingerer->listener = -1;
+    lingerer->fd = open_lingering(&lingerer->listener, LINGER);
 }
 
 /* Our own copies: that of the peer decides how long a close takes. */
@@ -50,47 +34,27 @@ static void close_lingerer(const struct lingerer *lingerer)
 {
     close(lingerer->listener);
     if (lingerer->fd >= 0) {
-        const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
-
-        setsockopt(lingerer->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-        close(lingerer->fd);
+        raw_reset(lingerer->fd);
     }
 }
 
-/* Pass the descriptor and a byte, and close it here. If the system refuses, the byte goes alone.
- * Whether it was passed. */
-static bool pass(int fd, struct lingerer *lingerer)
+/* Pass the descriptor and a byte, and close it here. If the system refuses, the byte goes alone. */
+static void pass(int fd, struct lingerer *lingerer)
 {
-    char byte = 'x';
-    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {0};
-    struct iovec piece = {.iov_base = &byte, .iov_len = 1};
-    struct msghdr message = {.msg_iov = &piece,
-                             .msg_iovlen = 1,
-                             .msg_control = control,
-                             .msg_controllen = sizeof control};
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-
-    *header = (struct cmsghdr){
-        .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
-    memcpy(CMSG_DATA(header), &lingerer->fd, sizeof(int));
-    if (sendmsg(fd, &message, MSG_NOSIGNAL) == 1) {
+    if (pass_descriptors(fd, "x", 1, &lingerer->fd, 1, 0) == 1) {
         close(lingerer->fd);
         lingerer->fd = -1;
-        return true;
+    } else {
+        assert_int_equal(send(fd, "x", 1, MSG_NOSIGNAL), 1);
     }
-    assert_int_equal(send(fd, &byte, 1, MSG_NOSIGNAL), 1);
-    return false;
 }
 
 /* ---- Calls beside it ---- */
 
 static bool can_be_refused(void)
 {
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int none = 0;
-    bool can = setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &none, sizeof none) == 0;
+    bool can = can_refuse_passed();
 
-    close(fd);
     if (!can) {
         print_message("this system has no SO_PASSRIGHTS (Linux 6.16): it can't refuse passed "
                       "descriptors\n");

@@ -26,6 +26,18 @@ bool has_own_network(void)
     return own_network;
 }
 
+bool run_command(const char *command, const char *text)
+{
+    FILE *pipe = popen(command, "w");
+
+    if (pipe == NULL) {
+        return false;
+    }
+    bool told = fputs(text, pipe) >= 0;
+
+    return pclose(pipe) == 0 && told;
+}
+
 bool may_send_raw(int family)
 {
     int fd = socket(family, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_UDP);

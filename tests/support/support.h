@@ -24,6 +24,8 @@
 /* Whether this program has a network of its own, which contains only a loopback: mostly when it
  * runs as root. Only then may a test lay wires or set up a firewall. */
 bool has_own_network(void);
+/* Runs a command of the shell with this text as its input. Whether both worked. */
+bool run_command(const char *command, const char *text);
 /* Whether this program may make its own udp headers in this family (CAP_NET_RAW). */
 bool may_send_raw(int family);
 

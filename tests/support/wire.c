@@ -49,18 +49,11 @@ struct wire_packet {
 
 static bool configure(void)
 {
-    FILE *ip = popen("ip -batch - >/dev/null 2>&1", "w");
-
-    if (ip == NULL) {
-        return false;
-    }
-    fputs("link set wire0 addrgenmode none\n"
-          "link set wire0 txqueuelen 1000\n"
-          "link set wire0 up\n"
-          "addr add 10.80.0.1/24 dev wire0\n"
-          "addr add fd80::1/64 dev wire0 nodad\n",
-          ip);
-    return pclose(ip) == 0;
+    return run_command("ip -batch - >/dev/null 2>&1", "link set wire0 addrgenmode none\n"
+                                                      "link set wire0 txqueuelen 1000\n"
+                                                      "link set wire0 up\n"
+                                                      "addr add 10.80.0.1/24 dev wire0\n"
+                                                      "addr add fd80::1/64 dev wire0 nodad\n");
 }
 
 /* The kernel uses a new IPv6 address as its own only after some time. Until then, what is sent to

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "trial.h"
 #include "foreign.h"
+#include "passed.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,10 +11,6 @@
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
-
-#ifndef SO_PASSRIGHTS
-#define SO_PASSRIGHTS 83 /* Linux 6.16 */
-#endif
 
 enum {
     PIECE = 1 << 16,
@@ -104,58 +101,23 @@ static void read_a_little(struct trial *trial)
 
 /* ---- Descriptors whose close waits ---- */
 
-/* A tcp connection that nobody reads, full of bytes. */
-static int open_lingering(void)
-{
-    static int listener = -1;
-    struct sockaddr_in name = {.sin_family = AF_INET};
-    struct linger linger = {.l_onoff = 1, .l_linger = LINGER};
-    socklen_t length = sizeof name;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (listener < 0) {
-        listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        bind(listener, (struct sockaddr *)&name, sizeof name);
-        listen(listener, 1024);
-    }
-    getsockname(listener, (struct sockaddr *)&name, &length);
-    connect(fd, (struct sockaddr *)&name, length);
-    setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
-    while (send(fd, zeros, sizeof zeros, MSG_DONTWAIT | MSG_NOSIGNAL) > 0) {
-    }
-    return fd;
-}
-
 /* Its last copy is then the one on its way, unless the system refused to take it. */
 static void pass(int over, int fd)
 {
-    union {
-        struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control = {.header = {.cmsg_level = SOL_SOCKET,
-                            .cmsg_type = SCM_RIGHTS,
-                            .cmsg_len = CMSG_LEN(sizeof(int))}};
-    struct iovec piece = {.iov_base = zeros, .iov_len = 1};
-    struct msghdr message = {.msg_iov = &piece,
-                             .msg_iovlen = 1,
-                             .msg_control = control.bytes,
-                             .msg_controllen = sizeof control.bytes};
-    struct linger none = {.l_onoff = 1, .l_linger = 0};
-
-    memcpy(CMSG_DATA(&control.header), &fd, sizeof fd);
-    if (sendmsg(over, &message, MSG_DONTWAIT | MSG_NOSIGNAL) != 1) {
-        setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+    if (pass_descriptors(over, zeros, 1, &fd, 1, MSG_DONTWAIT) == 1) {
+        close(fd);
+    } else {
+        raw_reset(fd);
     }
-    close(fd);
 }
 
 static void pass_lingering(struct trial *trial)
 {
+    static int listener = -1;
     int over = hears_callers(trial) ? attacker_dials(trial) : trial->fd;
 
     if (over >= 0) {
-        pass(over, open_lingering());
+        pass(over, open_lingering(&listener, LINGER));
     }
     if (over >= 0 && over != trial->fd) {
         close(over);
@@ -260,19 +222,11 @@ void *attack_flood(void *argument)
 
 const char *attack_is_missing(const struct attack *attack)
 {
-    int on = 1;
-    bool udp = attack->kind == BAD_SUMS;
-    bool works = !udp || may_send_raw(AF_INET);
-
-    if (attack->kind == PASSED) {
-        int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-
-        works = setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &on, sizeof on) == 0;
-        close(fd);
+    if (attack->kind == BAD_SUMS && !may_send_raw(AF_INET)) {
+        return "raw sockets are not permitted here (CAP_NET_RAW)";
     }
-    if (works) {
-        return NULL;
+    if (attack->kind == PASSED && !can_refuse_passed()) {
+        return "this kernel cannot refuse passed descriptors (SO_PASSRIGHTS, Linux 6.16)";
     }
-    return udp ? "raw sockets are not permitted here (CAP_NET_RAW)"
-               : "this kernel cannot refuse passed descriptors (SO_PASSRIGHTS, Linux 6.16)";
+    return NULL;
 }

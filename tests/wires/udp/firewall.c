@@ -15,16 +15,9 @@ static char in[SIZE];
 
 /* ---- The firewall ---- */
 
-static bool tell(const char *program, const char *text)
-{
-    FILE *pipe = popen(program, "w");
-
-    return pipe != NULL && (fputs(text, pipe) >= 0) + (pclose(pipe) == 0) == 2;
-}
-
 static void allow_all(void)
 {
-    assert_true(tell("nft -f -", "flush ruleset\n"));
+    assert_true(run_command("nft -f -", "flush ruleset\n"));
 }
 
 /* Counts what goes to the port, then applies the rule to it. */
@@ -49,7 +42,7 @@ static void lay_down(const char *hook, long long port, const char *rule)
              "}\n"
              "}\n",
              hook, port, rule);
-    assert_true(tell("nft -f -", text));
+    assert_true(run_command("nft -f -", text));
 }
 
 static void count(const char *name, long *packets, long *bytes)
@@ -408,8 +401,8 @@ static void a_full_queue_is_waited_out(void **state)
     bool v6 = strchr(template_of(state), '[') != NULL;
     int full = 0;
 
-    if (!tell("tc -batch - 2>/dev/null",
-              "qdisc add dev lo root tbf rate 4mbit burst 2500 limit 4000\n")) {
+    if (!run_command("tc -batch - 2>/dev/null",
+                     "qdisc add dev lo root tbf rate 4mbit burst 2500 limit 4000\n")) {
         print_message("skipped: no tc(8) of iproute2, or no tbf here\n");
         return;
     }
@@ -432,7 +425,7 @@ static void a_full_queue_is_waited_out(void **state)
         assert_ok(net_recv(pair.server, word, sizeof word, soon()));
         assert_int_equal(word[0], i);
     }
-    assert_true(tell("tc -batch -", "qdisc del dev lo root\n"));
+    assert_true(run_command("tc -batch -", "qdisc del dev lo root\n"));
     assert_code(net_recv(pair.server, word, sizeof word, NET_NOW), NET_TIMEOUT);
     close_pair(&pair);
 }
@@ -455,7 +448,8 @@ int main(void)
         printf("skipped: no network namespaces: not root, or not permitted here\n");
         return 77;
     }
-    if (!tell("nft -f - 2>/dev/null", "table inet t {\nchain c {\nudp dport 9 reject\n}\n}\n")) {
+    if (!run_command("nft -f - 2>/dev/null",
+                     "table inet t {\nchain c {\nudp dport 9 reject\n}\n}\n")) {
         printf("skipped: nft(8) of nftables is missing, or may not be used here\n");
         return 77;
     }

@@ -1,5 +1,6 @@
 /* What only unix sockets have: names without files, the identity of the peer, and descriptors that
  * arrive unasked. */
+#include "passed.h"
 #include "support.h"
 
 #include <errno.h>
@@ -294,12 +295,6 @@ static void a_child_is_told_by_its_own_numbers(void **state)
     net_close(listener, NET_NOW);
 }
 
-#ifndef SO_PASSRIGHTS
-#define SO_PASSRIGHTS 83
-#endif
-
-enum { MOST_PASSED = 253 /* SCM_MAX_FD */ };
-
 /* Let peers pass descriptors, as they always may before Linux 6.16. */
 static void let_pass(net_socket *socket)
 {
@@ -311,27 +306,15 @@ static void let_pass(net_socket *socket)
 /* Send bytes together with `count` descriptors. */
 static void pass(int to, const char *bytes, int count)
 {
-    union {
-        char bytes[CMSG_SPACE(MOST_PASSED * sizeof(int))];
-        struct cmsghdr align;
-    } control = {0};
-    struct iovec piece = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = strlen(bytes)};
-    struct msghdr message = {.msg_iov = &piece,
-                             .msg_iovlen = 1,
-                             .msg_control = control.bytes,
-                             .msg_controllen = CMSG_SPACE((size_t)count * sizeof(int))};
-    int passed[MOST_PASSED] = {0};
+    static const int passed[PASSED_MOST] = {0};
+    ssize_t size = (ssize_t)strlen(bytes);
 
-    control.align.cmsg_level = SOL_SOCKET;
-    control.align.cmsg_type = SCM_RIGHTS;
-    control.align.cmsg_len = CMSG_LEN((size_t)count * sizeof(int));
-    memcpy(CMSG_DATA(&control.align), passed, (size_t)count * sizeof(int));
-    assert_int_equal(sendmsg(to, &message, 0), (ssize_t)strlen(bytes));
+    assert_int_equal(pass_descriptors(to, bytes, (size_t)size, passed, count, 0), size);
 }
 
 static void descriptors_that_come_along_are_not_kept(void **state)
 {
-    static const int counts[] = {1, 7, MOST_PASSED};
+    static const int counts[] = {1, 7, PASSED_MOST};
     net_socket *listener = assert_socket(net_listen("unix://@"));
     int peer = raw_dial(listener);
     net_socket *server = assert_socket(net_accept(listener, soon()));
@@ -350,7 +333,7 @@ static void descriptors_that_come_along_are_not_kept(void **state)
         assert_count(net_recv_until(server, in, sizeof in, '\n', soon()), 7);
         assert_int_equal(open_descriptors(), before);
     }
-    pass(peer, "never read", MOST_PASSED);
+    pass(peer, "never read", PASSED_MOST);
     net_close(server, NET_NOW);
     assert_int_equal(open_descriptors(), before - 1);
     close(peer);
@@ -367,7 +350,7 @@ static void descriptors_in_datagrams_are_not_kept(void **state)
 
     (void)state;
     let_pass(listener);
-    pass(peer, "unnamed", MOST_PASSED);
+    pass(peer, "unnamed", PASSED_MOST);
     assert_count(net_recv_messages(listener, &message, 1, soon()), 1);
     assert_int_equal(message.size, 7);
     assert_int_equal(bind(peer, &any, sizeof any.sa_family), 0);
@@ -375,7 +358,7 @@ static void descriptors_in_datagrams_are_not_kept(void **state)
     net_socket *server = assert_socket(net_accept(listener, soon()));
 
     assert_count(net_recv(server, in, sizeof in, soon()), 5);
-    pass(peer, "more", MOST_PASSED);
+    pass(peer, "more", PASSED_MOST);
     assert_count(net_recv(server, in, sizeof in, soon()), 4);
     pass(peer, "too long", 3);
     assert_code(net_recv(server, in, 1, soon()), NET_TOOBIG);
@@ -409,7 +392,7 @@ static void a_dialed_socket_keeps_no_descriptors(void **state)
     for (int i = 0; i < 4; i++) {
         net_message message = {.data = in, .capacity = sizeof in};
 
-        pass(peer, "more", MOST_PASSED);
+        pass(peer, "more", PASSED_MOST);
         pass(peer, "more", 1);
         assert_count(net_recv(client, in, sizeof in, soon()), 4);
         assert_count(net_recv_messages(client, &message, 1, soon()), 1);
