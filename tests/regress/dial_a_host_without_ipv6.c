@@ -3,14 +3,12 @@
  * port is free", or NET_UNSUPPORTED or NET_DENIED. 127.0.0.1 has refused: that is the answer. So is
  * NET_UNREACHABLE for an IPv6 address, also of a message, which was NET_SYSTEM. A listener on every
  * interface serves IPv4. */
+#include "sandbox.h"
 #include "support.h"
 
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -28,18 +26,7 @@ static bool switch_off(void)
 /* A sandbox, or a system without the protocol: socket(2) fails for the family. */
 static bool refuse_sockets(int error)
 {
-    struct sock_filter steps[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 3),
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_INET6, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)error),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    const struct sock_fprog program = {.len = COUNT(steps), .filter = steps};
-
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+    return refuse_call(SYS_socket, AF_INET6, error);
 }
 
 struct host {
