@@ -80,15 +80,20 @@ static bool is_close(const struct trial *trial)
 /* ---- By itself ---- */
 
 /* Where a send never waits, a pause leaves the processor to others. */
+static void pause_after(const struct trial *trial, long long n, int ms)
+{
+    if (n >= 0 && trial->verb->sends) {
+        nap(ms);
+    }
+}
+
 static long long plain_call(struct trial *trial, int ms)
 {
     double since = now_ms();
     long long n = call(trial, false, net_after(ms));
 
     note_time(trial, since, ms, n);
-    if (n >= 0 && trial->verb->sends) {
-        nap(5);
-    }
+    pause_after(trial, n, 5);
     return n;
 }
 
@@ -111,9 +116,7 @@ static long long cancel_plain(struct trial *trial)
 
     while (goes_on(trial, n)) {
         n = call(trial, true, NET_FOREVER);
-        if (n >= 0 && trial->verb->sends) {
-            nap(1);
-        }
+        pause_after(trial, n, 1);
     }
     return n;
 }
@@ -138,9 +141,7 @@ static long long polled_call(struct trial *trial, bool measured, net_deadline de
     if (measured) {
         note_time(trial, since, 0, 0);
     }
-    if (n >= 0 && trial->verb->sends) {
-        nap(5);
-    }
+    pause_after(trial, n, 5);
     return n;
 }
 

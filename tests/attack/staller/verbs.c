@@ -104,10 +104,9 @@ static long long transmit_messages(struct trial *trial, net_deadline deadline)
     return net_send_messages(trial->mine, load.messages, load.message_count, deadline);
 }
 
-static long long pick_up(struct trial *trial, net_deadline deadline)
+/* 0, or why a call made no socket. */
+static long long outcome_of(net_socket *made)
 {
-    net_socket *made = net_accept(trial->mine, deadline);
-
     if (made == NULL) {
         return net_error();
     }
@@ -115,15 +114,14 @@ static long long pick_up(struct trial *trial, net_deadline deadline)
     return 0;
 }
 
+static long long pick_up(struct trial *trial, net_deadline deadline)
+{
+    return outcome_of(net_accept(trial->mine, deadline));
+}
+
 static long long dial(struct trial *trial, net_deadline deadline)
 {
-    net_socket *made = net_connect(trial->address, deadline);
-
-    if (made == NULL) {
-        return net_error();
-    }
-    net_close(made, NET_NOW);
-    return 0;
+    return outcome_of(net_connect(trial->address, deadline));
 }
 
 /* On a socket that is still dialing. */
