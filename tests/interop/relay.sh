@@ -126,6 +126,8 @@ transfer() {
     ok "a gibibyte arrives, and an eighth of one comes back beside it"
 }
 
+# Every dig asks from an address of its own: dig binds with SO_REUSEPORT, so the system may give two
+# of them the same port at one time, and then the answer of one to the other.
 names() {
     free_port
     names=$port
@@ -141,10 +143,10 @@ names() {
     askers=
     i=0
     while [ $i -lt 30 ]; do
-        within dig @127.0.0.1 -p "$port" +short +time=20 a.test A b.test AAAA "x$i.a.test" A \
-            >"$work/dig$i" 2>&1 &
-        askers="$askers $!"
         i=$((i + 1))
+        within dig -b "127.0.1.$i" @127.0.0.1 -p "$port" +short +time=20 \
+            a.test A b.test AAAA "x$i.a.test" A >"$work/dig$i" 2>&1 &
+        askers="$askers $!"
     done
     running="$running $askers"
     # shellcheck disable=SC2086 # pids are words
