@@ -1,6 +1,7 @@
 /* The list of schemes, and the backend of each. */
 #include "api/registry.h"
 #include "name/nearest.h"
+#include "name/text.h"
 #include "open/adopt.h"
 #include "wires/wires.h"
 
@@ -76,15 +77,12 @@ static const char *scheme_or_encrypted(int i, const void *none)
 static bool has_word(const char *part, size_t length, const char *word)
 {
     size_t size = strlen(word);
-    size_t same = 0;
+    size_t at = 0;
 
-    for (size_t at = 0; at + size <= length && same < size; at++) {
-        same = 0;
-        while (same < size && (part[at + same] | 0x20) == word[same]) {
-            same++;
-        }
+    while (at + size <= length && !nf_text_is_word(part + at, size, word)) {
+        at++;
     }
-    return same == size;
+    return at + size <= length;
 }
 
 /* Whether a part of a scheme, which are joined by `+`, promises encryption: it has such a word in

@@ -146,6 +146,17 @@ int nf_quoted(const char *text, size_t length)
     return (int)cut(text, length, MOST);
 }
 
+/* Of ASCII only, whatever the locale. */
+bool nf_text_is_word(const char *text, size_t length, const char *word)
+{
+    size_t i = 0;
+
+    while (i < length && word[i] != '\0' && (text[i] | 0x20) == word[i]) {
+        i++;
+    }
+    return i == length && word[i] == '\0';
+}
+
 void nf_text_copy(char *buffer, size_t size, const char *string)
 {
     struct nf_text text;

@@ -29,6 +29,9 @@ void nf_text_quote(char quote[NF_QUOTE_MAX], const char *address);
 /* How many bytes of a part of an address a sentence quotes. No character is cut. */
 int nf_quoted(const char *text, size_t length);
 
+/* Whether the text is `word`, which is in small letters; the text's may be capitals. */
+bool nf_text_is_word(const char *text, size_t length, const char *word);
+
 /* How many bytes the character has that the text begins with; 0: its first byte must be escaped. */
 size_t nf_text_safe(const char *text, size_t length);
 

@@ -95,14 +95,7 @@ static int parse_port(const char *text, size_t length, struct nf_host *host)
 /* localhost is always the loopback address; no resolver is asked (RFC 6761, 6.3). */
 static bool is_localhost(const char *text, size_t length)
 {
-    static const char localhost[] = "localhost";
-    size_t n = text[length - 1] == '.' ? length - 1 : length;
-    size_t i = 0;
-
-    while (i < n && localhost[i] != '\0' && (text[i] | 0x20) == localhost[i]) {
-        i++;
-    }
-    return i == n && localhost[i] == '\0';
+    return nf_text_is_word(text, text[length - 1] == '.' ? length - 1 : length, "localhost");
 }
 
 static int parse_name(const char *text, size_t length, struct nf_host *host)

@@ -118,6 +118,16 @@ static void a_quote_ends_between_characters(void **state)
     assert_string_equal(quote, "");
 }
 
+static void a_word_is_told_in_small_letters_and_capitals(void **state)
+{
+    (void)state;
+    assert_true(nf_text_is_word("localhost.", 9, "localhost"));
+    assert_true(nf_text_is_word("LocalHost", 9, "localhost"));
+    assert_false(nf_text_is_word("localhos", 8, "localhost"));
+    assert_false(nf_text_is_word("localhosts", 10, "localhost"));
+    assert_false(nf_text_is_word("localhosr", 9, "localhost"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -126,6 +136,7 @@ int main(void)
         cmocka_unit_test(nothing_behind_the_end_is_read),
         cmocka_unit_test(an_escape_or_a_character_is_cut_whole),
         cmocka_unit_test(a_quote_ends_between_characters),
+        cmocka_unit_test(a_word_is_told_in_small_letters_and_capitals),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
