@@ -47,8 +47,11 @@ int nf_dial_drive(struct nf_dial *dial, struct nf_connection *connection, struct
 /* Wait until the resolver has answered for every family asked, or `deadline`. 0 or NET_TIMEOUT. */
 int nf_dial_look_up(struct nf_dial *dial, net_deadline deadline);
 
-/* Print how every attempt ended, for an error sentence. Returns `code`. */
-int nf_dial_report(const struct nf_dial *dial, int code, char *buffer, size_t size);
+/* Print how every attempt ended, for an error sentence. */
+void nf_dial_report(const struct nf_dial *dial, char *buffer, size_t size);
+
+/* Record the failure `code` with that sentence, and return it. */
+int nf_dial_fail(const struct nf_dial *dial, int code);
 
 /* Free the lookup and close the descriptors that no connection has taken. May be called twice. */
 void nf_dial_end(struct nf_dial *dial);

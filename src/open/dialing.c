@@ -58,7 +58,7 @@ static void fail(struct nf_dialing *dialing, int code)
     struct nf_text sentence;
     char attempts[NF_DETAIL_MAX];
 
-    nf_dial_report(&dialing->dial, code, attempts, sizeof attempts);
+    nf_dial_report(&dialing->dial, attempts, sizeof attempts);
     nf_text_begin(&sentence, dialing->sentence, sizeof dialing->sentence);
     nf_text_add(&sentence, "connect %s: %s (%s)", dialing->address, nf_code_text(code), attempts);
     dialing->code = code;

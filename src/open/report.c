@@ -52,7 +52,7 @@ static void describe_attempt(struct nf_text *text, const struct nf_attempt *atte
     }
 }
 
-int nf_dial_report(const struct nf_dial *dial, int code, char *buffer, size_t size)
+void nf_dial_report(const struct nf_dial *dial, char *buffer, size_t size)
 {
     struct nf_text text;
 
@@ -69,14 +69,20 @@ int nf_dial_report(const struct nf_dial *dial, int code, char *buffer, size_t si
     } else if (is_of_lookup && dial->lookup_error[0] != '\0') {
         nf_text_add(&text, "%s%s", between, dial->lookup_error);
     }
-    return code;
+}
+
+int nf_dial_fail(const struct nf_dial *dial, int code)
+{
+    char attempts[NF_DETAIL_MAX];
+
+    nf_dial_report(dial, attempts, sizeof attempts);
+    return nf_fail_because(code, "%s", attempts);
 }
 
 int nf_dial_now(struct nf_connection *connection, const struct nf_target *target,
                 enum nf_transport transport, const struct nf_addr *to, net_deadline deadline)
 {
     struct nf_dial dial;
-    char attempts[NF_DETAIL_MAX];
     int code = nf_dial_begin(&dial, target, transport, to);
 
     if (code < 0) {
@@ -85,8 +91,7 @@ int nf_dial_now(struct nf_connection *connection, const struct nf_target *target
     dial.alone = true;
     code = nf_dial_drive(&dial, connection, NULL, deadline);
     if (code < 0) {
-        nf_dial_report(&dial, code, attempts, sizeof attempts);
-        nf_fail_because(code, "%s", attempts);
+        nf_dial_fail(&dial, code);
     }
     nf_dial_end(&dial);
     return code;

@@ -26,7 +26,6 @@ int nf_inet_resolve(const struct nf_target *target, net_endpoint *endpoints, int
                     net_deadline deadline)
 {
     struct nf_dial dial;
-    char attempts[NF_DETAIL_MAX];
     int code = nf_dial_begin(&dial, target, NF_DATAGRAM, NULL);
 
     if (code < 0) {
@@ -34,9 +33,7 @@ int nf_inet_resolve(const struct nf_target *target, net_endpoint *endpoints, int
     }
     code = nf_dial_look_up(&dial, deadline);
     if (dial.race.count == 0) {
-        code = code < 0 ? code : dial.code;
-        nf_dial_report(&dial, code, attempts, sizeof attempts);
-        nf_fail_because(code, "%s", attempts);
+        code = nf_dial_fail(&dial, code < 0 ? code : dial.code);
     } else {
         code = list_in_order(&dial.race, endpoints, count);
     }
