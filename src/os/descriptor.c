@@ -5,6 +5,7 @@
 #include "os/rawopt.h"
 #include "os/ready.h"
 #include "os/sockaddr.h"
+#include "os/socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,8 +19,6 @@
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
 #endif
-
-enum { LINK_ROOM = 32 }; /* /proc/self/fd/N */
 
 struct kind {
     int domain;
@@ -157,12 +156,12 @@ static bool is_named_fifo(int fd, const struct stat *status)
 int nf_descriptor_open_again(int fd)
 {
     struct stat status;
-    char link[LINK_ROOM];
+    char link[NF_FD_LINK_MAX];
 
     if (fstat(fd, &status) != 0 || (!is_pseudoterminal(&status) && !is_named_fifo(fd, &status))) {
         return -1;
     }
-    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    nf_fd_link(fd, link);
     return nf_fd_above(open(link, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
 }
 

@@ -32,7 +32,6 @@
 
 enum {
     PATH_ROOM = NF_ADDR_NAME_MAX + 16, /* a path, a suffix, and a NUL */
-    LINK_ROOM = 32,                    /* /proc/self/fd/N */
     LOCK_TRIES = 100,                  /* the owner may remove the lock each time we open it */
     PERMISSIONS = 07777
 };
@@ -217,9 +216,9 @@ static int bind_here(int fd, const struct nf_addr *path)
  * Without /proc, Linux can do this since 6.6. Sets errno to the cause that tells more. */
 static bool change_mode(int fd, mode_t mode)
 {
-    char link[LINK_ROOM];
+    char link[NF_FD_LINK_MAX];
 
-    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    nf_fd_link(fd, link);
     if (chmod(link, mode) == 0) {
         return true;
     }

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -369,6 +370,11 @@ int64_t nf_fd_unsent(int fd)
     int bytes = 0;
 
     return ioctl(fd, TIOCOUTQ, &bytes) == 0 ? bytes : -1;
+}
+
+void nf_fd_link(int fd, char link[NF_FD_LINK_MAX])
+{
+    snprintf(link, NF_FD_LINK_MAX, "/proc/self/fd/%d", fd);
 }
 
 /* Linux frees the descriptor even when close fails. A second try could close a descriptor that

@@ -92,6 +92,11 @@ int64_t nf_fd_unsent(int fd);
  * after a reset. False for other families. */
 bool nf_fd_is_gone(int fd);
 
+enum { NF_FD_LINK_MAX = 32 };
+
+/* The path by which a process can open again what a descriptor stands for. proc(5) */
+void nf_fd_link(int fd, char link[NF_FD_LINK_MAX]);
+
 /* Close the descriptor; -1 is allowed. Keeps errno. */
 void nf_fd_close(int fd);
 
