@@ -4,13 +4,13 @@
  * where socket filters are missing; a recvmmsg or accept4 that is missing ended the program. Now
  * each conversation works on every wire, by other calls. Each row runs in a process of its own:
  * some choices are made once for a process. */
+#include "forward.h"
 #include "watching.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -80,22 +80,18 @@ LACK(EVENTFD, int, eventfd, (unsigned count, int flags), (count, flags))
 LACK(TIMERFD, int, timerfd_create, (clockid_t clock, int flags), (clock, flags))
 LACK(MADVISE, int, madvise, (void *start, size_t size, int advice), (start, size, advice))
 
-long __real_syscall(long number, ...);
-long __wrap_syscall(long number, ...);
-
 long __wrap_syscall(long number, ...)
 {
     va_list list;
-    long given[6];
 
-    va_start(list, number);
-    for (size_t i = 0; i < COUNT(given); i++) {
-        given[i] = va_arg(list, long);
+    if (number == SYS_preadv2 && lacks(PREADV2)) {
+        return -1;
     }
+    va_start(list, number);
+    long result = forward_syscall(number, list);
+
     va_end(list);
-    return number == SYS_preadv2 && lacks(PREADV2)
-               ? -1
-               : __real_syscall(number, given[0], given[1], given[2], given[3], given[4], given[5]);
+    return result;
 }
 
 /* What an option belongs to; 0: it is there. */

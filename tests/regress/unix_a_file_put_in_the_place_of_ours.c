@@ -2,6 +2,7 @@
 /* In a directory that others may write to, one of them put another file at the path between
  * bind(2) and the change of its mode. That file got our mode, and our close removed it. And in a
  * chroot without /proc a listener with a mode that the umask forbids failed with errno 95. */
+#include "forward.h"
 #include "support.h"
 
 #include <errno.h>
@@ -67,25 +68,19 @@ int __wrap_chmod(const char *path, mode_t mode)
     return __real_chmod(path, mode);
 }
 
-long __real_syscall(long number, ...);
-long __wrap_syscall(long number, ...);
 long __wrap_syscall(long number, ...)
 {
-    enum { MOST = 6 };
     va_list list;
-    long argument[MOST];
 
-    va_start(list, number);
-    for (int i = 0; i < MOST; i++) {
-        argument[i] = va_arg(list, long);
-    }
-    va_end(list);
     if (number == FCHMODAT2 && no_fchmodat2) {
         errno = ENOSYS;
         return -1;
     }
-    return __real_syscall(number, argument[0], argument[1], argument[2], argument[3], argument[4],
-                          argument[5]);
+    va_start(list, number);
+    long result = forward_syscall(number, list);
+
+    va_end(list);
+    return result;
 }
 
 static bool knows_fchmodat2(void)

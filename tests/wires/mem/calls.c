@@ -2,10 +2,10 @@
 /* driven: skip, it counts the system calls of calls that block */
 /* The cost of a conversation inside the process. It uses no descriptor, it allocates no memory to
  * send and receive, and it makes no system call while no thread sleeps. */
+#include "forward.h"
 #include "support.h"
 
 #include <poll.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 
@@ -20,22 +20,16 @@ static void count(int *counter)
 }
 
 /* The arguments of futex(2). */
-long __real_syscall(long number, ...);
-long __wrap_syscall(long number, ...);
 long __wrap_syscall(long number, ...)
 {
-    enum { MOST = 6 };
     va_list list;
-    long argument[MOST];
 
     count(&calls);
     va_start(list, number);
-    for (int i = 0; i < MOST; i++) {
-        argument[i] = va_arg(list, long);
-    }
+    long result = forward_syscall(number, list);
+
     va_end(list);
-    return __real_syscall(number, argument[0], argument[1], argument[2], argument[3], argument[4],
-                          argument[5]);
+    return result;
 }
 
 #define COUNTED(counter, type, name, parameters, arguments)                                        \
