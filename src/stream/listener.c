@@ -117,8 +117,9 @@ static int accept_one(struct nf_stream_listener *self, struct nf_addr *peer, cha
             code = ++gone < GONE_MAX ? 0 : pause_for_gone(self, deadline);
         } else if (fd == NET_DENIED && ++denied < GONE_MAX) {
             /* Only this connection may be forbidden, or the call itself: pause, so as not to spin.
-             */
-            code = nf_deadline_passed(deadline) ? 0 : nf_pause(&self->wake, GONE_PAUSE, deadline);
+             * A denial counts more than the deadline, because it names the cause. */
+            nf_pause(&self->wake, GONE_PAUSE, deadline);
+            code = 0;
         } else if (fd == NF_WOULD_BLOCK) {
             denied = 0;
             code = nf_wait(self->fd, NF_IN, &self->wake, deadline);

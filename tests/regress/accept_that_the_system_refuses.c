@@ -1,13 +1,18 @@
-/* wrap: accept4 accept */
+/* wrap: accept4 accept nf_now */
 /* Where a filter of the process refused accept4 (EPERM), or it failed for good in another way,
  * a loop over a poller turned 500,000 times a second, and nothing named the cause. */
+#include "os/clock.h"
 #include "watching.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 
-enum { WATCHED = 200 /* ms */ };
+enum {
+    WATCHED = 200,        /* ms */
+    LOOKS = 60,           /* more than an accept takes that is refused */
+    MILLISECOND = 1000000 /* in nanoseconds */
+};
 
 static int error; /* of every accept; 0: they work */
 
@@ -26,6 +31,19 @@ int __wrap_accept(int fd, struct sockaddr *name, socklen_t *length)
 {
     errno = error;
     return error != 0 ? -1 : __real_accept(fd, name, length);
+}
+
+/* Each look at the clock takes a millisecond, so that a deadline can pass between any two. */
+static bool looks_take_time;
+
+net_deadline __real_nf_now(void);
+net_deadline __wrap_nf_now(void);
+net_deadline __wrap_nf_now(void)
+{
+    static net_deadline taken;
+
+    taken = looks_take_time ? taken + MILLISECOND : 0;
+    return __real_nf_now() + taken;
 }
 
 /* What each error of the system becomes. */
@@ -101,12 +119,29 @@ static void an_accept_without_a_deadline_ends(void **state)
     net_close(listener, NET_NOW);
 }
 
+/* The look that said "time is left" and the one of the pause were two, and the accept that passed
+ * its deadline between them had no cause to name. */
+static void the_cause_is_named_whenever_the_deadline_passes(void **state)
+{
+    net_socket *listener = assert_socket(net_listen(template_of(state)));
+
+    error = EPERM;
+    looks_take_time = true;
+    for (int looks = 1; looks <= LOOKS; looks++) {
+        assert_refused(listener, 0, net_after(looks));
+    }
+    looks_take_time = false;
+    error = 0;
+    net_close(listener, NET_NOW);
+}
+
 int main(void)
 {
     static const char *const templates[] = {"tcp://127.0.0.1:0", "unix://@", NULL};
     static const struct test tests[] = {
         TEST(a_poller_rests_and_the_cause_is_named),
         TEST(an_accept_without_a_deadline_ends),
+        TEST(the_cause_is_named_whenever_the_deadline_passes),
     };
 
     return run_over(templates, tests);
