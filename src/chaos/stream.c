@@ -77,8 +77,9 @@ static ssize_t send_slices(struct nf_chaos *self, const net_slice *slices, int c
             return sent > 0 ? sent : n;
         }
         sent += n;
-        if ((size_t)n < slices[i].size || (i + 1 < count && (i + 1) % NF_SLICES_MAX == 0 &&
-                                           !nf_pace_goes_on(&pace, 0, deadline))) {
+        bool asks = sent > 0 && i + 1 < count && (i + 1) % NF_SLICES_MAX == 0;
+
+        if ((size_t)n < slices[i].size || (asks && !nf_pace_goes_on(&pace, 0, deadline))) {
             break;
         }
     }

@@ -239,7 +239,7 @@ send_slices(struct nf_mem_socket *self, const net_slice *slices, int count, net_
         if (code == 0 && i + 1 < count) {
             code = check_out(self);
         }
-        if (code == 0 && i + 1 < count && (i + 1) % NF_SLICES_MAX == 0) {
+        if (code == 0 && sent > 0 && i + 1 < count && (i + 1) % NF_SLICES_MAX == 0) {
             code = nf_pace_goes_on(&pace, 0, deadline) ? 0 : NET_TIMEOUT;
         }
     }

@@ -182,6 +182,20 @@ static void calls_that_want_all_of_it_get_it_in_one(void **state)
     close_pair(&pair);
 }
 
+static void slices_without_a_byte_end_no_send(void **state)
+{
+    enum { SLICES = 200000 };
+    static net_slice slices[SLICES];
+    struct pair pair;
+    char buffer[2];
+
+    slices[SLICES - 1] = (net_slice){.data = "z", .size = 1};
+    dial_pair_with(template_of(state), "chunk=1", "chunk=2", &pair);
+    assert_count(net_send_vector(pair.client, slices, SLICES, NET_NOW), 1);
+    assert_count(net_recv(pair.server, buffer, sizeof buffer, soon()), 1);
+    close_pair(&pair);
+}
+
 enum { TALKERS = 3, WORDS = 60, WORD = 50 };
 
 struct talker {
@@ -375,6 +389,7 @@ int main(void)
         TEST(the_same_seed_cuts_at_the_same_places),
         TEST(two_calls_are_cut_differently),
         TEST(calls_that_want_all_of_it_get_it_in_one),
+        TEST(slices_without_a_byte_end_no_send),
         TEST(whole_sends_stay_whole),
         TEST(a_send_that_runs_out_of_time_tells_how_much_went),
         TEST(bytes_arrive_late_and_in_order),
