@@ -13,11 +13,6 @@ enum { RECHECK = 20 }; /* ms, while a receive has the turn and readiness is unkn
 
 /* ---- Opening and accepting ---- */
 
-static bool is_stream(const struct nf_backend *kind)
-{
-    return (kind->properties.options & NF_OPTION(NF_CHUNK)) != 0;
-}
-
 /* Allocate what received bytes or datagrams wait in, if a fault needs it. 0 or NET_LIMIT. */
 static int make_room(struct nf_chaos *self, bool stream)
 {
@@ -72,7 +67,7 @@ static int configure(struct nf_chaos *self, const int64_t *fault)
 
     self->breaks = reset != 0 && (stall == 0 || reset <= stall);
     self->limit = is_listener ? 0 : self->breaks ? reset : stall;
-    int code = is_listener ? 0 : make_room(self, is_stream(self->layer.head.kind));
+    int code = is_listener ? 0 : make_room(self, nf_is_stream(self->layer.head.kind));
 
     self->sends_plainly =
         !shared &&
@@ -217,7 +212,7 @@ int nf_chaos_close(net_socket *socket, net_deadline deadline)
 static void adjust(struct nf_chaos *self, enum nf_property property, struct nf_value *value)
 {
     bool holds_back =
-        self->queue != NULL || (is_stream(self->layer.head.kind) && !self->receives_plainly);
+        self->queue != NULL || (nf_is_stream(self->layer.head.kind) && !self->receives_plainly);
 
     switch (property) {
     case NF_FD:

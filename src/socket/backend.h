@@ -174,6 +174,12 @@ int nf_refuse_recv_messages(net_socket *socket, net_message *messages, int count
 int nf_refuse_shutdown(net_socket *socket);
 int nf_refuse_release(void);
 
+/* Whether sockets of this kind carry bytes; else they carry messages. */
+static inline bool nf_is_stream(const struct nf_backend *kind)
+{
+    return kind->send_messages == nf_refuse_send_messages;
+}
+
 /* A call in a direction that `end`, a code, has ended before: fail with it. */
 int nf_fail_ended(int end);
 
