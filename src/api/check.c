@@ -4,7 +4,8 @@
 
 #include <limits.h>
 
-enum { MESSAGES_AT_ONCE = 4096 };
+/* A call moves no more once its deadline has passed. */
+enum { MESSAGES_AT_ONCE = 4096, SLICES_AT_ONCE = 16384 };
 
 int nf_check_failed(const void *socket, const void *data, size_t size, net_deadline deadline)
 {
@@ -34,26 +35,28 @@ int nf_check_array(const void *first, const void *array, int count, net_deadline
     return code;
 }
 
-int nf_check_slices(const net_socket *socket, const net_slice *slices, int count,
+/* Whether to check no more than these `i`, of which a call moves `at_once`. */
+static bool are_enough(int i, int at_once, net_deadline deadline)
+{
+    return i > 0 && i % at_once == 0 && nf_deadline_passed(deadline);
+}
+
+int nf_check_slices(const net_socket *socket, const net_slice *slices, int *count,
                     net_deadline deadline, size_t *total)
 {
-    int code = nf_check_array(socket, slices, count, deadline);
+    int code = nf_check_array(socket, slices, *count, deadline);
+    int at_once = code == 0 && nf_is_stream(socket->kind) ? SLICES_AT_ONCE : INT_MAX;
+    int i = 0;
 
-    for (int i = 0; code == 0 && i < count; i++) {
+    for (; code == 0 && i < *count && (*total == 0 || !are_enough(i, at_once, deadline)); i++) {
         code = nf_check_data(socket, slices[i].data, slices[i].size, deadline);
         if (code == 0 && slices[i].size > NF_SIZE_MOST - *total) {
             return nf_fail_because(NET_MISUSE, "the slices together are over SSIZE_MAX");
         }
         *total += slices[i].size;
     }
+    *count = i;
     return code;
-}
-
-/* Whether to check no more messages than these `i`. A call moves no more than so many once its
- * deadline has passed. */
-static bool are_enough(int i, net_deadline deadline)
-{
-    return i > 0 && i % MESSAGES_AT_ONCE == 0 && nf_deadline_passed(deadline);
 }
 
 int nf_check_messages(const net_socket *socket, const net_message *messages, int *count, bool sends,
@@ -62,7 +65,7 @@ int nf_check_messages(const net_socket *socket, const net_message *messages, int
     int code = nf_check_array(socket, messages, *count, deadline);
     int i = 0;
 
-    for (; code == 0 && i < *count && !are_enough(i, deadline); i++) {
+    for (; code == 0 && i < *count && !are_enough(i, MESSAGES_AT_ONCE, deadline); i++) {
         size_t size = sends ? messages[i].size : messages[i].capacity;
 
         code = nf_check_data(socket, messages[i].data, size, deadline);

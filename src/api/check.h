@@ -34,12 +34,15 @@ static inline int nf_check_call(const void *socket, net_deadline deadline)
     return good ? 0 : nf_check_failed(socket, NULL, 0, deadline);
 }
 
-/* Add the sizes of the slices to `total`, which is 0 before the call. */
-int nf_check_slices(const net_socket *socket, const net_slice *slices, int count,
+/* The two below check as many as the call can move: `count` becomes less when the deadline passes
+ * while they are checked. */
+
+/* Slices, and at least up to the first byte. A message is sent whole or not at all, so those of a
+ * message are all checked. Adds their sizes to `total`, which is 0 before the call. */
+int nf_check_slices(const net_socket *socket, const net_slice *slices, int *count,
                     net_deadline deadline, size_t *total);
 
-/* Check as many messages as the call can move, to send or to receive: `count` becomes less when the
- * deadline passes while they are checked. */
+/* Messages, to send or to receive. */
 int nf_check_messages(const net_socket *socket, const net_message *messages, int *count, bool sends,
                       net_deadline deadline);
 int nf_check_array(const void *first, const void *array, int count, net_deadline deadline);

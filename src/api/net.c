@@ -97,12 +97,18 @@ ssize_t net_send_vector(net_socket *socket, const net_slice *slices, int count,
                         net_deadline deadline)
 {
     size_t size = 0;
-    ssize_t n = nf_check_slices(socket, slices, count, deadline, &size);
+    int checked = count;
+    ssize_t n = nf_check_slices(socket, slices, &checked, deadline, &size);
 
     if (n == 0) {
-        n = nf_backend_of(socket)->send(socket, slices, count, deadline);
+        n = nf_backend_of(socket)->send(socket, slices, checked, deadline);
     }
-    return n >= 0 && (size_t)n == size ? n : nf_fell_short(n, "send", socket);
+    bool sent = n == (ssize_t)size;
+
+    if (sent && checked < count) {
+        nf_fail(NET_TIMEOUT);
+    }
+    return sent && checked == count ? n : nf_fell_short(n, "send", socket);
 }
 
 ssize_t net_recv(net_socket *socket, void *buffer, size_t size, net_deadline deadline)

@@ -230,6 +230,27 @@ static void many_slices_are_one_datagram(void **state)
     close_pair(&pair);
 }
 
+/* A deadline that passes while the slices are checked is no reason to send some of them. */
+static void a_deadline_cuts_no_datagram(void **state)
+{
+    enum { SLICES = 200000 };
+    net_slice *slices = calloc(SLICES, sizeof *slices);
+    struct pair pair;
+
+    assert_non_null(slices);
+    slices[0] = (net_slice){.data = "a", .size = 1};
+    slices[SLICES - 1] = (net_slice){.data = "z", .size = 1};
+    dial_pair(template_of(state), &pair);
+    assert_count(net_send_vector(pair.client, slices, SLICES, NET_NOW), 2);
+    assert_count(net_recv(pair.server, in, sizeof in, soon()), 2);
+    assert_memory_equal(in, "az", 2);
+    assert_count(net_send_vector(pair.server, slices, SLICES, NET_NOW), 2);
+    assert_count(net_recv(pair.client, in, sizeof in, soon()), 2);
+    assert_memory_equal(in, "az", 2);
+    close_pair(&pair);
+    free(slices);
+}
+
 /* A dialed socket whose peer never sends just receives nothing. */
 static void with_nothing_to_hear_a_receive_ends_at_its_deadline(void **state)
 {
@@ -339,6 +360,7 @@ int main(void)
         TEST(an_empty_datagram_is_zero_bytes_and_no_end),
         TEST(a_dead_peer_does_not_disturb_the_live_ones),
         TEST(many_slices_are_one_datagram),
+        TEST(a_deadline_cuts_no_datagram),
         TEST(with_nothing_to_hear_a_receive_ends_at_its_deadline),
         TEST(calls_of_streams_are_a_misuse),
     };

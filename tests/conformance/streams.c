@@ -311,6 +311,29 @@ static void slices_arrive_as_one_text(void **state)
     free(text);
 }
 
+/* With NET_NOW, a vector of very many slices ends early and says so. The rest goes with the next
+ * call: slices without a byte never end one. */
+static void many_slices_go_by_many_calls(void **state)
+{
+    enum { SLICES = 200000 };
+    net_slice *slices = calloc(SLICES, sizeof *slices);
+    struct pair pair;
+    char buffer[3] = "";
+
+    assert_non_null(slices);
+    slices[0] = (net_slice){.data = "a", .size = 1};
+    slices[SLICES - 1] = (net_slice){.data = "z", .size = 1};
+    dial_pair(template_of(state), &pair);
+    assert_int_equal(net_send_vector(pair.client, slices, SLICES, NET_NOW), 1);
+    assert_int_equal(net_error(), NET_TIMEOUT);
+    assert_count(net_send_vector(pair.client, slices + 1, SLICES - 1, NET_NOW), 1);
+    assert_count(net_recv_all(pair.server, buffer, 2, soon()), 2);
+    assert_string_equal(buffer, "az");
+    assert_count(net_send_vector(pair.client, slices, SLICES, soon()), 2);
+    close_pair(&pair);
+    free(slices);
+}
+
 /* The urgent byte is left out. The others arrive in order. */
 static void an_urgent_byte_does_not_disturb_the_stream(void **state)
 {
@@ -390,6 +413,7 @@ int main(void)
         TEST(an_end_that_has_finished_sending_goes_on_receiving),
         TEST(a_receive_of_all_gives_what_came_before_end_deadline_or_cancel),
         TEST(slices_arrive_as_one_text),
+        TEST(many_slices_go_by_many_calls),
         TEST(small_pieces_are_not_held_back),
     };
 
