@@ -94,7 +94,7 @@ int nf_check_release(net_socket *socket)
     if (nf_is_canceled(socket)) {
         return nf_fail(NET_CANCELED);
     }
-    return socket->partial == NULL ? 0
+    return socket->kept == NULL ? 0
                                    : nf_fail_because(NET_MISUSE, "a part of a line is kept in the "
                                                                  "socket: receive it first");
 }

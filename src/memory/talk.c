@@ -333,7 +333,7 @@ static __attribute__((noinline)) ssize_t receive_some(net_socket *socket, void *
     if (!nf_turn_try(&self->in.turn)) {
         return receive(self, buffer, size, NF_SOME, deadline);
     }
-    if (is_shut(self, &self->in) || socket->partial != NULL) {
+    if (is_shut(self, &self->in) || socket->kept != NULL) {
         nf_turn_leave(&self->in.turn);
         return receive(self, buffer, size, NF_SOME, deadline);
     }

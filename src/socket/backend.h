@@ -121,12 +121,12 @@ struct net_socket {
     const struct nf_backend *kind;      /* the table it was made for: scheme and properties */
     _Atomic(struct nf_notice *) notice; /* posted on readiness in user space; NULL: none */
     struct nf_addr name;                /* of a connection the peer's, of a listener its own */
-    struct nf_partial *partial; /* the part of a line that was received (until.h), or NULL */
-    bool owns_name;             /* the name's memory is freed with the object */
+    struct nf_kept *kept; /* bytes received and not handed out yet (kept.h), or NULL */
+    bool owns_name;       /* the name's memory is freed with the object */
     _Atomic bool canceled;
-    _Atomic bool partial_is_ready; /* `partial` counts as readable */
-    uint16_t process;              /* the low bits of nf_process() when the socket was made */
-    _Atomic uint16_t users;        /* threads in a notify or a cancel: what they use is not freed */
+    _Atomic bool kept_is_ready; /* `kept` counts as readable */
+    uint16_t process;           /* the low bits of nf_process() when the socket was made */
+    _Atomic uint16_t users;     /* threads in a notify or a cancel: what they use is not freed */
 };
 
 /* The head of a layer's object. */
@@ -146,11 +146,11 @@ static inline const struct nf_backend *nf_backend_of(net_socket *socket)
     return atomic_load_explicit(&socket->backend, memory_order_acquire);
 }
 
-/* How ready it is, the partial line included. */
+/* How ready it is, with what it keeps. */
 static inline void nf_socket_ready(net_socket *socket, unsigned interest, struct nf_readiness *out)
 {
     nf_backend_of(socket)->ready(socket, interest, out);
-    if (atomic_load(&socket->partial_is_ready)) {
+    if (atomic_load(&socket->kept_is_ready)) {
         out->ready |= interest & NF_IN;
     }
 }

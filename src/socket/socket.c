@@ -27,7 +27,7 @@ void nf_socket_free(net_socket *socket)
         nf_addr_drop(&socket->name);
     }
     if (socket != NULL) {
-        free(socket->partial);
+        free(socket->kept);
     }
     free(socket);
 }

@@ -1,10 +1,10 @@
 /* Receiving from a stream, and the stored part of a line. The stream's own function moves the
  * bytes; nothing here depends on the wire. */
 #include "socket/until.h"
+#include "socket/kept.h"
 #include "socket/socket.h"
 #include "os/transfer.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -14,91 +14,21 @@ enum {
     LOOK_LEAST = 512         /* bytes that a look and a receive count as */
 };
 
-/* The part of a line that was received without its delimiter. Its bytes begin at `first`. There
- * is no object while there are no bytes. */
-struct nf_partial {
-    size_t first;
-    size_t count;
-    size_t room;
-    size_t searched; /* this many bytes are known not to be `delimiter` */
-    int delimiter;
-    char bytes[];
-};
-
 static size_t lesser(size_t a, size_t b)
 {
     return a < b ? a : b;
 }
 
-static size_t count_of(const net_socket *socket)
-{
-    return socket->partial != NULL ? socket->partial->count : 0;
-}
-
-/* Whether the stored part counts as readable. A part that a search for a delimiter left does
- * not: only more bytes can complete the line. */
-static void set_ready(net_socket *socket, bool is_ready)
-{
-    bool was = atomic_load_explicit(&socket->partial_is_ready, memory_order_relaxed);
-
-    if (was != is_ready) {
-        atomic_store(&socket->partial_is_ready, is_ready);
-    }
-    if (is_ready && !was) {
-        nf_socket_notify(socket);
-    }
-}
-
 /* ---- The stored part ---- */
 
-static size_t hand_out(net_socket *socket, char *buffer, size_t size)
+/* A part that a search for a delimiter left does not count as readable, since only more bytes can
+ * complete the line. What another receive has left of it does. */
+static size_t take_kept(net_socket *socket, char *buffer, size_t size)
 {
-    struct nf_partial *partial = socket->partial;
-    size_t n = lesser(size, partial->count);
+    size_t n = nf_kept_take(&socket->kept, buffer, size);
 
-    memcpy(buffer, partial->bytes + partial->first, n);
-    partial->first += n;
-    partial->count -= n;
-    partial->searched -= lesser(n, partial->searched);
-    if (partial->count == 0) {
-        socket->partial = NULL;
-        free(partial);
-    }
-    set_ready(socket, socket->partial != NULL);
+    nf_kept_set_ready(socket, socket->kept != NULL);
     return n;
-}
-
-/* Make room for `more` bytes behind the stored ones. The stored bytes move to the front only if
- * at least as many were handed out before, so each byte moves a bounded number of times. 0 or
- * NET_LIMIT. */
-static int make_room(net_socket *socket, size_t more)
-{
-    struct nf_partial *partial = socket->partial;
-    size_t used = partial != NULL ? partial->first + partial->count : 0;
-    size_t room = partial != NULL ? partial->room : PARTIAL_LEAST;
-
-    if (partial != NULL && room - used < more && partial->first >= partial->count) {
-        memmove(partial->bytes, partial->bytes + partial->first, partial->count);
-        partial->first = 0;
-        used = partial->count;
-    }
-    while (room - used < more) {
-        room *= 2;
-    }
-    if (partial != NULL && room == partial->room) {
-        return 0;
-    }
-    struct nf_partial *larger = realloc(partial, sizeof *larger + room);
-
-    if (larger == NULL) {
-        return nf_fail_because(NET_LIMIT, "no memory for the part of a line that came");
-    }
-    if (partial == NULL) {
-        memset(larger, 0, sizeof *larger);
-    }
-    larger->room = room;
-    socket->partial = larger;
-    return 0;
 }
 
 /* Receive and store `size` bytes that a peek found to have no delimiter. Returns how many, or a
@@ -106,21 +36,19 @@ static int make_room(net_socket *socket, size_t more)
 static ssize_t take_partial(net_socket *socket, nf_take *take, size_t size, int delimiter,
                             net_deadline deadline)
 {
-    int code = make_room(socket, size);
+    char *space = nf_kept_space(&socket->kept, PARTIAL_LEAST, size);
 
-    if (code < 0) {
-        return code;
+    if (space == NULL) {
+        return NET_LIMIT;
     }
-    struct nf_partial *partial = socket->partial;
-    ssize_t n =
-        take(socket, partial->bytes + partial->first + partial->count, size, NF_DONTWAIT, deadline);
+    ssize_t n = take(socket, space, size, NF_DONTWAIT, deadline);
+    struct nf_kept *kept = socket->kept;
 
-    partial->count += n > 0 ? (size_t)n : 0;
-    partial->searched = partial->count;
-    partial->delimiter = delimiter;
-    if (partial->count == 0) {
-        socket->partial = NULL;
-        free(partial);
+    kept->count += n > 0 ? (size_t)n : 0;
+    kept->searched = kept->count;
+    kept->delimiter = delimiter;
+    if (kept->count == 0) {
+        nf_kept_fit(&socket->kept);
     }
     return n;
 }
@@ -129,7 +57,7 @@ static ssize_t take_partial(net_socket *socket, nf_take *take, size_t size, int 
 
 static int too_big(net_socket *socket, size_t size)
 {
-    set_ready(socket, socket->partial != NULL);
+    nf_kept_set_ready(socket, socket->kept != NULL);
     return nf_fail_because(NET_TOOBIG, "no delimiter in %zu bytes", size);
 }
 
@@ -137,26 +65,26 @@ static int too_big(net_socket *socket, size_t size)
  * delimiter, and the part is shorter than `size`; or NET_TOOBIG. */
 static ssize_t search_partial(net_socket *socket, char *buffer, size_t size, int delimiter)
 {
-    struct nf_partial *partial = socket->partial;
-    size_t most = lesser(count_of(socket), size);
+    struct nf_kept *kept = socket->kept;
+    size_t most = lesser(nf_kept_count(socket->kept), size);
 
-    if (partial != NULL) {
-        size_t known = partial->delimiter == delimiter ? lesser(partial->searched, most) : 0;
-        const char *start = partial->bytes + partial->first;
+    if (kept != NULL) {
+        size_t known = kept->delimiter == delimiter ? lesser(kept->searched, most) : 0;
+        const char *start = nf_kept_start(kept);
         const char *found = memchr(start + known, delimiter, most - known);
 
         if (found != NULL) {
-            return (ssize_t)hand_out(socket, buffer, (size_t)(found - start) + 1);
+            return (ssize_t)take_kept(socket, buffer, (size_t)(found - start) + 1);
         }
     }
     if (most == size) {
         return too_big(socket, size);
     }
-    if (partial != NULL) {
-        partial->searched = partial->count;
-        partial->delimiter = delimiter;
+    if (kept != NULL) {
+        kept->searched = kept->count;
+        kept->delimiter = delimiter;
     }
-    set_ready(socket, false);
+    nf_kept_set_ready(socket, false);
     return 0;
 }
 
@@ -165,7 +93,7 @@ static ssize_t search_partial(net_socket *socket, char *buffer, size_t size, int
 static ssize_t take_line(net_socket *socket, nf_take *take, char *buffer, size_t size,
                          net_deadline deadline)
 {
-    size_t known = count_of(socket);
+    size_t known = nf_kept_count(socket->kept);
     size_t taken = 0;
     ssize_t n = 0;
 
@@ -176,7 +104,7 @@ static ssize_t take_line(net_socket *socket, nf_take *take, char *buffer, size_t
     if (taken == 0) {
         return n;
     }
-    return (ssize_t)(taken + (known > 0 ? hand_out(socket, buffer, known) : 0));
+    return (ssize_t)(taken + (known > 0 ? take_kept(socket, buffer, known) : 0));
 }
 
 /* Peek at what follows the `known` stored bytes, and receive it. Returns the length of the whole
@@ -184,7 +112,7 @@ static ssize_t take_line(net_socket *socket, nf_take *take, char *buffer, size_t
 static ssize_t advance(net_socket *socket, nf_take *take, char *buffer, size_t size, int delimiter,
                        net_deadline deadline)
 {
-    size_t known = count_of(socket);
+    size_t known = nf_kept_count(socket->kept);
     size_t window = known < WINDOW_LEAST ? WINDOW_LEAST : lesser(known, WINDOW_MOST);
     char *ahead = buffer + known;
     ssize_t n = take(socket, ahead, lesser(window, size - known), NF_PEEK, deadline);
@@ -218,15 +146,15 @@ static ssize_t receive_line(net_socket *socket, nf_take *take, char *buffer, siz
     struct nf_pace pace = {.least = LOOK_LEAST};
 
     while (n == 0) {
-        size_t known = count_of(socket);
+        size_t known = nf_kept_count(socket->kept);
 
         n = advance(socket, take, buffer, size, delimiter, deadline);
         if (n == 0) {
-            n = nf_socket_go_on(socket, &pace, count_of(socket) - known, deadline);
+            n = nf_socket_go_on(socket, &pace, nf_kept_count(socket->kept) - known, deadline);
         }
     }
-    if (n < 0 && socket->partial != NULL && is_final(n)) {
-        n = (ssize_t)hand_out(socket, buffer, size);
+    if (n < 0 && socket->kept != NULL && is_final(n)) {
+        n = (ssize_t)take_kept(socket, buffer, size);
     }
     return n;
 }
@@ -236,8 +164,8 @@ static ssize_t receive_line(net_socket *socket, nf_take *take, char *buffer, siz
 static ssize_t receive_some(net_socket *socket, nf_take *take, char *buffer, size_t size, int how,
                             net_deadline deadline)
 {
-    if (socket->partial != NULL) {
-        return (ssize_t)hand_out(socket, buffer, size);
+    if (socket->kept != NULL) {
+        return (ssize_t)take_kept(socket, buffer, size);
     }
     return take(socket, buffer, lesser(size, NF_AT_ONCE), how, deadline);
 }
@@ -265,13 +193,13 @@ static ssize_t receive_all(net_socket *socket, nf_take *take, char *buffer, size
 static ssize_t look(net_socket *socket, nf_take *take, char *buffer, size_t size,
                     net_deadline deadline)
 {
-    const struct nf_partial *partial = socket->partial;
+    struct nf_kept *kept = socket->kept;
 
-    if (partial == NULL) {
+    if (kept == NULL) {
         return take(socket, buffer, lesser(size, NF_AT_ONCE), NF_PEEK, deadline);
     }
-    memcpy(buffer, partial->bytes + partial->first, lesser(size, partial->count));
-    return (ssize_t)lesser(size, partial->count);
+    memcpy(buffer, nf_kept_start(kept), lesser(size, kept->count));
+    return (ssize_t)lesser(size, kept->count);
 }
 
 ssize_t nf_receive(net_socket *socket, nf_take *take, void *buffer, size_t size, int until,

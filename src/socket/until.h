@@ -2,7 +2,7 @@
  *
  * A search for a delimiter peeks at the bytes through a window of bounded size. Two calls then
  * take a line: one peeks, one receives. A part of a line without its delimiter is received too,
- * and stored in the socket (`partial`). Therefore each search sees only new bytes, a line may be
+ * and stored in the socket (`kept`). Therefore each search sees only new bytes, a line may be
  * longer than any system buffer, and a readable descriptor always means new bytes. The next
  * receive of any kind returns the stored part first. */
 #ifndef NF_SOCKET_UNTIL_H

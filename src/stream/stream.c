@@ -281,7 +281,7 @@ ssize_t nf_stream_recv(net_socket *socket, void *buffer, size_t size, int until,
     if (!some || !nf_turn_try(&connection->in.turn)) {
         return receive(connection, buffer, size, until, deadline);
     }
-    if (nf_lane_is_shut(connection, &connection->in) || socket->partial != NULL) {
+    if (nf_lane_is_shut(connection, &connection->in) || socket->kept != NULL) {
         return leave_and_receive(connection, buffer, size, deadline);
     }
     if (deadline != NET_NOW) {

@@ -1,0 +1,93 @@
+/* Memory for the bytes that a socket keeps. */
+#include "socket/kept.h"
+#include "socket/socket.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { UNUSED_MOST = 256 }; /* bytes of room that are not worth a smaller object */
+
+/* The bytes move to the front only if at least as many were taken before, so each byte moves a
+ * bounded number of times. */
+char *nf_kept_space(struct nf_kept **kept, size_t least, size_t more)
+{
+    struct nf_kept *old = *kept;
+    size_t used = old != NULL ? old->first + old->count : 0;
+    size_t room = old != NULL ? old->room : least;
+
+    if (old != NULL && room - used < more && old->first >= old->count) {
+        memmove(old->bytes, old->bytes + old->first, old->count);
+        old->first = 0;
+        used = old->count;
+    }
+    while (room - used < more) {
+        room = room < least ? least : room * 2;
+    }
+    if (old != NULL && room == old->room) {
+        return old->bytes + used;
+    }
+    struct nf_kept *larger = realloc(old, sizeof *larger + room);
+
+    if (larger == NULL) {
+        nf_fail_because(NET_LIMIT, "no memory for the bytes that came");
+        return NULL;
+    }
+    if (old == NULL) {
+        memset(larger, 0, sizeof *larger);
+    }
+    larger->room = room;
+    *kept = larger;
+    return larger->bytes + used;
+}
+
+size_t nf_kept_take(struct nf_kept **kept, char *buffer, size_t size)
+{
+    struct nf_kept *from = *kept;
+    size_t n = size < from->count ? size : from->count;
+
+    if (buffer != NULL && n > 0) {
+        memcpy(buffer, from->bytes + from->first, n);
+    }
+    from->first += n;
+    from->count -= n;
+    from->searched -= n < from->searched ? n : from->searched;
+    if (from->count == 0) {
+        *kept = NULL;
+        free(from);
+    }
+    return n;
+}
+
+void nf_kept_fit(struct nf_kept **kept)
+{
+    struct nf_kept *old = *kept;
+
+    if (old == NULL) {
+        return;
+    }
+    if (old->count == 0) {
+        *kept = NULL;
+        free(old);
+    } else if (old->room - old->count > UNUSED_MOST && old->count < old->room / 2) {
+        memmove(old->bytes, old->bytes + old->first, old->count);
+        old->first = 0;
+        struct nf_kept *smaller = realloc(old, sizeof *smaller + old->count);
+
+        if (smaller != NULL) {
+            smaller->room = smaller->count;
+            *kept = smaller;
+        }
+    }
+}
+
+void nf_kept_set_ready(net_socket *socket, bool is_ready)
+{
+    bool was = atomic_load_explicit(&socket->kept_is_ready, memory_order_relaxed);
+
+    if (was != is_ready) {
+        atomic_store(&socket->kept_is_ready, is_ready);
+    }
+    if (is_ready && !was) {
+        nf_socket_notify(socket);
+    }
+}
