@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RECHECK = 20 }; /* ms, while a receive has the turn and readiness is unknown */
-
 /* ---- Opening and accepting ---- */
 
 /* Allocate what received bytes or datagrams wait in, if a fault needs it. 0 or NET_LIMIT. */
@@ -101,8 +99,6 @@ int nf_chaos_listen(net_socket *socket, const struct nf_target *target, net_dead
     return nf_layer_listen(socket, target);
 }
 
-/* Makes the object before the accept below: without memory for it, a connection that is accepted
- * already would be lost. */
 static net_socket *new_accepted(struct nf_chaos *listener)
 {
     net_socket *accepted = nf_socket_new(listener->accepted_kind);
@@ -117,18 +113,14 @@ static net_socket *new_accepted(struct nf_chaos *listener)
 
 static net_socket *accept_below(struct nf_chaos *self, net_deadline deadline)
 {
-    net_socket *lower = self->layer.lower;
     net_socket *accepted = new_accepted(self);
-    net_socket *lower_accepted =
-        accepted != NULL ? nf_backend_of(lower)->accept(lower, deadline) : NULL;
 
-    if (lower_accepted == NULL && accepted != NULL) {
+    if (accepted != NULL && !nf_layer_accept(&self->layer.head, accepted, deadline)) {
         free_room((struct nf_chaos *)accepted);
         nf_socket_free(accepted);
         return NULL;
     }
-    if (lower_accepted != NULL) {
-        nf_layer_wrap(accepted, lower_accepted);
+    if (accepted != NULL) {
         seed_dice((struct nf_chaos *)accepted, atomic_fetch_add(&self->accepted_count, 1) + 1);
     }
     return accepted;
@@ -263,45 +255,22 @@ int nf_chaos_property(net_socket *socket, enum nf_property property, struct nf_v
 
 /* ---- Readiness ---- */
 
-/* The layer holds data back, so the descriptor does not say whether a receive is ready: make it a
- * hint, after which the caller asks again. For sending its answer is valid, and asked here. */
-static void take_as_hint(struct nf_readiness *out, unsigned interest)
+/* What the delay or the queue holds. A full one takes no more from below. */
+static void look(net_socket *socket, struct nf_layer_held *held)
 {
-    struct nf_poll poll = {.fd = out->fd, .want = NF_OUT};
+    struct nf_chaos *self = (struct nf_chaos *)socket;
+    char *where = NULL;
 
-    if (!out->is_hint && out->fd >= 0 && (interest & out->want & NF_OUT) != 0) {
-        nf_poll(&poll, 1, NET_NOW);
-        out->ready |= poll.got & NF_OUT;
+    if (self->delay != NULL) {
+        held->is_ready = nf_chaos_stream_pull(self);
+        held->is_full = nf_delay_space(self->delay, &where) == 0;
+    } else {
+        held->is_ready = nf_chaos_datagram_pull(self);
+        held->is_full = nf_late_queue_is_full(self->queue);
     }
-    out->ready &= ~(unsigned)NF_IN;
-    out->is_hint = true;
-}
-
-/* Readiness of a socket that holds data back, when `interest` includes receiving. A full queue does
- * not watch below: more could not be taken. */
-static void late_ready(struct nf_chaos *self, unsigned interest, struct nf_readiness *out)
-{
-    bool has_arrived = false;
-    bool is_full = false;
-    net_deadline again = nf_deadline_after(nf_now(), RECHECK);
-
-    if (nf_turn_try(&self->in)) {
-        has_arrived =
-            self->delay != NULL ? nf_chaos_stream_pull(self) : nf_chaos_datagram_pull(self);
-        again = has_arrived           ? NET_FOREVER
-                : self->delay != NULL ? nf_delay_next(self->delay)
-                                      : nf_late_queue_next(self->queue);
-        char *where = NULL;
-
-        is_full = self->delay != NULL ? nf_delay_space(self->delay, &where) == 0
-                                      : nf_late_queue_is_full(self->queue);
-        nf_turn_leave(&self->in);
-    }
-    nf_layer_ready(&self->layer.head,
-                   is_full || has_arrived ? interest & ~(unsigned)NF_IN : interest, out);
-    take_as_hint(out, interest);
-    out->ready |= has_arrived ? NF_IN : 0;
-    out->again = nf_earlier(out->again, again);
+    held->again = held->is_ready        ? NET_FOREVER
+                  : self->delay != NULL ? nf_delay_next(self->delay)
+                                        : nf_late_queue_next(self->queue);
 }
 
 void nf_chaos_ready(net_socket *socket, unsigned interest, struct nf_readiness *out)
@@ -313,8 +282,8 @@ void nf_chaos_ready(net_socket *socket, unsigned interest, struct nf_readiness *
     if (nf_is_canceled(socket) || is_over) {
         *out = (struct nf_readiness){.fd = -1, .pump = NET_FOREVER, .again = NET_FOREVER};
         out->ready = nf_is_canceled(socket) || self->breaks ? interest : 0;
-    } else if (is_late && (interest & NF_IN) != 0) {
-        late_ready(self, interest, out);
+    } else if (is_late) {
+        nf_layer_held_ready(socket, interest, look, out);
     } else {
         nf_layer_ready(socket, interest, out);
     }

@@ -4,6 +4,7 @@
  * There the only fault is loss. */
 #include "chaos/datagram.h"
 #include "socket/counter.h"
+#include "socket/layer.h"
 #include "socket/socket.h"
 
 #include <stdlib.h>
@@ -276,7 +277,7 @@ static int receive_messages(struct nf_chaos *self, net_message *messages, int co
                             net_deadline deadline)
 {
     struct nf_datagram_pace pace = {0};
-    int n = nf_chaos_enter(self, &self->in, deadline);
+    int n = nf_layer_enter(&self->layer.head, &self->layer.in, deadline);
     int i = 0;
 
     if (n < 0) {
@@ -294,7 +295,7 @@ static int receive_messages(struct nf_chaos *self, net_message *messages, int co
     }
     bool has_more = self->queue != NULL && self->queue->count > 0;
 
-    nf_turn_leave(&self->in);
+    nf_turn_leave(&self->layer.in);
     if (has_more || nf_deferred_waits(&self->deferred_in)) { /* no descriptor shows these */
         nf_socket_notify(&self->layer.head);
     }

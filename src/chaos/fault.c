@@ -1,4 +1,4 @@
-/* What the calls of a socket with faults share: the limit of bytes, waiting, turns. */
+/* What the calls of a socket with faults share: the limit of bytes and waiting. */
 #include "chaos/fault.h"
 #include "socket/socket.h"
 
@@ -15,19 +15,6 @@ int nf_chaos_sleep(struct nf_chaos *self, net_deadline moment)
         }
         nf_futex_wait(&self->futex, seen, moment);
     }
-}
-
-int nf_chaos_enter(struct nf_chaos *self, struct nf_turn *turn, net_deadline deadline)
-{
-    bool ours = !nf_is_canceled(&self->layer.head) && nf_turn_take(turn, deadline);
-
-    if (nf_is_canceled(&self->layer.head)) {
-        if (ours) {
-            nf_turn_leave(turn);
-        }
-        return nf_fail(NET_CANCELED);
-    }
-    return ours ? 0 : nf_fail(NET_TIMEOUT);
 }
 
 int nf_chaos_over_limit(struct nf_chaos *self, net_deadline deadline)

@@ -1,4 +1,4 @@
-/* A socket with faults, and what its calls share: the limit of bytes, waiting, turns. */
+/* A socket with faults, and what its calls share: the limit of bytes and waiting. */
 #ifndef NF_CHAOS_FAULT_H
 #define NF_CHAOS_FAULT_H
 
@@ -23,8 +23,6 @@ struct nf_chaos {
     _Atomic(net_socket *) pending;   /* a connection whose accept failed: for the next accept */
     _Atomic uint64_t accepted_count; /* connections that a listener has accepted */
     _Atomic uint32_t futex;          /* nf_chaos_sleep sleeps on it; a cancel wakes it */
-    struct nf_turn in;               /* its holder alone uses the fields for receiving */
-    struct nf_turn out;              /* the same for sending a stream */
     struct nf_dice dice_in;
     struct nf_dice dice_out;
     struct nf_dice dice_accept;
@@ -72,8 +70,5 @@ int nf_chaos_failed(struct nf_chaos *self, int code);
 
 /* Sleep until `moment` (NET_TIMEOUT) or a cancel (NET_CANCELED). */
 int nf_chaos_sleep(struct nf_chaos *self, net_deadline moment);
-
-/* Take a turn: 0, NET_TIMEOUT, NET_CANCELED. */
-int nf_chaos_enter(struct nf_chaos *self, struct nf_turn *turn, net_deadline deadline);
 
 #endif

@@ -3,6 +3,7 @@
  * not on timing or on the size of buffers. */
 #include "chaos/stream.h"
 #include "socket/counter.h"
+#include "socket/layer.h"
 #include "socket/until.h"
 #include "socket/socket.h"
 #include "os/transfer.h"
@@ -105,11 +106,11 @@ ssize_t nf_chaos_stream_send(net_socket *socket, const net_slice *slices, int co
     if (self->sends_plainly || is_empty(slices, count)) {
         return nf_backend_of(lower)->send(lower, slices, count, deadline);
     }
-    ssize_t n = nf_chaos_enter(self, &self->out, deadline);
+    ssize_t n = nf_layer_enter(socket, &self->layer.out, deadline);
 
     if (n == 0) {
         n = send_slices(self, slices, count, deadline);
-        nf_turn_leave(&self->out);
+        nf_turn_leave(&self->layer.out);
     }
     return n;
 }
@@ -279,7 +280,7 @@ ssize_t nf_chaos_stream_recv(net_socket *socket, void *buffer, size_t size, int 
     if (self->receives_plainly || (size == 0 && until < 0)) {
         return nf_backend_of(lower)->recv(lower, buffer, size, until, deadline);
     }
-    ssize_t n = nf_chaos_enter(self, &self->in, deadline);
+    ssize_t n = nf_layer_enter(socket, &self->layer.in, deadline);
 
     if (n < 0) {
         return n;
@@ -290,7 +291,7 @@ ssize_t nf_chaos_stream_recv(net_socket *socket, void *buffer, size_t size, int 
     }
     bool has_more = self->delay != NULL && (self->delay->count > 0 || self->delay->end != 0);
 
-    nf_turn_leave(&self->in);
+    nf_turn_leave(&self->layer.in);
     if (has_more) { /* no descriptor shows this */
         nf_socket_notify(socket);
     }

@@ -103,14 +103,14 @@ struct nf_backend {
     void (*ready)(net_socket *socket, unsigned interest, struct nf_readiness *out);
 };
 
-/* All options and properties of a scheme; for a layer, with those of the backend below. */
+/* All options and properties of a scheme; for a layer, with those of the backends below. */
 static inline struct nf_properties nf_properties_of(const struct nf_backend *backend)
 {
     struct nf_properties set = backend->properties;
 
-    if (backend->lower != NULL) {
-        set.options |= backend->lower->properties.options;
-        set.others |= backend->lower->properties.others;
+    for (backend = backend->lower; backend != NULL; backend = backend->lower) {
+        set.options |= backend->properties.options;
+        set.others |= backend->properties.others;
     }
     return set;
 }
@@ -133,8 +133,17 @@ struct net_socket {
 struct nf_layer {
     net_socket head;
     net_socket *lower;
-    struct nf_turn finishing; /* held while the won dial below is noted here */
+    struct nf_kept *rest;       /* bytes to send before all others (layer.h), or NULL */
+    struct nf_turn settling;    /* held while the won dial below is noted here */
+    struct nf_turn in;          /* its holder alone receives, and uses `kept` of the head */
+    struct nf_turn out;         /* the same for sending, and `rest` */
+    bool is_cut;                /* sending below has failed for good: the rest cannot go */
+    _Atomic bool has_rest;      /* there is a rest that can go; for who does not have the turn */
+    _Atomic uint8_t half_close; /* of NF_NOT_ASKED and so on, below */
 };
+
+/* Whether the layer is to half-close the socket below, which waits until `rest` is sent. */
+enum { NF_NOT_ASKED, NF_ASKED, NF_DONE };
 
 static inline net_socket *nf_layer_lower(net_socket *socket)
 {

@@ -5,27 +5,33 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { UNUSED_MOST = 256 }; /* bytes of room that are not worth a smaller object */
+enum {
+    UNUSED_MOST = 256, /* bytes of room that are not worth a smaller object */
+    GROWTH = 4         /* more than one growth makes of the room, or each byte could cause both */
+};
 
-/* The bytes move to the front only if at least as many were taken before, so each byte moves a
- * bounded number of times. */
+static size_t larger_of(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* The room at least doubles, and the bytes move to the front only if at least as many were taken
+ * before: so each byte moves a bounded number of times. */
 char *nf_kept_space(struct nf_kept **kept, size_t least, size_t more)
 {
     struct nf_kept *old = *kept;
     size_t used = old != NULL ? old->first + old->count : 0;
-    size_t room = old != NULL ? old->room : least;
+    size_t room = old != NULL ? old->room : 0;
 
     if (old != NULL && room - used < more && old->first >= old->count) {
         memmove(old->bytes, old->bytes + old->first, old->count);
         old->first = 0;
         used = old->count;
     }
-    while (room - used < more) {
-        room = room < least ? least : room * 2;
-    }
-    if (old != NULL && room == old->room) {
+    if (room - used >= more) {
         return old->bytes + used;
     }
+    room = larger_of(used + more, old != NULL ? 2 * room : least);
     struct nf_kept *larger = realloc(old, sizeof *larger + room);
 
     if (larger == NULL) {
@@ -68,7 +74,7 @@ void nf_kept_fit(struct nf_kept **kept)
     if (old->count == 0) {
         *kept = NULL;
         free(old);
-    } else if (old->room - old->count > UNUSED_MOST && old->count < old->room / 2) {
+    } else if (old->room > UNUSED_MOST && old->count < old->room / GROWTH) {
         memmove(old->bytes, old->bytes + old->first, old->count);
         old->first = 0;
         struct nf_kept *smaller = realloc(old, sizeof *smaller + old->count);

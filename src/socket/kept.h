@@ -26,8 +26,8 @@ static inline char *nf_kept_start(struct nf_kept *kept)
     return kept->bytes + kept->first;
 }
 
-/* Make room for `more` bytes, above 0, behind those that are kept. A first object has room for
- * `least`. Returns where to write them; then add to `count`, or call nf_kept_drop if there is
+/* Make room for `more` bytes, above 0, behind those that are kept. A first object has room for at
+ * least `least`. Returns where to write them; then add to `count`, or call nf_kept_drop if there is
  * nothing to add. NULL: NET_LIMIT, and what was kept still is. */
 char *nf_kept_space(struct nf_kept **kept, size_t least, size_t more);
 
@@ -35,7 +35,7 @@ char *nf_kept_space(struct nf_kept **kept, size_t least, size_t more);
  * ones free the object. */
 size_t nf_kept_take(struct nf_kept **kept, char *buffer, size_t size);
 
-/* Free the object if it has no bytes; else give most of its unused room back. */
+/* Free the object if it has no bytes; else give the room back that is far more than it needs. */
 void nf_kept_fit(struct nf_kept **kept);
 
 /* Set whether what the socket keeps counts as readable, and tell its poller when it does now. */
