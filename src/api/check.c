@@ -94,9 +94,10 @@ int nf_check_release(net_socket *socket)
     if (nf_is_canceled(socket)) {
         return nf_fail(NET_CANCELED);
     }
-    return socket->kept == NULL ? 0
-                                   : nf_fail_because(NET_MISUSE, "a part of a line is kept in the "
-                                                                 "socket: receive it first");
+    return socket->kept == NULL || socket->kind->lower != NULL
+               ? 0
+               : nf_fail_because(NET_MISUSE, "a part of a line is kept in the "
+                                             "socket: receive it first");
 }
 
 int nf_check_text(const void *first, const void *second, const char *buffer, size_t size)

@@ -8,9 +8,24 @@
 #include <string.h>
 
 static const struct nf_backend *const backends[] = {
-    &nf_tcp,       &nf_udp,           &nf_unix,      &nf_unixgram,   &nf_mem,
-    &nf_memgram,   &nf_chaos_tcp,     &nf_chaos_udp, &nf_chaos_unix, &nf_chaos_unixgram,
-    &nf_chaos_mem, &nf_chaos_memgram,
+    &nf_tcp,
+    &nf_udp,
+    &nf_unix,
+    &nf_unixgram,
+    &nf_mem,
+    &nf_memgram,
+    &nf_chaos_tcp,
+    &nf_chaos_udp,
+    &nf_chaos_unix,
+    &nf_chaos_unixgram,
+    &nf_chaos_mem,
+    &nf_chaos_memgram,
+    &nf_framed_tcp,
+    &nf_framed_unix,
+    &nf_framed_mem,
+    &nf_framed_chaos_tcp,
+    &nf_framed_chaos_unix,
+    &nf_framed_chaos_mem,
 };
 
 enum { BACKENDS = sizeof backends / sizeof backends[0] };

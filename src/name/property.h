@@ -37,7 +37,7 @@ enum nf_property {
     NF_STRANGERS,
     NF_IDLE,
     NF_IP_END, /* the options before this are those of IP sockets */
-    /* options of unix sockets, and of faults */
+    /* options of unix sockets, of faults, and of frames */
     NF_MODE = NF_IP_END,
     NF_UNLINK,
     NF_SEED,
@@ -49,6 +49,8 @@ enum nf_property {
     NF_RESET_AFTER,
     NF_STALL_AFTER,
     NF_ACCEPT_FAIL,
+    NF_FRAME,
+    NF_MAX,
     NF_OPTIONS, /* how many options there are */
     /* other properties; of these net_set takes `admit` and `reset` alone */
     NF_SCHEME = NF_OPTIONS,
@@ -81,6 +83,9 @@ enum nf_property {
     NF_RELEASE /* read: whether the socket can release its descriptor; write: release it into
                   `value`, so that the socket has none */
 };
+
+/* The values of `frame`. */
+enum nf_frame_kind { NF_FRAME_U32, NF_FRAME_U16, NF_FRAME_NETSTRING, NF_FRAME_LINE };
 
 /* A set of options, and of properties that are no options. */
 struct nf_properties {
@@ -139,6 +144,7 @@ enum nf_kind {
     NF_KIND_SHARE,
     NF_KIND_CODE,
     NF_KIND_FAMILY,
+    NF_KIND_FRAME,
     NF_KIND_HOST,
     NF_KIND_SOCKOPT
 };

@@ -19,6 +19,15 @@ static const struct {
 
 enum { FAILURES = sizeof failures / sizeof failures[0], NS_PER_US = 1000, NS_PER_MS = 1000000 };
 
+static const char frames[][16] = {
+    [NF_FRAME_U32] = "u32",
+    [NF_FRAME_U16] = "u16",
+    [NF_FRAME_NETSTRING] = "netstring",
+    [NF_FRAME_LINE] = "line",
+};
+
+enum { FRAMES = sizeof frames / sizeof frames[0] };
+
 /* The units of a kind, the smallest first. */
 static const struct unit {
     const char *name;
@@ -136,6 +145,9 @@ void nf_value_print(struct nf_text *text, enum nf_property property, const struc
         break;
     case NF_KIND_FAMILY:
         print_family(text, value->number);
+        break;
+    case NF_KIND_FRAME:
+        nf_text_add(text, "%s", frames[value->number]);
         break;
     case NF_KIND_HOST:
         nf_print_bare_host(text, &value->addr);
@@ -309,6 +321,17 @@ static int parse_family(enum nf_property property, const char *text, size_t leng
     return 0;
 }
 
+static int parse_frame(enum nf_property property, const char *text, size_t length, int64_t *number)
+{
+    for (int i = 0; i < FRAMES; i++) {
+        if (strlen(frames[i]) == length && memcmp(frames[i], text, length) == 0) {
+            *number = i;
+            return 0;
+        }
+    }
+    return refuse(property, text, length, "u16, u32, netstring or line");
+}
+
 static int parse_source(const char *text, size_t length, struct nf_value *value)
 {
     struct nf_host host;
@@ -410,6 +433,8 @@ int nf_value_parse(enum nf_property property, const char *text, size_t length,
                    : NET_ADDRESS;
     case NF_KIND_FAMILY:
         return parse_family(property, text, length, &value->number);
+    case NF_KIND_FRAME:
+        return parse_frame(property, text, length, &value->number);
     case NF_KIND_SOCKOPT:
         return nf_rawopts_parse(text, length, &value->list);
     case NF_KIND_INTERFACE:

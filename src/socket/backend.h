@@ -139,11 +139,11 @@ struct nf_layer {
     struct nf_turn out;         /* the same for sending, and `rest` */
     bool is_cut;                /* sending below has failed for good: the rest cannot go */
     _Atomic bool has_rest;      /* there is a rest that can go; for who does not have the turn */
-    _Atomic uint8_t half_close; /* of NF_NOT_ASKED and so on, below */
+    _Atomic uint8_t half_close; /* of NF_HALF_CLOSE_OFF and so on, below */
 };
 
 /* Whether the layer is to half-close the socket below, which waits until `rest` is sent. */
-enum { NF_NOT_ASKED, NF_ASKED, NF_DONE };
+enum { NF_HALF_CLOSE_OFF, NF_HALF_CLOSE_DUE, NF_HALF_CLOSE_DONE };
 
 static inline net_socket *nf_layer_lower(net_socket *socket)
 {

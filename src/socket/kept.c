@@ -35,7 +35,7 @@ char *nf_kept_space(struct nf_kept **kept, size_t least, size_t more)
     struct nf_kept *larger = realloc(old, sizeof *larger + room);
 
     if (larger == NULL) {
-        nf_fail_because(NET_LIMIT, "no memory for the bytes that came");
+        nf_fail_because(NET_LIMIT, "no memory for the bytes to keep");
         return NULL;
     }
     if (old == NULL) {

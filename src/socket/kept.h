@@ -27,7 +27,7 @@ static inline char *nf_kept_start(struct nf_kept *kept)
 }
 
 /* Make room for `more` bytes, above 0, behind those that are kept. A first object has room for at
- * least `least`. Returns where to write them; then add to `count`, or call nf_kept_drop if there is
+ * least `least`. Returns where to write them; then add to `count`, or call nf_kept_fit if there is
  * nothing to add. NULL: NET_LIMIT, and what was kept still is. */
 char *nf_kept_space(struct nf_kept **kept, size_t least, size_t more);
 

@@ -99,7 +99,7 @@ int nf_layer_send_rest(net_socket *socket, net_deadline deadline)
         }
         code = n < 0 ? (int)n : (size_t)n < size ? nf_cause_pending()->code : 0;
     }
-    self->is_cut = code != 0 && code != NET_TIMEOUT;
+    self->is_cut = code != 0 && code != NET_TIMEOUT && code != NET_LIMIT;
     return code;
 }
 
@@ -110,9 +110,9 @@ static bool has_rest(const struct nf_layer *self)
 
 static void half_close(struct nf_layer *self)
 {
-    if (atomic_load(&self->half_close) == NF_ASKED && !has_rest(self)) {
+    if (atomic_load(&self->half_close) == NF_HALF_CLOSE_DUE && !has_rest(self)) {
         nf_backend_of(self->lower)->shutdown(self->lower);
-        atomic_store(&self->half_close, NF_DONE);
+        atomic_store(&self->half_close, NF_HALF_CLOSE_DONE);
     }
 }
 
@@ -127,8 +127,8 @@ void nf_layer_leave_out(net_socket *socket)
         half_close(self);
         atomic_store(&self->has_rest, has_rest(self));
         nf_turn_leave(&self->out);
-        is_due = atomic_load(&self->half_close) == NF_ASKED && !atomic_load(&self->has_rest) &&
-                 nf_turn_try(&self->out);
+        is_due = atomic_load(&self->half_close) == NF_HALF_CLOSE_DUE &&
+                 !atomic_load(&self->has_rest) && nf_turn_try(&self->out);
     }
 }
 
@@ -156,16 +156,16 @@ int nf_layer_shutdown(net_socket *socket)
         if (nf_backend_of(lower) != lower->kind) {
             return nf_fail(NET_TIMEOUT);
         }
-        atomic_store(&self->half_close, NF_ASKED);
+        atomic_store(&self->half_close, NF_HALF_CLOSE_DUE);
         if (!nf_turn_try(&self->out)) {
             return 0; /* the sender that has the turn does it */
         }
     }
     if (!has_rest(self)) {
         code = nf_backend_of(lower)->shutdown(lower);
-        atomic_store(&self->half_close, code == 0 ? NF_DONE : NF_NOT_ASKED);
+        atomic_store(&self->half_close, code == 0 ? NF_HALF_CLOSE_DONE : NF_HALF_CLOSE_OFF);
     } else {
-        atomic_store(&self->half_close, NF_ASKED);
+        atomic_store(&self->half_close, NF_HALF_CLOSE_DUE);
         nf_layer_send_rest(socket, NET_NOW);
     }
     nf_layer_leave_out(socket);
@@ -253,7 +253,8 @@ void nf_layer_ready(net_socket *socket, unsigned interest, struct nf_readiness *
 }
 
 /* What is ready below says little of the layer: make the descriptor a hint, after which the caller
- * asks again. Of `valid`, the answer below is the answer of the layer: ask the descriptor here. */
+ * asks again. For the directions in `valid` the socket below answers for the layer, so ask its
+ * descriptor here. */
 static void take_as_hint(struct nf_readiness *out, unsigned valid)
 {
     struct nf_poll poll = {.fd = out->fd, .want = NF_OUT};
@@ -266,7 +267,10 @@ static void take_as_hint(struct nf_readiness *out, unsigned valid)
     out->is_hint = true;
 }
 
-/* What became ready below after the look or after the rest was pushed has no other notice where no
+/* A look receives from below, and a layer there may post the notice for it: then each look would
+ * cause the next one.
+ *
+ * What became ready below after the look or after the rest was pushed has no other notice where no
  * descriptor shows it: ask again at once. */
 void nf_layer_held_ready(net_socket *socket, unsigned interest, nf_layer_look *look,
                          struct nf_readiness *out)
@@ -277,6 +281,7 @@ void nf_layer_held_ready(net_socket *socket, unsigned interest, nf_layer_look *l
     bool looks = (interest & NF_IN) != 0 && nf_turn_try(&self->in);
 
     if (looks) {
+        nf_socket_forget_notice(self->lower); /* nf_layer_ready lends it again, and asks */
         look(socket, &held);
         nf_turn_leave(&self->in);
     } else if ((interest & NF_IN) != 0) {

@@ -5,7 +5,7 @@
  * A layer that must not end between any two bytes, such as one with frames, has two stores. `kept`,
  * of its head, is what it has received ahead of its caller. `rest` is what a send could not send
  * before its deadline, though the caller has been told that it was sent. The rest goes first: in
- * the next send, in the close, while a receive waits, and while a poller waits. */
+ * the next send, in the close, in a receive that begins later, and while a poller waits. */
 #ifndef NF_SOCKET_LAYER_H
 #define NF_SOCKET_LAYER_H
 
@@ -30,7 +30,8 @@ int nf_layer_enter(net_socket *socket, struct nf_turn *turn, net_deadline deadli
 
 /* ---- Receiving ahead ---- */
 
-/* With the turn `in`: receive from below, as net_recv does; meanwhile the rest is sent. */
+/* With the turn `in`: receive from below, as net_recv does. Meanwhile a rest that
+ * is there at the beginning is sent. */
 ssize_t nf_layer_recv(net_socket *socket, void *buffer, size_t size, net_deadline deadline);
 
 /* The same for at most `most` bytes, which come behind those that are kept. */

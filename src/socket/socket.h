@@ -23,8 +23,8 @@ void nf_socket_set_backend(net_socket *socket, const struct nf_backend *backend)
  * the socket below a layer, to which the notice was lent. */
 void nf_socket_set_notice(net_socket *socket, struct nf_notice *notice);
 
-/* Remove the notice in a forked child. Does not wait: `users` counts threads of the parent,
- * which the child does not have. */
+/* Remove the notice, also of the sockets below. Does not wait, so another thread may still post it.
+ * A forked child must not wait: `users` counts threads of the parent, which it does not have. */
 void nf_socket_forget_notice(net_socket *socket);
 
 /* Between two system calls of one call, after `moved` bytes: 0 to go on, NET_CANCELED, or

@@ -18,5 +18,11 @@ extern const struct nf_backend nf_chaos_unix;
 extern const struct nf_backend nf_chaos_unixgram;
 extern const struct nf_backend nf_chaos_mem;
 extern const struct nf_backend nf_chaos_memgram;
+extern const struct nf_backend nf_framed_tcp;
+extern const struct nf_backend nf_framed_unix;
+extern const struct nf_backend nf_framed_mem;
+extern const struct nf_backend nf_framed_chaos_tcp;
+extern const struct nf_backend nf_framed_chaos_unix;
+extern const struct nf_backend nf_framed_chaos_mem;
 
 #endif

@@ -7,7 +7,7 @@ set -eu
 # From the top down. Rooms on one line are side by side and do not know each other.
 rooms='api
 wires
-hub chaos
+hub chaos framed
 datagram stream
 open memory
 socket

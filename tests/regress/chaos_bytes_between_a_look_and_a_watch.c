@@ -40,6 +40,7 @@ static void bytes_that_come_while_a_poller_looks_wake_it(void **state)
 {
     (void)state;
     check("chaos+mem://?delay=1ms");
+    check("framed+mem://");
 }
 
 int main(void)

@@ -128,6 +128,8 @@ int run_list(const char *const *templates, const struct test *tests, size_t coun
  * is over. */
 const char *template_of(void **state);
 bool is_stream(const char *address);
+/* Whether it carries messages over a stream. */
+bool is_framed(const char *address);
 /* Whether many datagrams may be queued unread: over unix, if the test may set how many. */
 bool holds_many(const char *address);
 /* Whether it has a host and a port. */

@@ -25,10 +25,12 @@
 #define KERNEL_DATAGRAMS UDP, UNIXGRAM
 #define STREAMS          KERNEL_STREAMS, "mem://", "chaos+tcp://127.0.0.1:0"
 #define DATAGRAMS        KERNEL_DATAGRAMS, "memgram://", "chaos+udp://127.0.0.1:0"
+#define FRAMED                                                                                     \
+    "framed+tcp://127.0.0.1:0", "framed+unix://@", "framed+mem://", "framed+chaos+tcp://127.0.0.1:0"
 
 const char *const stream_templates[] = {STREAMS, NULL};
-const char *const datagram_templates[] = {DATAGRAMS, NULL};
-const char *const all_templates[] = {STREAMS, DATAGRAMS, NULL};
+const char *const datagram_templates[] = {DATAGRAMS, FRAMED, NULL};
+const char *const all_templates[] = {STREAMS, DATAGRAMS, FRAMED, NULL};
 const char *const stream_wires[] = {TCP, "unix://@", "mem://", NULL};
 const char *const line_templates[] = {"tcp://127.0.0.1:0", "unix://@", "mem://",
                                       "chaos+tcp://127.0.0.1:0", NULL};
@@ -46,14 +48,24 @@ const char *const kernel_templates[] = {KERNEL_STREAMS, KERNEL_DATAGRAMS, NULL};
 
 /* ---- What an address is ---- */
 
+/* The wire below all layers. */
+static const char *without_layers(const char *address)
+{
+    static const char *const layers[] = {"framed+", "chaos+"};
+
+    for (size_t i = 0; i < COUNT(layers); i++) {
+        if (strncmp(address, layers[i], strlen(layers[i])) == 0) {
+            address += strlen(layers[i]);
+        }
+    }
+    return address;
+}
+
 static bool is_of(const char *address, const char *const *schemes, size_t count)
 {
-    static const char layer[] = "chaos+";
     bool found = false;
 
-    if (strncmp(address, layer, strlen(layer)) == 0) {
-        address += strlen(layer);
-    }
+    address = without_layers(address);
     for (size_t i = 0; i < count; i++) {
         found = found || strncmp(address, schemes[i], strlen(schemes[i])) == 0;
     }
@@ -64,7 +76,12 @@ bool is_stream(const char *address)
 {
     static const char *const schemes[] = {"tcp:", "unix:", "mem:"};
 
-    return is_of(address, schemes, COUNT(schemes));
+    return !is_framed(address) && is_of(address, schemes, COUNT(schemes));
+}
+
+bool is_framed(const char *address)
+{
+    return strncmp(address, "framed+", strlen("framed+")) == 0;
 }
 
 bool is_ip(const char *address)
