@@ -51,7 +51,7 @@ no_file_is_left() {
         ends_by "$signal" "$bin/echo_server" "unix://$place"
         ends_by "$signal" "$bin/chat_server" "unix://$place"
         ends_by "$signal" "$bin/httpd" "unix://$place" "$work"
-        ends_by "$signal" "$bin/udp_time_server" "unixgram://$place"
+        ends_by "$signal" "$bin/time_server" "unixgram://$place"
         ends_by "$signal" "$bin/nested_in_poll" "unix://$place"
         ends_by "$signal" "$bin/relay" "unix://$place" mem://nobody
         ends_by "$signal" "$bin/netcat" -l "unix://$place"
@@ -78,7 +78,7 @@ no_file_is_left_by_a_mistake() {
 # nohup ignores SIGHUP for them, and they leave it at that.
 nohup_lasts() {
     for program in "echo_server unix://$place" "chat_server unix://$place" "httpd unix://$place $work" \
-        "udp_time_server unixgram://$place" "relay unix://$place mem://nobody"; do
+        "time_server unixgram://$place" "relay unix://$place mem://nobody"; do
         # shellcheck disable=SC2086 # words
         start server nohup "$bin/"$program
         server=$started

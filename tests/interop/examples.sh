@@ -228,7 +228,7 @@ http_answer() {
 }
 
 time_of_day() { # HOST-TO-LISTEN-ON HOST-TO-ASK
-    start clock "$bin/udp_time_server" "udp://$1:0"
+    start clock "$bin/time_server" "udp://$1:0"
     ours
     host=${2#[}
     asked() { # nc waits a second for the answer
@@ -239,7 +239,7 @@ time_of_day() { # HOST-TO-LISTEN-ON HOST-TO-ASK
     grep -Eqx '[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z' "$work/time" ||
         fail "the time at $address is '$(cat "$work/time")'"
     stopped "$started"
-    ok "udp_time_server on $1 tells nc at $2 the time"
+    ok "time_server on $1 tells nc at $2 the time"
 }
 
 redis_ping() {

@@ -307,7 +307,7 @@ strangers() {
         fail "guarded_server --call"
     [ "$(cat "$work/heard")" = hello ] || fail "guarded_server says '$(cat "$work/heard")'"
     away "$guard"
-    serve clock "$bin/udp_time_server" "unixgram://$work/clock"
+    serve clock "$bin/time_server" "unixgram://$work/clock"
     clock=$started
     member asker 3 nc -u -U -s "$work/me" "$work/clock"
     say 3 '\n'
@@ -315,7 +315,7 @@ strangers() {
     exec 3>&-
     away "$pid_asker"
     away "$clock"
-    ok "guarded_server and udp_time_server over unixgram"
+    ok "guarded_server and time_server over unixgram"
 }
 
 web() {

@@ -1,6 +1,6 @@
-/* udp_time_server [ADDRESS] - answers each datagram with the time; default udp://127.0.0.1:7037
+/* time_server [ADDRESS] - answers each datagram with the time; default udp://127.0.0.1:7037
  *
- *     udp_time_server udp://:7037
+ *     time_server udp://:7037
  *     echo | nc -u -w 1 127.0.0.1 7037
  *
  * It accepts no peers: net_recv_messages receives the datagrams of all strangers, many in one call,
@@ -80,7 +80,7 @@ int main(int argc, char **argv)
 
     server = net_listen(argc > 1 ? argv[1] : "udp://127.0.0.1:7037");
     if (server == NULL) {
-        fprintf(stderr, "udp_time_server: %s\n", net_error_text());
+        fprintf(stderr, "time_server: %s\n", net_error_text());
         return EXIT_FAILURE;
     }
     sigaction(SIGINT, &action, NULL);
@@ -94,7 +94,7 @@ int main(int argc, char **argv)
     fflush(stdout);
 
     if (serve() != NET_CANCELED) {
-        fprintf(stderr, "udp_time_server: %s\n", net_error_text());
+        fprintf(stderr, "time_server: %s\n", net_error_text());
         status = EXIT_FAILURE;
     }
     signal(SIGINT, SIG_DFL); /* the handler must not meet a closed socket */
