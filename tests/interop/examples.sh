@@ -227,6 +227,8 @@ http_answer() {
     ok "curl gets an answer written by hand"
 }
 
+is_time='[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z'
+
 time_of_day() { # HOST-TO-LISTEN-ON HOST-TO-ASK
     start clock "$bin/time_server" "udp://$1:0"
     ours
@@ -236,10 +238,38 @@ time_of_day() { # HOST-TO-LISTEN-ON HOST-TO-ASK
         [ -s "$work/time" ]
     }
     until_true asked "$2"
-    grep -Eqx '[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z' "$work/time" ||
+    grep -Eqx "$is_time" "$work/time" ||
         fail "the time at $address is '$(cat "$work/time")'"
     stopped "$started"
     ok "time_server on $1 tells nc at $2 the time"
+}
+
+# Lines are questions. A peer that asks for ever and takes no answer holds up nobody.
+time_by_lines() { # ADDRESS SOCAT-TYPE NC-ARGUMENT...
+    start clock "$bin/time_server" "$1?frame=line&max=64"
+    clock=$started
+    ours
+    where=${address#*://}
+    type=$2
+    shift 2
+    [ "$type" = UNIX-CONNECT ] || set -- "$@" "${where%:*}" "${where##*:}"
+    : >"$work/asked"
+    yes 2>"$work/yes.err" | tee "$work/asked" | socat -u - "$type:$where" 2>"$work/glutton.err" &
+    glutton=$!
+    running="$running $glutton"
+    has_asked() { # more than fits into the pipe
+        [ "$(wc -c <"$work/asked")" -gt 100000 ]
+    }
+    until_true has_asked
+    idles "$clock" 60 0.2 0 "$address, with a peer that takes nothing"
+    seq 10000 | within nc -N "$@" >"$work/times" || fail "nc to $address"
+    [ "$(grep -Ecx "$is_time" "$work/times")" -eq 10000 ] || fail "not 10000 times at $address"
+    [ "$(wc -l <"$work/times")" -eq 10000 ] || fail "more than 10000 answers at $address"
+    ! has_ended "$glutton" || fail "the server hangs up on a peer that takes nothing"
+    stopped "$clock"
+    until_true has_ended "$glutton"
+    forget "$glutton"
+    ok "time_server tells nc the time 10000 times at $address"
 }
 
 redis_ping() {
@@ -298,5 +328,7 @@ for host in $hosts; do
     time_of_day "$host" "$host"
 done
 time_of_day '*' 127.0.0.2 # the answer must come from the address that was asked
+time_by_lines framed+tcp://127.0.0.1:0 TCP4
+time_by_lines "framed+unix://$work/clock" UNIX-CONNECT -U "$work/clock"
 http_answer
 redis_ping
