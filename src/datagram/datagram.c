@@ -69,12 +69,12 @@ ssize_t nf_datagram_send_joined(net_socket *socket, const net_slice *slices, int
 
 int nf_datagram_refuse_until(void)
 {
-    return nf_fail_because(NET_MISUSE, "datagrams are received whole, one by one");
+    return nf_fail_because(NET_MISUSE, "messages are received whole, one by one");
 }
 
 int nf_datagram_refuse_large(ssize_t length, size_t size)
 {
-    return nf_fail_because(NET_TOOBIG, "a datagram of %zd bytes into a buffer of %zu, dropped",
+    return nf_fail_because(NET_TOOBIG, "a message of %zd bytes into a buffer of %zu, dropped",
                            length, size);
 }
 

@@ -1,6 +1,9 @@
 /* Slots that refuse: the call does not fit the kind of socket. */
 #include "socket/backend.h"
 
+#define LISTENER_SENDS    "a listener does not talk: send on a socket that net_accept returned"
+#define LISTENER_RECEIVES "a listener does not talk: receive on a socket that net_accept returned"
+
 static int refuse(const char *what)
 {
     return nf_fail_because(NET_MISUSE, "%s", what);
@@ -29,7 +32,7 @@ ssize_t nf_refuse_send(net_socket *socket, const net_slice *slices, int count,
     (void)slices;
     (void)count;
     (void)deadline;
-    return refuse("a listener does not talk: send on a socket that net_accept returned");
+    return refuse(LISTENER_SENDS);
 }
 
 ssize_t nf_refuse_recv(net_socket *socket, void *buffer, size_t size, int until,
@@ -40,27 +43,33 @@ ssize_t nf_refuse_recv(net_socket *socket, void *buffer, size_t size, int until,
     (void)size;
     (void)until;
     (void)deadline;
-    return refuse("a listener does not talk: receive on a socket that net_accept returned");
+    return refuse(LISTENER_RECEIVES);
+}
+
+/* What a listener accepts may carry messages, though it carries none itself. */
+static int refuse_messages(net_socket *socket, const char *listener)
+{
+    return refuse(socket->kind->listener == socket->kind
+                      ? listener
+                      : "a stream carries bytes: messages need datagrams, or framed+");
 }
 
 int nf_refuse_send_messages(net_socket *socket, const net_message *messages, int count,
                             net_deadline deadline)
 {
-    (void)socket;
     (void)messages;
     (void)count;
     (void)deadline;
-    return refuse("only datagram sockets carry messages");
+    return refuse_messages(socket, LISTENER_SENDS);
 }
 
 int nf_refuse_recv_messages(net_socket *socket, net_message *messages, int count,
                             net_deadline deadline)
 {
-    (void)socket;
     (void)messages;
     (void)count;
     (void)deadline;
-    return refuse("only datagram sockets carry messages");
+    return refuse_messages(socket, LISTENER_RECEIVES);
 }
 
 int nf_refuse_shutdown(net_socket *socket)

@@ -150,7 +150,7 @@ static int hear_one(const struct ear *ear)
         char words[64];
 
         assert_non_null(entry);
-        snprintf(words, sizeof words, "a datagram of %u bytes", (unsigned)entry->caption.size);
+        snprintf(words, sizeof words, "a message of %u bytes", (unsigned)entry->caption.size);
         assert_says(words);
         n = (ssize_t)entry->caption.size;
         assert_true((size_t)n > capacity);
