@@ -29,10 +29,10 @@ static bool is_one_of(const char *name, const char *const *list, size_t count)
 /* Addresses, hosts, names and shares. */
 static bool is_text(const char *name)
 {
-    static const char *const texts[] = {"source",  "device",    "congestion", "interface",
-                                        "family",  "peer",      "peer-host",  "group-source",
-                                        "scheme",  "local",     "local-host", "loss",
-                                        "reorder", "duplicate", "accept-fail"};
+    static const char *const texts[] = {"source",  "device",    "congestion",  "interface",
+                                        "family",  "peer",      "peer-host",   "group-source",
+                                        "scheme",  "local",     "local-host",  "loss",
+                                        "reorder", "duplicate", "accept-fail", "frame"};
 
     return is_one_of(name, texts, COUNT(texts));
 }
@@ -121,6 +121,7 @@ static void units_are_nanoseconds_and_bytes(void **state)
                                                "&fragment=off"));
     net_socket *tcp = assert_socket(net_listen("tcp://127.0.0.1:0?keepalive=9s&nodelay=off"));
     net_socket *chaos = assert_socket(net_listen("chaos+mem://?delay=20ms&chunk=1KiB&seed=5"));
+    net_socket *framed = assert_socket(net_listen("framed+mem://?max=64KiB&queue=9&frame=u32"));
     int64_t port = 0;
 
     (void)state;
@@ -139,8 +140,14 @@ static void units_are_nanoseconds_and_bytes(void **state)
     assert_number(chaos, "chunk", 1024);
     assert_number(chaos, "stall-after", 0);
     assert_number(chaos, "seed", 5);
+    assert_number(framed, "max", 65536);
+    assert_number(framed, "queue", 9);
+    assert_number(framed, "truncated", 0);
+    assert_code(net_get_number(framed, "frame", &port), NET_ADDRESS);
+    assert_says("frame is a text");
     assert_ok(net_get_number(tcp, "port", &port));
     assert_int_equal(port, number_of(tcp, "port"));
+    net_close(framed, NET_NOW);
     net_close(chaos, NET_NOW);
     net_close(tcp, NET_NOW);
     net_close(udp, NET_NOW);

@@ -12,7 +12,8 @@ static net_socket *end_of(struct pair *pair, int which)
     return which == LISTENER ? pair->listener : which == ACCEPTED ? pair->server : pair->client;
 }
 
-/* Wires. IP: those with hosts and ports. SYSTEM: those with a socket of the kernel. */
+/* Wires. IP: those with hosts and ports. SYSTEM: those with a socket of the kernel. FRAMED: the
+ * layer over a wire. */
 enum {
     TCP = 1,
     UDP = 2,
@@ -20,6 +21,7 @@ enum {
     UNIXGRAM = 8,
     MEM = 16,
     MEMGRAM = 32,
+    FRAMED = 64,
     IP = TCP | UDP,
     FILES = UNIX | UNIXGRAM,
     CALLS = TCP | UNIX | MEM,
@@ -54,21 +56,27 @@ static const struct {
                {"interface", UDP, "off", "lo", 0},
                {"group-source", UDP, "off", "127.0.0.1", 0},
                {"peers", HUBS, "65536", "7", LISTENER},
-               {"queue", HUBS, "256KiB", "1000B", LISTENER},
+               {"queue", HUBS | FRAMED, "256KiB", "1000B", LISTENER}, /* FRAMED: ALL */
                {"total", HUBS, "64MiB", "1MiB", LISTENER},
                {"strangers", HUBS, "1MiB", "5000B", LISTENER},
                {"idle", HUBS, "60s", "1500ms", LISTENER},
                {"mode", FILES, "0600", "0640", 0},
-               {"unlink", FILES, "on", "off", 0}};
+               {"unlink", FILES, "on", "off", 0},
+               {"frame", FRAMED, "u32", "line", 0},
+               {"max", FRAMED, "1MiB", "5000B", ALL}};
 
 static const char *const schemes[] = {"tcp", "udp", "unix", "unixgram", "mem", "memgram"};
 
-/* Returns the address without a layer. */
+/* Returns the address without layers. */
 static const char *wire_of(const char *address)
 {
-    const char *layers = strchr(address, '+');
+    const char *end = strchr(address, ':');
+    const char *wire = end;
 
-    return layers != NULL && layers < strchr(address, ':') ? layers + 1 : address;
+    while (wire > address && wire[-1] != '+') {
+        wire--;
+    }
+    return wire;
 }
 
 static bool is_of(int wires, const char *address)
@@ -80,7 +88,16 @@ static bool is_of(int wires, const char *address)
         i++;
         assert_in_range(i, 0, COUNT(schemes) - 1);
     }
-    return (wires & 1 << i) != 0;
+    return (wires & 1 << i) != 0 || ((wires & FRAMED) != 0 && is_framed(address));
+}
+
+/* Whether net_set may change the option on this end. */
+static bool is_settable(size_t option, int which, const char *address)
+{
+    bool is_own = is_framed(address) && strcmp(options[option].name, "queue") == 0;
+
+    return is_own || ((options[option].settable & which) != 0 &&
+                      (which != ACCEPTED || !is_of(HUBS, address)));
 }
 
 static void every_option_can_be_read_everywhere(void **state)
@@ -117,8 +134,7 @@ static void an_option_can_be_set_where_it_can_change(void **state)
 
             if (!is_of(options[i].wires, template_of(state))) {
                 assert_code(net_set(each, options[i].name, options[i].changed), NET_ADDRESS);
-            } else if ((options[i].settable & which) == 0 ||
-                       (which == ACCEPTED && !is_stream(template_of(state)))) {
+            } else if (!is_settable(i, which, template_of(state))) {
                 assert_code(net_set(each, options[i].name, options[i].changed), NET_MISUSE);
             } else {
                 assert_ok(net_set(each, options[i].name, options[i].changed));
@@ -126,7 +142,7 @@ static void an_option_can_be_set_where_it_can_change(void **state)
             }
         }
     }
-    if (!is_stream(template_of(state))) {
+    if (is_of(HUBS, template_of(state))) {
         assert_reads(pair.server, "queue", "1000B");
         assert_reads(pair.server, "idle", "1500ms");
         assert_ok(net_set(pair.listener, "idle", "off"));
@@ -149,14 +165,15 @@ static void options_of_the_address_take_effect_and_pass_on(void **state)
         const char *value;
     } given[] = {{TCP, "nodelay", "off"},       {TCP, "keepalive", "30s"},
                  {TCP, "user-timeout", "9s"},   {CALLS, "backlog", "5"},
-                 {HUBS, "peers", "9"},          {HUBS, "queue", "8KiB"},
+                 {HUBS, "peers", "9"},          {HUBS | FRAMED, "queue", "8KiB"},
                  {HUBS, "total", "9KiB"},       {HUBS, "strangers", "10KiB"},
                  {HUBS, "idle", "500s"},        {BUFFERED, "sndbuf", "32KiB"},
                  {BUFFERED, "rcvbuf", "32KiB"}, {UDP, "broadcast", "on"},
                  {IP, "device", "lo"},          {IP, "dscp", "34"},
                  {TCP, "congestion", "reno"},   {UDP, "ttl", "200"},
                  {UDP, "fragment", "off"},      {FILES, "mode", "0660"},
-                 {FILES, "unlink", "on"}};
+                 {FILES, "unlink", "on"},       {FRAMED, "frame", "netstring"},
+                 {FRAMED, "max", "5000B"}};
     struct pair pair;
     char text[256] = "";
 
@@ -297,14 +314,17 @@ static void counters_are_exact(void **state)
     assert_int_equal(number_of(pair.server, "bytes-sent"), 60);
     assert_int_equal(number_of(pair.client, "bytes-received"), 60);
     assert_int_equal(number_of(pair.listener, "bytes-sent"), 0);
-    if (is_of(IP | HUBS, template_of(state))) {
+    if (is_of(IP | HUBS | FRAMED, template_of(state))) {
         assert_int_equal(number_of(pair.client, "messages-sent"), stream ? 0 : 21);
         assert_int_equal(number_of(pair.server, "messages-received"), stream ? 0 : 21);
         assert_int_equal(number_of(pair.server, "messages-sent"), stream ? 0 : 20);
         assert_int_equal(number_of(pair.client, "messages-received"), stream ? 0 : 20);
+        assert_int_equal(number_of(pair.server, "truncated"), 0);
+        assert_int_equal(number_of(pair.listener, "messages-sent"), 0);
+    }
+    if (is_of(IP | HUBS, template_of(state))) {
         assert_int_equal(number_of(pair.client, "dropped-queue"), 0);
         assert_int_equal(number_of(pair.server, "dropped-strangers"), 0);
-        assert_int_equal(number_of(pair.server, "truncated"), 0);
     }
     if (is_of(TCP, template_of(state))) {
         char text[32];
@@ -388,12 +408,14 @@ static void a_cancelled_socket_still_tells(void **state)
             assert_true(number_of(each, "port") > 0);
         }
         assert_ok(net_get(each, "local", text, sizeof text));
-        bool shares = which == ACCEPTED && !is_stream(template_of(state));
+        bool shares = which == ACCEPTED && is_of(HUBS, template_of(state));
 
         if (!shares && is_of(BUFFERED, template_of(state))) {
             assert_ok(net_set(each, "sndbuf", "16KiB"));
         }
-        assert_int_equal(net_fd(each) >= 0, !shares && is_of(SYSTEM, template_of(state)));
+        bool holds = which != LISTENER && is_framed(template_of(state));
+
+        assert_int_equal(net_fd(each) >= 0, !shares && !holds && is_of(SYSTEM, template_of(state)));
     }
     close_pair(&pair);
 }

@@ -51,7 +51,9 @@ static const char *const names[NF_OPTIONS] = {[NF_NODELAY] = "nodelay",
                                               [NF_STALL_AFTER] = "stall-after",
                                               [NF_ACCEPT_FAIL] = "accept-fail",
                                               [NF_FAMILY] = "family",
-                                              [NF_SOCKOPT] = "sockopt"};
+                                              [NF_SOCKOPT] = "sockopt",
+                                              [NF_FRAME] = "frame",
+                                              [NF_MAX] = "max"};
 
 static void expect(bool holds)
 {

@@ -1,4 +1,5 @@
-/* Values of the kinds that unix sockets and faults use: permissions, shares, limits, codes. */
+/* Values of the kinds that unix sockets, faults and frames use: permissions, shares, limits, codes,
+ * frames. */
 #include "name/value.h"
 #include "os/cause.h"
 
@@ -184,6 +185,45 @@ static void a_seed_is_a_number(void **state)
     assert_refused(NF_SEED, "99999999999999999999999");
 }
 
+static void a_frame_is_one_of_four(void **state)
+{
+    static const struct {
+        const char *name;
+        enum nf_frame_kind kind;
+    } good[] = {{"u32", NF_FRAME_U32},
+                {"u16", NF_FRAME_U16},
+                {"netstring", NF_FRAME_NETSTRING},
+                {"line", NF_FRAME_LINE}};
+    static const char *const bad[] = {"",    "u8",   "u64",  "U16",        "16",        "u",
+                                      "off", "none", "lin",  "lines",      "net",       "u16 ",
+                                      "0",   "u322", " u16", "netstrings", "NETSTRING", "on"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(good); i++) {
+        assert_value(NF_FRAME, good[i].name, good[i].kind, good[i].name);
+    }
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        assert_refused(NF_FRAME, bad[i]);
+        assert_non_null(strstr(nf_cause_pending()->detail, "u16, u32, netstring or line"));
+    }
+}
+
+static void a_longest_message_has_a_size(void **state)
+{
+    static const char *const bad[] = {"",      "0",   "0KiB",       "-1",         "off",  "1kb",
+                                      "1 KiB", "1ms", "1048577KiB", "1073741825", "2GiB", "1TiB"};
+
+    (void)state;
+    assert_value(NF_MAX, "1", 1, "1B");
+    assert_value(NF_MAX, "65535", 65535, "65535B");
+    assert_value(NF_MAX, "64KiB", 65536, "64KiB");
+    assert_value(NF_MAX, "1048576KiB", INT64_C(1) << 30, "1GiB");
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        assert_refused(NF_MAX, bad[i]);
+    }
+    assert_int_equal(nf_rules[NF_MAX].standard, NF_MIB);
+}
+
 /* Over unix, an admitted peer is a path or a name, as it is printed. */
 static void a_peer_may_be_a_path_or_a_name(void **state)
 {
@@ -214,6 +254,8 @@ int main(void)
         cmocka_unit_test(a_failure_to_order_is_one_of_a_few),
         cmocka_unit_test(a_seed_is_a_number),
         cmocka_unit_test(a_peer_may_be_a_path_or_a_name),
+        cmocka_unit_test(a_frame_is_one_of_four),
+        cmocka_unit_test(a_longest_message_has_a_size),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
