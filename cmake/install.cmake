@@ -24,4 +24,5 @@ install(FILES ${PROJECT_BINARY_DIR}/netfacadeConfig.cmake
 install(FILES ${PROJECT_BINARY_DIR}/netfacade.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 install(FILES include/netfacade.h TYPE INCLUDE)
 install(FILES LICENSE CHANGELOG.md TYPE DOC OPTIONAL)
-install(FILES docs/netfacade.7 docs/netfacade-chaos.7 DESTINATION ${CMAKE_INSTALL_MANDIR}/man7 OPTIONAL)
+install(FILES docs/netfacade.7 docs/netfacade-chaos.7 docs/netfacade-framed.7
+        DESTINATION ${CMAKE_INSTALL_MANDIR}/man7 OPTIONAL)

@@ -23,8 +23,9 @@
  * waits on a cancelled socket.
  *  - A call on a socket that is still dialing (see net_connect) waits for the dial first, within
  * the call's deadline. If the dial fails, the call fails with the dial's code and sentence.
- *  - Any number of threads may use one socket at once. Only net_close must be alone: cancel, join,
- * close.
+ *  - framed+SCHEME:// carries messages over a stream: sends and receives are those of datagrams;
+ * accept, shutdown, close and the end are those of the stream.
+ *  - Many threads may use one socket at once. Only net_close must be alone: cancel, join, close.
  */
 #ifndef NETFACADE_H
 #define NETFACADE_H
@@ -64,7 +65,7 @@ enum net_code {
     NET_ADDRESS = -9,      /* malformed; unknown scheme, option or property; a value out of range */
     NET_INUSE = -10,       /* another socket has that address */
     NET_DENIED = -11,      /* the system's rules forbid it */
-    NET_TOOBIG = -12,      /* a datagram or a line does not fit */
+    NET_TOOBIG = -12,      /* a datagram, a message or a line does not fit */
     NET_MISUSE = -13,      /* this call does not fit this socket or argument */
     NET_LIMIT = -14,       /* descriptors, memory, ports or a configured bound are used up */
     NET_UNSUPPORTED = -15, /* not on this system or in this build */
@@ -85,10 +86,9 @@ typedef struct net_endpoint {
     unsigned char local[32];
 } net_endpoint;
 
-/* One datagram of a batch. `capacity` is how many bytes a receive may write at `data`; `size` is
- * how many were received, or are to be sent. After a receive, `size` > `capacity` says that the
- * datagram did not fit and was dropped. `reserved` is room to grow: all zero before the first use.
- */
+/* One datagram, or message, of a batch. `capacity` is how many bytes a receive may write at `data`;
+ * `size` is how many were received, or are to be sent. `size` > `capacity` then says that it did
+ * not fit and was dropped. `reserved` is room to grow: all zero before the first use. */
 typedef struct net_message {
     void *data;
     size_t capacity;
@@ -195,9 +195,10 @@ NET_USE_RESULT net_socket *net_accept(net_socket *listener, net_deadline deadlin
 NET_USE_RESULT net_socket *net_connect(const char *address, net_deadline deadline);
 
 /* Talk. On a stream, sends all `size` bytes; on datagrams, sends exactly one. Sends of several
- * threads never mix. Blocks until the system has taken all, or until `deadline`. Returns `size`, or
- * on a stream the smaller number of bytes taken when a deadline, a cancel or a failure stopped it
- * part way: net_error() says which, and the next call says it again if the cause lasts. So
+ * threads never mix. Blocks until the system has taken all, or until `deadline`. Returns `size` (on
+ * framed+ once a byte is out: the rest goes first later), or on a stream the smaller number of
+ * bytes taken when a deadline, a cancel or a failure stopped it part way: net_error() says which,
+ * and the next call says it again if the cause lasts. So
  * `if ((size_t)net_send(...) != size) puts(net_error_text());` is always right.
  *
  * NET_TIMEOUT, NET_CANCELED, NET_RESET (and nothing more can be sent), NET_REFUSED (datagrams: an
@@ -211,10 +212,10 @@ ssize_t net_send(net_socket *socket, const void *data, size_t size, net_deadline
  * the number of bytes.
  *
  * NET_EOF (and again NET_EOF; on datagrams, an accepted peer was silent for `idle`), NET_TIMEOUT,
- * NET_CANCELED, NET_RESET (never NET_EOF after a broken connection), NET_TOOBIG (a datagram over
- * `size`: dropped, its length in the sentence), NET_REFUSED (datagrams: one sent earlier was
- * refused; reported once), NET_UNREACHABLE, NET_LIMIT, NET_SYSTEM, NET_MISUSE (also a listener).
- * recv(2) */
+ * NET_CANCELED, NET_RESET (never NET_EOF after a broken connection, or inside a message),
+ * NET_TOOBIG (one over `size`: dropped, its length in the sentence), NET_REFUSED (datagrams: one
+ * sent earlier was refused; reported once), NET_UNREACHABLE, NET_LIMIT, NET_SYSTEM, NET_MISUSE
+ * (also a listener). recv(2) */
 NET_USE_RESULT ssize_t net_recv(net_socket *socket, void *buffer, size_t size,
                                 net_deadline deadline);
 
@@ -267,24 +268,23 @@ int net_shutdown(net_socket *socket);
  * keeps errno; NULL is allowed; a second call does nothing. */
 void net_cancel(net_socket *socket);
 
-/* ---- Datagrams, to and from anyone ---- */
+/* ---- Datagrams, to and from anyone; messages of framed+, to and from the peer ---- */
 
 /* Send `count` datagrams, each `size` bytes at `data` to its `endpoint`; on a connected or accepted
  * socket an endpoint of zeros means its peer. Blocks until all are sent, or until `deadline`.
  * Returns how many were sent, at least 1; when fewer than `count`, net_error() says why, and so
  * does the next call (with the rest).
  *
- * The failures of net_send; NET_MISUSE on streams, for a count below 1, for no endpoint on a
- * listener, and for another peer's endpoint on a connected socket. */
+ * The failures of net_send; NET_MISUSE on streams and their listeners, for a count below 1, for no
+ * endpoint on a listener, and for another peer's endpoint on a connected socket. */
 int net_send_messages(net_socket *socket, const net_message *messages, int count,
                       net_deadline deadline);
 
 /* Receive up to `count` datagrams; on a listener, those of peers that are not accepted. Blocks
  * until the first is there, or until `deadline`, then takes what has arrived. Returns how many, at
- * least 1. One that did not fit is counted, has `size` > `capacity`, and its endpoint is the
- * sender.
+ * least 1. One that did not fit is counted, has `size` > `capacity`, and names its sender.
  *
- * The failures of net_recv but NET_TOOBIG; NET_MISUSE on streams and for a count below 1. */
+ * The failures of net_recv but NET_TOOBIG; NET_MISUSE: a stream, its listener, a count below 1. */
 NET_USE_RESULT int net_recv_messages(net_socket *socket, net_message *messages, int count,
                                      net_deadline deadline);
 
@@ -310,10 +310,10 @@ int net_endpoint_text(const net_endpoint *endpoint, char *buffer, size_t size);
  * the last. tcp and udp: port, local-host, peer-host, peer-port, mtu. tcp: rtt, retransmits.
  * Streams: reset. udp: dropped-kernel. unix: peer-pid, peer-uid, peer-gid. All but unix, mem and
  * fd: messages-sent, messages-received, dropped-queue, dropped-strangers, truncated, which on tcp
- * are 0. netfacade(7) has a table of which socket has which. Once a dial of NET_NOW is writable,
- * `peer` tells how it ended: it fails as the dial did, or else the dial was won. Works on a
- * cancelled socket. Never blocks. Writes at most `size` bytes, always terminated when `size` > 0,
- * and returns the length that the whole text needs, as snprintf does.
+ * are 0. framed+: messages-sent, messages-received, truncated. netfacade(7) has the whole table.
+ * Once a dial of NET_NOW is writable, `peer` tells how it ended: it fails as the dial did, or the
+ * dial was won. Works on a cancelled socket. Never blocks. Writes at most `size` bytes, always
+ * terminated when `size` > 0, and returns the length that the whole text needs, as snprintf does.
  *
  * NET_ADDRESS: the scheme has no such property. NET_MISUSE: this kind of socket has none (a
  * listener no peer), or it can only be set. NET_TIMEOUT: still dialing. The code of a dial that
@@ -342,7 +342,7 @@ int net_set(net_socket *socket, const char *name, const char *value);
  * NET_TIMEOUT. It stays the socket's own: never read or close it; setsockopt(2) is allowed, but not
  * O_NONBLOCK, SO_RCVTIMEO and SO_SNDTIMEO. Returns -1 where there is none: a socket still dialing;
  * an accepted peer of udp or unixgram, which shares its listener's; mem and memgram; chaos with
- * delay or reorder.
+ * delay or reorder; a connection of framed+.
  *
  * NET_MISUSE: NULL. */
 int net_fd(net_socket *socket);

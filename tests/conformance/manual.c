@@ -21,9 +21,11 @@ struct table {
 
 static struct table properties; /* netfacade(7): a column for each scheme */
 static struct table faults;     /* netfacade-chaos(7): streams and datagrams */
+static struct table framed;     /* netfacade-framed(7): what the layer has instead, or more */
 
 static const char *const schemes[] = {"tcp", "udp", "unix", "unixgram", "mem", "memgram"};
 static const char *const kinds[] = {"stream", "datagram"};
+static const char *const layers[] = {"framed"};
 
 /* ---- Reading a page ---- */
 
@@ -99,6 +101,8 @@ static void read_tables(void)
                &properties);
     read_table(NETFACADE_DOCS "/netfacade-chaos.7", ".It Sy fault Ta", kinds, COUNT(kinds),
                &faults);
+    read_table(NETFACADE_DOCS "/netfacade-framed.7", ".It Sy property Ta", layers, COUNT(layers),
+               &framed);
 }
 
 /* Returns how often the table has a row of this name. */
@@ -136,41 +140,56 @@ static void check_cell(net_socket *socket, const char *name, const char *cell, c
     }
 }
 
-/* Returns the cells of a template. For a fault they are "" where there is no layer. */
-static const char *cell_of(const struct row *row, bool is_fault, const char *template, int column)
+static bool is_fault(int word)
 {
-    bool is_layered = strncmp(template, "chaos+", strlen("chaos+")) == 0;
+    return word >= NF_SEED && word <= NF_ACCEPT_FAIL;
+}
 
-    if (!is_fault) {
+/* Options that only the layer has are in the table of its own page alone. */
+static bool is_of_frames(int word)
+{
+    return word == NF_FRAME || word == NF_MAX;
+}
+
+/* Returns what the manual says of a property of a template: `name` is that of `word`. */
+static const char *cell_of(const char *name, int word, const char *template, int column)
+{
+    const struct row *row = NULL;
+    bool has_faults = strstr(template, "chaos+") != NULL;
+
+    if (is_framed(template) && rows_of(&framed, name, &row) > 0) {
+        return row->cell[0];
+    }
+    if (is_of_frames(word)) {
+        return "";
+    }
+    assert_int_equal(rows_of(is_fault(word) ? &faults : &properties, name, &row), 1);
+    if (!is_fault(word)) {
         return row->cell[column];
     }
-    return is_layered ? row->cell[is_stream(template) ? 0 : 1] : "";
+    return has_faults ? row->cell[column % 2] : ""; /* streams and datagrams take turns */
 }
 
 static void check_sockets(struct pair *pair, const char *template, int column)
 {
     net_socket *const ends[ENDS] = {pair->client, pair->server, pair->listener};
     static const char letters[] = "dal";
-    const struct row *fd = NULL;
+    const char *fd = cell_of("net_fd", NF_PROPERTIES, template, column);
+    const char *below = cell_of("net_fd", NF_PROPERTIES, schemes[column], column);
 
-    assert_int_equal(rows_of(&properties, "net_fd", &fd), 1);
     for (int i = 0; i < ENDS; i++) {
         for (int word = 0; word < NF_PROPERTIES; word++) {
-            const struct row *row = NULL;
             const char *name = nf_rules[word].name;
-            bool is_fault = word >= NF_SEED && word <= NF_ACCEPT_FAIL;
 
             if (name[0] != '\0') {
-                assert_int_equal(rows_of(is_fault ? &faults : &properties, name, &row), 1);
-                check_cell(ends[i], name, cell_of(row, is_fault, template, column), letters[i],
+                check_cell(ends[i], name, cell_of(name, word, template, column), letters[i],
                            template);
             }
         }
-        bool has_fd = strchr(fd->cell[column], letters[i]) != NULL;
+        bool has_fd = strchr(fd, letters[i]) != NULL && strchr(below, letters[i]) != NULL;
 
         if ((net_fd(ends[i]) >= 0) != has_fd) {
-            fail_msg("net_fd of %s, %c: the manual says '%s'", template, letters[i],
-                     fd->cell[column]);
+            fail_msg("net_fd of %s, %c: the manual says '%s'", template, letters[i], fd);
         }
     }
 }
@@ -178,16 +197,16 @@ static void check_sockets(struct pair *pair, const char *template, int column)
 static void every_socket_answers_as_the_manual_says(void **state)
 {
     static const char *const targets[] = {"127.0.0.1:0", "127.0.0.1:0", "@", "@", "", ""};
+    static const char *const over[] = {"", "chaos+", "framed+", "framed+chaos+"};
 
     (void)state;
     read_tables();
     for (int i = 0; i < (int)COUNT(schemes); i++) {
-        for (int layer = 0; layer < 2; layer++) {
+        for (int layer = 0; layer < (i % 2 == 0 ? (int)COUNT(over) : 2); layer++) {
             char template[ADDRESS_MAX];
             struct pair pair;
 
-            snprintf(template, sizeof template, "%s%s://%s", layer != 0 ? "chaos+" : "", schemes[i],
-                     targets[i]);
+            snprintf(template, sizeof template, "%s%s://%s", over[layer], schemes[i], targets[i]);
             dial_pair(template, &pair);
             check_sockets(&pair, template, i);
             close_pair(&pair);
@@ -198,14 +217,24 @@ static void every_socket_answers_as_the_manual_says(void **state)
 /* A misspelt row is asked of no socket. So the number of rows is compared too. */
 static void every_row_is_a_property(void **state)
 {
-    int named = 0;
+    int named = 1; /* net_fd */
+    int of_frames = 0;
+    const struct row *row = NULL;
 
     (void)state;
     read_tables();
     for (int word = 0; word < NF_PROPERTIES; word++) {
-        named += nf_rules[word].name[0] != '\0';
+        named += nf_rules[word].name[0] != '\0' && !is_of_frames(word);
+        of_frames += is_of_frames(word);
     }
-    assert_int_equal(properties.rows + faults.rows, named + 1); /* and net_fd */
+    assert_int_equal(properties.rows + faults.rows, named);
+    for (int i = 0; i < framed.rows; i++) {
+        bool is_elsewhere = rows_of(&properties, framed.row[i].name, &row) == 1;
+
+        of_frames -= is_elsewhere ? 0 : 1;
+        assert_int_equal(rows_of(&framed, framed.row[i].name, &row), 1);
+    }
+    assert_int_equal(of_frames, 0);
 }
 
 /* A dial that is not decided has no descriptor, whatever it becomes later. */
@@ -331,12 +360,39 @@ static void the_header_says_who_has_a_property(void **state)
     assert_int_equal(told, NF_PROPERTIES - NF_OPTIONS - 1); /* nobody can read `admit` */
 }
 
+/* What framed+ has over any scheme: the options are in the address, and the header lists the rest.
+ */
+static void the_header_says_what_framed_sockets_have(void **state)
+{
+    static char comment[HEADER_MOST];
+
+    (void)state;
+    read_tables();
+    read_comment(comment);
+    const char *names = strstr(comment, ". framed+: ");
+
+    assert_non_null(names);
+    names += 1;
+    const char *end = names + strcspn(names, ".;");
+
+    for (int word = NF_OPTIONS; word < NF_PROPERTIES; word++) {
+        const struct row *row = NULL;
+        const char *name = nf_rules[word].name;
+
+        if (name[0] != '\0' && tells_of(names, end, name) != (rows_of(&framed, name, &row) == 1)) {
+            fail_msg("%s of framed+: the header and the manual differ", name);
+        }
+    }
+}
+
 int main(void)
 {
-    const struct test tests[] = {
-        TEST(every_socket_answers_as_the_manual_says), TEST(every_row_is_a_property),
-        TEST(a_dialing_socket_has_no_descriptor), TEST(the_header_tells_of_every_property),
-        TEST(the_header_says_who_has_a_property)};
+    const struct test tests[] = {TEST(every_socket_answers_as_the_manual_says),
+                                 TEST(every_row_is_a_property),
+                                 TEST(a_dialing_socket_has_no_descriptor),
+                                 TEST(the_header_tells_of_every_property),
+                                 TEST(the_header_says_who_has_a_property),
+                                 TEST(the_header_says_what_framed_sockets_have)};
 
     return run_once(tests);
 }
