@@ -90,12 +90,15 @@ static _Atomic int64_t *counter_of(struct nf_framed *self, enum nf_property prop
     }
 }
 
+/* A message that is on its way may be too long now. The poller has to look again, since no more
+ * bytes may come. */
 static int max_property(struct nf_framed *self, struct nf_value *value, bool write)
 {
     int code = write ? check_max(self->frame, value->number) : 0;
 
     if (write && code == 0) {
         atomic_store(&self->max, (uint32_t)value->number);
+        nf_socket_notify(&self->layer.head);
     }
     value->number = atomic_load(&self->max);
     return code;
