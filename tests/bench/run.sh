@@ -76,6 +76,7 @@ strip -o "$work/stripped.so" "$library"
 echo "libnetfacade.so, stripped: $(stat -c %s "$work/stripped.so") bytes"
 
 "$bin/bench_wires" "${1:-40}"
+"$bin/bench_framed" "${1:-40}"
 "$bin/bench_servers" "${1:-40}"
 sh "$(dirname "$0")/httpd.sh" "${1:-10}"
 "$bin/bench_datagrams" "${1:-40}"
