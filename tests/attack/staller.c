@@ -77,11 +77,23 @@ static const struct attack attacks[] = {
 
 /* The first of each kind is all that a slow build tries. */
 static const char *const wires[] = {
-    "tcp://127.0.0.1:0",  "unix://@",         "mem://",
-    "udp://127.0.0.1:0",  "unixgram://@",     "memgram://",
-    "tcp://*:0",          "udp://*:0",        "chaos+tcp://127.0.0.1:0",
-    "chaos+unix://@",     "chaos+mem://",     "chaos+udp://127.0.0.1:0",
-    "chaos+unixgram://@", "chaos+memgram://", "pipe",
+    "tcp://127.0.0.1:0",
+    "unix://@",
+    "mem://",
+    "udp://127.0.0.1:0",
+    "unixgram://@",
+    "memgram://",
+    "tcp://*:0",
+    "udp://*:0",
+    "chaos+tcp://127.0.0.1:0",
+    "chaos+unix://@",
+    "chaos+mem://",
+    "chaos+udp://127.0.0.1:0",
+    "chaos+unixgram://@",
+    "chaos+memgram://",
+    "pipe",
+    "framed+tcp://127.0.0.1:0",
+    "framed+unix://@",
 };
 enum { PLAIN_WIRES = 6 };
 
@@ -119,6 +131,9 @@ static bool suits_wire(const char *wire, enum role role, enum kind kind)
 {
     bool memory = is_like(wire, "mem:") || is_like(wire, "memgram:");
 
+    if (is_framed(wire) && (kind == PASSED || kind == URGENT)) {
+        return false; /* as on the wire below */
+    }
     switch (kind) {
     case BAD_SUMS:
         return is_like(wire, "udp://127.0.0.1") && role != ADOPTED;
@@ -129,7 +144,7 @@ static bool suits_wire(const char *wire, enum role role, enum kind kind)
     case FILTERED:
         return is_plain(wire) && !memory;
     case FLOOD:
-        return is_plain(wire);
+        return is_plain(wire) || is_framed(wire);
     case SIGNALS:
     case TABLE_FULL:
     case NO_TABLE:
@@ -148,7 +163,9 @@ static bool suits(const char *wire, const struct verb *verb, enum role role,
         return (verb->streams & BIT(role)) != 0 && (verb->attacks & BIT(attack->kind)) != 0 &&
                suits_pipe(verb, role, attack->kind);
     }
-    unsigned roles = is_stream(wire) ? verb->streams : verb->datagrams;
+    unsigned roles = is_framed(wire)   ? verb->framed
+                     : is_stream(wire) ? verb->streams
+                                       : verb->datagrams;
 
     return (roles & BIT(role)) != 0 && (verb->attacks & BIT(attack->kind)) != 0 &&
            (role != ADOPTED || (is_plain(wire) && has_descriptor)) &&
@@ -246,7 +263,7 @@ static void prepare(struct trial *trial)
     memset(trial->row->note, 0, sizeof trial->row->note);
     trial->row->failed = false;
     trial->row->done = false;
-    if (trial->attack->kind == SLOW_READER && !trial->verb->sends && is_stream(trial->wire)) {
+    if (trial->attack->kind == SLOW_READER && !trial->verb->sends && is_over_stream(trial->wire)) {
         ssize_t n = 1;
 
         while (n > 0) {

@@ -78,7 +78,7 @@ static void dial_and_break_off(struct trial *trial)
 
 static bool hears_callers(const struct trial *trial)
 {
-    return trial->role == LISTENER && is_stream(trial->wire);
+    return trial->role == LISTENER && is_over_stream(trial->wire);
 }
 
 static void trickle(struct trial *trial)
@@ -205,7 +205,7 @@ static bool flood_once(struct trial *trial)
     if (trial->verb->sends) {
         return attacker_reads(trial) > 0;
     }
-    return attacker_sends(trial, is_stream(trial->wire) ? PIECE : DATAGRAM) > 0;
+    return attacker_sends(trial, is_over_stream(trial->wire) ? PIECE : DATAGRAM) > 0;
 }
 
 void *attack_flood(void *argument)

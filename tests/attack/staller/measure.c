@@ -148,10 +148,11 @@ static long long polled_call(struct trial *trial, bool measured, net_deadline de
 static long long call_by_poller(struct trial *trial)
 {
     struct span span = span_of(trial);
-    double since = now_ms();
     long long n = 0;
 
     watch(trial->poller, trial->mine, trial->verb->interest);
+    double since = now_ms();
+
     while (goes_on(trial, n) && elapsed_ms(since) < span.whole) {
         n = polled_call(trial, true, net_after(span.deadline), span.deadline);
     }

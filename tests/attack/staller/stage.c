@@ -18,6 +18,13 @@ bool is_pipe(const char *wire)
     return strcmp(wire, "pipe") == 0;
 }
 
+static const char *layer_of(const char *wire)
+{
+    bool is_chaos = strncmp(wire, "chaos+", strlen("chaos+")) == 0;
+
+    return is_chaos ? "chaos+" : is_framed(wire) ? "framed+" : "";
+}
+
 static net_socket *adopt(int fd)
 {
     char address[ADDRESS_MAX];
@@ -43,7 +50,7 @@ static net_socket *dial(struct trial *trial)
     dial_address(trial->listener, address);
     net_socket *made = assert_socket(net_connect(address, soon()));
 
-    if (!is_stream(trial->wire)) {
+    if (!is_over_stream(trial->wire)) {
         say(made, "hi");
     }
     return made;
@@ -54,21 +61,39 @@ static net_socket *accept_one(struct trial *trial)
     char hi[8];
     net_socket *made = assert_socket(net_accept(trial->listener, soon()));
 
-    if (!is_stream(trial->wire)) {
+    if (!is_over_stream(trial->wire)) {
         assert_count(net_recv(made, hi, sizeof hi, soon()), 2);
     }
     return made;
 }
 
+/* The attacker speaks no frames. What it trickles is a part of a message that it announces. */
+static void dial_unframed(struct trial *trial)
+{
+    static const char head[] = {0, 1, 0, 0};
+    char address[ADDRESS_MAX];
+
+    dial_address(trial->listener, address);
+    trial->other = assert_socket(net_connect(address + strlen("framed+"), soon()));
+    trial->fd = net_fd(trial->other);
+    if (trial->attack->kind == TRICKLE) {
+        assert_int_equal(send(trial->fd, head, sizeof head, MSG_NOSIGNAL), sizeof head);
+    }
+}
+
 /* Returns the socket that the attacker's end belongs to. */
 static net_socket *accept_attacker(struct trial *trial)
 {
+    if (is_framed(trial->wire)) {
+        dial_unframed(trial);
+        return accept_one(trial);
+    }
     if (net_fd(trial->listener) < 0) {
         trial->other = dial(trial);
         return accept_one(trial);
     }
     trial->fd = foreign_dial(trial->listener);
-    if (!is_stream(trial->wire)) {
+    if (!is_over_stream(trial->wire)) {
         assert_int_equal(send(trial->fd, "hi", 2, 0), 2);
     }
     return accept_one(trial);
@@ -77,11 +102,11 @@ static net_socket *accept_attacker(struct trial *trial)
 static void open_adopted(struct trial *trial)
 {
     trial->mine = adopt(foreign_dial(trial->listener));
-    if (!is_stream(trial->wire)) {
+    if (!is_over_stream(trial->wire)) {
         say(trial->mine, "hi");
     }
     trial->other = accept_one(trial);
-    trial->fd = is_stream(trial->wire) ? net_fd(trial->other) : -1;
+    trial->fd = is_over_stream(trial->wire) ? net_fd(trial->other) : -1;
 }
 
 /* The attacker's socket is connected back to the one that dialed it. */
@@ -90,7 +115,7 @@ static void open_dialed(struct trial *trial)
     char address[ADDRESS_MAX];
     struct sockaddr_un name = {0};
     socklen_t length = sizeof name;
-    const char *layer = strncmp(trial->wire, "chaos+", 6) == 0 ? "chaos+" : "";
+    const char *layer = layer_of(trial->wire);
 
     if (strstr(trial->wire, "memgram") != NULL) {
         trial->mine = dial(trial);
@@ -135,7 +160,7 @@ static void open_full_unix(struct trial *trial, const char *layer)
 
 static void open_dialing(struct trial *trial)
 {
-    const char *layer = strncmp(trial->wire, "chaos+", 6) == 0 ? "chaos+" : "";
+    const char *layer = layer_of(trial->wire);
     struct black_hole hole;
 
     if (strstr(trial->wire, "mem:") != NULL) {
@@ -177,7 +202,7 @@ void stage_open(struct trial *trial)
         break;
     case LISTENER:
         trial->mine = trial->listener;
-        if (is_stream(trial->wire)) {
+        if (is_over_stream(trial->wire)) {
             dial_address(trial->listener, trial->address);
         } else {
             accept_attacker(trial);

@@ -40,6 +40,12 @@ struct attack {
     int error;
 };
 
+/* Whether its bytes go over a stream, with frames or without. */
+static inline bool is_over_stream(const char *wire)
+{
+    return is_stream(wire) || is_framed(wire);
+}
+
 struct trial;
 /* Makes one call. Returns its result, a negative code for a NULL. */
 typedef long long trial_call(struct trial *trial, net_deadline deadline);
@@ -51,6 +57,7 @@ struct verb {
     unsigned interest;  /* for the poller; 0: there is no such way */
     unsigned streams;   /* the roles on a stream */
     unsigned datagrams; /* the roles on datagrams */
+    unsigned framed;    /* the roles on messages over a stream */
     unsigned attacks;   /* the kinds of attack */
     bool sends;
 };

@@ -9,7 +9,8 @@
 enum {
     SOME = 1 << 16,
     DATAGRAM = 1000,
-    MUCH = 1 << 28, /* more than any peer takes before a deadline */
+    MUCH = 1 << 28,        /* more than any peer takes before a deadline */
+    FRAMED_MOST = 1 << 20, /* bytes of the longest message */
     SLICES = 4096,
     MANY_SLICES = 2000000,
     MESSAGES = 100,
@@ -85,18 +86,22 @@ static long long receive_messages(struct trial *trial, net_deadline deadline)
 
 static long long transmit(struct trial *trial, net_deadline deadline)
 {
-    size_t size = is_stream(trial->wire) ? MUCH : DATAGRAM;
+    size_t size = is_stream(trial->wire) ? MUCH : is_framed(trial->wire) ? FRAMED_MOST : DATAGRAM;
 
     return net_send(trial->mine, load.zeros, size, deadline);
 }
 
 static long long transmit_slices(struct trial *trial, net_deadline deadline)
 {
-    int count = is_stream(trial->wire) ? load.slice_count : 2;
     static const net_slice small[] = {{"one", 3}, {"two", 3}};
+    int framed_count = FRAMED_MOST / (int)load.slices[0].size;
+    int count = load.slice_count;
 
-    return net_send_vector(trial->mine, is_stream(trial->wire) ? load.slices : small, count,
-                           deadline);
+    if (!is_over_stream(trial->wire)) {
+        return net_send_vector(trial->mine, small, COUNT(small), deadline);
+    }
+    count = is_framed(trial->wire) && count > framed_count ? framed_count : count;
+    return net_send_vector(trial->mine, load.slices, count, deadline);
 }
 
 static long long transmit_messages(struct trial *trial, net_deadline deadline)
@@ -159,34 +164,36 @@ bool waits_for_poller(const struct verb *verb)
 
 /* ---- Where each is tried ---- */
 
+#define FRAMED  BIT(ACCEPTED)
 #define TALKERS (BIT(ACCEPTED) | BIT(ADOPTED))
 #define ENDS    (BIT(ACCEPTED) | BIT(DIALED) | BIT(ADOPTED))
 #define HOST    (BIT(SIGNALS) | BIT(TABLE_FULL) | BIT(NO_TABLE) | BIT(FILTERED))
 #define INPUT   (BIT(TRICKLE) | BIT(FLOOD) | BIT(BAD_SUMS) | BIT(PASSED) | BIT(URGENT))
 
 const struct verb verbs[] = {
-    {"recv", receive, NULL, NET_READABLE, TALKERS, ENDS, BIT(SILENCE) | INPUT | HOST, false},
-    {"recv_all", receive_all, NULL, NET_READABLE, TALKERS, 0,
+    {"recv", receive, NULL, NET_READABLE, TALKERS, ENDS, FRAMED, BIT(SILENCE) | INPUT | HOST,
+     false},
+    {"recv_all", receive_all, NULL, NET_READABLE, TALKERS, 0, 0,
      BIT(SILENCE) | INPUT | BIT(SIGNALS) | BIT(NO_TABLE), false},
-    {"recv_until", receive_line, NULL, NET_READABLE, TALKERS, 0,
+    {"recv_until", receive_line, NULL, NET_READABLE, TALKERS, 0, 0,
      BIT(SILENCE) | INPUT | BIT(SIGNALS) | BIT(NO_TABLE), false},
-    {"recv_messages", receive_messages, NULL, NET_READABLE, 0, ENDS | BIT(LISTENER),
+    {"recv_messages", receive_messages, NULL, NET_READABLE, 0, ENDS | BIT(LISTENER), FRAMED,
      BIT(SILENCE) | INPUT | HOST, false},
-    {"send", transmit, NULL, NET_WRITABLE, TALKERS, ENDS,
+    {"send", transmit, NULL, NET_WRITABLE, TALKERS, ENDS, FRAMED,
      BIT(SILENCE) | BIT(TRICKLE) | BIT(FLOOD) | BIT(SLOW_READER) | BIT(URGENT) | HOST, true},
-    {"send_vector", transmit_slices, NULL, NET_WRITABLE, TALKERS, BIT(ACCEPTED),
+    {"send_vector", transmit_slices, NULL, NET_WRITABLE, TALKERS, BIT(ACCEPTED), FRAMED,
      BIT(SILENCE) | BIT(FLOOD) | BIT(SLOW_READER) | BIT(SIGNALS) | BIT(NO_TABLE), true},
-    {"send_messages", transmit_messages, NULL, NET_WRITABLE, 0, ENDS,
+    {"send_messages", transmit_messages, NULL, NET_WRITABLE, 0, ENDS, FRAMED,
      BIT(SILENCE) | BIT(FLOOD) | BIT(SLOW_READER) | HOST, true},
-    {"accept", pick_up, NULL, NET_READABLE, BIT(LISTENER), BIT(LISTENER),
+    {"accept", pick_up, NULL, NET_READABLE, BIT(LISTENER), BIT(LISTENER), BIT(LISTENER),
      BIT(SILENCE) | BIT(TRICKLE) | BIT(FLOOD) | BIT(BAD_SUMS) | BIT(PASSED) | HOST, false},
-    {"connect", dial, say_one, NET_WRITABLE, BIT(DIALING), 0,
+    {"connect", dial, say_one, NET_WRITABLE, BIT(DIALING), 0, BIT(DIALING),
      BIT(SILENCE) | BIT(SIGNALS) | BIT(NO_TABLE) | BIT(FILTERED), false},
-    {"close", hang_up, NULL, 0, TALKERS, 0,
+    {"close", hang_up, NULL, 0, TALKERS, 0, FRAMED,
      BIT(SILENCE) | INPUT | BIT(SLOW_READER) | BIT(SIGNALS) | BIT(NO_TABLE) | BIT(FILTERED), false},
-    {"close at once", hang_up_now, NULL, 0, TALKERS, BIT(ACCEPTED) | BIT(DIALED),
+    {"close at once", hang_up_now, NULL, 0, TALKERS, BIT(ACCEPTED) | BIT(DIALED), FRAMED,
      BIT(FLOOD) | BIT(PASSED) | BIT(SLOW_READER), false},
-    {"poller_wait", wait_for_events, NULL, 0, BIT(ACCEPTED), BIT(ACCEPTED) | BIT(LISTENER),
+    {"poller_wait", wait_for_events, NULL, 0, BIT(ACCEPTED), BIT(ACCEPTED) | BIT(LISTENER), FRAMED,
      BIT(SILENCE) | HOST, false},
 };
 const size_t verb_count = COUNT(verbs);
