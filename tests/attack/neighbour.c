@@ -36,6 +36,8 @@ static const char *const wires[] = {
     "chaos+udp://127.0.0.1:0",
     "chaos+unixgram://@",
     "chaos+memgram://",
+    "framed+tcp://127.0.0.1:0",
+    "framed+unix://@",
 };
 enum { PLAIN_WIRES = 6 };
 
@@ -128,10 +130,11 @@ static bool serves(const struct hostile *hostile, size_t wire, enum way way)
 {
     bool has_one_share = strstr(wires[wire], "unixgram") != NULL;
 
-    if (way == BY_MESSAGES && (is_stream(wires[wire]) || (has_one_share && hostile->lets_lie))) {
+    if (way == BY_MESSAGES &&
+        (is_over_stream(wires[wire]) || (has_one_share && hostile->lets_lie))) {
         return false;
     }
-    return way == BY_POLLER || is_plain(wire) || is_adopted(wires[wire]);
+    return way == BY_POLLER || is_plain(wire) || is_adopted(wires[wire]) || is_framed(wires[wire]);
 }
 
 static void add(const char *wire, const struct hostile *hostile, enum way way)
@@ -156,7 +159,7 @@ static void begin(void)
     all.count = 0;
     all.rows = rows_open(CONTESTS_MOST);
     for (size_t i = 0; i < hostile_count; i++) {
-        if (!hostiles[i].suits("udp://127.0.0.1:0")) {
+        if (!hostiles[i].suits("udp://127.0.0.1:0") && !hostiles[i].suits("framed+tcp://")) {
             print_message("%s: skipped: not permitted here (CAP_NET_RAW)\n", hostiles[i].name);
         }
         for (size_t j = 0; j < COUNT(wires); j++) {

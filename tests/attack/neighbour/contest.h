@@ -7,6 +7,12 @@
 
 enum { GOOD_MOST = 50, QUESTION = 16 /* bytes of a question and of its answer */ };
 
+/* Whether its bytes go over a stream, with frames or without. */
+static inline bool is_over_stream(const char *wire)
+{
+    return is_stream(wire) || is_framed(wire);
+}
+
 struct contest;
 
 /* How the server serves. */

@@ -97,7 +97,7 @@ static void ask_all(struct contest *contest, struct round *round)
 /* Over a stream nothing is lost, so each asks once. */
 static void ask_until_answered(struct contest *contest, struct round *round)
 {
-    bool stream = is_stream(contest->address);
+    bool stream = is_over_stream(contest->address);
     double again = 0;
 
     round->left = contest->good_count;
@@ -116,7 +116,7 @@ static void run_round(struct contest *contest, int number)
     struct round round = {.number = number};
     struct row *row = contest->row;
 
-    for (int i = 0; i < REDIALED && number > 0 && is_stream(contest->address); i++) {
+    for (int i = 0; i < REDIALED && number > 0 && is_over_stream(contest->address); i++) {
         redial(contest, i);
     }
     ask_until_answered(contest, &round);

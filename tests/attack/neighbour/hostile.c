@@ -14,8 +14,32 @@ enum { PIECE = 1 << 16, OVERSIZE = 60000, HELD_MOST = 64 };
 
 static char zeros[PIECE];
 
+/* Questions in their frames, one after another. It goes on where the system stopped taking them, so
+ * that the server finds a message each time. */
+static ssize_t says_framed(struct contest *contest, size_t size)
+{
+    enum { FRAME = 4 + QUESTION };
+    static char questions[PIECE + FRAME];
+    static size_t at;
+
+    for (size_t i = 0; questions[3] == 0 && i < sizeof questions; i++) {
+        questions[i] = i % FRAME == 3 ? QUESTION : 0;
+    }
+    size = size < FRAME ? FRAME : size;
+    ssize_t n = send(contest->fd, questions + at, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+    at = (at + (n > 0 ? (size_t)n : 0)) % FRAME;
+    return n;
+}
+
 static ssize_t says(struct contest *contest, size_t size)
 {
+    if (is_framed(contest->address)) {
+        ssize_t n = says_framed(contest, size);
+
+        contest->taken += n > 0 ? 1 : 0;
+        return n;
+    }
     ssize_t n = contest->fd >= 0 ? send(contest->fd, zeros, size, MSG_DONTWAIT | MSG_NOSIGNAL)
                                  : net_send(contest->other, zeros, size, NET_NOW);
 
@@ -34,7 +58,7 @@ static void never_reads(struct contest *contest)
 
 static void floods(struct contest *contest)
 {
-    if (says(contest, is_stream(contest->address) ? PIECE : QUESTION) < 0) {
+    if (says(contest, is_over_stream(contest->address) ? PIECE : QUESTION) < 0) {
         nap(1);
     }
 }
@@ -44,6 +68,16 @@ static void sends_too_much(struct contest *contest)
     for (int i = 0; i < 4; i++) {
         says(contest, OVERSIZE);
     }
+}
+
+/* A message of 1 MiB, which comes byte by byte and never ends. */
+static void announces(struct contest *contest)
+{
+    static const char head[] = {0, 0x10, 0, 0};
+    size_t size = contest->steps == 0 ? sizeof head : 1;
+    ssize_t n = send(contest->fd, head, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+    contest->taken += n > 0 ? 1 : 0;
 }
 
 static void spoofs(struct contest *contest)
@@ -78,7 +112,7 @@ static int dials(struct contest *contest)
     struct sockaddr any = {.sa_family = AF_UNIX};
     struct sockaddr_storage name;
     socklen_t length = sizeof name;
-    int type = is_stream(contest->address) ? SOCK_STREAM : SOCK_DGRAM;
+    int type = is_over_stream(contest->address) ? SOCK_STREAM : SOCK_DGRAM;
 
     getpeername(contest->fd, (struct sockaddr *)&name, &length);
     int fd = socket(name.ss_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -119,7 +153,7 @@ static void comes_and_goes(struct contest *contest)
     }
     int fd = dials(contest);
 
-    if (contest->steps % 3 == 0 && is_stream(contest->address)) {
+    if (contest->steps % 3 == 0 && is_over_stream(contest->address)) {
         int *place = &held[contest->steps / 3 % HELD_MOST];
 
         if (*place > 0) {
@@ -143,12 +177,12 @@ static bool any_wire(const char *wire)
 
 static bool datagrams(const char *wire)
 {
-    return !is_adopted(wire) && !is_stream(wire);
+    return !is_adopted(wire) && !is_over_stream(wire);
 }
 
 static bool udp(const char *wire)
 {
-    return !is_adopted(wire) && !is_stream(wire) && is_ip(wire);
+    return !is_adopted(wire) && !is_over_stream(wire) && is_ip(wire);
 }
 
 static bool raw_udp(const char *wire)
@@ -164,6 +198,7 @@ static bool every_wire(const char *wire)
 const struct hostile hostiles[] = {
     {"never reads", never_reads, 1, any_wire, true},
     {"floods", floods, 0, any_wire, true},
+    {"announces", announces, 1, is_framed, false},
     {"oversize", sends_too_much, 1, datagrams, false},
     {"spoofs", spoofs, 1, udp, false},
     {"sends from port 0", sends_from_port_0, 1, raw_udp, false},
@@ -176,7 +211,10 @@ const size_t hostile_count = COUNT(hostiles);
 void hostile_open(struct contest *contest)
 {
     contest->fd = -1;
-    if (contest->hostile->step == spoofs) {
+    if (is_framed(contest->address)) {
+        contest->other = assert_socket(net_connect(contest->address + strlen("framed+"), soon()));
+        contest->fd = net_fd(contest->other);
+    } else if (contest->hostile->step == spoofs) {
         contest->fd = crowd_dial(contest->listener);
     } else if (net_fd(contest->listener) >= 0) {
         contest->fd = foreign_dial(contest->listener);
