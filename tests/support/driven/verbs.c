@@ -56,6 +56,19 @@ static int late(const char *verb, net_socket *socket)
     return nf_failed(nf_fail(NET_TIMEOUT), verb, socket);
 }
 
+/* A message that was cut counts as sent, and a poller sends its rest. A call that blocks does not
+ * return before all of it is out. */
+static void send_what_is_left(struct step *step)
+{
+    net_socket *socket = step->socket;
+    bool has_rest =
+        socket->kind->lower != NULL && atomic_load(&((struct nf_layer *)socket)->has_rest);
+
+    if (has_rest) {
+        sleep_until_ready(step, NET_WRITABLE);
+    }
+}
+
 /* ---- Opening and closing ---- */
 
 enum { LIMIT_PATIENCE = 100 /* ms that an accept waits for a descriptor */ };
@@ -189,6 +202,7 @@ static ssize_t send_whole(struct step *step, const net_slice *slices, int count)
         step->in_vain = n > 0 ? 0 : step->in_vain;
         sent += n > 0 ? (size_t)n : 0;
     }
+    send_what_is_left(step);
     return sent > 0 ? (ssize_t)sent : n;
 }
 
@@ -223,6 +237,7 @@ int driven_send_messages(net_socket *socket, const net_message *messages, int co
     while (n == NET_TIMEOUT && sleep_until_ready(&step, NET_WRITABLE)) {
         n = net_send_messages(socket, messages, count, NET_NOW);
     }
+    send_what_is_left(&step);
     return n;
 }
 
