@@ -6,8 +6,9 @@
 #include <string.h>
 
 enum {
-    UNUSED_MOST = 256, /* bytes of room that are not worth a smaller object */
-    GROWTH = 4         /* more than one growth makes of the room, or each byte could cause both */
+    UNUSED_MOST = 256,  /* bytes of room that are not worth a smaller object */
+    MOVED_MOST = 32768, /* bytes that are moved to a smaller object */
+    GROWTH = 4          /* more than one growth makes of the room, or each byte could cause both */
 };
 
 static size_t larger_of(size_t a, size_t b)
@@ -64,6 +65,24 @@ size_t nf_kept_take(struct nf_kept **kept, char *buffer, size_t size)
     return n;
 }
 
+/* malloc gives a large object pages of its own, and realloc leaves it there: a few bytes would keep
+ * a page and a mapping. NULL: no memory, and the old object stays. */
+static struct nf_kept *shrink(struct nf_kept *old)
+{
+    size_t size = sizeof *old + old->count;
+
+    if (old->count > MOVED_MOST) {
+        return realloc(old, size);
+    }
+    struct nf_kept *smaller = malloc(size);
+
+    if (smaller != NULL) {
+        memcpy(smaller, old, size);
+        free(old);
+    }
+    return smaller;
+}
+
 void nf_kept_fit(struct nf_kept **kept)
 {
     struct nf_kept *old = *kept;
@@ -77,7 +96,7 @@ void nf_kept_fit(struct nf_kept **kept)
     } else if (old->room > UNUSED_MOST && old->count < old->room / GROWTH) {
         memmove(old->bytes, old->bytes + old->first, old->count);
         old->first = 0;
-        struct nf_kept *smaller = realloc(old, sizeof *smaller + old->count);
+        struct nf_kept *smaller = shrink(old);
 
         if (smaller != NULL) {
             smaller->room = smaller->count;
