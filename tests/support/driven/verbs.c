@@ -135,6 +135,7 @@ int driven_close(net_socket *socket, net_deadline deadline)
     if (is_dialing(socket) || net_shutdown(socket) < 0) {
         return net_close(socket, NET_NOW);
     }
+    send_what_is_left(&step); /* the peer's end may be there before that is gone */
     while (n > 0 || n == NET_TIMEOUT) {
         n = nf_deadline_passed(deadline) ? 0 : net_recv(socket, piece, sizeof piece, NET_NOW);
         step.in_vain = n > 0 ? 0 : step.in_vain;
