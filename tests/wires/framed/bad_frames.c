@@ -237,13 +237,50 @@ static void a_reset_is_a_reset_everywhere(void **state)
     }
 }
 
+/* The stream below breaks after so many bytes, or brings no more. */
+static void a_fault_below_cuts_anywhere_and_is_no_end(void **state)
+{
+    enum { EACH = 8, MESSAGES = 4, BYTES = EACH * MESSAGES };
+    const char *address = template_of(state);
+
+    for (int i = 0; i < MESSAGES; i++) {
+        write_frame("u32", "good", 4, out + EACH * i);
+    }
+    for (int bytes = 1; bytes < 2 * BYTES; bytes++) {
+        bool stalls = bytes > BYTES;
+        int came = stalls ? bytes - BYTES : bytes;
+        char options[64];
+        struct plain_peer peer;
+
+        snprintf(options, sizeof options, "%s-after=%d", stalls ? "stall" : "reset", came);
+        meet_plain_peer(address, options, &peer);
+        plain_sends(&peer, out, BYTES);
+        for (int i = 0; i < came / EACH; i++) {
+            expect_message(peer.framed, "good", 4);
+        }
+        if (stalls) {
+            assert_code(net_recv(peer.framed, in, sizeof in, net_after(2)), NET_TIMEOUT);
+            net_cancel(peer.framed);
+            assert_code(net_recv(peer.framed, in, sizeof in, soon()), NET_CANCELED);
+        }
+        for (int i = 0; i < AGAIN && !stalls; i++) {
+            assert_code(net_recv(peer.framed, in, sizeof in, soon()), NET_RESET);
+        }
+        part_from_peer(&peer);
+    }
+}
+
 int main(void)
 {
+    static const char *const faulty[] = {"framed+chaos+tcp://127.0.0.1:0",
+                                         "framed+chaos+unix://@?chunk=3",
+                                         "framed+chaos+mem://?delay=1ms", NULL};
+    static const struct test faults[] = {TEST(a_fault_below_cuts_anywhere_and_is_no_end)};
     static const struct test tests[] = {
         TEST(what_is_no_message_is_a_reset),      TEST(it_is_told_with_the_byte_that_shows_it),
         TEST(only_between_messages_it_is_an_end), TEST(an_end_inside_a_long_message_is_a_reset),
         TEST(a_reset_is_a_reset_everywhere),
     };
 
-    return run_over(framed_templates, tests);
+    return run_over(framed_templates, tests) + run_over(faulty, faults);
 }
