@@ -120,7 +120,7 @@ int __wrap_ppoll(struct pollfd *polls, nfds_t count, const struct timespec *left
 /* ---- The conversation ---- */
 
 enum {
-    WAIT = 4,    /* ms for what is there at once */
+    WAIT = 2,    /* ms for what is there at once */
     REPEATS = 3, /* what fails for good gets well then */
     REPEATS_MOST = 500 /* for a machine that stalls */,
     LONG = 70000,

@@ -6,11 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MIB = 1 << 20, SHORT = 300 };
+enum { MIB = 1 << 20, SHORT = 300, MOST_IN_PIECES = 70000 };
 
 static char out[MIB + FRAME_EXTRA];
 static char in[MIB + 1];
 static char framed[MIB + FRAME_EXTRA];
+
+/* A mebibyte in small pieces takes long. */
+static bool is_too_long(const char *address, size_t size)
+{
+    return size > MOST_IN_PIECES && strstr(address, "chunk=") != NULL;
+}
 
 static bool is_line(const char *kind)
 {
@@ -25,12 +31,12 @@ static void meet(void **state, const char *kind, struct plain_peer *peer)
     meet_plain_peer(template_of(state), options, peer);
 }
 
-static void dial(void **state, const char *kind, struct pair *pair)
+static void dial(const char *address, const char *kind, struct pair *pair)
 {
     char options[64];
 
     snprintf(options, sizeof options, "frame=%s", kind);
-    dial_pair_with(template_of(state), options, options, pair);
+    dial_pair_with(address, options, options, pair);
 }
 
 /* ---- What goes through ---- */
@@ -45,7 +51,7 @@ static void every_value_of_a_byte_goes_through(void **state)
             out[count] = (char)(unsigned char)byte;
             count += byte != '\n' || !is_line(frame_kinds[i]) ? 1 : 0;
         }
-        dial(state, frame_kinds[i], &pair);
+        dial(template_of(state), frame_kinds[i], &pair);
         for (int at = 0; at < count; at++) {
             ssize_t n = is_line(frame_kinds[i]) && out[at] == '\r' ? 2 : 1;
 
@@ -70,16 +76,20 @@ static void every_size_goes_through(void **state)
     static const size_t sizes[] = {0,     1,     2,     9,     10,      99,      100,   127,
                                    128,   255,   256,   16383, 16384,   16385,   65533, 65535,
                                    65536, 65537, 65540, 99999, 1 << 17, MIB - 1, MIB};
+    const char *address = template_of(state);
 
     for (int i = 0; frame_kinds[i] != NULL; i++) {
         struct pair pair;
         size_t most = strcmp(frame_kinds[i], "u16") == 0 ? 65535 : MIB;
 
-        dial(state, frame_kinds[i], &pair);
+        dial(address, frame_kinds[i], &pair);
         for (size_t j = 0; j < 2 * COUNT(sizes); j++) {
             size_t size = sizes[j / 2];
             struct writer writer;
 
+            if (is_too_long(address, size)) {
+                continue;
+            }
             write_line_pattern(out, size, j);
             if (size > most) {
                 assert_code(net_send(pair.client, out, size, soon()), NET_TOOBIG);
@@ -102,15 +112,19 @@ static void every_size_goes_through(void **state)
 static void what_does_not_fit_is_dropped_whole(void **state)
 {
     static const size_t sizes[] = {1, 2, SHORT, 70000, MIB};
+    const char *address = template_of(state);
 
     for (int i = 1; frame_kinds[i] != NULL; i++) {
         struct pair pair;
 
-        dial(state, frame_kinds[i], &pair);
+        dial(address, frame_kinds[i], &pair);
         for (size_t j = 0; j < COUNT(sizes); j++) {
             struct writer writer;
             char words[32];
 
+            if (is_too_long(address, sizes[j])) {
+                continue;
+            }
             write_line_pattern(out, sizes[j], j);
             writer_start(&writer, pair.client, out, sizes[j]);
             ssize_t n = net_recv(pair.server, in, sizes[j] - 1, soon());
@@ -122,7 +136,8 @@ static void what_does_not_fit_is_dropped_whole(void **state)
             assert_count(net_send(pair.client, "next", 4, soon()), 4);
             expect_message(pair.server, "next", 4);
         }
-        assert_int_equal(number_of(pair.server, "truncated"), COUNT(sizes));
+        assert_int_equal(number_of(pair.server, "truncated"),
+                         COUNT(sizes) - (is_too_long(address, MIB) ? 1 : 0));
         close_pair(&pair);
     }
 }

@@ -12,7 +12,7 @@
 enum { SHORT = 100, IN_MOST = 1 << 20 };
 
 /* Some of it goes every 20 ms while a receive waits. */
-enum { SMALL_MESSAGE = 30000 };
+enum { SMALL_MESSAGE = 16000 };
 
 static char out[LONG_MESSAGE];
 static char in[IN_MOST];
