@@ -23,12 +23,12 @@ static bool is_line(const char *kind)
     return strcmp(kind, "line") == 0;
 }
 
-static void meet(void **state, const char *kind, struct plain_peer *peer)
+static void meet(const char *address, const char *kind, struct plain_peer *peer)
 {
     char options[64];
 
     snprintf(options, sizeof options, "frame=%s", kind);
-    meet_plain_peer(template_of(state), options, peer);
+    meet_plain_peer(address, options, peer);
 }
 
 static void dial(const char *address, const char *kind, struct pair *pair)
@@ -158,7 +158,7 @@ static void what_is_written_is_this(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct plain_peer peer;
 
-        meet(state, cases[i].kind, &peer);
+        meet(template_of(state), cases[i].kind, &peer);
         say(peer.framed, "abc");
         assert_count(net_send(peer.framed, "", 0, soon()), 0);
         memset(out, 'x', 256);
@@ -178,7 +178,7 @@ static void all_calls_write_the_same(void **state)
     for (int i = 0; frame_kinds[i] != NULL; i++) {
         struct plain_peer peer;
 
-        meet(state, frame_kinds[i], &peer);
+        meet(template_of(state), frame_kinds[i], &peer);
         for (size_t j = 0; j < COUNT(sizes); j++) {
             for (int count = 1; count <= 100; count = count * 4 - 1) {
                 net_slice slices[100];
@@ -213,7 +213,7 @@ static void a_carriage_return_before_the_newline_is_dropped(void **state)
                  {"\r\r\nx\ry\n", {"\r", "x\ry"}}};
     struct plain_peer peer;
 
-    meet(state, "line", &peer);
+    meet(template_of(state), "line", &peer);
     for (size_t i = 0; i < COUNT(cases); i++) {
         plain_sends(&peer, cases[i].sent, strlen(cases[i].sent));
         for (int j = 0; cases[i].messages[j] != NULL; j++) {
@@ -257,7 +257,7 @@ static void a_cut_may_be_anywhere(void **state)
         struct plain_peer peer;
         size_t size = write_messages(frame_kinds[i]);
 
-        meet(state, frame_kinds[i], &peer);
+        meet(template_of(state), frame_kinds[i], &peer);
         for (size_t cut = 1; cut < size; cut++) {
             int got = 0;
 
@@ -285,7 +285,7 @@ static void each_byte_may_come_alone(void **state)
         size_t size = write_messages(frame_kinds[i]);
         int got = 0;
 
-        meet(state, frame_kinds[i], &peer);
+        meet(template_of(state), frame_kinds[i], &peer);
         for (size_t at = 0; at < size; at++) {
             plain_sends(&peer, framed + at, 1);
             ssize_t n = net_recv(peer.framed, in, sizeof in, NET_NOW);
@@ -312,7 +312,7 @@ static void all_may_come_at_once(void **state)
         for (size_t j = 1; j < TIMES; j++) {
             memcpy(framed + j * size, framed, size);
         }
-        meet(state, frame_kinds[i], &peer);
+        meet(template_of(state), frame_kinds[i], &peer);
         plain_sends(&peer, framed, TIMES * size);
         while (got < TIMES * MESSAGES) {
             for (int j = 0; j < MOST; j++) {
@@ -336,6 +336,47 @@ static void all_may_come_at_once(void **state)
     }
 }
 
+/* Each piece ends a call by its deadline, wherever the call has put it. */
+static void a_deadline_inside_a_long_message_loses_nothing(void **state)
+{
+    static const size_t cuts[] = {1, 4, 5, 1000, 70000, 70001, 140000, 200000, 260000, 299999};
+    enum { LONG = 300000 };
+    const char *address = template_of(state);
+
+    for (int i = 1; frame_kinds[i] != NULL; i++) {
+        struct plain_peer peer;
+        size_t at = 0;
+
+        write_line_pattern(in, LONG, (size_t)i);
+        size_t size = write_frame(frame_kinds[i], in, LONG, framed);
+
+        meet(address, frame_kinds[i], &peer);
+        for (size_t j = 0; j < COUNT(cuts); j++) {
+            struct writer writer;
+
+            writer_start(&writer, peer.plain, framed + at, cuts[j] - at);
+            assert_code(net_recv(peer.framed, in, sizeof in, net_after(3)), NET_TIMEOUT);
+            for (int tries = 0; tries < 2; tries++) {
+                assert_code(net_recv(peer.framed, in, tries == 0 ? sizeof in : 5, NET_NOW),
+                            NET_TIMEOUT);
+            }
+            assert_code(net_recv(peer.framed, in, sizeof in, net_after(1)), NET_TIMEOUT);
+            writer_join(&writer);
+            at = cuts[j];
+        }
+        struct writer writer;
+
+        writer_start(&writer, peer.plain, framed + at, size - at);
+        ssize_t n = net_recv(peer.framed, in, sizeof in, soon());
+
+        writer_join(&writer);
+        write_line_pattern(out, LONG, (size_t)i);
+        assert_count(n, LONG);
+        assert_memory_equal(in, out, LONG);
+        part_from_peer(&peer);
+    }
+}
+
 /* ---- What is no line ---- */
 
 static void a_line_has_no_newline_in_it(void **state)
@@ -346,7 +387,7 @@ static void a_line_has_no_newline_in_it(void **state)
     static const char *const wrong[] = {"\n", "a\n", "\na", "a\r", "\r", "\r\n", "a\n\r"};
     struct plain_peer peer;
 
-    meet(state, "line", &peer);
+    meet(template_of(state), "line", &peer);
     for (size_t i = 0; i < COUNT(wrong); i++) {
         net_message messages[3] = {{.data = "first", .size = 5},
                                    {.data = (char *)(uintptr_t)wrong[i], .size = strlen(wrong[i])},
@@ -379,6 +420,7 @@ int main(void)
         TEST(a_cut_may_be_anywhere),
         TEST(each_byte_may_come_alone),
         TEST(all_may_come_at_once),
+        TEST(a_deadline_inside_a_long_message_loses_nothing),
         TEST(a_line_has_no_newline_in_it),
     };
 
