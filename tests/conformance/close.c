@@ -1,6 +1,7 @@
 /* What is sent before a close arrives. A close with a deadline waits for the peer, and
  * frees the socket in every case. */
 #include "support.h"
+#include "words.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -241,7 +242,7 @@ static void a_close_with_nothing_to_finish_does_not_wait(void **state)
     double since = now_ms();
 
     dial_pair(template_of(state), &pair);
-    if (!is_stream(template_of(state))) {
+    if (!does(template_of(state), LINGERS)) {
         assert_count(net_send(pair.client, "unread", 6, soon()), 6);
         assert_count(net_close(pair.client, soon()), 0);
         assert_count(net_close(pair.server, soon()), 0);

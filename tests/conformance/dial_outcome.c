@@ -3,6 +3,7 @@
 /* The outcome of a dial that no call waited for. Once the dial is writable, `peer` is there, or
  * says why the dial was lost. */
 #include "watching.h"
+#include "words.h"
 
 #include <netdb.h>
 #include <stdio.h>
@@ -97,7 +98,7 @@ static void a_dial_that_is_refused_says_so(void **state)
     net_close(listener, NET_NOW);
     bool asks = strncmp(address, "unixgram:", strlen("unixgram:")) == 0;
 
-    if (!is_stream(address) && !asks) {
+    if (!does(address, CONNECTS) && !asks) {
         assert_won(address);
     } else {
         assert_lost(address, NET_REFUSED, "refused");

@@ -286,7 +286,7 @@ static void a_peer_is_the_same_to_every_socket(void **state)
 /* What was sent counts. The next call says why it was no more, and the rest can be sent. */
 static void a_batch_may_be_sent_in_part(void **state)
 {
-    static char huge[1 << 20];
+    static char huge[(1 << 20) + 1];
     struct pair pair;
     net_message messages[MOST];
 

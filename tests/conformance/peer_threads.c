@@ -245,13 +245,15 @@ static void a_place_that_becomes_free_is_taken_by_a_waiting_call(void **state)
 
 int main(void)
 {
+    const struct test everywhere[] = {
+        TEST(nobody_hears_what_was_said_to_another),
+        TEST(several_receivers_share_a_peer),
+    };
     const struct test tests[] = {
         TEST(each_peer_is_accepted_once),
-        TEST(nobody_hears_what_was_said_to_another),
         TEST(a_reader_that_leaves_hands_the_reading_over),
-        TEST(several_receivers_share_a_peer),
         TEST(a_place_that_becomes_free_is_taken_by_a_waiting_call),
     };
 
-    return run_over(datagram_templates, tests);
+    return run_over(datagram_templates, everywhere) + run_over(plain_datagrams, tests);
 }

@@ -289,8 +289,8 @@ static void strangers_are_for_accept_or_for_messages(void **state)
 
 int main(void)
 {
+    const struct test everywhere[] = {TEST(interleaved_peers_hear_only_their_own)};
     const struct test tests[] = {
-        TEST(interleaved_peers_hear_only_their_own),
         TEST(a_peer_that_is_not_read_is_bounded),
         TEST(the_largest_datagram_fits_whole_or_not_at_all),
         TEST(a_peer_that_was_closed_is_a_stranger_again),
@@ -302,5 +302,5 @@ int main(void)
         TEST(strangers_are_for_accept_or_for_messages),
     };
 
-    return run_over(datagram_templates, tests);
+    return run_over(datagram_templates, everywhere) + run_over(plain_datagrams, tests);
 }

@@ -206,6 +206,10 @@ int main(void)
                                        "chaos+udp://127.0.0.1:0",
                                        "chaos+unixgram://@",
                                        "chaos+memgram://",
+                                       "framed+tcp://127.0.0.1:0",
+                                       "framed+unix://@",
+                                       "framed+mem://",
+                                       "framed+chaos+tcp://127.0.0.1:0",
                                        NULL};
     static const struct test without[] = {TEST(where_there_is_no_descriptor)};
     static const struct test datagrams[] = {TEST(where_many_share_one_descriptor)};
@@ -220,7 +224,7 @@ int main(void)
         TEST(nothing_at_all),
     };
 
-    return run_over(none, without) + run_over(datagram_templates, datagrams) +
+    return run_over(none, without) + run_over(plain_datagrams, datagrams) +
            run_over(kernel_streams, streams) + run_over(udp_templates, of_udp) +
            run_over(plain_udp, refused) + run_over(all_templates, all) + run_once(once);
 }

@@ -305,6 +305,6 @@ int main(void)
     static const struct test once[] = {TEST(a_dial_has_to_be_decided_first)};
 
     return run_over(breakable, all) + run_over(of_tcp, tcp) + run_over(of_unix, local) +
-           run_over(stream_templates, streams) + run_over(datagram_templates, datagrams) +
+           run_over(stream_templates, streams) + run_over(plain_datagrams, datagrams) +
            run_once(once);
 }

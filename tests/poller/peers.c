@@ -384,20 +384,23 @@ static void a_refusal_is_told(void **state)
 
 int main(void)
 {
-    static const struct test tests[] = {
+    static const struct test everywhere[] = {
         TEST(each_peer_is_told_of_its_own_datagrams),
-        TEST(one_hot_peer_delays_no_other),
         TEST(datagrams_that_another_call_read_are_told),
         TEST(two_pollers_may_hold_peers_of_one_listener),
+        TEST(peers_are_told_of_when_their_listener_is_closed),
+        TEST(what_was_received_ahead_is_told),
+    };
+    static const struct test tests[] = {
+        TEST(one_hot_peer_delays_no_other),
         TEST(the_end_of_a_silent_peer_is_told),
         TEST(a_shorter_idle_is_told_and_a_longer_one_waited_for),
-        TEST(peers_are_told_of_when_their_listener_is_closed),
         TEST(strangers_are_told_until_they_are_accepted_or_heard),
         TEST(a_stranger_without_a_place_is_told_once),
-        TEST(what_was_received_ahead_is_told),
     };
     /* Over the other wires the send tells it. */
     static const struct test udp[] = {TEST(a_refusal_is_told)};
 
-    return run_over(datagram_templates, tests) + run_over(udp_templates, udp);
+    return run_over(datagram_templates, everywhere) + run_over(plain_datagrams, tests) +
+           run_over(udp_templates, udp);
 }

@@ -36,5 +36,5 @@ int main(void)
 {
     static const struct test tests[] = {TEST(a_datagram_that_no_accept_can_take_is_received)};
 
-    return run_over(datagram_templates, tests);
+    return run_over(plain_datagrams, tests);
 }

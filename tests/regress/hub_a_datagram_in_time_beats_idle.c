@@ -37,5 +37,5 @@ int main(void)
         TEST(what_came_in_time_is_the_peers_whenever_it_is_read),
     };
 
-    return run_over(datagram_templates, tests);
+    return run_over(plain_datagrams, tests);
 }

@@ -59,5 +59,5 @@ int main(void)
         TEST(an_idle_where_there_was_none_ends_a_silent_peer),
     };
 
-    return run_over(datagram_templates, tests);
+    return run_over(plain_datagrams, tests);
 }

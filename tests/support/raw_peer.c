@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "socket/backend.h"
+#include "socket/socket.h"
+#include "os/poll.h"
 
 /* A close becomes a reset when the system is told so, and over unix when something is left unread.
  */
@@ -85,7 +87,16 @@ static bool is_ready(net_socket *socket, short events)
     struct nf_readiness readiness;
 
     nf_backend_of(socket)->ready(socket, interest, &readiness);
-    return (readiness.ready & interest) != 0;
+    if (readiness.ready == 0 && !readiness.is_hint && readiness.fd >= 0) {
+        struct nf_poll poll = {.fd = readiness.fd, .want = readiness.want};
+
+        return nf_poll(&poll, 1, NET_NOW) > 0;
+    }
+    if ((readiness.ready & interest) == 0) {
+        return false;
+    }
+    nf_socket_notify(socket); /* it may have taken in what its descriptor showed to a poller */
+    return true;
 }
 
 void await_ready(net_socket *socket, short events)

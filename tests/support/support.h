@@ -88,10 +88,15 @@ net_deadline soon(void);
 
 /* ---- Addresses, and tests run over each of them ---- */
 
-/* Lists end with NULL. */
+/* Lists end with NULL. The streams, whatever carries messages, and both. */
 extern const char *const stream_templates[];
 extern const char *const datagram_templates[];
 extern const char *const all_templates[];
+/* The datagrams without messages over streams: one socket of the system is shared by all peers of a
+ * listener, and a send to nobody is no failure of the connection. */
+extern const char *const plain_datagrams[];
+/* Streams, and messages over streams: what has a peer that ends. */
+extern const char *const connected_templates[];
 /* The same without the templates that share their code with another (a path, a layer): for tests
  * that are slow by nature. */
 extern const char *const stream_wires[];
