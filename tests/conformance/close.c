@@ -261,6 +261,8 @@ int main(void)
         TEST(what_was_sent_before_a_close_arrives),
         TEST(a_lingering_close_lets_the_answer_arrive),
         TEST(a_close_at_once_with_unread_bytes_resets),
+    };
+    static const struct test connected[] = {
         TEST(a_lingering_close_ends_at_its_deadline),
         TEST(a_talkative_peer_does_not_stretch_a_lingering_close),
         TEST(a_lingering_close_ends_when_the_peer_closes),
@@ -270,5 +272,6 @@ int main(void)
         TEST(a_close_with_nothing_to_finish_does_not_wait),
     };
 
-    return run_over(stream_templates, streams) + run_over(all_templates, any);
+    return run_over(stream_templates, streams) + run_over(connected_templates, connected) +
+           run_over(all_templates, any);
 }

@@ -261,6 +261,25 @@ static void datagrams_have_none(void **state)
     close_pair(&pair);
 }
 
+static void a_message_that_had_come_is_read_before_the_reset(void **state)
+{
+    struct pair pair;
+    char words[16];
+
+    dial_pair(template_of(state), &pair);
+    assert_count(net_send(pair.server, "words", 5, soon()), 5);
+    await_ready(pair.client, POLLIN);
+    assert_ok(net_set(pair.server, "reset", "on"));
+    assert_int_equal(assert_ok(net_close(pair.server, soon())), 0);
+    pair.server = NULL;
+    assert_count(net_recv(pair.client, words, sizeof words, soon()), 5);
+    for (int i = 0; i < 2; i++) {
+        assert_code(net_recv(pair.client, words, sizeof words, soon()), NET_RESET);
+        assert_code(net_send(pair.client, "x", 1, soon()), NET_RESET);
+    }
+    close_pair(&pair);
+}
+
 static void a_dial_has_to_be_decided_first(void **state)
 {
     struct black_hole hole;
@@ -296,7 +315,16 @@ int main(void)
         TEST(of_unix_while_something_is_unread),
         TEST(of_unix_else_the_close_says_so),
     };
-    static const struct test streams[] = {
+    static const char *const breakable_messages[] = {"framed+tcp://127.0.0.1:0", "framed+mem://",
+                                                     "framed+chaos+tcp://127.0.0.1:0", NULL};
+    static const struct test messages[] = {
+        TEST(a_message_that_had_come_is_read_before_the_reset),
+        TEST(every_waiting_call_is_told),
+        TEST(off_takes_it_back),
+    };
+    static const char *const framed_unix[] = {"framed+unix://@", NULL};
+    static const struct test local_messages[] = {TEST(of_unix_else_the_close_says_so)};
+    static const struct test connected[] = {
         TEST(the_close_of_a_child_breaks_nothing),
         TEST(a_value_is_checked),
         TEST(a_listener_has_no_peer),
@@ -305,6 +333,7 @@ int main(void)
     static const struct test once[] = {TEST(a_dial_has_to_be_decided_first)};
 
     return run_over(breakable, all) + run_over(of_tcp, tcp) + run_over(of_unix, local) +
-           run_over(stream_templates, streams) + run_over(plain_datagrams, datagrams) +
+           run_over(breakable_messages, messages) + run_over(framed_unix, local_messages) +
+           run_over(connected_templates, connected) + run_over(plain_datagrams, datagrams) +
            run_once(once);
 }

@@ -1,6 +1,7 @@
 /* A watched socket is a socket like any other. While a poller watches it, threads may block in
  * calls on it, and others may open and close sockets. */
 #include "watching.h"
+#include "words.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -161,7 +162,7 @@ static void one_thread_serves_many_that_come_and_go(void **state)
     char address[ADDRESS_MAX];
 
     snprintf(address, sizeof address, "%s%s", template_of(state),
-             is_stream(template_of(state)) ? "" : "?idle=500ms");
+             does(template_of(state), CONNECTS) ? "" : "?idle=500ms");
     server.listener = assert_socket(net_listen(address));
     dial_address(server.listener, address);
     watch(server.poller, server.listener, NET_READABLE);

@@ -40,8 +40,8 @@ const char *const all_templates[] = {STREAMS, DATAGRAMS, FRAMED, NULL};
 const char *const stream_wires[] = {TCP, "unix://@", "mem://", NULL};
 const char *const line_templates[] = {"tcp://127.0.0.1:0", "unix://@", "mem://",
                                       "chaos+tcp://127.0.0.1:0", NULL};
-const char *const all_wires[] = {TCP,          "unix://@", "mem://", UDP, "unixgram://@",
-                                 "memgram://", NULL};
+const char *const all_wires[] = {
+    TCP, "unix://@", "mem://", UDP, "unixgram://@", "memgram://", "framed+tcp://127.0.0.1:0", NULL};
 const char *const tcp_templates[] = {TCP, NULL};
 const char *const udp_templates[] = {UDP, NULL};
 const char *const ip_templates[] = {TCP, UDP, NULL};

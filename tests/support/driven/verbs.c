@@ -136,12 +136,13 @@ int driven_close(net_socket *socket, net_deadline deadline)
         return net_close(socket, NET_NOW);
     }
     send_what_is_left(&step); /* the peer's end may be there before that is gone */
-    while (n > 0 || n == NET_TIMEOUT) {
-        n = nf_deadline_passed(deadline) ? 0 : net_recv(socket, piece, sizeof piece, NET_NOW);
-        step.in_vain = n > 0 ? 0 : step.in_vain;
-        if (n == 0 || (n == NET_TIMEOUT && !sleep_until_ready(&step, NET_READABLE))) {
+    while (n >= 0 || n == NET_TIMEOUT || n == NET_TOOBIG) { /* 0 is an empty message */
+        if (nf_deadline_passed(deadline) ||
+            (n == NET_TIMEOUT && !sleep_until_ready(&step, NET_READABLE))) {
             return net_close(socket, net_after(0));
         }
+        n = net_recv(socket, piece, sizeof piece, NET_NOW);
+        step.in_vain = n == NET_TIMEOUT ? step.in_vain : 0;
     }
     return net_close(socket, NET_NOW);
 }
