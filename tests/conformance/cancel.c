@@ -216,8 +216,8 @@ static void expect_all_canceled(net_socket *socket, bool stream)
     assert_true(net_fd(socket) >= -1);
 }
 
-/* A cancel also works while data waits, and any number of times. The peer of a
- * connection sees an end. */
+/* A cancel also works while data waits, and any number of times. The peer of a connection
+ * sees an end. */
 static void every_call_after_a_cancel_says_so(void **state)
 {
     bool stream = is_stream(template_of(state));

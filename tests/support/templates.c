@@ -26,7 +26,7 @@
 #define STREAMS          KERNEL_STREAMS, "mem://", "chaos+tcp://127.0.0.1:0"
 #define DATAGRAMS        KERNEL_DATAGRAMS, "memgram://", "chaos+udp://127.0.0.1:0"
 
-/* Run in full by gcc alone: each costs a minute of the whole otherwise (CONTRIBUTING.md). */
+/* Run over in the plain build of gcc alone, for the time that they cost (CONTRIBUTING.md). */
 static const char framed_unix[] = "framed+unix://@";
 static const char framed_chaos[] = "framed+chaos+tcp://127.0.0.1:0";
 
@@ -52,8 +52,8 @@ const char *const kernel_streams[] = {KERNEL_STREAMS, NULL};
 const char *const kernel_datagrams[] = {KERNEL_DATAGRAMS, NULL};
 const char *const kernel_templates[] = {KERNEL_STREAMS, KERNEL_DATAGRAMS, NULL};
 
-/* Where programs run slowly, and in a build that is like the one of gcc. By the place of the text:
- * a test that names such an address by itself runs over it everywhere. */
+/* Where programs run slowly, and under clang, which builds what gcc builds. It goes by the place of
+ * the text: a test that names such an address by itself runs over it everywhere. */
 bool template_is_spared(const char *address)
 {
 #ifdef __clang__
