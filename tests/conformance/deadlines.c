@@ -76,7 +76,7 @@ static void what_is_there_is_handed_out_after_the_deadline(void **state)
     char buffer[8];
 
     dial_pair(template_of(state), &pair);
-    bool by_listener = !is_stream(template_of(state)) && net_fd(pair.listener) >= 0;
+    bool by_listener = !does(template_of(state), CONNECTS) && net_fd(pair.listener) >= 0;
     net_socket *heard = by_listener ? pair.listener : pair.server;
 
     for (size_t i = 0; i < COUNT(passed); i++) {

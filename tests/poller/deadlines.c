@@ -1,6 +1,7 @@
 /* When a wait ends, and when a socket's deadline is reported: once, after its time has come, and
  * never before. */
 #include "watching.h"
+#include "words.h"
 
 #include <string.h>
 
@@ -33,7 +34,7 @@ static void a_wait_ends_at_its_deadline(void **state)
         watch(poller, pair.listener, NET_READABLE);
     }
     assert_count(net_send(pair.client, "x", 1, soon()), 1);
-    bool by_listener = !is_stream(template_of(state)) && net_fd(pair.listener) >= 0;
+    bool by_listener = !does(template_of(state), CONNECTS) && net_fd(pair.listener) >= 0;
 
     await_ready(by_listener ? pair.listener : pair.server, POLLIN);
     assert_count(net_poller_wait(poller, &event, 1, net_after(-1000)), 1);

@@ -76,7 +76,8 @@ static void what_has_room_is_told_writable_again_and_again(void **state)
     dial_pair(template_of(state), &pair);
     for (int i = 0; i < 2; i++) {
         net_socket *end = i == 0 ? pair.client : pair.server;
-        bool by_listener = i == 1 && !is_stream(template_of(state)) && net_fd(pair.listener) >= 0;
+        bool by_listener =
+            i == 1 && !does(template_of(state), CONNECTS) && net_fd(pair.listener) >= 0;
 
         watch(poller, end, NET_WRITABLE);
         expect_event(poller, end, NET_WRITABLE);

@@ -61,8 +61,8 @@ static int late(const char *verb, net_socket *socket)
 static void send_what_is_left(struct step *step)
 {
     net_socket *socket = step->socket;
-    bool has_rest =
-        socket->kind->lower != NULL && atomic_load(&((struct nf_layer *)socket)->has_rest);
+    bool has_rest = socket != NULL && socket->kind->lower != NULL &&
+                    atomic_load(&((struct nf_layer *)socket)->has_rest);
 
     if (has_rest) {
         sleep_until_ready(step, NET_WRITABLE);
