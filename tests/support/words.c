@@ -22,8 +22,6 @@ static const struct {
     [LISTENER_TALKS] = {false, true, false},
     /* A datagram is a packet, which the wire bounds. Nothing but `max` bounds a message. */
     [SENDS_PACKETS] = {false, true, false},
-    /* The descriptor does not say that a message waits inside, so net_fd says -1. */
-    [SHOWS_DESCRIPTOR] = {true, true, false},
 };
 
 bool does(const char *address, enum word word)

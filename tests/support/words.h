@@ -12,7 +12,6 @@ enum word {
     ENDS,
     LISTENER_TALKS,
     SENDS_PACKETS,
-    SHOWS_DESCRIPTOR,
     WORDS
 };
 
