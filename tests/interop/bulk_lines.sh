@@ -42,30 +42,16 @@ say() {
     esac
 }
 
-# start_reader READER ADDRESS: it listens at $address.
-start_reader() {
-    rm -f "$work/reader.err"
-    timeout 120 "$bin/lines_$1" "$2" >"$work/reader.out" 2>"$work/reader.err" &
-    reader=$!
-    running="$running $reader"
-    until_true grep -qs '^listening on ' "$work/reader.err"
-    address=$(sed -n 's/^listening on //p' "$work/reader.err")
-}
-
 # expect READER SENDER ADDRESS COUNT: it receives every line, then the end.
 expect() {
-    start_reader "$1" "$3"
+    start_reader "$bin/lines_$1" "$3"
     where=${address#*://}
     where=${where%%\?*}
     case $3 in
     unix*) say "$2" "$where" '' "$4" || fail "$2 failed" ;;
     *) say "$2" "${where%:*}" "${where##*:}" "$4" || fail "$2 failed" ;;
     esac
-    status=0
-    wait "$reader" || status=$?
-    [ $status -eq 0 ] || fail "$1 of $2 at $3 ends with $status: $(cat "$work/reader.out")"
-    [ "$(cat "$work/reader.out")" = "$4 right, 0 wrong, end" ] ||
-        fail "$1 of $2 at $3: $(cat "$work/reader.out")"
+    reader_got "$4" "$1 of $2 at $3"
 }
 
 # over NAME LISTEN SENDER...: each sender, both readers, both buffers.

@@ -36,19 +36,9 @@ said_to() {
 
 # received READER SENDER ADDRESS END COUNT: every line is a message, then the end comes.
 received() {
-    rm -f "$work/reader.err"
-    timeout 120 "$bin/messages_$1" "$3" >"$work/reader.out" 2>"$work/reader.err" &
-    reader=$!
-    running="$running $reader"
-    until_true grep -qs '^listening on ' "$work/reader.err"
-    address=$(sed -n 's/^listening on //p' "$work/reader.err")
+    start_reader "$bin/messages_$1" "$3"
     seq "$5" | sed "s/\$/$4/" | said_to "$2" "$address" || fail "$2 failed"
-    status=0
-    wait "$reader" || status=$?
-    forget "$reader"
-    [ $status -eq 0 ] || fail "$1 of $2 at $3 ends with $status: $(cat "$work/reader.out")"
-    [ "$(cat "$work/reader.out")" = "$5 right, 0 wrong, end" ] ||
-        fail "$1 of $2 at $3: $(cat "$work/reader.out")"
+    reader_got "$5" "$1 of $2 at $3"
 }
 
 # over NAME ADDRESS: both senders, both readers, both ends of a line; and hardly a queue.

@@ -101,3 +101,24 @@ until_true() {
         sleep 0.1
     done
 }
+
+# start_reader PROGRAM ADDRESS: it listens at $address, and writes to reader.out and reader.err.
+start_reader() {
+    rm -f "$work/reader.err"
+    timeout 120 "$1" "$2" >"$work/reader.out" 2>"$work/reader.err" &
+    reader=$!
+    running="$running $reader"
+    until_true grep -qs '^listening on ' "$work/reader.err"
+    # shellcheck disable=SC2034 # for the script
+    address=$(sed -n 's/^listening on //p' "$work/reader.err")
+}
+
+# reader_got COUNT WHAT: it ends well, and all that it got is right.
+reader_got() {
+    status=0
+    wait "$reader" || status=$?
+    forget "$reader"
+    [ $status -eq 0 ] || fail "$2 ends with $status: $(cat "$work/reader.out")"
+    [ "$(cat "$work/reader.out")" = "$1 right, 0 wrong, end" ] ||
+        fail "$2: $(cat "$work/reader.out")"
+}
