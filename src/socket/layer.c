@@ -8,8 +8,8 @@
 #include <stdlib.h>
 
 enum {
-    RECHECK = 20,   /* ms, while a receive has the turn and readiness is unknown */
-    REST_SLICE = 20 /* ms of one wait to receive while there is a rest to send */
+    RECHECK = 20,  /* ms, while a receive has the turn and readiness is unknown */
+    REST_SLICE = 5 /* ms of one wait to receive while there is a rest to send */
 };
 
 /* The part of a target that concerns the scheme below: options and address stay, the backend
@@ -180,6 +180,7 @@ ssize_t nf_layer_recv(net_socket *socket, void *buffer, size_t size, net_deadlin
     net_socket *lower = self->lower;
 
     for (;;) {
+        push_rest(self);
         bool rests = atomic_load(&self->has_rest);
         net_deadline slice = rests ? nf_deadline_after(nf_now(), REST_SLICE) : deadline;
         net_deadline until = nf_earlier(slice, deadline);
@@ -188,7 +189,6 @@ ssize_t nf_layer_recv(net_socket *socket, void *buffer, size_t size, net_deadlin
         if (n != NET_TIMEOUT || until == deadline) {
             return n;
         }
-        push_rest(self);
     }
 }
 

@@ -1,6 +1,6 @@
 /* driven: skip, it has pollers of its own */
 /* A deadline cuts a message. Once a byte of it is out it counts as sent, and its rest goes first:
- * in the next send, while a receive waits, and while a poller waits. Otherwise nothing of it goes.
+ * in the next send, in a receive, and while a poller waits. Otherwise nothing of it goes.
  */
 #include "plain_peer.h"
 #include "watching.h"
@@ -11,7 +11,7 @@
 
 enum { SHORT = 100, IN_MOST = 1 << 20 };
 
-/* Some of it goes every 20 ms while a receive waits. */
+/* Some of it goes every few milliseconds while a receive waits. */
 enum { SMALL_MESSAGE = 16000 };
 
 static char out[LONG_MESSAGE];
@@ -111,6 +111,27 @@ static void it_goes_while_a_receive_waits(void **state)
         assert_false(has_rest(pair.client));
         close_pair(&pair);
     }
+}
+
+/* A program with a loop of its own may only ever receive, and without waiting. */
+static void it_goes_when_a_receive_begins(void **state)
+{
+    struct pair pair;
+
+    dial(state, &pair);
+    unsigned sent = send_until_cut(pair.client, SMALL_MESSAGE, 0);
+
+    for (unsigned i = 0; i < sent; i++) {
+        ssize_t n = NET_TIMEOUT;
+
+        for (net_deadline limit = soon(); n == NET_TIMEOUT && net_after(0) < limit;) {
+            assert_code(net_recv(pair.client, out, 1, NET_NOW), NET_TIMEOUT);
+            n = net_recv(pair.server, in, sizeof in, NET_NOW);
+        }
+        assert_true(n > 0 && is_numbered(in, (size_t)n, i));
+    }
+    assert_false(has_rest(pair.client));
+    close_pair(&pair);
 }
 
 /* The peer answers when all came. */
@@ -325,6 +346,7 @@ int main(void)
         TEST(the_next_send_sends_it_first),
         TEST(of_what_timed_out_nothing_goes),
         TEST(it_goes_while_a_receive_waits),
+        TEST(it_goes_when_a_receive_begins),
         TEST(it_goes_while_a_poller_waits_for_what_comes),
         TEST(it_is_writable_when_nothing_is_left),
         TEST(it_goes_while_a_poller_waits_for_a_deadline),
