@@ -9,10 +9,10 @@
 #include <string.h>
 
 enum {
-    AHEAD_MOST = 64 * 1024, /* bytes that one receive takes ahead */
-    AHEAD_LEAST = 512,      /* and may take, however small `queue` is */
-    DIRECT_MOST = 2 * AHEAD_MOST,
-    FILL_LEAST = 512 /* bytes that a receive below counts as: each takes time */
+    AHEAD_MOST = 64 * 1024,       /* bytes that one receive takes ahead */
+    AHEAD_LEAST = 512,            /* and may take, however small `queue` is */
+    DIRECT_MOST = 2 * AHEAD_MOST, /* bytes of a message that are copied for is_direct */
+    FILL_LEAST = 512              /* bytes that a receive below counts as: each takes time */
 };
 
 /* Where a call puts a message, and how far it has come. */
@@ -49,8 +49,7 @@ static bool is_whole(struct nf_framed *self, const struct nf_frame *frame)
 
 /* A long message is received straight into the caller's buffer, unless much of it is kept already
  * or the call does not wait: a program that calls again and again would copy its beginning each
- * time.
- */
+ * time. */
 static bool is_direct(const struct nf_framed *self, const struct nf_frame *frame,
                       const struct place *place, net_deadline deadline)
 {
@@ -78,8 +77,7 @@ static int ended(struct nf_framed *self, int code)
                : code;
 }
 
-/* With the turn: receive until the first message is whole, or is_direct. `place` may be NULL. 0 or
- * a code. */
+/* With the turn: receive until the first message is whole, or is_direct. 0 or a code. */
 static int await_message(struct nf_framed *self, struct nf_frame *frame, struct place *place,
                          net_deadline deadline)
 {
