@@ -6,7 +6,7 @@
  * Any wire that carries messages will do: a datagram of udp or unixgram is one, and framed+ makes
  * them of the bytes of tcp or unix. One poller waits for all peers. A peer's questions come many in
  * one call, and so do its answers. No peer holds up the others: from one that does not take its
- * answers nothing more is received, and the server keeps only how many they are. Add `max=64` to
+ * answers nothing more is received, and this program keeps only how many they are. Add `max=64` to
  * the address of a stream, and a long question ends its peer instead of waiting to be whole.
  *
  * discover.c and guarded_server.c answer datagrams on the listener, without a socket for each peer.

@@ -310,7 +310,7 @@ int net_endpoint_text(const net_endpoint *endpoint, char *buffer, size_t size);
  * the last. tcp and udp: port, local-host, peer-host, peer-port, mtu. tcp: rtt, retransmits.
  * Streams: reset. udp: dropped-kernel. unix: peer-pid, peer-uid, peer-gid. All but unix, mem and
  * fd: messages-sent, messages-received, dropped-queue, dropped-strangers, truncated, which on tcp
- * are 0. framed+: messages-sent, messages-received, truncated. netfacade(7) has the whole table.
+ * are 0. framed+: messages-sent, messages-received, truncated. The manual has the whole table.
  * Once a dial of NET_NOW is writable, `peer` tells how it ended: it fails as the dial did, or the
  * dial was won. Works on a cancelled socket. Never blocks. Writes at most `size` bytes, always
  * terminated when `size` > 0, and returns the length that the whole text needs, as snprintf does.
