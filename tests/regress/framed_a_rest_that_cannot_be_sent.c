@@ -1,15 +1,12 @@
 /* A deadline cut a message in two, and then the connection broke. A poller of the sender went on
  * trying to send the rest: it used all of a processor, and never said that a send would not wait.
  */
-#include "support.h"
+#include "plain_peer.h"
 
 #include <stdlib.h>
 
 enum { LARGE = 1024 * 1024, CUT = 30 /* ms */ };
 
-static const char *const framed[] = {
-    "framed+tcp://127.0.0.1:0",       "framed+unix://@",     "framed+mem://",
-    "framed+chaos+tcp://127.0.0.1:0", "framed+chaos+mem://", NULL};
 static const char small[] = "sndbuf=16KiB&rcvbuf=16KiB";
 
 /* Send a message of which only the beginning goes out. */
@@ -47,5 +44,5 @@ int main(void)
 {
     const struct test everywhere[] = {TEST(a_send_that_fails_does_not_wait)};
 
-    return run_over(framed, everywhere);
+    return run_over(framed_templates, everywhere);
 }

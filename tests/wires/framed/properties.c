@@ -1,20 +1,12 @@
 /* The options and properties of messages over a stream, and those of the stream through the layer.
  * What every wire promises of properties is in conformance/properties.c. */
-#include "support.h"
+#include "plain_peer.h"
 
 #include <stdio.h>
 #include <string.h>
 
 static const char *const over_tcp[] = {"framed+tcp://127.0.0.1:0", "framed+chaos+tcp://127.0.0.1:0",
                                        NULL};
-static const char *const framed[] = {"framed+tcp://127.0.0.1:0",
-                                     "framed+unix://@",
-                                     "framed+mem://",
-                                     "framed+chaos+tcp://127.0.0.1:0",
-                                     "framed+chaos+unix://@",
-                                     "framed+chaos+mem://",
-                                     NULL};
-static const char *const frames[] = {"u32", "u16", "netstring", "line"};
 
 enum { U16_MOST = 65535 };
 
@@ -42,13 +34,13 @@ static void assert_carries(net_socket *from, net_socket *to, size_t size)
 
 static void each_frame_is_read_back_and_carries(void **state)
 {
-    for (size_t i = 0; i < COUNT(frames); i++) {
+    for (size_t i = 0; frame_kinds[i] != NULL; i++) {
         struct pair pair;
         char options[64];
 
-        snprintf(options, sizeof options, "frame=%s&max=60000&queue=5", frames[i]);
+        snprintf(options, sizeof options, "frame=%s&max=60000&queue=5", frame_kinds[i]);
         dial_pair_with(template_of(state), options, options, &pair);
-        assert_everywhere(&pair, "frame", frames[i]);
+        assert_everywhere(&pair, "frame", frame_kinds[i]);
         assert_everywhere(&pair, "max", "60000B");
         assert_everywhere(&pair, "queue", "5B");
         assert_carries(pair.client, pair.server, 60000);
@@ -125,6 +117,67 @@ static void the_longest_message_can_change(void **state)
     net_close(client, NET_NOW);
     net_close(server, NET_NOW);
     close_pair(&pair);
+}
+
+/* The message stays where it is while only max is in its way. */
+static void what_was_too_long_comes_once_max_is_raised(void **state)
+{
+    const char *address = template_of(state);
+    char message[20];
+    char got[100];
+
+    write_line_pattern(message, sizeof message, 0);
+    for (size_t i = 0; frame_kinds[i] != NULL; i++) {
+        struct pair pair;
+        char options[32];
+
+        snprintf(options, sizeof options, "frame=%s", frame_kinds[i]);
+        dial_pair_with(address, options, options, &pair);
+        assert_ok(net_set(pair.server, "max", "10"));
+        assert_count(net_send(pair.client, message, sizeof message, soon()), sizeof message);
+        assert_count(net_send(pair.client, "next", 4, soon()), 4);
+        for (int tries = 0; tries < 2; tries++) {
+            assert_code(net_recv(pair.server, got, sizeof got, soon()), NET_RESET);
+            assert_says("; max is 10"); /* a line may have come in part, and its length so far */
+        }
+        assert_ok(net_set(pair.server, "max", "19"));
+        assert_code(net_recv(pair.server, got, sizeof got, soon()), NET_RESET);
+        assert_says("20 bytes; max is 19");
+        assert_ok(net_set(pair.server, "max", "100"));
+        expect_message(pair.server, message, sizeof message);
+        expect_message(pair.server, "next", 4);
+        close_pair(&pair);
+    }
+}
+
+/* One that has come whole with the message before it is no exception. */
+static void what_was_received_ahead_obeys_max(void **state)
+{
+    const char *address = template_of(state);
+    char message[20];
+    char got[100];
+
+    write_line_pattern(message, sizeof message, 0);
+    for (size_t i = 0; frame_kinds[i] != NULL; i++) {
+        const net_message messages[] = {{.data = "first", .size = 5},
+                                        {.data = message, .size = sizeof message}};
+        struct pair pair;
+        char options[32];
+
+        snprintf(options, sizeof options, "frame=%s", frame_kinds[i]);
+        dial_pair_with(address, options, options, &pair);
+        assert_count(net_send_messages(pair.client, messages, 2, soon()), 2);
+        expect_message(pair.server, "first", 5);
+        await_ready(pair.server, POLLIN);
+        assert_ok(net_set(pair.server, "max", "10"));
+        assert_code(net_recv(pair.server, got, sizeof got, soon()), NET_RESET);
+        assert_says("the peer announced a message of 20 bytes; max is 10");
+        assert_ok(net_set(pair.server, "max", "20"));
+        assert_count(net_recv(pair.server, got, sizeof got, NET_NOW), sizeof message);
+        assert_memory_equal(got, message, sizeof message);
+        assert_code(net_recv(pair.server, got, sizeof got, NET_NOW), NET_TIMEOUT);
+        close_pair(&pair);
+    }
 }
 
 static void names_and_values_that_are_wrong_are_told(void **state)
@@ -261,7 +314,7 @@ static void an_address_is_made_of_parts_and_resolved(void **state)
 /* Only the bytes of messages count. One that is dropped counts as received. */
 static void messages_are_counted_without_their_frames(void **state)
 {
-    for (size_t i = 0; i < COUNT(frames); i++) {
+    for (size_t i = 0; frame_kinds[i] != NULL; i++) {
         char buffers[3][4] = {{0}};
         net_message messages[3] = {{.data = buffers[0], .capacity = 4, .size = 4},
                                    {.data = buffers[1], .capacity = 4, .size = 0},
@@ -270,7 +323,7 @@ static void messages_are_counted_without_their_frames(void **state)
         char options[32];
         int got = 0;
 
-        snprintf(options, sizeof options, "frame=%s", frames[i]);
+        snprintf(options, sizeof options, "frame=%s", frame_kinds[i]);
         dial_pair_with(template_of(state), options, options, &pair); /* it says "hi" */
         assert_count(net_send_messages(pair.client, messages, 3, soon()), 3);
         assert_count(net_send(pair.client, "too long", 8, soon()), 8);
@@ -388,6 +441,8 @@ int main(void)
         TEST(the_frame_is_given_in_the_address_only),
         TEST(the_longest_message_fits_its_frame),
         TEST(the_longest_message_can_change),
+        TEST(what_was_too_long_comes_once_max_is_raised),
+        TEST(what_was_received_ahead_obeys_max),
         TEST(addresses_have_the_whole_scheme_and_can_be_dialed),
         TEST(messages_are_counted_without_their_frames),
         TEST(what_was_refused_is_not_counted),
@@ -402,6 +457,6 @@ int main(void)
         TEST(a_dialing_socket_knows_its_frame),
     };
 
-    return run_over(framed, everywhere) + run_over(over_tcp, tcp) +
+    return run_over(framed_templates, everywhere) + run_over(over_tcp, tcp) +
            run_over(stream_templates, streams) + run_once(once);
 }
