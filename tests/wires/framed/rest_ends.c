@@ -1,7 +1,7 @@
 /* driven: skip, it has pollers of its own */
 /* A connection ends while the rest of a message waits: by a close, a half-close, a cancel, a reset,
  * or in a child. The peer receives the whole message or NET_RESET, and never an end in its place.
- */
+ * A message that was received ahead, and that nobody asked for, changes nothing of an end. */
 #include "plain_peer.h"
 #include "watching.h"
 
@@ -218,6 +218,42 @@ static void a_child_that_closes_sends_nothing_of_it(void **state)
     close_pair(&pair);
 }
 
+/* ---- Messages that were received ahead ---- */
+
+/* Two messages come in one piece, and the server asks for one. */
+static void dial_and_receive_ahead(const char *address, struct pair *pair)
+{
+    const net_message messages[] = {{.data = "one", .size = 3}, {.data = "two", .size = 3}};
+
+    dial_pair(address, pair);
+    assert_count(net_send_messages(pair->client, messages, 2, soon()), 2);
+    expect_message(pair->server, "one", 3);
+}
+
+/* A stream that is closed with something unread would reset the connection. */
+static void what_was_received_ahead_counts_as_taken(void **state)
+{
+    struct pair pair;
+
+    dial_and_receive_ahead(template_of(state), &pair);
+    assert_ok(net_close(pair.server, NET_NOW));
+    pair.server = NULL;
+    assert_code(net_recv(pair.client, in, sizeof in, soon()), NET_EOF);
+    close_pair(&pair);
+}
+
+static void a_reset_is_told_whatever_was_received_ahead(void **state)
+{
+    struct pair pair;
+
+    dial_and_receive_ahead(template_of(state), &pair);
+    assert_ok(net_set(pair.server, "reset", "on"));
+    assert_ok(net_close(pair.server, NET_NOW));
+    pair.server = NULL;
+    assert_code(net_recv(pair.client, in, sizeof in, soon()), NET_RESET);
+    close_pair(&pair);
+}
+
 int main(void)
 {
     static const struct test tests[] = {
@@ -231,6 +267,10 @@ int main(void)
         TEST(a_cancel_cuts_it),
         TEST(a_child_that_closes_sends_nothing_of_it),
     };
+    static const struct test ahead[] = {TEST(what_was_received_ahead_counts_as_taken)};
+    static const char *const breakable[] = {"framed+tcp://127.0.0.1:0", "framed+mem://", NULL};
+    static const struct test resets[] = {TEST(a_reset_is_told_whatever_was_received_ahead)};
 
-    return run_over(framed_templates, tests);
+    return run_over(framed_templates, tests) + run_over(framed_wires, ahead) +
+           run_over(breakable, resets);
 }
