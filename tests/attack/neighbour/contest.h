@@ -2,16 +2,11 @@
 #ifndef CONTEST_H
 #define CONTEST_H
 
+#include "attacked.h"
 #include "rows.h"
 #include "support.h"
 
 enum { GOOD_MOST = 50, QUESTION = 16 /* bytes of a question and of its answer */ };
-
-/* Whether its bytes go over a stream, with frames or without. */
-static inline bool is_over_stream(const char *wire)
-{
-    return is_stream(wire) || is_framed(wire);
-}
 
 struct contest;
 

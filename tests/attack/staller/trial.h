@@ -3,6 +3,7 @@
 #ifndef TRIAL_H
 #define TRIAL_H
 
+#include "attacked.h"
 #include "rows.h"
 #include "support.h"
 
@@ -39,12 +40,6 @@ struct attack {
     int calls[2]; /* FILTERED: the refused system calls; 0: none */
     int error;
 };
-
-/* Whether its bytes go over a stream, with frames or without. */
-static inline bool is_over_stream(const char *wire)
-{
-    return is_stream(wire) || is_framed(wire);
-}
 
 struct trial;
 /* Makes one call. Returns its result, a negative code for a NULL. */
