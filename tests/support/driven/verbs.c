@@ -162,7 +162,7 @@ static net_slice *without(const net_slice *slices, int *count, size_t size)
 {
     int first = 0;
 
-    while (size >= slices[first].size) {
+    while (first < *count - 1 && size >= slices[first].size) {
         size -= slices[first].size;
         first++;
     }
@@ -196,7 +196,7 @@ static ssize_t send_whole(struct step *step, const net_slice *slices, int count)
     for (int i = 0; i < count; i++) {
         total += slices[i].size;
     }
-    while (sent < total && (n > 0 || n == NET_TIMEOUT)) {
+    while (n == NET_TIMEOUT || (n > 0 && sent < total)) { /* an empty message may have to wait */
         if (n == NET_TIMEOUT && !sleep_until_ready(step, NET_WRITABLE)) {
             break;
         }
