@@ -1,4 +1,3 @@
-/* driven: skip, half a gigabyte takes long enough once */
 /* Very many messages of all sizes, in both directions at once, sent and received one by one and in
  * batches: each comes, whole and in its place, and then the end. */
 #include "plain_peer.h"
