@@ -10,6 +10,7 @@
 #include <netfacade.h>
 
 #include "text.h"
+#include "wires.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -26,7 +27,8 @@ enum {
 static net_poller *poller;
 static net_socket *input; /* standard input; NULL after its end */
 static net_socket *call;
-static bool datagrams;
+static bool has_messages;
+static bool has_end; /* datagrams have none */
 static bool over;
 static int status = EXIT_SUCCESS;
 static char line[LINE_SIZE]; /* what was typed */
@@ -68,15 +70,15 @@ static ssize_t hear_line(net_socket *from, char *text, size_t room)
 static void hear(void)
 {
     static char text[HEARD_SIZE + 1];
-    ssize_t got =
-        datagrams ? net_recv(call, text, HEARD_SIZE, NET_NOW) : hear_line(call, text, HEARD_SIZE);
+    ssize_t got = has_messages ? net_recv(call, text, HEARD_SIZE, NET_NOW)
+                               : hear_line(call, text, HEARD_SIZE);
 
     if (got >= 0) {
-        size_t length = datagrams ? without_end(text, (size_t)got) : (size_t)got;
+        size_t length = has_messages ? without_end(text, (size_t)got) : (size_t)got;
         length = text_clean(text, length);
         text[length] = '\n';
         fwrite(text, 1, length + 1, stdout);
-        if (datagrams && leave_by != NET_FOREVER) {
+        if (!has_end && leave_by != NET_FOREVER) {
             net_deadline quiet = net_after(QUIET_MS);
             leave_by = quiet < leave_at_last ? quiet : leave_at_last;
         }
@@ -95,9 +97,9 @@ static void say(void)
     ssize_t sent = net_send(call, line + said, size - said, NET_NOW);
 
     if (sent >= 0) {
-        said = datagrams ? size : said + (size_t)sent;
-    } else if (sent != NET_TIMEOUT && datagrams) {
-        fail();
+        said = has_messages ? size : said + (size_t)sent;
+    } else if (sent == NET_TOOBIG || sent == NET_MISUSE || (sent != NET_TIMEOUT && !has_end)) {
+        fail(); /* no broken call, or one that no receive reports */
     } else if (sent != NET_TIMEOUT) {
         said = size; /* broken: the receive says so, after what the server said before */
     }
@@ -121,7 +123,7 @@ static void read_input(void)
         input = NULL;
         memcpy(line, goodbye, sizeof goodbye);
         got = (ssize_t)strlen(goodbye);
-        leave_by = net_after(datagrams ? QUIET_MS : GOODBYE_MS);
+        leave_by = net_after(has_end ? GOODBYE_MS : QUIET_MS);
         leave_at_last = net_after(GOODBYE_MS);
     }
     size = (size_t)got;
@@ -147,7 +149,7 @@ static void talk(void)
 {
     net_event event;
 
-    if (datagrams) {
+    if (!has_end) {
         net_send(call, "", 0, NET_NOW); /* tells the server that this client is here */
     }
     while (!over) {
@@ -184,7 +186,8 @@ int main(int argc, char **argv)
         fail();
         return status;
     }
-    datagrams = net_get(call, "queue", NULL, 0) >= 0; /* an option of datagrams only */
+    has_messages = wire_has_messages(call);
+    has_end = wire_has_end(call);
     talk();
     net_close(call, NET_NOW);
     net_close(input, NET_NOW);

@@ -4,7 +4,8 @@
  *     chat_server -s 60 tcp://:7000 'udp://:7000?idle=60s&peers=1000'
  *     nc 127.0.0.1 7000                              and nc -u, or chat; /nick NAME, /quit
  *
- * Over tcp a line is a message, over udp a datagram is one. No member holds up the others:
+ * Over tcp a line is a message; over udp a datagram is one, and over framed+tcp what one send
+ * carries. No member holds up the others:
  *  - What a slow member does not take waits in a queue of its own. When the queue is full, the
  *    server says so and hangs up: a member costs no more memory than that.
  *  - A member that sends no whole line for SECONDS (600) has to leave, however many single bytes it
@@ -20,6 +21,7 @@
 #include <netfacade.h>
 
 #include "text.h"
+#include "wires.h"
 
 #include <ctype.h>
 #include <signal.h>
@@ -45,8 +47,10 @@ enum {
 
 struct member {
     net_socket *call;
-    bool stream; /* tcp: lines, and a queue; else datagrams */
-    bool ended;  /* it says no more, and all is received */
+    bool has_messages; /* else lines of a stream */
+    bool has_end;      /* else datagrams: they have no end, and no queue */
+    bool has_sent;     /* it leaves, and has taken all that it is to hear */
+    bool ended;        /* it says no more, and all is received */
     char nick[NICK_SIZE];
     const char *leaves;    /* the reason; NULL while it takes part */
     net_deadline deadline; /* of its silence; of the goodbye when it leaves */
@@ -63,7 +67,7 @@ static struct member *members;
 static struct member *leavers; /* they leave, and the others do not know it yet */
 static net_socket *doors[DOORS];
 static net_deadline callers_paid;   /* as a member's: how far the callers are ahead of the pace */
-static int64_t silence_ms = 600000; /* a tcp member that says nothing for so long leaves */
+static int64_t silence_ms = 600000; /* a member with an end that says nothing for so long leaves */
 
 /* net_poller_wake may be called from a signal handler: the wait in the loop returns 0. */
 static void stop(int signal_number)
@@ -101,7 +105,8 @@ static bool watch(struct member *who)
 {
     net_deadline pause = who->leaves == NULL ? who->paid - BURST * PACE_NS : NET_NOW;
     net_deadline until = who->deadline;
-    unsigned interest = who->queued > 0 ? NET_WRITABLE : 0;
+    bool is_sending = who->queued > 0 || (who->leaves != NULL && !who->has_sent);
+    unsigned interest = is_sending ? NET_WRITABLE : 0;
 
     if (pause > net_after(0)) {
         until = pause < until ? pause : until;
@@ -117,12 +122,20 @@ static bool watch(struct member *who)
 
 /* ---- To one member, and to all ---- */
 
-/* Send as much of its queue as it takes now. A broken call takes nothing more; the next receive
- * reports that it is broken, after what the member has said. */
+/* How much of the queue one send carries: all of it, or a line where a line is a message. */
+static size_t next_size(const struct member *who)
+{
+    const char *end = who->has_messages ? memchr(who->queue, '\n', who->queued) : NULL;
+
+    return end != NULL ? (size_t)(end - who->queue) + 1 : who->queued;
+}
+
+/* Send as much of its queue as one send takes now. A broken call takes nothing more; the next
+ * receive reports that it is broken, after what the member has said. */
 static void flush(struct member *who)
 {
     if (who->queued > 0) {
-        ssize_t sent = net_send(who->call, who->queue, who->queued, NET_NOW);
+        ssize_t sent = net_send(who->call, who->queue, next_size(who), NET_NOW);
         size_t gone = sent >= 0 ? (size_t)sent : sent == NET_TIMEOUT ? 0 : who->queued;
         who->queued -= gone;
         memmove(who->queue, who->queue + gone, who->queued);
@@ -140,7 +153,7 @@ static bool put(struct member *who, const char *text, size_t room)
     ssize_t sent = who->queued == 0 ? net_send(who->call, text, size, NET_NOW) : NET_TIMEOUT;
     size_t gone = sent > 0 ? (size_t)sent : 0;
 
-    if (!who->stream || gone == size || (sent < 0 && sent != NET_TIMEOUT)) {
+    if (!who->has_end || gone == size || (sent < 0 && sent != NET_TIMEOUT)) {
         return true; /* a datagram goes at once or is lost; for a broken call see `flush` */
     }
     if (who->queue == NULL) {
@@ -184,20 +197,22 @@ static void announce(const struct member *who, const char *did)
 
 /* Send what is queued, then half-close, which the member reads as the end. Until its own end comes,
  * receive and forget what it says: to close before that would reset the connection, and could
- * destroy the goodbye on its way. Datagrams have no end. */
+ * destroy the goodbye on its way. All is sent when the socket is writable once more: one that
+ * frames messages may hold the rest of the last one. Datagrams have no end. */
 static void hang_up(struct member *who, unsigned ready)
 {
     char unheard[LINE_SIZE];
 
+    who->has_sent = who->has_sent || (who->queued == 0 && (ready & NET_WRITABLE) != 0);
     flush(who);
     if ((ready & NET_READABLE) != 0) {
         ssize_t got = net_recv(who->call, unheard, sizeof unheard, NET_NOW);
-        who->ended = got < 0 && got != NET_TIMEOUT;
+        who->ended = got < 0 && got != NET_TIMEOUT && got != NET_TOOBIG;
     }
-    if (who->stream && who->queued == 0) {
+    if (who->has_end && who->queued == 0) {
         net_shutdown(who->call); /* the second time does nothing */
     }
-    if (!who->stream || (ready & NET_EXPIRED) != 0 || (who->ended && who->queued == 0) ||
+    if (!who->has_end || (ready & NET_EXPIRED) != 0 || (who->ended && who->has_sent) ||
         !watch(who)) {
         forget(who);
     }
@@ -286,7 +301,7 @@ static void said(struct member *who, const char *words)
     net_deadline now = net_after(0);
     char text[TEXT_SIZE];
 
-    who->deadline = who->stream ? net_after(silence_ms) : NET_FOREVER;
+    who->deadline = who->has_end ? net_after(silence_ms) : NET_FOREVER;
     who->paid = (who->paid > now ? who->paid : now) + PACE_NS;
     if (strcmp(words, "/quit") == 0) {
         leave(who, "said goodbye");
@@ -302,20 +317,20 @@ static void said(struct member *who, const char *words)
 static void hear(struct member *who)
 {
     char words[LINE_SIZE + 1];
-    ssize_t got = who->stream ? net_recv_until(who->call, words, LINE_SIZE, '\n', NET_NOW)
-                              : net_recv(who->call, words, LINE_SIZE, NET_NOW);
+    ssize_t got = who->has_messages ? net_recv(who->call, words, LINE_SIZE, NET_NOW)
+                                    : net_recv_until(who->call, words, LINE_SIZE, '\n', NET_NOW);
 
     if (got >= 0) {
         make_one_line(words, (size_t)got);
         said(who, words);
-    } else if (got == NET_TOOBIG && !who->stream) {
+    } else if (got == NET_TOOBIG && who->has_messages) {
         tell(who, "* that was too long, nobody heard it\n");
     } else if (got == NET_TOOBIG) {
         leave(who, "said too long a line");
     } else if (got != NET_TIMEOUT) { /* a timeout is half a line, or none */
         who->ended = true;
         leave(who, got != NET_EOF ? "lost the connection"
-                   : who->stream  ? "hung up"
+                   : who->has_end ? "hung up"
                                   : "fell silent");
     }
 }
@@ -342,8 +357,9 @@ static void welcome(net_socket *door)
         return;
     }
     who->call = call;
-    who->stream = net_get(call, "queue", NULL, 0) < 0; /* an option of datagrams only */
-    who->deadline = who->stream ? net_after(silence_ms) : NET_FOREVER;
+    who->has_messages = wire_has_messages(call);
+    who->has_end = wire_has_end(call);
+    who->deadline = who->has_end ? net_after(silence_ms) : NET_FOREVER;
     snprintf(who->nick, sizeof who->nick, GUEST "%lu", ++number);
     who->next = members;
     members = who;

@@ -22,6 +22,7 @@
 #include "httpd/files.h"
 #include "httpd/live.h"
 #include "text.h"
+#include "wires.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -136,14 +137,14 @@ static void tell_to_end(int signal_number)
 
 /* ---- Starting ---- */
 
-/* Listen. NULL: it has printed why. Only sockets of datagrams have the option `queue`. */
+/* Listen. NULL: it has printed why. */
 static net_socket *open_listener(const char *address)
 {
     struct sigaction action = {.sa_handler = tell_to_end};
     net_socket *socket = net_listen(address);
     char local[128];
 
-    if (socket != NULL && net_get(socket, "queue", NULL, 0) >= 0) {
+    if (socket != NULL && wire_has_messages(socket)) {
         fprintf(stderr, "httpd: %s: HTTP needs a stream\n", address);
     } else if (socket == NULL || server.poller == NULL ||
                net_poller_watch(server.poller, socket, NET_READABLE, NULL, NET_FOREVER) < 0) {

@@ -12,6 +12,8 @@
 
 #include <netfacade.h>
 
+#include "wires.h"
+
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -20,10 +22,10 @@
 #include <unistd.h>
 
 enum {
-    BUFFER_SIZE = 65536,  /* every datagram fits */
-    DATAGRAM_SIZE = 1200, /* how much input one datagram carries: small enough for every path */
-    TICK_MS = 200,        /* how often the progress is shown */
-    QUIET_MS = 1000       /* datagrams have no end: after the input, stop when quiet so long */
+    BUFFER_SIZE = 65536, /* every datagram fits */
+    MESSAGE_SIZE = 1200, /* how much input one message carries: small enough for every path */
+    TICK_MS = 200,       /* how often the progress is shown */
+    QUIET_MS = 1000      /* datagrams have no end: after the input, stop when quiet so long */
 };
 
 static net_poller *poller;
@@ -31,13 +33,14 @@ static net_socket *input;    /* standard input; NULL after its end */
 static net_socket *listener; /* of -l, until it is called */
 static volatile sig_atomic_t caught;
 static net_socket *call;
-static bool datagrams;
+static bool has_messages;
+static bool has_end;    /* datagrams have none */
 static bool is_typed;   /* standard input is a terminal */
 static bool is_watched; /* standard error, which shows the progress, is one */
 static bool ended;      /* the peer says no more */
 static bool over;       /* there is nothing more to be done */
 static bool failed;     /* and the reason has been printed */
-static bool waiting;    /* `words` holds input that is not yet all sent */
+static bool waiting;    /* the input in `words` is not yet all sent */
 static char words[BUFFER_SIZE];
 static size_t size; /* bytes in `words` */
 static size_t said; /* how many of them are sent */
@@ -70,13 +73,14 @@ static void end_input(void)
 static void finish(void)
 {
     end_input();
-    if (!datagrams && net_shutdown(call) != 0) {
+    if (has_end && net_shutdown(call) != 0) {
         fail(net_error_text());
     }
 }
 
 /* Send as much of the input as the socket takes now. If the socket is broken, what the peer sent
- * before is still received. */
+ * before is still received. A socket that frames messages may hold the rest of one, and is writable
+ * when that is out. */
 static void say(void)
 {
     ssize_t sent = net_send(call, words + said, size - said, NET_NOW);
@@ -84,7 +88,7 @@ static void say(void)
     if (sent >= 0) {
         said += (size_t)sent;
         carried += sent;
-        waiting = said < size;
+        waiting = said < size || (has_messages && has_end);
     } else if (sent != NET_TIMEOUT) {
         fail(net_error_text());
         end_input();
@@ -94,7 +98,7 @@ static void say(void)
 /* Standard input to the socket. */
 static void listen_to_input(void)
 {
-    ssize_t got = net_recv(input, words, datagrams ? DATAGRAM_SIZE : sizeof words, NET_NOW);
+    ssize_t got = net_recv(input, words, has_messages ? MESSAGE_SIZE : sizeof words, NET_NOW);
 
     if (got >= 0) {
         size = (size_t)got;
@@ -122,6 +126,8 @@ static void listen_to_peer(void)
         }
     } else if (got == NET_EOF) {
         ended = true;
+    } else if (got == NET_TOOBIG) {
+        fail(net_error_text()); /* this message is lost, and the next may fit */
     } else if (got != NET_TIMEOUT) {
         over = true;
         if (!failed) { /* or the send has printed it already */
@@ -150,7 +156,7 @@ static bool is_over(void)
     bool spoken = input == NULL;
 
     return over || (ended && (spoken || is_typed)) ||
-           (datagrams && spoken && net_after(0) >= quiet_until);
+           (!has_end && spoken && net_after(0) >= quiet_until);
 }
 
 /* Watch only what is of use now: anything else would be ready again and again. */
@@ -170,7 +176,7 @@ static void talk(void)
 
     while (!is_over()) {
         net_deadline until = is_watched ? net_after(TICK_MS) : NET_FOREVER;
-        if (datagrams && input == NULL && quiet_until < until) {
+        if (!has_end && input == NULL && quiet_until < until) {
             until = quiet_until;
         }
         int count = watch() ? net_poller_wait(poller, &event, 1, until) : net_error();
@@ -180,7 +186,9 @@ static void talk(void)
         } else if (count > 0 && event.socket == input) {
             listen_to_input();
         } else if (count > 0) {
-            if (waiting && (event.ready & NET_WRITABLE) != 0) {
+            if (said == size && (event.ready & NET_WRITABLE) != 0) {
+                waiting = false;
+            } else if (waiting && (event.ready & NET_WRITABLE) != 0) {
                 say();
             }
             if ((event.ready & NET_READABLE) != 0) {
@@ -254,8 +262,8 @@ int main(int argc, char **argv)
         fail(net_error_text());
         return EXIT_FAILURE;
     }
-    /* Only sockets of datagrams have the option `queue`. */
-    datagrams = net_get(call, "queue", NULL, 0) >= 0;
+    has_messages = wire_has_messages(call);
+    has_end = wire_has_end(call);
     is_typed = isatty(STDIN_FILENO) == 1;
     is_watched = isatty(STDERR_FILENO) == 1;
     setvbuf(stdout, NULL, _IONBF, 0); /* what is received is written at once */

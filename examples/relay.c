@@ -7,17 +7,18 @@
  *
  * One thread serves all, and waits only in net_poller_wait: every other call has NET_NOW. What one
  * end says goes through a buffer of fixed size. While that is full, the relay receives nothing from
- * that end, so the system makes it wait. An end that has finished sending can still receive. A
- * half-close passes through as a half-close, a reset as a reset: what was cut off on one side never
- * looks whole on the other. A call is cut off when nothing passes for -i SECONDS (600). While there
- * are CALLS (1000), other callers wait in the system. SECONDS (10) limits a dial, a hang-up, and
- * all after SIGTERM, SIGINT or SIGHUP, which takes no more calls and ends the relay after the last
- * one; a second SIGINT ends it at once. SIGUSR1 prints the counters. */
+ * that end, so the system makes it wait. A half-close passes through as a half-close, a reset as a
+ * reset: what was cut off on one side never looks whole on the other, so a message over 64 KiB of
+ * framed+ cuts its call off. So does silence for -i SECONDS (600). While there are CALLS (1000),
+ * other callers wait in the system. SECONDS (10) limits a dial, a hang-up, and all after SIGTERM,
+ * SIGINT or SIGHUP, which takes no more calls and ends the relay after the last one; a second
+ * SIGINT ends it at once. SIGUSR1 prints the counters. */
 #define _POSIX_C_SOURCE 200809L
 
 #include <netfacade.h>
 
 #include "text.h"
+#include "wires.h"
 
 #include <signal.h>
 #include <stdbool.h>
@@ -27,10 +28,10 @@
 #include <unistd.h>
 
 enum {
-    BUFFER_SIZE = 65536,  /* every datagram fits: the largest has 65,507 bytes */
-    DATAGRAM_SIZE = 1200, /* how much of a stream one datagram carries: fits every path */
-    RETRY_MS = 100,       /* between dials while all descriptors are in use */
-    LOOK_MS = 20          /* how often it checks whether all has arrived, before a reset */
+    BUFFER_SIZE = 65536, /* every datagram fits: the largest has 65,507 bytes */
+    MESSAGE_SIZE = 1200, /* how much of a stream one message carries: fits every path */
+    RETRY_MS = 100,      /* between dials while all descriptors are in use */
+    LOOK_MS = 20         /* how often it checks whether all has arrived, before a reset */
 };
 
 /* One end of a call, and what it says to the other end. */
@@ -38,13 +39,15 @@ struct end {
     struct call *call;
     struct end *other;
     net_socket *socket;
-    bool is_datagrams; /* its socket has the option `queue`, which streams do not have */
+    bool is_stream;    /* else messages, and what is sent to it must fit one */
+    bool is_datagrams; /* messages without an end; those of framed+ have one */
     bool is_open;      /* false for a target that is still dialed */
     bool is_waiting;   /* something is in the buffer; it may be an empty datagram */
     bool is_silent;    /* it says no more, or the relay receives no more from it */
     bool is_broken;    /* what it said has no proper end, as after a reset */
     bool is_unheard;   /* the other end takes no more, so what it says is dropped */
     bool is_done;      /* it is silent, and all it said and its end were sent on */
+    bool is_taking;    /* framed+: its socket may hold the rest of a message until writable */
     size_t start;      /* of what is left in the buffer */
     size_t size;
     char buffer[BUFFER_SIZE];
@@ -114,17 +117,27 @@ static void lose_listener(struct end *end)
     end->is_silent = end->is_silent || end->is_datagrams;
 }
 
+/* The dial has failed; or a message does not fit, and without it the others must not look whole. */
+static void cut_off(struct call *call)
+{
+    complain(call->name, net_error_text());
+    call->is_over = true;
+}
+
 static void listen_to(struct end *end)
 {
-    size_t room = end->other->is_datagrams && !end->is_datagrams ? DATAGRAM_SIZE : BUFFER_SIZE;
+    size_t room = end->is_stream && !end->other->is_stream ? MESSAGE_SIZE : BUFFER_SIZE;
     ssize_t got = net_recv(end->socket, end->buffer, room, NET_NOW);
 
     if (got >= 0) {
         end->is_waiting = !end->is_unheard;
         end->start = 0;
         end->size = (size_t)got;
-    } else if (end->is_datagrams && (got == NET_REFUSED || got == NET_UNREACHABLE)) {
-        return; /* an earlier datagram to it was lost; the next may arrive */
+    } else if (end->is_datagrams &&
+               (got == NET_REFUSED || got == NET_UNREACHABLE || got == NET_TOOBIG)) {
+        return; /* a datagram was lost; the next may arrive */
+    } else if (got == NET_TOOBIG) {
+        cut_off(end->call);
     } else if (got != NET_TIMEOUT) {
         end->is_silent = true;
         if (got != NET_EOF || end->is_datagrams) { /* or a peer that was silent for `idle` */
@@ -148,17 +161,20 @@ static void pass_on(struct end *end)
             end->start += (size_t)sent;
             end->size -= (size_t)sent;
             end->is_waiting = end->size > 0;
+            to->is_taking = !to->is_stream && !to->is_datagrams;
             end->call->silence_deadline = after(silence_s);
             if (end->call->deadline != NET_FOREVER) { /* see is_leaving(): progress puts it off */
                 end->call->deadline = after(patience_s);
             }
         } else if (sent != NET_TIMEOUT && to->is_datagrams) {
             end->is_waiting = false; /* lost, as may happen to a datagram anyway */
+        } else if (sent == NET_TOOBIG || sent == NET_MISUSE) {
+            cut_off(end->call);
         } else if (sent != NET_TIMEOUT) {
             lose_listener(end);
         }
     }
-    if (end->is_silent && !end->is_waiting && !end->is_done && to->is_open) {
+    if (end->is_silent && !end->is_waiting && !end->is_done && to->is_open && !to->is_taking) {
         end->is_done = true;
         if (!to->is_datagrams && !end->is_broken) {
             net_shutdown(to->socket);
@@ -203,7 +219,7 @@ static void hang_up(struct call *call)
 }
 
 /* A reset overtakes bytes that the system has not delivered yet, so they have to arrive first.
- * Sockets without a descriptor deliver at once. */
+ * Sockets without a descriptor deliver at once, or cannot tell. */
 static bool is_delivering(struct end *end)
 {
     int fd = is_cut_off(end) ? net_fd(end->socket) : -1;
@@ -216,8 +232,7 @@ static bool is_delivering(struct end *end)
 static void fail_dial(struct call *call)
 {
     if (net_error() != NET_LIMIT) {
-        complain(call->name, net_error_text());
-        call->is_over = true;
+        cut_off(call);
     } else {
         call->deadline = net_after(RETRY_MS);
         watch_listener(net_after(2L * RETRY_MS));
@@ -233,15 +248,14 @@ static void dial(struct call *call)
     if (call->target.socket == NULL) {
         fail_dial(call);
     } else {
-        call->target.is_datagrams = net_get(call->target.socket, "queue", NULL, 0) >= 0;
+        call->target.is_stream = !wire_has_messages(call->target.socket);
+        call->target.is_datagrams = !wire_has_end(call->target.socket);
     }
 }
 
 static void end_dial(struct call *call)
 {
-    char peer[sizeof call->name];
-
-    if (net_get(call->target.socket, "peer", peer, sizeof peer) >= 0) {
+    if (net_get(call->target.socket, "peer", NULL, 0) >= 0) {
         call->target.is_open = true;
         call->deadline = NET_FOREVER;
         call->silence_deadline = after(silence_s);
@@ -256,17 +270,14 @@ static void expired(struct call *call)
     net_deadline now = net_after(0);
     bool is_silent = now >= call->silence_deadline;
 
-    if (!is_silent && now < call->end_deadline) {
-        return; /* settle() looks again */
-    }
     if (call->target.socket == NULL && now < call->dial_deadline) {
         dial(call);
-        return;
+    } else if (is_silent || now >= call->end_deadline) { /* else settle() looks again */
+        if (is_silent || !call->target.is_open) {
+            complain(call->name, is_silent ? "is silent" : "the target does not answer in time");
+        }
+        call->is_over = true;
     }
-    if (is_silent || !call->target.is_open) {
-        complain(call->name, is_silent ? "is silent" : "the target does not answer in time");
-    }
-    call->is_over = true;
 }
 
 /* This end has finished, and the other one may never do so: what it says is dropped, or it sends
@@ -280,14 +291,10 @@ static bool is_leaving(const struct end *end)
  * what is always ready and not used would keep the loop busy. */
 static bool watch(struct end *end, net_deadline deadline)
 {
-    unsigned interest = 0;
+    bool reads = !end->is_waiting && !end->is_silent && end->is_open;
+    bool writes = end->other->is_waiting || end->is_taking || !end->is_open;
+    unsigned interest = (reads ? NET_READABLE : 0) | (writes ? NET_WRITABLE : 0);
 
-    if (!end->is_waiting && !end->is_silent && end->is_open) {
-        interest |= NET_READABLE;
-    }
-    if (end->other->is_waiting || !end->is_open) {
-        interest |= NET_WRITABLE;
-    }
     return end->socket == NULL ||
            net_poller_watch(poller, end->socket, interest, end, deadline) == 0;
 }
@@ -318,6 +325,7 @@ static void handle(struct end *end, unsigned ready)
     } else if (!end->is_open) {
         end_dial(call);
     } else {
+        end->is_taking = end->is_taking && (ready & NET_WRITABLE) == 0;
         if ((ready & NET_READABLE) != 0 && !end->is_waiting && !end->is_silent) {
             listen_to(end);
         }
@@ -339,9 +347,9 @@ static void begin(net_socket *caller)
     }
     net_get(caller, "peer", call->name, sizeof call->name);
     call->caller.socket = caller;
-    call->caller.is_datagrams = net_get(caller, "queue", NULL, 0) >= 0;
+    call->caller.is_stream = !wire_has_messages(caller);
+    call->caller.is_datagrams = !wire_has_end(caller);
     call->caller.is_open = true;
-    call->target.is_datagrams = true; /* until the dial is won: what is sent to it must fit one */
     call->caller.call = call;
     call->target.call = call;
     call->caller.other = &call->target;
@@ -378,23 +386,15 @@ static void take_call(unsigned ready)
     }
 }
 
-static long long count_of(net_socket *socket, const char *name)
-{
-    int64_t count = 0; /* as long as there is no target */
-
-    net_get_number(socket, name, &count);
-    return count;
-}
-
 static void print_counters(void)
 {
     for (const struct call *call = calls; call != NULL; call = call->next) {
         net_socket *caller = call->caller.socket;
         net_socket *target = call->target.socket;
         fprintf(stderr, "relay: %s %s: %lld of %lld bytes there, %lld of %lld back\n", call->name,
-                call->target.is_open ? "open" : "dialing", count_of(target, "bytes-sent"),
-                count_of(caller, "bytes-received"), count_of(caller, "bytes-sent"),
-                count_of(target, "bytes-received"));
+                call->target.is_open ? "open" : "dialing", wire_count(target, "bytes-sent"),
+                wire_count(caller, "bytes-received"), wire_count(caller, "bytes-sent"),
+                wire_count(target, "bytes-received"));
     }
     fprintf(stderr, "relay: %lld open, %lld taken\n", (long long)open_calls, taken);
 }

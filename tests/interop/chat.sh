@@ -261,6 +261,45 @@ slow_readers() {
     ok "a guest that never reads is hung up on"
 }
 
+# ---- Over framed+tcp ----
+
+# The end is as over tcp: a member that reads too slowly gets whole lines, the last sentence and the
+# end; so does one of whose words much is unread. The end comes after a goodbye, and no reset.
+framed_members() {
+    rm -f "$work/in"/*
+    open_room framed 'framed+tcp://127.0.0.1:0?sndbuf=4KiB'
+    member tea 3 "$bin/chat" "$addresses"
+    hears tea '* welcome; /nick NAME, /quit' '* guest-1 is here'
+    member sleepy 4 "$bin/chat" "$addresses?rcvbuf=4KiB"
+    hears sleepy '* guest-2 is here'
+    member late 5 "$bin/netcat" "$addresses"
+    hears late '* guest-3 is here'
+    say 3 '/nick tea\nthis is tea\n'
+    hears late '* guest-1 is now tea' 'tea: this is tea'
+    say 5 'no end of a line'
+    hears tea 'guest-3: no end of a line'
+    leaves 5 "$pid_late"
+    hears tea '* guest-3 hung up'
+    ok "members over framed+tcp talk, and an end is one"
+
+    kill -STOP "$pid_sleepy"
+    trap 'kill -CONT $pid_sleepy 2>/dev/null || :; clean_up' EXIT
+    lines word 400 >"$work/lines"
+    cat "$work/lines" >&3
+    hears tea '* guest-2 read too slowly'
+    kill -CONT "$pid_sleepy"
+    ended "$pid_sleepy" 0
+    hears sleepy '* you read too slowly'
+    sed '/^tea: word/!d; s/^tea: //' "$work/sleepy.out" >"$work/partly"
+    [ "$(wc -l <"$work/partly")" -ge 50 ] || fail "too little of what came before"
+    cmp -n "$(wc -c <"$work/partly")" "$work/partly" "$work/lines" || fail "a gap in what came before"
+    close_room # while much of what tea says is unread
+    hears tea '* you stayed to the end'
+    ended "$pid_tea" 0
+    exec 3>&- 4>&-
+    ok "a goodbye over framed+tcp is followed by the end"
+}
+
 # ---- Members that send no whole line, send too much, or reset ----
 
 bad_manners() {
@@ -404,6 +443,7 @@ conversation $hosts
 clients
 foreign_text
 slow_readers
+framed_members
 bad_manners
 crowd
 full_room

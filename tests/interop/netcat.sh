@@ -226,6 +226,41 @@ late_question() {
     ok "it is quiet for a second after the question, not before"
 }
 
+# Messages of framed+ have an end. Both sides half-close, and an answer may come as late as it likes.
+late_answer() {
+    mkfifo "$work/in/answerer"
+    exec 4<>"$work/in/answerer"
+    start answerer "$netcat" -l framed+tcp://127.0.0.1:0
+    answerer=$started
+    until_true grep -qs '^listening on ' "$work/answerer.err"
+    member netcat 3 "$netcat" "$(sed -n 's/^listening on //p' "$work/answerer.err")"
+    say 3 'a question\n'
+    exec 3>&-
+    hears answerer 'a question'
+    stays_idle "$pid_netcat" # for longer than datagrams would be waited for
+    say 4 'a late answer\n'
+    exec 4>&-
+    ended "$pid_netcat" 0
+    ended "$answerer" 0
+    [ "$(cat "$work/netcat.out")" = 'a late answer' ] || fail "heard: $(cat "$work/netcat.out")"
+    rm "$work/in/netcat" "$work/in/answerer"
+    ok "over framed+tcp it waits for the end"
+}
+
+# Each socket is full again and again, and holds the rest of a message. The last one arrives, too.
+much_in_messages() {
+    head -c 20000000 /dev/urandom >"$work/file"
+    start keeper "$netcat" -l 'framed+tcp://127.0.0.1:0?rcvbuf=4KiB'
+    keeper=$started
+    until_true grep -qs '^listening on ' "$work/keeper.err"
+    from "$work/file" "$netcat" "$(sed -n 's/^listening on //p' "$work/keeper.err")?sndbuf=4KiB"
+    ended "$netcat_pid" 0
+    ended "$keeper" 0
+    cmp "$work/file" "$work/keeper.out" || fail "something else arrives"
+    rm "$work/file"
+    ok "over framed+tcp all arrives, and then the end"
+}
+
 inputs
 broken_input
 closed_output
@@ -234,3 +269,5 @@ progress
 typed
 idle
 late_question
+late_answer
+much_in_messages

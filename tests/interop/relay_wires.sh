@@ -1,6 +1,6 @@
 #!/bin/sh
 # The example `relay` between wires of every kind: tcp, udp, unix and unixgram, by path and by
-# abstract name, with callers and targets that do not use netfacade. What holds for tcp also holds
+# abstract name, with callers and targets that do not use netfacade; and messages over tcp. What holds for tcp also holds
 # if a part of the way is unix: every byte arrives, and each half-close by itself.
 set -eu
 
@@ -53,6 +53,7 @@ call() {
     unix) talk "$3" nc -N -U "$where" ;;
     unix@) talk "$3" socat -t 60 STDIO "ABSTRACT-CONNECT:${where#@}" ;;
     udp) talk no nc -u -n 127.0.0.1 "${2##*:}" ;;
+    framed) talk "$3" "$bin/netcat" "$2" ;;
     unixgram) talk no nc -u -U -s "$work/me" "$where" ;;
     unixgram@) talk no socat STDIO "ABSTRACT-SENDTO:${where#@},bind=caller" ;;
     esac
@@ -62,6 +63,7 @@ call() {
 door() {
     case $1 in
     tcp | udp) echo "$1://127.0.0.1:0" ;;
+    framed) echo framed+tcp://127.0.0.1:0 ;;
     *@) echo "${1%@}://@" ;;
     *) echo "$1://$work/$2" ;;
     esac
@@ -79,7 +81,7 @@ talks_in_datagrams() {
 # socket's file behind. The next one takes it over.
 any_to() {
     target_address=$2
-    for from in tcp unix unix@ udp unixgram unixgram@; do
+    for from in tcp unix unix@ framed udp unixgram unixgram@; do
         scene="$from to $1"
         start_relay "$(door $from front)" "$target_address" 600
         relay_address=$address
@@ -154,6 +156,55 @@ half_closes() {
     ended_well "$started" "$target"
     unchain
     ok "either end may finish first, also where a part of the way is unix"
+}
+
+# From framed+tcp over framed+unix to tcp, and in the other direction.
+messages_have_an_end() {
+    scene="half-closes of messages"
+    head -c 3000000 /dev/urandom >"$work/much"
+    start_listening target "$peer" listen drink say:ended "until:$work/answer" send:70000
+    target=$started
+    chain framed+tcp framed+unix "$address"
+    # shellcheck disable=SC2016 # the inner shell expands it
+    start caller sh -c 'exec "$@" <"$0"' "$work/much" "$bin/netcat" "$address"
+    said target ended
+    stays_idle "the caller has finished, the target has not"
+    : >"$work/answer"
+    ended_well "$started" "$target"
+    grep -qx 'heard 3000000' "$work/target.out" || fail "$scene: $(cat "$work/target.out")"
+    [ "$(wc -c <"$work/caller.out")" -eq 70000 ] || fail "$scene: the late answer is lost"
+    unchain
+
+    start keeper "$bin/netcat" -l 'framed+tcp://127.0.0.1:0?rcvbuf=4KiB'
+    keeper=$started
+    until_true grep -qs '^listening on ' "$work/keeper.err"
+    chain tcp framed+unix "$(sed -n 's/^listening on //p' "$work/keeper.err")?sndbuf=4KiB"
+    within nc -N -n 127.0.0.1 "$port" <"$work/much" || fail "$scene: nc"
+    ended_well "$keeper"
+    cmp -s "$work/much" "$work/keeper.out" || fail "$scene: something else arrives"
+    unchain
+    rm "$work/answer" "$work/much"
+    ok "an end passes from messages to a stream and back, and an answer after it arrives"
+}
+
+# Two bytes, and then 70,000. The target must not take the two for all.
+too_long_a_message() {
+    scene="too long a message"
+    printf '\000\000\000\002hi\000\001\021\160' >"$work/long"
+    head -c 70000 /dev/zero >>"$work/long"
+    start_listening target "$peer" listen cut
+    target=$started
+    start_relay framed+tcp://127.0.0.1:0 "$address" 600
+    # shellcheck disable=SC2016 # the inner shell expands it
+    start caller sh -c 'exec nc -n 127.0.0.1 "$1" <"$2"' sh "$port" "$work/long"
+    ended_well "$target"
+    ended "$started"
+    grep -q '^relay: .*a message of 70000 bytes' "$work/relay.err" ||
+        fail "$scene: no good sentence: $(cat "$work/relay.err")"
+    open_are 0
+    stop_relay
+    rm "$work/long"
+    ok "a message that does not fit cuts off its call"
 }
 
 # From tcp over unix to tcp: a hundred mebibytes there, ten of them back at the same time.
@@ -360,12 +411,14 @@ no_descriptor_for_the_first_dial() {
     ok "what a stream says before the first dial is cut into datagrams as well"
 }
 
-for kind in tcp udp unix unix@ unixgram unixgram@; do
+for kind in tcp udp unix unix@ framed unixgram unixgram@; do
     ours $kind
 done
 theirs unix
 theirs unixgram
 half_closes
+messages_have_an_end
+too_long_a_message
 transfer
 datagrams_stay
 resets
