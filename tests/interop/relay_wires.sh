@@ -1,7 +1,8 @@
 #!/bin/sh
 # The example `relay` between wires of every kind: tcp, udp, unix and unixgram, by path and by
-# abstract name, with callers and targets that do not use netfacade; and messages over tcp. What holds for tcp also holds
-# if a part of the way is unix: every byte arrives, and each half-close by itself.
+# abstract name, with callers and targets that do not use netfacade; and messages over tcp. What
+# holds for tcp also holds if a part of the way is unix: every byte arrives, and each half-close by
+# itself.
 set -eu
 
 TMPDIR=/tmp # the path of a socket is short
@@ -183,7 +184,20 @@ messages_have_an_end() {
     ended_well "$keeper"
     cmp -s "$work/much" "$work/keeper.out" || fail "$scene: something else arrives"
     unchain
-    rm "$work/answer" "$work/much"
+
+    # The target has ended, and does not take all of the last message at once.
+    printf '\000\000\352\140' >"$work/last"
+    head -c 60000 "$work/much" | tee "$work/words" >>"$work/last"
+    start keeper "$bin/netcat" -l 'framed+tcp://127.0.0.1:0?rcvbuf=4KiB'
+    keeper=$started
+    until_true grep -qs '^listening on ' "$work/keeper.err"
+    start_relay framed+tcp://127.0.0.1:0 \
+        "$(sed -n 's/^listening on //p' "$work/keeper.err")?sndbuf=4KiB" 600
+    within nc -N -n 127.0.0.1 "$port" <"$work/last" || fail "$scene: nc, a message"
+    ended_well "$keeper"
+    cmp -s "$work/words" "$work/keeper.out" || fail "$scene: another message arrives"
+    stop_relay
+    rm "$work/answer" "$work/much" "$work/last" "$work/words"
     ok "an end passes from messages to a stream and back, and an answer after it arrives"
 }
 
