@@ -247,7 +247,7 @@ late_answer() {
     ok "over framed+tcp it waits for the end"
 }
 
-# Each socket is full again and again, and holds the rest of a message. The last one arrives, too.
+# Each socket is full again and again. Everything arrives, and then the end.
 much_in_messages() {
     head -c 20000000 /dev/urandom >"$work/file"
     start keeper "$netcat" -l 'framed+tcp://127.0.0.1:0?rcvbuf=4KiB'
