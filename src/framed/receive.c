@@ -44,7 +44,9 @@ static int find(struct nf_framed *self, struct nf_frame *frame)
 
 static bool is_whole(struct nf_framed *self, const struct nf_frame *frame)
 {
-    return nf_kept_count(self->layer.head.kept) >= nf_frame_whole(frame);
+    const struct nf_kept *kept = self->layer.head.kept;
+
+    return kept != NULL && kept->count >= nf_frame_whole(frame);
 }
 
 /* A long message is received straight into the caller's buffer, unless much of it is kept already

@@ -222,8 +222,10 @@ static int append_many(struct nf_framed *self, const net_message *messages, int 
         if (code == 0 && slice.size > COPIED_MOST) {
             break;
         }
-        code = code == 0 ? append(self, &slice, 1, slice.size, count - i, &frame) : code;
-        if (code < 0) {
+        if (code == 0) {
+            code = append(self, &slice, 1, slice.size, count - i, &frame);
+        }
+        if (code != 0) {
             return i > 0 ? i : code;
         }
         *total += nf_frame_whole(&frame);

@@ -5,15 +5,7 @@
 
 #include <stdbool.h>
 
-enum word {
-    CONNECTS,
-    HALF_CLOSES,
-    LINGERS,
-    ENDS,
-    LISTENER_TALKS,
-    SENDS_PACKETS,
-    WORDS
-};
+enum word { CONNECTS, HALF_CLOSES, LINGERS, ENDS, LISTENER_TALKS, SENDS_PACKETS, WORDS };
 
 /* Whether the word is true of what this address opens. */
 bool does(const char *address, enum word word);

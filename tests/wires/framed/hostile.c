@@ -360,7 +360,8 @@ static int crowd_size(void)
 }
 
 /* A child: each of its sockets announces a megabyte and sends a little of it. Told to, the first
- * sends the rest of it, and then all end. */
+ * sends the rest of it, and then all end. Its end runs no check of valgrind: it has copies of what
+ * its parent uses. */
 static void be_crowd(const char *address, int count, int go)
 {
     char byte;
@@ -376,7 +377,7 @@ static void be_crowd(const char *address, int count, int go)
         _exit(1);
     }
     net_send(speakers[0], out + HEAD + A_FEW, MIB - A_FEW, soon());
-    _exit(read(go, &byte, 1) == 0 ? 0 : 1);
+    kill(getpid(), read(go, &byte, 1) == 0 ? SIGKILL : SIGABRT);
 }
 
 static pid_t start_crowd(net_socket *listener, int count, int *go)
@@ -453,7 +454,7 @@ static void idle_peers_cost_what_they_sent(void **state)
     int status = -1;
 
     waitpid(pid, &status, 0);
-    assert_int_equal(status, 0);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
     net_close(listener, NET_NOW);
     net_poller_close(poller);
 }
