@@ -35,19 +35,13 @@ enum {
 static void *join(const net_slice *slices, int count, net_slice *joined)
 {
     size_t size = nf_slices_size(slices, count);
-    size_t at = 0;
     char *bytes = malloc(size > 0 ? size : 1);
 
     if (bytes == NULL) {
         nf_fail_because(NET_LIMIT, "no memory");
         return NULL;
     }
-    for (int i = 0; i < count; i++) {
-        if (slices[i].size > 0) {
-            memcpy(bytes + at, slices[i].data, slices[i].size);
-        }
-        at += slices[i].size;
-    }
+    nf_slices_copy(bytes, slices, count, 0);
     *joined = (net_slice){.data = bytes, .size = size};
     return bytes;
 }

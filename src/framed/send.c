@@ -74,12 +74,7 @@ static int append(struct nf_framed *self, const net_slice *slices, int count, si
     }
     memcpy(to, head, frame->head);
     to += frame->head;
-    for (int i = 0; i < count; i++) {
-        if (slices[i].size > 0) {
-            memcpy(to, slices[i].data, slices[i].size);
-            to += slices[i].size;
-        }
-    }
+    to += nf_slices_copy(to, slices, count, 0);
     memcpy(to, tail, frame->tail);
     self->layer.rest->count += whole;
     return 0;
@@ -123,23 +118,6 @@ static int send_copied(struct nf_framed *self, const net_slice *slices, int coun
     return code < 0 && keep_begun(self, &message, 1, nf_frame_whole(&frame)) == 1 ? 0 : code;
 }
 
-/* Copy the slices without their first `skip` bytes. */
-static size_t copy_rest(char *to, const net_slice *slices, int count, size_t skip)
-{
-    size_t copied = 0;
-
-    for (int i = 0; i < count; i++) {
-        size_t from = skip < slices[i].size ? skip : slices[i].size;
-
-        if (from < slices[i].size) {
-            memcpy(to + copied, (const char *)slices[i].data + from, slices[i].size - from);
-        }
-        copied += slices[i].size - from;
-        skip -= from;
-    }
-    return copied;
-}
-
 /* With the turn: one message, of at most NF_SLICES_MAX - ENDS slices, from where it is. */
 static int send_in_place(struct nf_framed *self, const net_slice *slices, int count, size_t size,
                          net_deadline deadline)
@@ -162,7 +140,7 @@ static int send_in_place(struct nf_framed *self, const net_slice *slices, int co
     ssize_t n = nf_backend_of(lower)->send(lower, all, count + ENDS, deadline);
 
     if (n > 0 && (size_t)n < nf_frame_whole(&frame)) {
-        self->layer.rest->count = copy_rest(room, all, count + ENDS, (size_t)n);
+        self->layer.rest->count = nf_slices_copy(room, all, count + ENDS, (size_t)n);
     }
     nf_kept_fit(&self->layer.rest);
     return n < 0 ? (int)n : 0;
@@ -207,21 +185,18 @@ static int check_message(struct nf_framed *self, const net_message *message)
     return code < 0 ? code : check(self, &slice, 1, message->size);
 }
 
-/* With the turn: copy messages behind each other, and add their bytes to `total`. Returns how many;
- * or, if not even the first can be copied, a code, or 0 if it is too long for that. */
+/* With the turn: copy messages up to a long one behind each other, and add their bytes to `total`.
+ * Returns how many; or, if not even the first can be copied, a code, or 0 if it is a long one. */
 static int append_many(struct nf_framed *self, const net_message *messages, int count,
                        size_t *total)
 {
     int i = 0;
 
-    while (i < count && *total < BATCH_MOST) {
+    while (i < count && *total < BATCH_MOST && messages[i].size <= COPIED_MOST) {
         const net_slice slice = {.data = messages[i].data, .size = messages[i].size};
         struct nf_frame frame;
         int code = check_message(self, &messages[i]);
 
-        if (code == 0 && slice.size > COPIED_MOST) {
-            break;
-        }
         if (code == 0) {
             code = append(self, &slice, 1, slice.size, count - i, &frame);
         }
@@ -248,7 +223,10 @@ static int send_some(struct nf_framed *self, const net_message *messages, int co
         return 0;
     }
     if (sent == 0) {
-        *code = send_one(self, &slice, 1, slice.size, deadline);
+        *code = check_message(self, messages);
+        if (*code == 0) {
+            *code = send_one(self, &slice, 1, slice.size, deadline);
+        }
         return *code == 0 ? 1 : 0;
     }
     *code = nf_layer_send_rest(&self->layer.head, deadline);

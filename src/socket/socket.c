@@ -6,6 +6,7 @@
 #include "wait/deadline.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 net_socket *nf_socket_new(const struct nf_backend *backend)
 {
@@ -99,4 +100,20 @@ void nf_socket_forget_notice(net_socket *socket)
         atomic_store(&socket->notice, NULL);
         socket = socket->kind->lower != NULL ? nf_layer_lower(socket) : NULL;
     }
+}
+
+size_t nf_slices_copy(char *to, const net_slice *slices, int count, size_t skip)
+{
+    size_t copied = 0;
+
+    for (int i = 0; i < count; i++) {
+        size_t from = skip < slices[i].size ? skip : slices[i].size;
+
+        if (from < slices[i].size) {
+            memcpy(to + copied, (const char *)slices[i].data + from, slices[i].size - from);
+        }
+        copied += slices[i].size - from;
+        skip -= from;
+    }
+    return copied;
 }
