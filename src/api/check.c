@@ -91,13 +91,14 @@ int nf_check_release(net_socket *socket)
     if (socket->process != (uint16_t)nf_process()) {
         return nf_fail_because(NET_MISUSE, "the socket belongs to the process that made it");
     }
-    if (nf_is_canceled(socket)) {
-        return nf_fail(NET_CANCELED);
-    }
-    return socket->kept == NULL || socket->kind->lower != NULL
-               ? 0
-               : nf_fail_because(NET_MISUSE, "a part of a line is kept in the "
-                                             "socket: receive it first");
+    return nf_is_canceled(socket) ? nf_fail(NET_CANCELED) : 0;
+}
+
+int nf_check_kept(const net_socket *socket)
+{
+    return socket->kept == NULL ? 0
+                                : nf_fail_because(NET_MISUSE, "a part of a line is kept in the "
+                                                              "socket: receive it first");
 }
 
 int nf_check_text(const void *first, const void *second, const char *buffer, size_t size)

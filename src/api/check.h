@@ -47,6 +47,7 @@ int nf_check_messages(const net_socket *socket, const net_message *messages, int
                       net_deadline deadline);
 int nf_check_array(const void *first, const void *array, int count, net_deadline deadline);
 int nf_check_release(net_socket *socket); /* or NET_CANCELED */
+int nf_check_kept(const net_socket *socket);
 int nf_check_delimiter(int delimiter);
 int nf_check_text(const void *first, const void *second, const char *buffer, size_t size);
 

@@ -222,6 +222,9 @@ int net_release(net_socket *socket)
         code = nf_backend_of(socket)->property(socket, NF_RELEASE, &value, false);
     }
     if (code == 0) {
+        code = nf_check_kept(socket);
+    }
+    if (code == 0) {
         nf_poller_forget(socket); /* first, because a poller may be watching the descriptor */
         code = nf_backend_of(socket)->property(socket, NF_RELEASE, &value, true);
     }
