@@ -31,7 +31,7 @@ int nf_layer_resolve(const struct nf_target *target, net_endpoint *endpoints, in
 }
 
 /* The name of a layer is that of the socket below, which owns its memory. */
-void nf_layer_wrap(net_socket *socket, net_socket *lower)
+static void wrap(net_socket *socket, net_socket *lower)
 {
     ((struct nf_layer *)socket)->lower = lower;
     socket->name = lower->name;
@@ -48,7 +48,7 @@ static int open_below(net_socket *socket, const struct nf_backend *kind,
         nf_socket_free(lower);
         return code;
     }
-    nf_layer_wrap(socket, lower);
+    wrap(socket, lower);
     return 0;
 }
 
@@ -63,7 +63,7 @@ bool nf_layer_accept(net_socket *listener, net_socket *accepted, net_deadline de
     net_socket *lower_accepted = nf_backend_of(lower)->accept(lower, deadline);
 
     if (lower_accepted != NULL) {
-        nf_layer_wrap(accepted, lower_accepted);
+        wrap(accepted, lower_accepted);
     }
     return lower_accepted != NULL;
 }

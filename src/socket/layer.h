@@ -18,9 +18,6 @@
 int nf_layer_dial(net_socket *socket, const struct nf_target *target, net_deadline deadline);
 int nf_layer_listen(net_socket *socket, const struct nf_target *target);
 
-/* Wrap a connection that exists already. The layer owns it from now on. */
-void nf_layer_wrap(net_socket *socket, net_socket *lower);
-
 /* Accept below, and wrap the connection in `accepted`, a new object of the layer. Make that first:
  * without memory for it, an accepted connection would be lost. False: why is recorded. */
 bool nf_layer_accept(net_socket *listener, net_socket *accepted, net_deadline deadline);
