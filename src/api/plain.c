@@ -3,6 +3,7 @@
  * are weak, so that a program that defines one of the names itself, and takes another from the
  * static library, still links. */
 #include "netfacade.h"
+#include "netfacade/cipher.h"
 
 #define PLAIN(type, name, parameters, arguments)                                                   \
     __attribute__((weak, visibility("default")))                                                   \
@@ -82,3 +83,5 @@ PLAIN(int, error, (void), ())
 PLAIN(const char *, error_text, (void), ())
 PLAIN(const char *, strerror, (int code), (code))
 PLAIN(const char *, version, (void), ())
+
+PLAIN(int, use_cipher, (const net_cipher *cipher), (cipher))

@@ -5,16 +5,19 @@
 
 #include <string.h>
 
-/* Returns the property of that name if it can be read, or a code. */
-static int find_readable(net_socket *socket, const char *name)
+/* Returns the property of that name if it can be read, or a code. `named` is what a cipher says of
+ * one of its own. */
+static int find_readable(net_socket *socket, const char *name, const net_cipher_property **named)
 {
     const struct nf_properties set = nf_properties_of(socket->kind);
     int property = nf_property_find(&set, name, strlen(name));
 
-    if (property >= 0 && !nf_property_is_readable((enum nf_property)property)) {
-        return nf_fail_because(NET_MISUSE, "%s can only be set", name);
-    }
-    return property;
+    *named = nf_property_named(&set, property);
+    bool is_readable = *named != NULL
+                           ? ((*named)->flags & NET_CIPHER_SECRET) == 0
+                           : property < 0 || nf_property_is_readable((enum nf_property)property);
+
+    return is_readable ? property : nf_fail_because(NET_MISUSE, "%s can only be set", name);
 }
 
 /* Some properties are a part of another one. Backends know only the whole one. */
@@ -49,12 +52,12 @@ static int read(net_socket *socket, enum nf_property property, struct nf_value *
  * with its port if the address gave one. */
 static int get(net_socket *socket, const char *name, struct nf_text *text)
 {
-    struct nf_value value = {0};
-    int property = find_readable(socket, name);
+    struct nf_value value = {.into = text};
+    int property = find_readable(socket, name, &value.named);
     int code = property < 0 ? property : read(socket, (enum nf_property)property, &value);
 
-    if (code < 0) {
-        return code;
+    if (code < 0 || value.named != NULL) {
+        return code < 0 ? code : (int)text->length;
     }
     if (property == NF_LOCAL || property == NF_PEER) {
         value.scheme = socket->kind->scheme;
@@ -76,24 +79,37 @@ int net_get(net_socket *socket, const char *name, char *buffer, size_t size)
     return n >= 0 ? n : nf_failed(n, "get", socket);
 }
 
+/* A cipher has numbers only in its switches. */
+static bool is_number(int property, const net_cipher_property *named)
+{
+    static const char is_switch[] = "off|on";
+
+    return named != NULL ? named->choices != NULL && strcmp(named->choices, is_switch) == 0
+                         : nf_property_is_number((enum nf_property)property);
+}
+
 /* A property that is only text is refused first, whatever state the socket is in. */
 static int get_number(net_socket *socket, const char *name, int64_t *number)
 {
-    struct nf_value value = {0};
-    int property = find_readable(socket, name);
+    char word[sizeof "off"];
+    struct nf_text text;
+    struct nf_value value = {.into = &text};
+    int property = find_readable(socket, name, &value.named);
 
     if (property < 0) {
         return property;
     }
-    if (!nf_property_is_number((enum nf_property)property)) {
+    if (!is_number(property, value.named)) {
         return nf_fail_because(NET_ADDRESS, "%s is a text and no number: net_get reads it", name);
     }
+    nf_text_begin(&text, word, sizeof word);
     int code = read(socket, (enum nf_property)property, &value);
 
     if (code < 0) {
         return code;
     }
-    *number = nf_value_number((enum nf_property)property, &value);
+    *number = value.named != NULL ? strcmp(word, "on") == 0
+                                  : nf_value_number((enum nf_property)property, &value);
     return 0;
 }
 
@@ -107,6 +123,28 @@ int net_get_number(net_socket *socket, const char *name, int64_t *value)
     return code == 0 ? 0 : nf_failed(code, "get", socket);
 }
 
+static bool is_settable(int property, const net_cipher_property *named)
+{
+    return named != NULL ? (named->flags & NET_CIPHER_SETTABLE) != 0
+                         : nf_property_is_settable((enum nf_property)property);
+}
+
+static bool is_option(int property, const net_cipher_property *named)
+{
+    return named != NULL ? (named->flags & NET_CIPHER_OPTION) != 0
+                         : nf_property_is_option((enum nf_property)property);
+}
+
+static int parse(int property, const net_cipher_property *named, const char *text,
+                 struct nf_value *value)
+{
+    if (named == NULL) {
+        return nf_value_parse((enum nf_property)property, text, strlen(text), value);
+    }
+    *value = (struct nf_value){.named = named, .string = text};
+    return nf_value_check_named(named, text, strlen(text));
+}
+
 static int set(net_socket *socket, const char *name, const char *text)
 {
     struct nf_value value;
@@ -116,12 +154,13 @@ static int set(net_socket *socket, const char *name, const char *text)
     if (property < 0) {
         return property;
     }
-    if (!nf_property_is_settable((enum nf_property)property)) {
-        return nf_fail_because(
-            NET_MISUSE, "%s can only be %s", name,
-            nf_property_is_option((enum nf_property)property) ? "given in the address" : "read");
+    const net_cipher_property *named = nf_property_named(&set, property);
+
+    if (!is_settable(property, named)) {
+        return nf_fail_because(NET_MISUSE, "%s can only be %s", name,
+                               is_option(property, named) ? "given in the address" : "read");
     }
-    int code = nf_value_parse((enum nf_property)property, text, strlen(text), &value);
+    int code = parse(property, named, text, &value);
 
     return code < 0
                ? code

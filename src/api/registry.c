@@ -1,8 +1,10 @@
 /* The list of schemes, and the backend of each. */
 #include "api/registry.h"
+#include "api/cipher.h"
 #include "name/nearest.h"
 #include "name/text.h"
 #include "open/adopt.h"
+#include "wires/cipher.h"
 #include "wires/wires.h"
 
 #include <string.h>
@@ -65,28 +67,48 @@ static const struct nf_backend *adopt(struct nf_target *target)
     return fd >= 0 ? owner_of(fd, &what) : NULL;
 }
 
+/* A connection is adopted by the wire that its descriptor is for, and encrypted above it. */
+static const struct nf_backend *adopt_below(struct nf_target *target, const net_cipher *cipher,
+                                            const char *adopts)
+{
+    memmove(target->url.scheme, adopts, strlen(adopts) + 1);
+    const struct nf_backend *below = adopt(target);
+    const struct nf_backend *over = below != NULL ? nf_cipher_wires_over(cipher, below) : NULL;
+
+    if (below != NULL && over == NULL) {
+        nf_fail_because(NET_ADDRESS,
+                        "only a tcp or unix stream can be encrypted, and descriptor "
+                        "%d is none",
+                        target->adopted);
+    }
+    return over;
+}
+
+enum { ADOPTING = 2 /* how many schemes adopt */ };
+
 static const char *scheme_of(int i, const void *none)
 {
     (void)none;
-    return i < BACKENDS ? backends[i]->scheme : nf_adopt_scheme(i - BACKENDS);
+    if (i < BACKENDS) {
+        return backends[i]->scheme;
+    }
+    return i < BACKENDS + ADOPTING ? nf_adopt_scheme(i - BACKENDS)
+                                   : nf_cipher_wires_scheme(i - BACKENDS - ADOPTING);
 }
 
-/* Words that promise encryption, which this build has not. The first may be misspelled. */
+/* Words that promise encryption. The first may be misspelled. */
 static const char *const encrypted[] = {"tls", "ssl", "dtls", "quic", "ssh", "sftp"};
 
 enum { MISSPELLED = 3, ENCRYPTED = sizeof encrypted / sizeof encrypted[0] };
 
+/* The schemes without encryption, and words that promise it. */
 static const char *scheme_or_encrypted(int i, const void *none)
 {
-    int schemes = BACKENDS;
-
-    while (nf_adopt_scheme(schemes - BACKENDS) != NULL) {
-        schemes++;
-    }
-    if (i < schemes) {
+    if (i < BACKENDS + ADOPTING) {
         return scheme_of(i, none);
     }
-    return i - schemes < MISSPELLED ? encrypted[i - schemes] : NULL;
+    i -= BACKENDS + ADOPTING;
+    return i < MISSPELLED ? encrypted[i] : NULL;
 }
 
 static bool has_word(const char *part, size_t length, const char *word)
@@ -120,6 +142,10 @@ static int refuse_scheme(const char *scheme)
     const char *part = scheme;
     size_t length = strcspn(part, "+");
 
+    if (nf_text_is_word(scheme, strlen(scheme), "dtls")) {
+        return nf_fail_because(NET_UNSUPPORTED, "datagrams are not encrypted yet; tls:// encrypts "
+                                                "a stream over tcp");
+    }
     while (!promises_encryption(part, length)) {
         if (part[length] == '\0') {
             return nf_unknown("scheme", scheme, strlen(scheme), scheme_of, NULL);
@@ -128,40 +154,78 @@ static int refuse_scheme(const char *scheme)
         length = strcspn(part, "+");
     }
     return nf_fail_because(NET_ADDRESS,
-                           "no scheme is called '%s'; this build of the library has no encryption",
+                           "no scheme is called '%s'; an address that is encrypted begins with "
+                           "tls://",
                            scheme);
+}
+
+static const struct nf_backend *find_listed(const char *scheme)
+{
+    int i = 0;
+
+    while (i < BACKENDS && strcmp(backends[i]->scheme, scheme) != 0) {
+        i++;
+    }
+    return i < BACKENDS ? backends[i] : NULL;
+}
+
+static bool adopts(const char *scheme)
+{
+    int i = 0;
+
+    while (i < ADOPTING && strcmp(nf_adopt_scheme(i), scheme) != 0) {
+        i++;
+    }
+    return i < ADOPTING;
+}
+
+/* The backend of a scheme that a cipher serves. NULL: the cause is recorded. */
+static const struct nf_backend *find_encrypted(struct nf_target *target)
+{
+    const char *inner = NULL;
+    int code = 0;
+    const struct nf_backend *found = nf_cipher_backend(target->url.scheme, &code);
+    const net_cipher *cipher = found == NULL && code == 0
+                                   ? nf_cipher_that_adopts(target->url.scheme, &inner, &code)
+                                   : NULL;
+
+    if (cipher != NULL) {
+        return adopt_below(target, cipher, inner);
+    }
+    if (found == NULL && code == 0) {
+        refuse_scheme(target->url.scheme);
+    }
+    return found;
 }
 
 /* Returns the backend of a target. NULL: the cause is recorded. */
 static const struct nf_backend *find(struct nf_target *target)
 {
-    const char *scheme = target->url.scheme;
-    const char *name = NULL;
-    int i = 0;
+    const struct nf_backend *listed = find_listed(target->url.scheme);
 
-    for (name = scheme_of(i, NULL); name != NULL; name = scheme_of(++i, NULL)) {
-        if (strcmp(name, scheme) == 0) {
-            return i < BACKENDS ? backends[i] : adopt(target);
-        }
+    if (listed != NULL) {
+        return listed;
     }
-    refuse_scheme(scheme);
-    return NULL;
+    return adopts(target->url.scheme) ? adopt(target) : find_encrypted(target);
 }
 
 const struct nf_backend *nf_registry_scheme(const char *scheme)
 {
-    for (int i = 0; i < BACKENDS; i++) {
-        if (strcmp(backends[i]->scheme, scheme) == 0) {
-            return backends[i];
-        }
+    const char *inner = scheme;
+    int code = 0;
+    const struct nf_backend *found = find_listed(scheme);
+
+    if (found == NULL && !adopts(scheme)) {
+        found = nf_cipher_backend(scheme, &code);
     }
-    for (int i = 0; nf_adopt_scheme(i) != NULL; i++) {
-        if (strcmp(nf_adopt_scheme(i), scheme) == 0) {
-            nf_fail_because(NET_ADDRESS, "%s:// names a descriptor, and no host", scheme);
-            return NULL;
-        }
+    if (found != NULL || code < 0) {
+        return found;
     }
-    refuse_scheme(scheme);
+    if (adopts(scheme) || nf_cipher_that_adopts(scheme, &inner, &code) != NULL) {
+        nf_fail_because(NET_ADDRESS, "%s:// names a descriptor, and no host", scheme);
+    } else {
+        refuse_scheme(scheme);
+    }
     return NULL;
 }
 
@@ -178,6 +242,7 @@ int nf_registry_find(const char *address, struct nf_target *target)
     if (target->backend == NULL) {
         return nf_cause_pending()->code;
     }
-    return nf_options_parse(nf_properties_of(target->backend).options, target->url.query,
-                            target->url.query_length, &target->options);
+    const struct nf_properties set = nf_properties_of(target->backend);
+
+    return nf_options_parse(&set, target->url.query, target->url.query_length, &target->options);
 }

@@ -33,35 +33,74 @@ static void store(struct nf_options *options, enum nf_property property,
     }
 }
 
-static int parse_one(uint64_t allowed, const char *text, size_t length, struct nf_options *options)
+static int parse_listed(enum nf_property property, const char *text, size_t length,
+                        struct nf_options *options)
 {
-    const char *sign = memchr(text, '=', length);
-    size_t name = sign != NULL ? (size_t)(sign - text) : length;
     struct nf_value value;
 
-    if (sign == NULL || name == 0) {
-        return nf_fail_because(NET_ADDRESS, "an option is name=value, not '%.*s'",
-                               nf_quoted(text, length), text);
-    }
-    const struct nf_properties set = {.options = allowed};
-    int property = nf_property_find(&set, text, name);
-
-    if (property < 0) {
-        return property;
-    }
     if ((options->given & NF_OPTION(property)) != 0) {
         return nf_fail_because(NET_ADDRESS, "%s is given twice", nf_rules[property].name);
     }
-    int code = nf_value_parse((enum nf_property)property, sign + 1, length - name - 1, &value);
+    int code = nf_value_parse(property, text, length, &value);
 
     if (code == 0) {
-        store(options, (enum nf_property)property, &value);
+        store(options, property, &value);
     }
     return code;
 }
 
-int nf_options_parse(uint64_t allowed, const char *query, size_t length, struct nf_options *options)
+static int parse_named(const net_cipher_property *named, uint32_t bit, const char *text,
+                       size_t length, struct nf_options *options)
 {
+    if ((options->given_named & bit) != 0) {
+        return nf_fail_because(NET_ADDRESS, "%s is given twice", named->name);
+    }
+    options->given_named |= bit;
+    return nf_value_check_named(named, text, length);
+}
+
+/* What comes before the `=` of an option; 0: it is not name=value. */
+static size_t name_length(const char *text, size_t length)
+{
+    const char *sign = memchr(text, '=', length);
+
+    return sign != NULL ? (size_t)(sign - text) : 0;
+}
+
+static int parse_one(const struct nf_properties *set, const char *text, size_t length,
+                     struct nf_options *options)
+{
+    size_t name = name_length(text, length);
+
+    if (name == 0) {
+        return nf_fail_because(NET_ADDRESS, "an option is name=value, not '%.*s'",
+                               nf_quoted(text, length), text);
+    }
+    int property = nf_property_find(set, text, name);
+    const net_cipher_property *named = nf_property_named(set, property);
+    const char *value = text + name + 1;
+    size_t size = length - name - 1;
+
+    if (property < 0) {
+        return property;
+    }
+    return named == NULL
+               ? parse_listed((enum nf_property)property, value, size, options)
+               : parse_named(named, (uint32_t)1 << (property - NF_NAMED), value, size, options);
+}
+
+/* The length of the option that begins at `at`. */
+static size_t piece_of(const char *query, size_t length, size_t at)
+{
+    const char *end = memchr(query + at, '&', length - at);
+
+    return end != NULL ? (size_t)(end - query) - at : length - at;
+}
+
+int nf_options_parse(const struct nf_properties *set, const char *query, size_t length,
+                     struct nf_options *options)
+{
+    const struct nf_properties only_options = {.options = set->options, .cipher = set->cipher};
     int code = 0;
     size_t at = 0;
 
@@ -70,11 +109,27 @@ int nf_options_parse(uint64_t allowed, const char *query, size_t length, struct 
         options->value[i] = nf_rules[i].standard;
     }
     while (code == 0 && length > 0 && at <= length) {
-        const char *end = memchr(query + at, '&', length - at);
-        size_t piece = end != NULL ? (size_t)(end - query) - at : length - at;
+        size_t piece = piece_of(query, length, at);
 
-        code = parse_one(allowed, query + at, piece, options);
+        code = parse_one(&only_options, query + at, piece, options);
         at += piece + 1;
     }
     return code;
+}
+
+const char *nf_options_find(const char *query, size_t length, const char *name, size_t *size)
+{
+    size_t at = 0;
+
+    while (at < length) {
+        size_t piece = piece_of(query, length, at);
+        size_t before = name_length(query + at, piece);
+
+        if (strlen(name) == before && memcmp(query + at, name, before) == 0) {
+            *size = piece - before - 1;
+            return query + at + before + 1;
+        }
+        at += piece + 1;
+    }
+    return NULL;
 }

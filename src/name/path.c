@@ -4,6 +4,7 @@
 #include "os/cause.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 static int take_byte(const char *text, size_t length, size_t *at)
 {
@@ -17,7 +18,7 @@ static int take_byte(const char *text, size_t length, size_t *at)
     return low >= 0 ? high << 4 | low : -1;
 }
 
-int nf_path_parse(const char *text, size_t length, char name[NF_ADDR_NAME_MAX])
+int nf_path_decode(const char *text, size_t length, char *bytes, int room)
 {
     int size = 0;
 
@@ -27,40 +28,63 @@ int nf_path_parse(const char *text, size_t length, char name[NF_ADDR_NAME_MAX])
         if (byte < 0) {
             return nf_fail_because(NET_ADDRESS, "after '%%' come two hex digits");
         }
-        if (size == NF_ADDR_NAME_MAX) {
-            return nf_fail_because(NET_ADDRESS, "a path or name has less than %d bytes",
-                                   NF_ADDR_NAME_MAX);
+        if (size == room) {
+            return nf_fail_because(NET_ADDRESS, "a path or name has less than %d bytes", room);
         }
-        name[size++] = (char)byte;
+        bytes[size++] = (char)byte;
     }
     return size;
+}
+
+int nf_path_parse(const char *text, size_t length, char name[NF_ADDR_NAME_MAX])
+{
+    return nf_path_decode(text, length, name, NF_ADDR_NAME_MAX);
 }
 
 /* Blanks, and bytes that have a meaning in an address. */
 static bool is_special(unsigned char byte)
 {
-    return byte == ' ' || byte == '%' || byte == '?' || byte == '#';
+    return byte == ' ' || byte == '%' || byte == '?' || byte == '#' || byte == '&';
 }
 
+/* Print the character that comes next, or its first byte as %XX. Returns how many bytes. */
+static size_t print_next(struct nf_text *text, const char *next, size_t left, bool escapes)
+{
+    size_t bytes = nf_text_safe(next, left);
+
+    if (bytes == 0 || escapes) {
+        nf_text_add(text, "%%%02X", (unsigned)(unsigned char)*next);
+        return 1;
+    }
+    nf_text_add_character(text, next, bytes);
+    return bytes;
+}
+
+/* `&` has a meaning only behind the `?`. */
 void nf_path_print(struct nf_text *text, const struct nf_addr *addr)
 {
     size_t at = 0;
 
     while (at < addr->size) {
-        const char *next = addr->name + at;
-        unsigned char byte = (unsigned char)*next;
-        size_t bytes = nf_text_safe(next, addr->size - at);
+        unsigned char byte = (unsigned char)addr->name[at];
+        bool is_at = at == 0 && byte == '@' && addr->family == NF_UNIX;
 
         if (at == 0 && byte == '\0' && addr->family == NF_UNIX) {
             nf_text_add(text, "@");
-            bytes = 1;
-        } else if (bytes == 0 || is_special(byte) ||
-                   (at == 0 && byte == '@' && addr->family == NF_UNIX)) {
-            nf_text_add(text, "%%%02X", (unsigned)byte);
-            bytes = 1;
+            at++;
         } else {
-            nf_text_add_character(text, next, bytes);
+            at += print_next(text, addr->name + at, addr->size - at,
+                             is_at || (is_special(byte) && byte != '&'));
         }
-        at += bytes;
+    }
+}
+
+void nf_path_print_text(struct nf_text *text, const char *value)
+{
+    size_t size = strlen(value);
+    size_t at = 0;
+
+    while (at < size) {
+        at += print_next(text, value + at, size - at, is_special((unsigned char)value[at]));
     }
 }

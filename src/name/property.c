@@ -45,6 +45,7 @@ const struct nf_rule nf_rules[NF_PROPERTIES] = {
     [NF_ACCEPT_FAIL] = {"accept-fail", NF_KIND_CODE, false, 1, 0, 0, 0},
     [NF_FRAME] = {"frame", NF_KIND_FRAME, false, 1, NF_FRAME_U32, 0, 0},
     [NF_MAX] = {"max", NF_KIND_SIZE, true, 1, NF_MIB, 1, NF_GIB},
+    [NF_SIDE] = {"side", NF_KIND_SIDE, false, 1, NF_SIDE_NOT_SAID, 0, 0},
     [NF_SCHEME] = {"scheme", NF_KIND_TEXT, false, 0, 0, 0, 0},
     [NF_LOCAL] = {"local", NF_KIND_ADDRESS, false, 0, 0, 0, 0},
     [NF_PEER] = {"peer", NF_KIND_ADDRESS, false, 0, 0, 0, 0},
@@ -104,13 +105,37 @@ bool nf_property_is_number(enum nf_property property)
     }
 }
 
-/* The names of a set by number; "" for a property that is not in it. */
-static const char *name_in(int i, const void *set)
+/* The name of number `i` of a set that has a cipher: "" if it is not in the set, NULL after the
+ * last. */
+static const char *named_in(int i, const struct nf_properties *set)
 {
-    if (i == NF_PROPERTIES) {
+    const net_cipher_property *named = set->cipher != NULL ? &set->cipher->properties[i] : NULL;
+
+    if (named == NULL || named->name == NULL) {
         return NULL;
     }
+    return set->others != 0 || (named->flags & NET_CIPHER_OPTION) != 0 ? named->name : "";
+}
+
+/* The names of a set by number; "" for a property that is not in it. The cipher's come last. */
+static const char *name_in(int i, const void *set)
+{
+    if (i >= NF_PROPERTIES) {
+        return named_in(i - NF_PROPERTIES, set);
+    }
     return nf_properties_have(set, (enum nf_property)i) ? nf_rules[i].name : "";
+}
+
+static int find_named(const struct nf_properties *set, const char *name, size_t length)
+{
+    const char *each = named_in(0, set);
+
+    for (int i = 0; each != NULL; each = named_in(++i, set)) {
+        if (length > 0 && strlen(each) == length && memcmp(each, name, length) == 0) {
+            return NF_NAMED + i;
+        }
+    }
+    return nf_unknown("option or property of this scheme", name, length, name_in, set);
 }
 
 int nf_property_find(const struct nf_properties *set, const char *name, size_t length)
@@ -121,5 +146,5 @@ int nf_property_find(const struct nf_properties *set, const char *name, size_t l
             return i;
         }
     }
-    return nf_unknown("option or property of this scheme", name, length, name_in, set);
+    return find_named(set, name, length);
 }

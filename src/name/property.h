@@ -4,6 +4,8 @@
 #ifndef NF_NAME_PROPERTY_H
 #define NF_NAME_PROPERTY_H
 
+#include "netfacade/cipher.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -37,7 +39,7 @@ enum nf_property {
     NF_STRANGERS,
     NF_IDLE,
     NF_IP_END, /* the options before this are those of IP sockets */
-    /* options of unix sockets, of faults, and of frames */
+    /* options of unix sockets, of faults, of frames, and of encrypted wires */
     NF_MODE = NF_IP_END,
     NF_UNLINK,
     NF_SEED,
@@ -51,6 +53,7 @@ enum nf_property {
     NF_ACCEPT_FAIL,
     NF_FRAME,
     NF_MAX,
+    NF_SIDE,    /* of a connection that is adopted and then encrypted */
     NF_OPTIONS, /* how many options there are */
     /* other properties; of these net_set takes `admit` and `reset` alone */
     NF_SCHEME = NF_OPTIONS,
@@ -80,17 +83,22 @@ enum nf_property {
     /* what is read or written like a property, but has no name and is in no set */
     NF_FD = NF_PROPERTIES, /* net_fd reads it */
     NF_ABORT,              /* write: break a stream as a reset does */
-    NF_RELEASE /* read: whether the socket can release its descriptor; write: release it into
-                  `value`, so that the socket has none */
+    NF_RELEASE, /* read: whether the socket can release its descriptor; write: release it into
+                   `value`, so that the socket has none */
+    NF_NAMED    /* the first of those that a cipher has, in its order */
 };
 
-/* The values of `frame`. */
+enum { NF_NAMED_MAX = 24 /* how many a cipher may have */ };
+
+/* The values of `frame`, and of `side`. */
 enum nf_frame_kind { NF_FRAME_U32, NF_FRAME_U16, NF_FRAME_NETSTRING, NF_FRAME_LINE };
+enum nf_side { NF_SIDE_NOT_SAID, NF_SIDE_CLIENT, NF_SIDE_SERVER };
 
 /* A set of options, and of properties that are no options. */
 struct nf_properties {
     uint64_t options;
-    uint64_t others;
+    uint64_t others;          /* none: the set has only options, also of the cipher */
+    const net_cipher *cipher; /* the set has its properties, too; or NULL */
 };
 
 #define NF_OPTION(option)     ((uint64_t)1 << (option))
@@ -115,11 +123,18 @@ static inline bool nf_properties_have(const struct nf_properties *set, enum nf_p
      NF_PROPERTY(NF_DROPPED_QUEUE) | NF_PROPERTY(NF_DROPPED_STRANGERS) |                           \
      NF_PROPERTY(NF_TRUNCATED) | NF_PROPERTY(NF_MTU))
 
+/* What the cipher says of a property of its own; NULL: it is one of the list above. */
+static inline const net_cipher_property *nf_property_named(const struct nf_properties *set,
+                                                           int property)
+{
+    return property >= NF_NAMED ? &set->cipher->properties[property - NF_NAMED] : NULL;
+}
+
 /* Find a property of a set by its name. Returns it, or NET_ADDRESS, whose sentence suggests the
  * nearest name. */
 int nf_property_find(const struct nf_properties *set, const char *name, size_t length);
 
-/* Whether net_set may change it, and net_get may read it. */
+/* Of the list above: whether net_set may change it, and net_get may read it. */
 bool nf_property_is_settable(enum nf_property property);
 bool nf_property_is_readable(enum nf_property property);
 bool nf_property_is_option(enum nf_property property);
@@ -145,6 +160,7 @@ enum nf_kind {
     NF_KIND_CODE,
     NF_KIND_FAMILY,
     NF_KIND_FRAME,
+    NF_KIND_SIDE,
     NF_KIND_HOST,
     NF_KIND_SOCKOPT
 };

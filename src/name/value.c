@@ -26,7 +26,13 @@ static const char frames[][16] = {
     [NF_FRAME_LINE] = "line",
 };
 
-enum { FRAMES = sizeof frames / sizeof frames[0] };
+static const char sides[][16] = {
+    [NF_SIDE_NOT_SAID] = "off",
+    [NF_SIDE_CLIENT] = "client",
+    [NF_SIDE_SERVER] = "server",
+};
+
+enum { FRAMES = sizeof frames / sizeof frames[0], SIDES = sizeof sides / sizeof sides[0] };
 
 /* The units of a kind, the smallest first. */
 static const struct unit {
@@ -148,6 +154,9 @@ void nf_value_print(struct nf_text *text, enum nf_property property, const struc
         break;
     case NF_KIND_FRAME:
         nf_text_add(text, "%s", frames[value->number]);
+        break;
+    case NF_KIND_SIDE:
+        nf_text_add(text, "%s", sides[value->number]);
         break;
     case NF_KIND_HOST:
         nf_print_bare_host(text, &value->addr);
@@ -321,15 +330,17 @@ static int parse_family(enum nf_property property, const char *text, size_t leng
     return 0;
 }
 
-static int parse_frame(enum nf_property property, const char *text, size_t length, int64_t *number)
+/* One of the `count` words from number `first` on. */
+static int parse_word(enum nf_property property, const char (*words)[16], int first, int count,
+                      const char *advice, const char *text, size_t length, int64_t *number)
 {
-    for (int i = 0; i < FRAMES; i++) {
-        if (strlen(frames[i]) == length && memcmp(frames[i], text, length) == 0) {
+    for (int i = first; i < count; i++) {
+        if (strlen(words[i]) == length && memcmp(words[i], text, length) == 0) {
             *number = i;
             return 0;
         }
     }
-    return refuse(property, text, length, "u16, u32, netstring or line");
+    return refuse(property, text, length, advice);
 }
 
 static int parse_source(const char *text, size_t length, struct nf_value *value)
@@ -434,7 +445,11 @@ int nf_value_parse(enum nf_property property, const char *text, size_t length,
     case NF_KIND_FAMILY:
         return parse_family(property, text, length, &value->number);
     case NF_KIND_FRAME:
-        return parse_frame(property, text, length, &value->number);
+        return parse_word(property, frames, 0, FRAMES, "u16, u32, netstring or line", text, length,
+                          &value->number);
+    case NF_KIND_SIDE:
+        return parse_word(property, sides, NF_SIDE_CLIENT, SIDES, "client or server", text, length,
+                          &value->number);
     case NF_KIND_SOCKOPT:
         return nf_rawopts_parse(text, length, &value->list);
     case NF_KIND_INTERFACE:
@@ -444,4 +459,28 @@ int nf_value_parse(enum nf_property property, const char *text, size_t length,
     default:
         return parse_number(property, text, length, &value->number);
     }
+}
+
+/* One of `choices`, which `|` separates. */
+static bool is_choice(const char *choices, const char *text, size_t length)
+{
+    size_t size = strcspn(choices, "|");
+
+    while (choices[size] != '\0' && (size != length || memcmp(choices, text, length) != 0)) {
+        choices += size + 1;
+        size = strcspn(choices, "|");
+    }
+    return size == length && memcmp(choices, text, length) == 0;
+}
+
+int nf_value_check_named(const net_cipher_property *named, const char *text, size_t length)
+{
+    if (length == 0) {
+        return nf_fail_because(NET_ADDRESS, "%s is empty", named->name);
+    }
+    if (named->choices != NULL && !is_choice(named->choices, text, length)) {
+        return nf_fail_because(NET_ADDRESS, "%s takes one of %s, not '%.*s'", named->name,
+                               named->choices, nf_quoted(text, length), text);
+    }
+    return 0;
 }

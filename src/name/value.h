@@ -20,6 +20,10 @@ struct nf_value {
     const char *scheme;
     char text[NF_VALUE_TEXT_MAX];
     struct nf_rawopts list;
+    /* of a property of a cipher */
+    const net_cipher_property *named;
+    const char *string;   /* to write */
+    struct nf_text *into; /* where a read prints it */
 };
 
 /* A number in the units of net_get: nanoseconds, bytes, a count, 0 or 1. */
@@ -28,6 +32,9 @@ int64_t nf_value_number(enum nf_property property, const struct nf_value *value)
 /* Parse the text of a value. 0, or NET_ADDRESS with what is wrong and what would be right. */
 int nf_value_parse(enum nf_property property, const char *text, size_t length,
                    struct nf_value *value);
+
+/* Whether an option of a cipher may have this value: 0 or NET_ADDRESS. */
+int nf_value_check_named(const net_cipher_property *named, const char *text, size_t length);
 
 /* Print it so that parsing it gives the same value. */
 void nf_value_print(struct nf_text *text, enum nf_property property, const struct nf_value *value);

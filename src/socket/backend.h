@@ -111,6 +111,7 @@ static inline struct nf_properties nf_properties_of(const struct nf_backend *bac
     for (backend = backend->lower; backend != NULL; backend = backend->lower) {
         set.options |= backend->properties.options;
         set.others |= backend->properties.others;
+        set.cipher = backend->properties.cipher != NULL ? backend->properties.cipher : set.cipher;
     }
     return set;
 }

@@ -262,8 +262,10 @@ static void a_source_is_an_address_or_off(void **state)
 
 static int parse_query(uint64_t allowed, const char *query, struct nf_options *options)
 {
+    const struct nf_properties set = {.options = allowed};
+
     nf_fail(0);
-    return nf_options_parse(allowed, query, strlen(query), options);
+    return nf_options_parse(&set, query, strlen(query), options);
 }
 
 static void assert_nearest(uint64_t allowed, const char *query, const char *nearest)

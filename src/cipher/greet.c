@@ -1,0 +1,149 @@
+/* The handshake. Who has the turn `in` drives it, within the deadline of its call. */
+#include "cipher/cipher.h"
+#include "socket/kept.h"
+#include "socket/socket.h"
+#include "name/url.h"
+#include "wait/deadline.h"
+
+#include <stdio.h>
+
+enum {
+    PIECE = 17 * 1024, /* bytes taken at once: a record of TLS and what is around it */
+    FILL_LEAST = 512   /* bytes that a receive below counts as: each takes time */
+};
+
+/* A connection that was accepted and has not shaken hands belongs to the process that begins to. */
+static int open_session(struct nf_cipher *self)
+{
+    net_cipher_failure failure = {0};
+
+    self->layer.head.process = (uint16_t)nf_process();
+    self->session = nf_cipher_of(self)->open(nf_cipher_settings_inside(self->settings), self->side,
+                                             NULL, NULL, &failure);
+    return self->session != NULL ? 0 : nf_fail_because(failure.code, "%s", failure.text);
+}
+
+static int refuse_process(void)
+{
+    return nf_fail_because(NET_MISUSE, "the session belongs to the process that shook hands");
+}
+
+/* With the turn `in`: what state the handshake is in: 1: done; 0: go on; or a code. */
+static int check(struct nf_cipher *self)
+{
+    int state = atomic_load(&self->state);
+
+    if (self->session != NULL && !nf_cipher_is_ours(self)) {
+        return refuse_process();
+    }
+    if (state == NF_BROKEN) {
+        return nf_cipher_fail_broken(self);
+    }
+    if (state == NF_TALKING) {
+        return 1;
+    }
+    return self->session != NULL ? 0 : open_session(self);
+}
+
+/* One step in memory: 0, NET_CIPHER_HUNGRY, or a code with `failure` filled. */
+static int step(struct nf_cipher *self, net_cipher_failure *failure)
+{
+    nf_turn_take(&self->turn, NET_FOREVER);
+    nf_cipher_lend(self);
+    int code = nf_cipher_of(self)->greet(self->session, failure);
+
+    nf_cipher_take_back(self);
+    atomic_store(&self->has_output, true);
+    nf_turn_leave(&self->turn);
+    return code;
+}
+
+/* The handshake has failed, by us or by what the peer said. An alert goes out if that needs no
+ * wait. */
+static int fail(struct nf_cipher *self, const net_cipher_failure *failure)
+{
+    nf_cipher_flush(self, NET_NOW);
+    return nf_cipher_break(self, failure);
+}
+
+/* The connection below has ended, or cannot go on. */
+static int fail_below(struct nf_cipher *self, int code)
+{
+    net_cipher_failure failure = {.code = NET_RESET};
+
+    if (code != NET_EOF) {
+        return code;
+    }
+    snprintf(failure.text, sizeof failure.text, "the peer ended during the handshake");
+    return nf_cipher_break(self, &failure);
+}
+
+/* The client's last message has to be out before it talks; what a server says last may wait. A peer
+ * that broke off may have said why: that is received first. */
+static int send_step(struct nf_cipher *self, bool is_done, net_deadline deadline)
+{
+    bool waits = !is_done || self->side == NET_CIPHER_CLIENT;
+    int code = nf_cipher_flush(self, waits ? deadline : NET_NOW);
+
+    return (is_done && !waits) || (!is_done && code == NET_RESET) ? 0 : code;
+}
+
+static int shake(struct nf_cipher *self, net_deadline deadline)
+{
+    struct nf_pace pace = {.least = FILL_LEAST};
+    net_cipher_failure failure = {0};
+    int code = NET_CIPHER_HUNGRY;
+
+    while (code == NET_CIPHER_HUNGRY) {
+        size_t before = nf_kept_count(self->sealed);
+        int greeted = step(self, &failure);
+        size_t left = nf_kept_count(self->sealed);
+
+        if (greeted < 0 && greeted != NET_CIPHER_HUNGRY) {
+            return fail(self, &failure);
+        }
+        code = send_step(self, greeted == 0, deadline);
+        if (code < 0 || greeted == 0) {
+            return code;
+        }
+        if (before > 0) {
+            code = nf_socket_go_on(&self->layer.head, &pace, before - left, deadline);
+        }
+        if (code == 0 && (left == 0 || left == before)) {
+            code = nf_cipher_fill(self, PIECE, deadline);
+        }
+        if (code < 0) {
+            return fail_below(self, code);
+        }
+        code = NET_CIPHER_HUNGRY;
+    }
+    return code;
+}
+
+/* What has changed concerns a poller, too. */
+int nf_cipher_greet(struct nf_cipher *self, net_deadline deadline)
+{
+    net_socket *socket = &self->layer.head;
+    int state = atomic_load(&self->state);
+
+    if (state != NF_GREETING) {
+        return nf_cipher_is_ours(self) ? nf_cipher_fail_broken(self) : refuse_process();
+    }
+    int code = nf_layer_enter(socket, &self->layer.in, deadline);
+
+    if (code < 0) {
+        return code;
+    }
+    int known = check(self);
+
+    code = known == 0 ? shake(self, deadline) : known;
+    if (known == 0 && code == 0) {
+        atomic_store(&self->state, NF_TALKING);
+    }
+    nf_turn_leave(&self->layer.in);
+    if (known == 0 && atomic_load(&self->state) != NF_GREETING) {
+        nf_cipher_push(self); /* a half-close may have waited for this */
+        nf_socket_notify(socket);
+    }
+    return code > 0 ? 0 : code;
+}

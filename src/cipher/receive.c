@@ -1,0 +1,167 @@
+/* From records to bytes. Records are received ahead, into `sealed`; bytes are decrypted only as
+ * they are asked for. */
+#include "cipher/cipher.h"
+#include "socket/counter.h"
+#include "socket/kept.h"
+#include "socket/socket.h"
+#include "socket/until.h"
+#include "os/transfer.h"
+
+enum {
+    SMALL = 17 * 1024, /* bytes received at once: a record of TLS, and what is around it; */
+    LARGE = 68 * 1024, /* or four of them, */
+    MANY = 16 * 1024,  /* for a caller that asks for so many bytes */
+    FILL_LEAST = 512   /* bytes that a receive below counts as: each takes time */
+};
+
+/* ---- Records ---- */
+
+int nf_cipher_fill(struct nf_cipher *self, size_t most, net_deadline deadline)
+{
+    char *space = nf_kept_space(&self->sealed, most, most);
+    ssize_t n = space != NULL ? nf_layer_recv(&self->layer.head, space, most, deadline)
+                              : (ssize_t)NET_LIMIT;
+
+    if (n > 0) {
+        self->sealed->count += (size_t)n;
+    } else {
+        nf_kept_fit(&self->sealed);
+    }
+    return n < 0 ? (int)n : 0;
+}
+
+void nf_cipher_lend(struct nf_cipher *self)
+{
+    size_t count = nf_kept_count(self->sealed);
+
+    nf_cipher_of(self)->feed(self->session, count > 0 ? nf_kept_start(self->sealed) : NULL, count);
+}
+
+void nf_cipher_take_back(struct nf_cipher *self)
+{
+    size_t left = nf_cipher_of(self)->feed(self->session, NULL, 0);
+    size_t count = nf_kept_count(self->sealed);
+
+    if (count > left) {
+        nf_kept_take(&self->sealed, NULL, count - left);
+    }
+}
+
+/* ---- Bytes ---- */
+
+/* In memory: at least one byte, NET_CIPHER_HUNGRY, or a code. */
+static ssize_t open_records(struct nf_cipher *self, void *buffer, size_t size, int how,
+                            net_cipher_failure *failure)
+{
+    const net_cipher *cipher = nf_cipher_of(self);
+
+    nf_turn_take(&self->turn, NET_FOREVER);
+    nf_cipher_lend(self);
+    ssize_t n = (how & NF_PEEK) != 0 ? cipher->peek(self->session, buffer, size, failure)
+                                     : cipher->decrypt(self->session, buffer, size, failure);
+
+    nf_cipher_take_back(self);
+    if ((cipher->waiting(self->session) & NET_CIPHER_SEALED) != 0) {
+        atomic_fetch_add(&self->answers, 1);
+        atomic_store(&self->has_output, true);
+    }
+    nf_turn_leave(&self->turn);
+    return n;
+}
+
+/* Only a record of the cipher says that the stream has ended: an attacker can cut a connection
+ * (RFC 8446, 6.1). */
+static int end_below(int code)
+{
+    return code == NET_EOF ? nf_fail_because(NET_RESET, "the connection ended, and the peer has "
+                                                        "not said that it has finished")
+                           : code;
+}
+
+static ssize_t end_inside(struct nf_cipher *self, int code, const net_cipher_failure *failure)
+{
+    if (code == NET_EOF) {
+        return nf_fail(code);
+    }
+    nf_cipher_push(self); /* an alert */
+    return nf_cipher_break(self, failure);
+}
+
+/* With the turn `in`. An nf_take. */
+static ssize_t take(net_socket *socket, void *buffer, size_t size, int how, net_deadline deadline)
+{
+    struct nf_cipher *self = (struct nf_cipher *)socket;
+    struct nf_pace pace = {.least = FILL_LEAST};
+
+    for (;;) {
+        net_cipher_failure failure = {0};
+        size_t before = nf_kept_count(self->sealed);
+        ssize_t n = open_records(self, buffer, size, how, &failure);
+
+        if (n < 0 && n != NET_CIPHER_HUNGRY) {
+            return end_inside(self, (int)n, &failure);
+        }
+        int code = atomic_load(&self->has_output) ? nf_cipher_send_answers(self, deadline) : 0;
+        size_t left = nf_kept_count(self->sealed);
+
+        if (n > 0 || code < 0) {
+            return n > 0 ? n : code;
+        }
+        if (before > 0) {
+            code = nf_socket_go_on(socket, &pace, before - left, deadline);
+        }
+        if (code == 0 && (left == 0 || left == before)) {
+            code = nf_cipher_fill(self, size < MANY ? SMALL : LARGE, deadline);
+        }
+        if (code < 0) {
+            return end_below(code);
+        }
+    }
+}
+
+/* With the turn `in`: whether bytes wait inside, which no descriptor shows. */
+static bool holds_bytes(struct nf_cipher *self)
+{
+    nf_turn_take(&self->turn, NET_FOREVER);
+    unsigned has = nf_cipher_of(self)->waiting(self->session);
+
+    nf_turn_leave(&self->turn);
+    return self->sealed != NULL || (has & NET_CIPHER_PLAIN) != 0;
+}
+
+ssize_t nf_cipher_recv(net_socket *socket, void *buffer, size_t size, int until,
+                       net_deadline deadline)
+{
+    struct nf_cipher *self = (struct nf_cipher *)socket;
+    int code = nf_cipher_talk(self, deadline);
+
+    if (code < 0 || (size == 0 && until < 0)) {
+        return code;
+    }
+    code = nf_layer_enter(socket, &self->layer.in, deadline);
+    if (code < 0) {
+        return code;
+    }
+    ssize_t n = atomic_load(&self->state) == NF_BROKEN
+                    ? nf_cipher_fail_broken(self)
+                    : nf_receive(socket, take, buffer, size, until, deadline);
+
+    if (n > 0 && until != NF_LOOK) {
+        nf_count(&self->bytes_in, n);
+    }
+    bool has_more = until != NF_LOOK && atomic_load(&socket->notice) != NULL && holds_bytes(self);
+
+    nf_turn_leave(&self->layer.in);
+    if (has_more) {
+        nf_socket_notify(socket);
+    }
+    return n;
+}
+
+bool nf_cipher_pull(struct nf_cipher *self)
+{
+    char byte = 0;
+
+    return atomic_load(&self->state) == NF_BROKEN ||
+           take(&self->layer.head, &byte, 1, NF_PEEK, NET_NOW) != NET_TIMEOUT;
+}

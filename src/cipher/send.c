@@ -1,0 +1,153 @@
+/* From bytes to records. */
+#include "cipher/cipher.h"
+#include "socket/counter.h"
+#include "socket/socket.h"
+#include "os/transfer.h"
+
+#include <string.h>
+
+enum {
+    RECORD = 16 * 1024,   /* bytes of a record of TLS (RFC 8446, 5.1); slices are joined to it */
+    AT_ONCE = 4 * RECORD, /* bytes that are encrypted before they are sent */
+    OVERHEAD_SHARE = 64,  /* one byte in so many for what is around records, */
+    OVERHEAD_LEAST = 128  /* and so many at least */
+};
+
+/* How far a send has come. */
+struct cursor {
+    const net_slice *slices;
+    int count;
+    size_t skip; /* bytes of the first slice that are taken */
+};
+
+static void advance(struct cursor *at, size_t size)
+{
+    at->skip += size;
+    while (at->count > 0 && at->skip >= at->slices->size) {
+        at->skip -= at->slices->size;
+        at->slices++;
+        at->count--;
+    }
+}
+
+/* Copy what comes next, at most RECORD bytes, so that small slices share a record. */
+static size_t join(const struct cursor *at, char *copy)
+{
+    size_t size = 0;
+    size_t skip = at->skip;
+
+    for (int i = 0; i < at->count && size < RECORD; i++) {
+        size_t left = at->slices[i].size - skip;
+        size_t piece = left < RECORD - size ? left : RECORD - size;
+
+        if (piece > 0) {
+            memcpy(copy + size, (const char *)at->slices[i].data + skip, piece);
+        }
+        size += piece;
+        skip = 0;
+    }
+    return size;
+}
+
+/* With the turn `out`: encrypt. Returns how many bytes, or a code. */
+static ssize_t encrypt(struct nf_cipher *self, const char *data, size_t size)
+{
+    net_cipher_failure failure = {0};
+
+    nf_turn_take(&self->turn, NET_FOREVER);
+    ssize_t n = nf_cipher_of(self)->encrypt(self->session, data, size, &failure);
+
+    atomic_store(&self->has_output, true);
+    nf_turn_leave(&self->turn);
+    return n > 0 ? n : nf_cipher_break(self, &failure);
+}
+
+static __attribute__((noinline)) ssize_t encrypt_joined(struct nf_cipher *self,
+                                                        const struct cursor *at)
+{
+    char copy[RECORD];
+    size_t size = join(at, copy);
+
+    return encrypt(self, copy, size);
+}
+
+static ssize_t encrypt_next(struct nf_cipher *self, const struct cursor *at)
+{
+    size_t left = at->slices->size - at->skip;
+
+    return at->count > 1 && left < RECORD ? encrypt_joined(self, at)
+                                          : encrypt(self, (const char *)at->slices->data + at->skip,
+                                                    left < AT_ONCE ? left : AT_ONCE);
+}
+
+/* With the turn `out`. What is encrypted counts as sent: its records cannot be taken back. */
+static ssize_t send_slices(struct nf_cipher *self, struct cursor *at, net_deadline deadline)
+{
+    struct nf_pace pace = {.least = NF_SEND_LEAST};
+    ssize_t sent = 0;
+    int code = nf_cipher_send_out(self, 0, deadline);
+
+    while (at->count > 0 && code == 0) {
+        ssize_t n = encrypt_next(self, at);
+
+        if (n < 0) {
+            code = (int)n;
+            break;
+        }
+        advance(at, (size_t)n);
+        sent += n;
+        code = nf_cipher_send_out(self, (size_t)n + (size_t)n / OVERHEAD_SHARE + OVERHEAD_LEAST,
+                                  deadline);
+        if (code == 0 && at->count > 0) {
+            code = nf_socket_go_on(&self->layer.head, &pace, (size_t)n, deadline);
+        }
+    }
+    nf_count(&self->bytes_out, sent);
+    return sent > 0 ? sent : code;
+}
+
+ssize_t nf_cipher_send(net_socket *socket, const net_slice *slices, int count,
+                       net_deadline deadline)
+{
+    struct nf_cipher *self = (struct nf_cipher *)socket;
+    struct cursor at = {.slices = slices, .count = count};
+    ssize_t n = nf_cipher_talk(self, deadline);
+
+    advance(&at, 0);
+    if (n < 0 || at.count == 0) {
+        return n;
+    }
+    n = nf_layer_enter(socket, &self->layer.out, deadline);
+    if (n < 0) {
+        return n;
+    }
+    if (atomic_load(&self->finish) != NF_FINISH_NOT_ASKED) {
+        n = nf_fail_ended(NET_MISUSE);
+    } else if (atomic_load(&self->state) == NF_BROKEN) {
+        n = nf_cipher_fail_broken(self);
+    } else {
+        n = send_slices(self, &at, deadline);
+    }
+    nf_cipher_leave_out(self);
+    nf_cipher_push(self);
+    return n;
+}
+
+/* Before the handshake of an accepted connection is done, its end says it. The peer's own failure
+ * is told at once. */
+int nf_cipher_shutdown(net_socket *socket)
+{
+    struct nf_cipher *self = (struct nf_cipher *)socket;
+    uint8_t asked = NF_FINISH_NOT_ASKED;
+    int code = nf_cipher_talk(self, NET_NOW);
+
+    if (code < 0 && (code != NET_TIMEOUT || self->is_dialed)) {
+        return code;
+    }
+    if (self->layer.is_cut) {
+        return nf_fail(NET_RESET);
+    }
+    atomic_compare_exchange_strong(&self->finish, &asked, NF_FINISH_ASKED);
+    nf_cipher_push(self);
+    return 0;
+}

@@ -1,0 +1,160 @@
+/* The session of a connection: how it breaks, and how what it has for the peer goes out. */
+#include "cipher/cipher.h"
+#include "socket/kept.h"
+#include "socket/socket.h"
+
+#include <stdlib.h>
+
+enum {
+    YIELD = 4096,     /* bytes of room for a yield, at least */
+    ANSWERS_MOST = 64 /* receives that make output before that has to go out */
+};
+
+int nf_cipher_fail_broken(struct nf_cipher *self)
+{
+    return self->failure != NULL ? nf_fail_because(self->failure->code, "%s", self->failure->text)
+                                 : nf_fail(self->broken_code);
+}
+
+/* The first failure stays. */
+int nf_cipher_break(struct nf_cipher *self, const net_cipher_failure *failure)
+{
+    nf_turn_take(&self->turn, NET_FOREVER);
+    if (atomic_load(&self->state) != NF_BROKEN) {
+        self->failure = malloc(sizeof *self->failure);
+        if (self->failure != NULL) {
+            *self->failure = *failure;
+        }
+        self->broken_code = (int8_t)failure->code;
+        atomic_store(&self->state, NF_BROKEN);
+    }
+    nf_turn_leave(&self->turn);
+    return nf_cipher_fail_broken(self);
+}
+
+/* With the turns `out` and `session`: move output to the rest. 0 or NET_LIMIT; then it stays. */
+static int collect(struct nf_cipher *self, size_t expected)
+{
+    const net_cipher *cipher = nf_cipher_of(self);
+    size_t room = expected > YIELD ? expected : YIELD;
+
+    while ((cipher->waiting(self->session) & NET_CIPHER_SEALED) != 0) {
+        char *space = nf_kept_space(&self->layer.rest, room, room);
+
+        if (space == NULL) {
+            return NET_LIMIT;
+        }
+        self->layer.rest->count += cipher->yield(self->session, space, room);
+    }
+    atomic_store(&self->has_output, false);
+    return 0;
+}
+
+int nf_cipher_send_out(struct nf_cipher *self, size_t expected, net_deadline deadline)
+{
+    net_socket *socket = &self->layer.head;
+    int code = 0;
+
+    if (atomic_load(&self->has_output)) {
+        nf_turn_take(&self->turn, NET_FOREVER);
+        code = collect(self, expected);
+        nf_turn_leave(&self->turn);
+    }
+    int sent = nf_layer_send_rest(socket, deadline);
+
+    if (code == 0 && sent == 0) {
+        atomic_store(&self->answers, 0);
+    }
+    return code < 0 ? nf_fail(code) : sent;
+}
+
+/* With the turn `out`: say that nothing more is sent. Once that has left the session, the socket
+ * below is half-closed after it. */
+static void say_finish(struct nf_cipher *self)
+{
+    if (atomic_load(&self->finish) == NF_FINISH_ASKED) {
+        nf_turn_take(&self->turn, NET_FOREVER);
+        nf_cipher_of(self)->finish(self->session);
+        atomic_store(&self->has_output, true);
+        atomic_store(&self->finish, NF_FINISH_SAID);
+        nf_turn_leave(&self->turn);
+    }
+    nf_cipher_send_out(self, 0, NET_NOW);
+    if (!atomic_load(&self->has_output)) {
+        atomic_store(&self->layer.half_close, NF_HALF_CLOSE_DUE);
+    }
+}
+
+static bool is_finish_due(struct nf_cipher *self)
+{
+    return atomic_load(&self->state) == NF_TALKING &&
+           atomic_load(&self->finish) != NF_FINISH_NOT_ASKED &&
+           atomic_load(&self->layer.half_close) == NF_HALF_CLOSE_OFF;
+}
+
+void nf_cipher_leave_out(struct nf_cipher *self)
+{
+    net_socket *socket = &self->layer.head;
+
+    if (is_finish_due(self)) {
+        say_finish(self);
+    }
+    nf_layer_leave_out(socket);
+    if (atomic_load(&self->layer.has_rest)) {
+        nf_socket_notify(socket); /* so that a poller sends it */
+    }
+}
+
+int nf_cipher_flush(struct nf_cipher *self, net_deadline deadline)
+{
+    int code = nf_layer_enter(&self->layer.head, &self->layer.out, deadline);
+
+    if (code == 0) {
+        code = nf_cipher_send_out(self, 0, deadline);
+        nf_cipher_leave_out(self);
+    }
+    return code;
+}
+
+/* Another thread may make output, or ask for a half-close, after this one has looked and before the
+ * turn is free: it then relies on this one. Without memory the output stays for the next call. */
+void nf_cipher_push(struct nf_cipher *self)
+{
+    int code = 0;
+
+    while (code != NET_LIMIT && (atomic_load(&self->has_output) || is_finish_due(self)) &&
+           nf_turn_try(&self->layer.out)) {
+        code = nf_cipher_send_out(self, 0, NET_NOW);
+        nf_cipher_leave_out(self);
+    }
+}
+
+int nf_cipher_send_answers(struct nf_cipher *self, net_deadline deadline)
+{
+    int code = 0;
+
+    nf_cipher_push(self);
+    if (atomic_load(&self->answers) < ANSWERS_MOST) {
+        return 0;
+    }
+    code = nf_layer_enter(&self->layer.head, &self->layer.out, deadline);
+    if (code < 0) {
+        return code;
+    }
+    code = nf_cipher_send_out(self, 0, deadline);
+    if (self->layer.is_cut) {
+        nf_kept_take(&self->layer.rest, NULL, SIZE_MAX);
+        atomic_store(&self->answers, 0);
+        code = 0;
+    }
+    nf_cipher_leave_out(self);
+    return code;
+}
+
+void nf_cipher_say_last(struct nf_cipher *self)
+{
+    if (atomic_load(&self->state) == NF_TALKING && atomic_load(&self->finish) != NF_FINISH_SAID) {
+        nf_cipher_of(self)->finish(self->session);
+    }
+    collect(self, 0);
+}

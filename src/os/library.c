@@ -1,0 +1,32 @@
+/* Loading a shared library with dlopen(3). */
+#include "os/library.h"
+#include "os/cause.h"
+
+#include <dlfcn.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+/* A user of a setuid program, or of one with file capabilities, must not choose what it loads. */
+static bool is_privileged(void)
+{
+    return getauxval(AT_SECURE) != 0;
+}
+
+int nf_library_tls(const void *(**function)(void))
+{
+    const char *name = is_privileged() ? NETFACADE_TLS_PATH : NETFACADE_TLS_NAME;
+    void *library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+    void *symbol = library != NULL ? dlsym(library, "netfacade_tls") : NULL;
+
+    if (symbol == NULL) {
+        const char *why = dlerror();
+
+        return nf_fail_because(
+            NET_UNSUPPORTED, "%s; install it, or link it and call net_use_cipher(net_tls())%s",
+            why != NULL ? why : name,
+            is_privileged() ? "; a privileged program loads it from no other place" : "");
+    }
+    memcpy(function, &symbol, sizeof symbol); /* ISO C has no such cast */
+    return 0;
+}
