@@ -133,8 +133,7 @@ ssize_t nf_cipher_send(net_socket *socket, const net_slice *slices, int count,
     return n;
 }
 
-/* Before the handshake of an accepted connection is done, its end says it. The peer's own failure
- * is told at once. */
+/* An accepted connection that is not through its handshake says it at the end of that. */
 int nf_cipher_shutdown(net_socket *socket)
 {
     struct nf_cipher *self = (struct nf_cipher *)socket;

@@ -151,9 +151,18 @@ int nf_cipher_send_answers(struct nf_cipher *self, net_deadline deadline)
     return code;
 }
 
+/* A handshake that is not done just ends. */
 void nf_cipher_say_last(struct nf_cipher *self)
 {
-    if (atomic_load(&self->state) == NF_TALKING && atomic_load(&self->finish) != NF_FINISH_SAID) {
+    int state = atomic_load(&self->state);
+
+    if (state == NF_GREETING) {
+        if (self->layer.rest != NULL) {
+            nf_kept_take(&self->layer.rest, NULL, SIZE_MAX);
+        }
+        return;
+    }
+    if (state == NF_TALKING && atomic_load(&self->finish) != NF_FINISH_SAID) {
         nf_cipher_of(self)->finish(self->session);
     }
     collect(self, 0);
