@@ -23,6 +23,14 @@ install(FILES ${PROJECT_BINARY_DIR}/netfacadeConfig.cmake
               ${PROJECT_BINARY_DIR}/netfacadeConfigVersion.cmake DESTINATION ${cmake_dir})
 install(FILES ${PROJECT_BINARY_DIR}/netfacade.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 install(FILES include/netfacade.h TYPE INCLUDE)
+install(FILES include/netfacade/cipher.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/netfacade)
+if(tls_libraries) # an export of its own: who does not ask for the component needs no OpenSSL
+    configure_file(cmake/netfacade-tls.pc.in netfacade-tls.pc @ONLY)
+    install(FILES ${PROJECT_BINARY_DIR}/netfacade-tls.pc
+            DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+    install(TARGETS ${tls_libraries} EXPORT netfacadeTlsTargets)
+    install(EXPORT netfacadeTlsTargets NAMESPACE netfacade:: DESTINATION ${cmake_dir})
+endif()
 install(FILES LICENSE CHANGELOG.md TYPE DOC OPTIONAL)
 install(FILES docs/netfacade.7 docs/netfacade-chaos.7 docs/netfacade-framed.7
         DESTINATION ${CMAKE_INSTALL_MANDIR}/man7 OPTIONAL)

@@ -15,7 +15,7 @@ static bool is_privileged(void)
 
 int nf_library_tls(const void *(**function)(void))
 {
-    const char *name = is_privileged() ? NETFACADE_TLS_PATH : NETFACADE_TLS_NAME;
+    const char *name = is_privileged() ? NETFACADE_TLS_PATH : NETFACADE_TLS_SONAME;
     void *library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
     void *symbol = library != NULL ? dlsym(library, "netfacade_tls") : NULL;
 
