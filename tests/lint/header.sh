@@ -1,5 +1,6 @@
 #!/bin/sh
-# netfacade.h compiles alone as strict C99 and as strict C++, and is short enough to read at once.
+# netfacade.h and netfacade/cipher.h compile alone as strict C99 and as strict C++. The first is short
+# enough to read at once.
 set -eu
 
 header=${NETFACADE_SOURCE_DIR:-.}/include/netfacade.h
@@ -9,8 +10,7 @@ lines=$(wc -l <"$header")
 
 warnings="-pedantic -Wall -Wextra -Werror"
 # The macros NET_NOW and NET_FOREVER are only compiled where they are used.
-program='#include <netfacade.h>
-int is_now(net_deadline deadline);
+program='int is_now(net_deadline deadline);
 int is_now(net_deadline deadline) { return deadline == NET_NOW || deadline < NET_FOREVER - 1; }'
 
 # compile COMPILER LANGUAGE OPTION...: if there is such a compiler.
@@ -19,8 +19,11 @@ compile() {
     language=$2
     shift 2
     command -v "$compiler" >/dev/null || return 0
-    # shellcheck disable=SC2086
-    echo "$program" | "$compiler" $warnings "$@" -I"${header%/*}" -fsyntax-only -x "$language" -
+    for name in netfacade.h netfacade/cipher.h; do
+        # shellcheck disable=SC2086
+        printf '#include <%s>\n%s\n' "$name" "$program" |
+            "$compiler" $warnings "$@" -I"${header%/*}" -fsyntax-only -x "$language" -
+    done
 }
 
 for standard in c99 c11; do
