@@ -49,7 +49,8 @@ static size_t join(const struct cursor *at, char *copy)
     return size;
 }
 
-/* With the turn `out`: encrypt. Returns how many bytes, or a code. */
+/* With the turn `out`: encrypt. Returns how many bytes, or a code. Want of memory breaks nothing.
+ */
 static ssize_t encrypt(struct nf_cipher *self, const char *data, size_t size)
 {
     net_cipher_failure failure = {0};
@@ -59,7 +60,11 @@ static ssize_t encrypt(struct nf_cipher *self, const char *data, size_t size)
 
     atomic_store(&self->has_output, true);
     nf_turn_leave(&self->turn);
-    return n > 0 ? n : nf_cipher_break(self, &failure);
+    if (n < 0) {
+        return failure.code == NET_LIMIT ? nf_fail_because(NET_LIMIT, "%s", failure.text)
+                                         : nf_cipher_break(self, &failure);
+    }
+    return n;
 }
 
 static __attribute__((noinline)) ssize_t encrypt_joined(struct nf_cipher *self,

@@ -58,8 +58,8 @@ static X509 *peer(const net_cipher_session *session)
     return SSL_get0_peer_certificate(session->ssl);
 }
 
-/* The name that was verified, as the certificate has it; else the first that it has, else its
- * subject. */
+/* The name that was verified, as the certificate has it; without one to verify, as of a caller, the
+ * first that it has, else its subject. Nothing if nobody verified it: it could say anything. */
 static int peer_name(const net_cipher_session *session, char *buffer, size_t size)
 {
     X509 *certificate = peer(session);
@@ -67,7 +67,7 @@ static int peer_name(const net_cipher_session *session, char *buffer, size_t siz
     char *matched = NULL;
     int length;
 
-    if (certificate == NULL) {
+    if (certificate == NULL || !session->settings->verify) {
         return say(buffer, size, "");
     }
     if (session->name != NULL && nf_tls_host_is_address(session->name) &&
