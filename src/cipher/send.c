@@ -51,7 +51,7 @@ static size_t join(const struct cursor *at, char *copy)
 
 /* With the turn `out`: encrypt. Returns how many bytes, or a code. Want of memory breaks nothing.
  */
-static ssize_t encrypt(struct nf_cipher *self, const char *data, size_t size)
+static ssize_t seal(struct nf_cipher *self, const char *data, size_t size)
 {
     net_cipher_failure failure = {0};
 
@@ -67,22 +67,22 @@ static ssize_t encrypt(struct nf_cipher *self, const char *data, size_t size)
     return n;
 }
 
-static __attribute__((noinline)) ssize_t encrypt_joined(struct nf_cipher *self,
-                                                        const struct cursor *at)
+static __attribute__((noinline)) ssize_t seal_joined(struct nf_cipher *self,
+                                                     const struct cursor *at)
 {
     char copy[RECORD];
     size_t size = join(at, copy);
 
-    return encrypt(self, copy, size);
+    return seal(self, copy, size);
 }
 
-static ssize_t encrypt_next(struct nf_cipher *self, const struct cursor *at)
+static ssize_t seal_next(struct nf_cipher *self, const struct cursor *at)
 {
     size_t left = at->slices->size - at->skip;
 
-    return at->count > 1 && left < RECORD ? encrypt_joined(self, at)
-                                          : encrypt(self, (const char *)at->slices->data + at->skip,
-                                                    left < AT_ONCE ? left : AT_ONCE);
+    return at->count > 1 && left < RECORD ? seal_joined(self, at)
+                                          : seal(self, (const char *)at->slices->data + at->skip,
+                                                 left < AT_ONCE ? left : AT_ONCE);
 }
 
 /* With the turn `out`. What is encrypted counts as sent: its records cannot be taken back. */
@@ -93,7 +93,7 @@ static ssize_t send_slices(struct nf_cipher *self, struct cursor *at, net_deadli
     int code = nf_cipher_send_out(self, 0, deadline);
 
     while (at->count > 0 && code == 0) {
-        ssize_t n = encrypt_next(self, at);
+        ssize_t n = seal_next(self, at);
 
         if (n < 0) {
             code = (int)n;

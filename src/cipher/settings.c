@@ -31,8 +31,11 @@ static int set_value(struct values *values, int i, const char *text, size_t leng
 {
     size_t room = length < VALUE_MAX ? length : VALUE_MAX;
     char *copy = malloc(room + 1);
-    int size = copy != NULL ? nf_path_decode(text, length, copy, (int)room)
-                            : nf_fail_because(NET_LIMIT, "no memory");
+
+    if (copy == NULL) {
+        return nf_fail_because(NET_LIMIT, "no memory");
+    }
+    int size = nf_path_decode(text, length, copy, (int)room);
 
     if (size >= 0 && memchr(copy, '\0', (size_t)size) != NULL) {
         size = nf_fail_because(NET_ADDRESS, "an option cannot have a NUL in it");

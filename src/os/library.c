@@ -7,6 +7,13 @@
 #include <string.h>
 #include <sys/auxv.h>
 
+#define NAME "libnetfacade-tls.so.0"
+
+/* The build says where it installs the library. */
+#ifndef NETFACADE_TLS_PATH
+#define NETFACADE_TLS_PATH "/usr/local/lib/" NAME
+#endif
+
 /* A user of a setuid program, or of one with file capabilities, must not choose what it loads. */
 static bool is_privileged(void)
 {
@@ -15,12 +22,16 @@ static bool is_privileged(void)
 
 int nf_library_tls(const void *(**function)(void))
 {
-    const char *name = is_privileged() ? NETFACADE_TLS_PATH : NETFACADE_TLS_SONAME;
+    const char *name = NAME;
+
+    if (is_privileged()) {
+        name = NETFACADE_TLS_PATH;
+    }
     void *library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
     void *symbol = library != NULL ? dlsym(library, "netfacade_tls") : NULL;
 
     if (symbol == NULL) {
-        const char *why = dlerror();
+        const char *why = dlerror(); /* NOLINT(concurrency-mt-unsafe): of this thread, in glibc */
 
         return nf_fail_because(
             NET_UNSUPPORTED, "%s; install it, or link it and call net_use_cipher(net_tls())%s",
