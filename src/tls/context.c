@@ -14,7 +14,9 @@
 enum { SECURITY_LEVEL = 2 }; /* RSA from 2048 bits, no SHA-1 */
 
 /* Keys for each connection, and encryption that is authenticated; nothing older. */
-static const char ciphers12[] = "ECDHE+AESGCM:ECDHE+CHACHA20:!PSK:!aNULL";
+static const char ciphers12[] =
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
+    "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
 static const char ciphers13[] =
     "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
 
