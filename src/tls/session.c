@@ -143,6 +143,9 @@ void nf_tls_close(net_cipher_session *session)
     struct nf_tls_errors errors;
 
     nf_tls_errors_begin(&errors);
+    if (session->greeted && session->code == 0) { /* else OpenSSL would spoil it for resumption */
+        SSL_set_shutdown(session->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    }
     destroy(session);
     nf_tls_errors_end(&errors);
 }
