@@ -22,6 +22,18 @@ static int unreadable(net_cipher_failure *failure, const char *option, const cha
     return nf_tls_fail(failure, NET_ADDRESS, "%s=%s: %s", option, path, strerror(errno));
 }
 
+/* None of our descriptors is 0, 1 or 2, not even for a moment that another thread prints in. */
+static int above(int descriptor)
+{
+    int moved = descriptor;
+
+    if (descriptor >= 0 && descriptor <= STDERR_FILENO) {
+        moved = fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+        close(descriptor);
+    }
+    return moved;
+}
+
 /* Read `size` bytes, or fewer if the file ends before. */
 static int fill(int descriptor, struct nf_tls_file *file, size_t size)
 {
@@ -75,7 +87,7 @@ int nf_tls_file_read(struct nf_tls_file *file, const char *option, const char *p
     file->bytes = NULL;
     file->size = 0;
     do { /* not blocking: a FIFO without a writer would */
-        descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        descriptor = above(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
     } while (descriptor < 0 && errno == EINTR);
     if (descriptor < 0) {
         return errno == EMFILE || errno == ENFILE

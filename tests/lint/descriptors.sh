@@ -1,7 +1,7 @@
 #!/bin/sh
 # Every call in src that opens a descriptor is wrapped in nf_fd_above, so that none is 0, 1 or 2. The
 # exceptions are in accept_above, which has taken a number above before, and in accept_next, whose
-# callers wrap it.
+# callers wrap it. tls, which knows no other room, has an `above` of its own.
 set -eu
 
 source=${NETFACADE_SOURCE_DIR:-.}/src
@@ -11,7 +11,7 @@ openers='(socket|socketpair|accept4?|eventfd|epoll_create1?|open|openat|dup[23]?
 unwrapped() {
     for file in "$@"; do
         tr '\n' ' ' <"$file" |
-            sed -E "s@/\*([^*]|\*+[^*/])*\*+/@@g; s/\"[^\"]*\"//g; s/nf_fd_above\( *$openers\(//g" |
+            sed -E "s@/\*([^*]|\*+[^*/])*\*+/@@g; s/\"[^\"]*\"//g; s/(nf_fd_)?above\( *$openers\(//g" |
             grep -oE "[^A-Za-z0-9_>.]$openers\(" | sed "s@^.@${file##*/} @" || :
     done
 }

@@ -1,6 +1,7 @@
 #!/bin/sh
 # What libnetfacade.so exports: the functions of the header, each as netfacade_send and as net_send,
-# and nothing else. It needs only libc, and its tables are read-only once loaded.
+# and nothing else. It needs only libc, and its tables are read-only once loaded. Likewise the
+# library of tls://, where it is built.
 set -eu
 
 source_dir=${NETFACADE_SOURCE_DIR:-.}
@@ -34,11 +35,27 @@ diff "$work/header" "$work/map" || fail "netfacade.h (<) and exports.map (>) dif
 diff "$work/header" "$work/library" || fail "netfacade.h (<) and $library (>) differ"
 [ -s "$work/header" ] || fail "found no function in netfacade.h"
 
-dynamic=$(readelf -dW "$library")
-# readelf also lists libc's own loader, ld-linux, where thread-local memory is used.
-needed=$(echo "$dynamic" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -v '^ld-linux')
-[ "$needed" = libc.so.6 ] || fail "needs more than libc.so.6:" "$needed"
-echo "$dynamic" | grep -q 'BIND_NOW\|(FLAGS_1).*NOW' || fail "not linked with -z now"
-echo "$dynamic" | grep -q 'NODELETE' || fail "not linked with -z nodelete"
-readelf -lW "$library" | grep -q GNU_RELRO || fail "not linked with -z relro"
+# hardened LIBRARY NEEDED: what it needs besides the loader, and how it is linked.
+hardened() {
+    dynamic=$(readelf -dW "$1")
+    # readelf also lists libc's own loader, ld-linux, where thread-local memory is used.
+    needed=$(echo "$dynamic" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -v '^ld-linux' |
+        sort | tr '\n' ' ')
+    [ "$needed" = "$2 " ] || fail "$1 needs other than $2: $needed"
+    echo "$dynamic" | grep -q 'BIND_NOW\|(FLAGS_1).*NOW' || fail "$1: not linked with -z now"
+    echo "$dynamic" | grep -q 'NODELETE' || fail "$1: not linked with -z nodelete"
+    readelf -lW "$1" | grep -q GNU_RELRO || fail "$1: not linked with -z relro"
+}
+
+hardened "$library" libc.so.6
+# shellcheck disable=SC2016 # the loader expands it
+readelf -dW "$library" | grep -qF 'runpath: [$ORIGIN]' || fail "its RUNPATH is not its directory"
+
+tls=${library%.so}-tls.so
+if [ -e "$tls" ]; then
+    hardened "$tls" 'libc.so.6 libcrypto.so.3 libssl.so.3'
+    printf '%s\n' net_tls netfacade_tls >"$work/tls"
+    nm -D --defined-only "$tls" | awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' | sort |
+        diff "$work/tls" - || fail "$tls has other symbols (>) than it should (<)"
+fi
 exit $status
