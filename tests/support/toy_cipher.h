@@ -3,7 +3,7 @@
  *
  *     one thread at a time in a session, in the process that opened it; nothing after close
  *     encrypt, decrypt, peek and finish only after greet; finish once; nothing sent after it
- *     after a failure only yield, text, close, and the end of a loan
+ *     after a failure only yield, waiting, text, close, and the end of a loan
  *     no size of 0; what was not read of a loan comes first in the next one
  *     only known options, with values that they may have; settings outlive their sessions
  *
@@ -97,6 +97,6 @@ enum toy_type {
 void toy_add(net_cipher_session *session, enum toy_type type, const void *body, size_t size);
 
 /* The settings that an address with these options would make. */
-net_cipher_settings *toy_configure(int side, const char *faults);
+net_cipher_settings *toy_configure(int side, const char *faults, net_cipher_failure *failure);
 
 #endif

@@ -266,16 +266,15 @@ void toy_release_settings(net_cipher_settings *settings)
     free_settings(settings);
 }
 
-net_cipher_settings *toy_configure(int side, const char *faults)
+net_cipher_settings *toy_configure(int side, const char *faults, net_cipher_failure *failure)
 {
     const char *values[TOY_PROPERTIES] = {NULL};
-    net_cipher_failure failure;
 
     for (int i = 0; i < TOY_OPTIONS; i++) {
         values[i] = toy_properties[i].standard;
     }
     values[TOY_FAULTS] = faults;
-    return toy_cipher.configure(NULL, values, side, &failure);
+    return toy_cipher.configure(NULL, values, side, failure);
 }
 
 /* ---- Text ---- */

@@ -30,7 +30,7 @@ static net_cipher_failure failure;
 
 static void open_end(struct end *end, int side, const char *faults)
 {
-    end->settings = toy_configure(side, faults);
+    end->settings = toy_configure(side, faults, &failure);
     assert_non_null(end->settings);
     end->session = toy_cipher.open(end->settings, side, "host", "1", &failure);
     assert_non_null(end->session);
@@ -301,8 +301,8 @@ static void calls_break_by_order(void **state)
     take_step(&server, decrypt);
     assert_int_equal(server.code, NET_RESET);
     close_both();
-    assert_null(toy_configure(NET_CIPHER_SERVER, "configure:address:no such file"));
-    assert_null(toy_configure(NET_CIPHER_SERVER, "sipp:1"));
+    assert_null(toy_configure(NET_CIPHER_SERVER, "configure:address:no such file", &failure));
+    assert_null(toy_configure(NET_CIPHER_SERVER, "sipp:1", &failure));
 }
 
 static void there_is_no_memory(void **state)
