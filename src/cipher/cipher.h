@@ -43,9 +43,10 @@ struct nf_cipher {
     net_cipher_session *session;            /* NULL until the handshake begins */
     const struct nf_backend *accepted_kind; /* table of what a listener accepts; else NULL */
     net_cipher_failure *failure;            /* why it is broken; NULL: no memory for it */
-    struct nf_kept *sealed;                 /* received, and not read by the session yet */
-    struct nf_turn turn;                    /* of the session */
-    _Atomic uint32_t answers;               /* receives that made output, since it last went out */
+    char *dialed; /* the address of a dial that no call waits for, until it is won; or NULL */
+    struct nf_kept *sealed;   /* received, and not read by the session yet */
+    struct nf_turn turn;      /* of the session */
+    _Atomic uint32_t answers; /* receives that made output, since it last went out */
     _Atomic uint8_t state;
     _Atomic uint8_t finish;
     _Atomic bool has_output; /* the session may have bytes for the peer */

@@ -2,10 +2,12 @@
 #include "cipher/cipher.h"
 #include "socket/kept.h"
 #include "socket/socket.h"
+#include "name/text.h"
 #include "name/url.h"
 #include "wait/deadline.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 enum {
     PIECE = 17 * 1024, /* bytes taken at once: a record of TLS and what is around it */
@@ -66,15 +68,24 @@ static int fail(struct nf_cipher *self, const net_cipher_failure *failure)
     return nf_cipher_break(self, failure);
 }
 
-/* The connection below has ended, or cannot go on. */
+/* The connection below cannot go on, or goes on later. If the dial below is what was lost, the
+ * whole sentence is there. */
 static int fail_below(struct nf_cipher *self, int code)
 {
-    net_cipher_failure failure = {.code = NET_RESET};
+    const struct nf_cause *cause = nf_cause_pending();
+    net_cipher_failure failure = {.code = code == NET_EOF ? NET_RESET : code};
+    bool goes_on = code == NET_TIMEOUT || code == NET_CANCELED || code == NET_LIMIT;
 
-    if (code != NET_EOF) {
+    if (goes_on || cause->whole) {
         return code;
     }
-    snprintf(failure.text, sizeof failure.text, "the peer ended during the handshake");
+    if (code != NET_EOF && cause->detail[0] != '\0') {
+        nf_text_copy(failure.text, sizeof failure.text, cause->detail);
+    } else if (code != NET_EOF && cause->error != 0) {
+        nf_errno_text(cause->error, failure.text, sizeof failure.text);
+    } else {
+        snprintf(failure.text, sizeof failure.text, "the peer ended during the handshake");
+    }
     return nf_cipher_break(self, &failure);
 }
 
@@ -104,7 +115,7 @@ static int shake(struct nf_cipher *self, net_deadline deadline)
         }
         code = send_step(self, greeted == 0, deadline);
         if (code < 0 || greeted == 0) {
-            return code;
+            return code < 0 ? fail_below(self, code) : 0;
         }
         if (before > 0) {
             code = nf_socket_go_on(&self->layer.head, &pace, before - left, deadline);
@@ -138,6 +149,8 @@ int nf_cipher_greet(struct nf_cipher *self, net_deadline deadline)
 
     code = known == 0 ? shake(self, deadline) : known;
     if (known == 0 && code == 0) {
+        free(self->dialed);
+        self->dialed = NULL;
         atomic_store(&self->state, NF_TALKING);
     }
     nf_turn_leave(&self->layer.in);

@@ -10,8 +10,14 @@ enum {
     ANSWERS_MOST = 64 /* receives that make output before that has to go out */
 };
 
+/* A dial that is lost says so in each call, as any other dial. */
 int nf_cipher_fail_broken(struct nf_cipher *self)
 {
+    if (self->dialed != NULL) {
+        return nf_fail_sentence(self->broken_code, "connect %s: %s (%s)", self->dialed,
+                                nf_code_text(self->broken_code),
+                                self->failure != NULL ? self->failure->text : "no memory");
+    }
     return self->failure != NULL ? nf_fail_because(self->failure->code, "%s", self->failure->text)
                                  : nf_fail(self->broken_code);
 }

@@ -98,6 +98,18 @@ static void dispose(struct nf_cipher *self)
     nf_cipher_settings_drop(self->settings);
     free(self->sealed);
     free(self->failure);
+    free(self->dialed);
+}
+
+/* For the sentence of a dial that is lost later. */
+static int keep_address(struct nf_cipher *self, const char *address)
+{
+    self->dialed = malloc(NF_QUOTE_MAX);
+    if (self->dialed == NULL) {
+        return nf_fail_because(NET_LIMIT, "no memory");
+    }
+    nf_text_quote(self->dialed, address);
+    return 0;
 }
 
 /* A handshake that failed has left its sentence, which the close must not replace. */
@@ -116,6 +128,7 @@ int nf_cipher_connect(net_socket *socket, const struct nf_target *target, net_de
     int code = prepare(self, target);
 
     self->is_dialed = true;
+    code = code == 0 && deadline == NET_NOW ? keep_address(self, target->address) : code;
     if (code == 0) {
         code = nf_layer_dial(socket, target, deadline);
         if (code == 0 && deadline != NET_NOW) {
