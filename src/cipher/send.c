@@ -76,13 +76,16 @@ static __attribute__((noinline)) ssize_t seal_joined(struct nf_cipher *self,
     return seal(self, copy, size);
 }
 
-static ssize_t seal_next(struct nf_cipher *self, const struct cursor *at)
+/* A call that does not wait is likely to leave a rest, which is then one record at most. */
+static ssize_t seal_next(struct nf_cipher *self, const struct cursor *at, net_deadline deadline)
 {
     size_t left = at->slices->size - at->skip;
+    size_t most = deadline == NET_NOW ? RECORD : AT_ONCE;
 
-    return at->count > 1 && left < RECORD ? seal_joined(self, at)
-                                          : seal(self, (const char *)at->slices->data + at->skip,
-                                                 left < AT_ONCE ? left : AT_ONCE);
+    if (at->count > 1 && left < RECORD) {
+        return seal_joined(self, at);
+    }
+    return seal(self, (const char *)at->slices->data + at->skip, left < most ? left : most);
 }
 
 /* With the turn `out`. What is encrypted counts as sent: its records cannot be taken back. */
@@ -93,7 +96,7 @@ static ssize_t send_slices(struct nf_cipher *self, struct cursor *at, net_deadli
     int code = nf_cipher_send_out(self, 0, deadline);
 
     while (at->count > 0 && code == 0) {
-        ssize_t n = seal_next(self, at);
+        ssize_t n = seal_next(self, at, deadline);
 
         if (n < 0) {
             code = (int)n;
