@@ -222,6 +222,13 @@ ssize_t nf_tls_encrypt(net_cipher_session *session, const void *data, size_t siz
     return result == 1 ? (ssize_t)written : result;
 }
 
+/* Whether decrypt and peek could only ask for bytes. OpenSSL would make a buffer to find that out.
+ */
+static bool is_hungry(const net_cipher_session *session)
+{
+    return session->lent == 0 && !session->ended && SSL_has_pending(session->ssl) == 0;
+}
+
 /* As much as can be had without being fed: the rest of a record, and the records that are lent. */
 static ssize_t read_records(net_cipher_session *session, unsigned char *buffer, size_t size,
                             net_cipher_failure *failure)
@@ -250,6 +257,9 @@ ssize_t nf_tls_decrypt(net_cipher_session *session, void *buffer, size_t size,
     if (session->code != 0) {
         return nf_tls_explain(session, failure);
     }
+    if (is_hungry(session)) {
+        return NET_CIPHER_HUNGRY;
+    }
     nf_tls_errors_begin(&errors);
     session->reading = true;
     got = read_records(session, buffer, size, failure);
@@ -267,6 +277,9 @@ ssize_t nf_tls_peek(net_cipher_session *session, void *buffer, size_t size,
 
     if (session->code != 0) {
         return nf_tls_explain(session, failure);
+    }
+    if (is_hungry(session)) {
+        return NET_CIPHER_HUNGRY;
     }
     nf_tls_errors_begin(&errors);
     session->reading = true;
