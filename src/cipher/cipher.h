@@ -87,9 +87,12 @@ void nf_cipher_settings_drop(struct nf_cipher_settings *settings); /* NULL is al
 int nf_cipher_break(struct nf_cipher *self, const net_cipher_failure *failure);
 int nf_cipher_fail_broken(struct nf_cipher *self);
 
-/* With the turn `out`: move what the session has for the peer to `rest`, and send it. `expected` is
- * how many bytes there may be. 0 or a code. */
-int nf_cipher_send_out(struct nf_cipher *self, size_t expected, net_deadline deadline);
+/* With the turns `out` and `session`: move what the session has for the peer to the rest, `room`
+ * bytes at a time; a rest that begins has room for `least`. 0; or NET_LIMIT, and it stays. */
+int nf_cipher_collect(struct nf_cipher *self, size_t least, size_t room);
+
+/* With the turn `out`: collect, and send the rest. 0 or a code. */
+int nf_cipher_send_out(struct nf_cipher *self, net_deadline deadline);
 
 /* Leave the turn `out`, after a half-close if one is asked for. */
 void nf_cipher_leave_out(struct nf_cipher *self);

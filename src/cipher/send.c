@@ -17,11 +17,13 @@ enum {
 struct cursor {
     const net_slice *slices;
     int count;
-    size_t skip; /* bytes of the first slice that are taken */
+    size_t skip;  /* bytes of the first slice that are taken */
+    size_t taken; /* bytes of all slices that are taken */
 };
 
 static void advance(struct cursor *at, size_t size)
 {
+    at->taken += size;
     at->skip += size;
     while (at->count > 0 && at->skip >= at->slices->size) {
         at->skip -= at->slices->size;
@@ -49,69 +51,84 @@ static size_t join(const struct cursor *at, char *copy)
     return size;
 }
 
-/* With the turn `out`: encrypt. Returns how many bytes, or a code. Want of memory breaks nothing.
- */
-static ssize_t seal(struct nf_cipher *self, const char *data, size_t size)
+/* Room for the records of so many bytes. */
+static size_t room_for(size_t size)
+{
+    return size + size / OVERHEAD_SHARE + OVERHEAD_LEAST;
+}
+
+/* With the turn `out`: encrypt, and move the records to the rest, which gets room for those of
+ * `ahead` bytes. 0 or a code. Want of memory breaks nothing: records that found no room stay in the
+ * session. */
+static int seal(struct nf_cipher *self, struct cursor *at, const char *data, size_t size,
+                size_t ahead)
 {
     net_cipher_failure failure = {0};
 
     nf_turn_take(&self->turn, NET_FOREVER);
     ssize_t n = nf_cipher_of(self)->encrypt(self->session, data, size, &failure);
 
-    atomic_store(&self->has_output, true);
+    if (n < 0 || nf_cipher_collect(self, room_for(ahead), room_for(size)) < 0) {
+        atomic_store(&self->has_output, true);
+    }
     nf_turn_leave(&self->turn);
     if (n < 0) {
         return failure.code == NET_LIMIT ? nf_fail_because(NET_LIMIT, "%s", failure.text)
                                          : nf_cipher_break(self, &failure);
     }
-    return n;
+    advance(at, (size_t)n);
+    return 0;
 }
 
-static __attribute__((noinline)) ssize_t seal_joined(struct nf_cipher *self,
-                                                     const struct cursor *at)
+static __attribute__((noinline)) int seal_joined(struct nf_cipher *self, struct cursor *at)
 {
     char copy[RECORD];
     size_t size = join(at, copy);
 
-    return seal(self, copy, size);
+    return seal(self, at, copy, size, size);
 }
 
-/* A call that does not wait is likely to leave a rest, which is then one record at most. */
-static ssize_t seal_next(struct nf_cipher *self, const struct cursor *at, net_deadline deadline)
+/* One record is made after another: the session's room for one is used again, while it is still in
+ * the processor's cache. A call that does not wait is likely to leave a rest, which is then one
+ * record at most. */
+static int seal_some(struct nf_cipher *self, struct cursor *at, net_deadline deadline)
 {
-    size_t left = at->slices->size - at->skip;
-    size_t most = deadline == NET_NOW ? RECORD : AT_ONCE;
+    size_t end = at->taken + (deadline == NET_NOW ? RECORD : AT_ONCE);
+    int code = 0;
 
-    if (at->count > 1 && left < RECORD) {
-        return seal_joined(self, at);
+    while (code == 0 && at->count > 0 && at->taken < end) {
+        size_t left = at->slices->size - at->skip;
+        size_t ahead = left < end - at->taken ? left : end - at->taken;
+
+        code = at->count > 1 && left < RECORD
+                   ? seal_joined(self, at)
+                   : seal(self, at, (const char *)at->slices->data + at->skip,
+                          ahead < RECORD ? ahead : RECORD, ahead);
     }
-    return seal(self, (const char *)at->slices->data + at->skip, left < most ? left : most);
+    return code;
 }
 
 /* With the turn `out`. What is encrypted counts as sent: its records cannot be taken back. */
 static ssize_t send_slices(struct nf_cipher *self, struct cursor *at, net_deadline deadline)
 {
     struct nf_pace pace = {.least = NF_SEND_LEAST};
-    ssize_t sent = 0;
-    int code = nf_cipher_send_out(self, 0, deadline);
+    int code = nf_cipher_send_out(self, deadline);
 
     while (at->count > 0 && code == 0) {
-        ssize_t n = seal_next(self, at, deadline);
+        size_t before = at->taken;
 
-        if (n < 0) {
-            code = (int)n;
-            break;
+        code = seal_some(self, at, deadline);
+        if (at->taken > before) {
+            int out = nf_cipher_send_out(self, deadline);
+
+            code = code < 0 ? code : out;
         }
-        advance(at, (size_t)n);
-        sent += n;
-        code = nf_cipher_send_out(self, (size_t)n + (size_t)n / OVERHEAD_SHARE + OVERHEAD_LEAST,
-                                  deadline);
         if (code == 0 && at->count > 0) {
-            code = nf_socket_go_on(&self->layer.head, &pace, (size_t)n, deadline);
+            code = nf_socket_go_on(&self->layer.head, &pace, at->taken - before, deadline);
         }
     }
-    nf_count(&self->bytes_out, sent);
-    return sent > 0 ? sent : code;
+    nf_count(&self->bytes_out, (int64_t)at->taken);
+    return at->taken > 0 ? (ssize_t)at->taken : code;
 }
 
 ssize_t nf_cipher_send(net_socket *socket, const net_slice *slices, int count,

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 enum {
-    YIELD = 4096,     /* bytes of room for a yield, at least */
+    YIELD = 4096,     /* bytes of room for a yield */
     ANSWERS_MOST = 64 /* receives that make output before that has to go out */
 };
 
@@ -38,14 +38,12 @@ int nf_cipher_break(struct nf_cipher *self, const net_cipher_failure *failure)
     return nf_cipher_fail_broken(self);
 }
 
-/* With the turns `out` and `session`: move output to the rest. 0 or NET_LIMIT; then it stays. */
-static int collect(struct nf_cipher *self, size_t expected)
+int nf_cipher_collect(struct nf_cipher *self, size_t least, size_t room)
 {
     const net_cipher *cipher = nf_cipher_of(self);
-    size_t room = expected > YIELD ? expected : YIELD;
 
     while ((cipher->waiting(self->session) & NET_CIPHER_SEALED) != 0) {
-        char *space = nf_kept_space(&self->layer.rest, room, room);
+        char *space = nf_kept_space(&self->layer.rest, least, room);
 
         if (space == NULL) {
             return NET_LIMIT;
@@ -56,14 +54,14 @@ static int collect(struct nf_cipher *self, size_t expected)
     return 0;
 }
 
-int nf_cipher_send_out(struct nf_cipher *self, size_t expected, net_deadline deadline)
+int nf_cipher_send_out(struct nf_cipher *self, net_deadline deadline)
 {
     net_socket *socket = &self->layer.head;
     int code = 0;
 
     if (atomic_load(&self->has_output)) {
         nf_turn_take(&self->turn, NET_FOREVER);
-        code = collect(self, expected);
+        code = nf_cipher_collect(self, YIELD, YIELD);
         nf_turn_leave(&self->turn);
     }
     int sent = nf_layer_send_rest(socket, deadline);
@@ -85,7 +83,7 @@ static void say_finish(struct nf_cipher *self)
         atomic_store(&self->finish, NF_FINISH_SAID);
         nf_turn_leave(&self->turn);
     }
-    nf_cipher_send_out(self, 0, NET_NOW);
+    nf_cipher_send_out(self, NET_NOW);
     if (!atomic_load(&self->has_output)) {
         atomic_store(&self->layer.half_close, NF_HALF_CLOSE_DUE);
     }
@@ -116,7 +114,7 @@ int nf_cipher_flush(struct nf_cipher *self, net_deadline deadline)
     int code = nf_layer_enter(&self->layer.head, &self->layer.out, deadline);
 
     if (code == 0) {
-        code = nf_cipher_send_out(self, 0, deadline);
+        code = nf_cipher_send_out(self, deadline);
         nf_cipher_leave_out(self);
     }
     return code;
@@ -130,7 +128,7 @@ void nf_cipher_push(struct nf_cipher *self)
 
     while (code != NET_LIMIT && (atomic_load(&self->has_output) || is_finish_due(self)) &&
            nf_turn_try(&self->layer.out)) {
-        code = nf_cipher_send_out(self, 0, NET_NOW);
+        code = nf_cipher_send_out(self, NET_NOW);
         nf_cipher_leave_out(self);
     }
 }
@@ -147,7 +145,7 @@ int nf_cipher_send_answers(struct nf_cipher *self, net_deadline deadline)
     if (code < 0) {
         return code;
     }
-    code = nf_cipher_send_out(self, 0, deadline);
+    code = nf_cipher_send_out(self, deadline);
     if (self->layer.is_cut) {
         nf_kept_take(&self->layer.rest, NULL, SIZE_MAX);
         atomic_store(&self->answers, 0);
@@ -171,5 +169,5 @@ void nf_cipher_say_last(struct nf_cipher *self)
     if (state == NF_TALKING && atomic_load(&self->finish) != NF_FINISH_SAID) {
         nf_cipher_of(self)->finish(self->session);
     }
-    collect(self, 0);
+    nf_cipher_collect(self, YIELD, YIELD);
 }
