@@ -92,7 +92,7 @@ int nf_tls_fail(net_cipher_failure *failure, int code, const char *format, ...)
 
     failure->code = code;
     va_start(arguments, format);
-    vsnprintf(failure->text, sizeof failure->text, format, arguments);
+    (void)vsnprintf(failure->text, sizeof failure->text, format, arguments);
     va_end(arguments);
     return code;
 }

@@ -12,6 +12,7 @@
 #include <openssl/x509.h>
 
 /* A key that wants a password: nobody is asked for one. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): OpenSSL gives the type */
 static int no_password(char *buffer, int size, int writing, void *asked)
 {
     (void)buffer;
@@ -77,7 +78,7 @@ static int none_in(const char *what, const char *option, const char *path,
 static int read_chain(BIO *memory, STACK_OF(X509) * chain, const char *path,
                       net_cipher_failure *failure)
 {
-    X509 *certificate;
+    X509 *certificate = NULL;
     int code;
 
     for (;;) {
@@ -182,7 +183,7 @@ int nf_tls_pair(SSL_CTX *context, const char *cert, const char *key, net_cipher_
 static int trust_all(SSL_CTX *context, BIO *memory, const char *ca, int side,
                      net_cipher_failure *failure)
 {
-    X509 *certificate;
+    X509 *certificate = NULL;
     int code;
 
     for (int count = 0;; count++) {

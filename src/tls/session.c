@@ -241,7 +241,8 @@ static ssize_t read_records(net_cipher_session *session, unsigned char *buffer, 
 
         if (result != 1) {
             result = outcome(session, result, failure);
-            return total > 0 ? (ssize_t)total : result; /* a failure is said next time */
+            session->news = total > 0 && result != NET_CIPHER_HUNGRY; /* it is said next time */
+            return total > 0 ? (ssize_t)total : result;
         }
         total += got;
     } while (total < size && (session->lent > 0 || SSL_pending(session->ssl) > 0));
@@ -254,6 +255,7 @@ ssize_t nf_tls_decrypt(net_cipher_session *session, void *buffer, size_t size,
     struct nf_tls_errors errors;
     ssize_t got;
 
+    session->news = false;
     if (session->code != 0) {
         return nf_tls_explain(session, failure);
     }
@@ -305,7 +307,8 @@ unsigned nf_tls_waiting(const net_cipher_session *session)
 {
     unsigned ready = session->sealed_end > session->sealed_begin ? NET_CIPHER_SEALED : 0;
 
-    if (session->code == 0 && SSL_pending(session->ssl) > 0) {
+    /* Nobody would ask for an end or a failure that came in one loan with the last bytes. */
+    if (session->news || (session->code == 0 && SSL_pending(session->ssl) > 0)) {
         ready |= NET_CIPHER_PLAIN;
     }
     return ready;

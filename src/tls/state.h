@@ -77,6 +77,7 @@ struct net_cipher_session {
     bool asked : 1;   /* the peer asked for a certificate, and we have none */
     bool greeted : 1;
     bool ended : 1; /* the peer has said that it sends no more */
+    bool news : 1;  /* it ended or failed, behind bytes that were handed out first */
 };
 
 #endif

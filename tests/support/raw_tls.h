@@ -13,7 +13,7 @@ SSL_CTX *raw_context(int side, const char *cert, const char *key, int newest);
 /* A connection that reads and writes memory. It takes over the reference to the context. */
 SSL *raw_open(SSL_CTX *context, int side);
 
-/* Carry all bytes that wait, to and fro; how many. */
+/* Carry all bytes that wait, both ways; how many. */
 size_t raw_carry(SSL *raw, struct sealed *end);
 
 /* Shake hands; whether both are done. */
