@@ -93,7 +93,9 @@ static net_cipher_settings *put_in_front(net_cipher_settings *settings, size_t f
 {
     net_cipher_settings *last = kept[from];
 
-    memmove(kept + 1, kept, from * sizeof kept[0]);
+    for (size_t i = from; i > 0; i--) {
+        kept[i] = kept[i - 1];
+    }
     kept[0] = settings;
     return last;
 }
