@@ -83,7 +83,12 @@ static bool host_of(const GENERAL_NAME *name, char *text, size_t size)
         return false;
     }
     if (type == GEN_DNS) {
-        snprintf(text, size, "%.*s", length, (const char *)data);
+        size_t used = 0;
+
+        for (; used < (size_t)length && used < size - 1; used++) { /* a NUL would hide the rest */
+            text[used] = data[used] != '\0' ? (char)data[used] : '?';
+        }
+        text[used] = '\0';
         return true;
     }
     return (length == 4 || length == 16) &&

@@ -118,6 +118,17 @@ static void a_weak_key_is_refused(void **state)
     assert_failed(&client, NET_DENIED, "key is too weak; subject CN=weak");
 }
 
+/* TLS 1.2 has no alert of its own for it. */
+static void a_server_that_wants_a_certificate_denies(void **state)
+{
+    (void)state;
+    open_client("");
+    raw_server(CERTIFICATE_GOOD, TLS1_2_VERSION);
+    SSL_set_verify(raw, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    assert_false(raw_shake(raw, &client));
+    assert_failed(&client, NET_DENIED, "it wants one, by cert= and key=");
+}
+
 static void who_does_not_speak_tls_is_told_apart(void **state)
 {
     static const char *const callers[] = {"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
@@ -352,6 +363,7 @@ int main(void)
         cmocka_unit_test_teardown(old_versions_are_off, end_all),
         cmocka_unit_test_teardown(old_ciphers_are_off, end_all),
         cmocka_unit_test_teardown(a_weak_key_is_refused, end_all),
+        cmocka_unit_test_teardown(a_server_that_wants_a_certificate_denies, end_all),
         cmocka_unit_test_teardown(who_does_not_speak_tls_is_told_apart, end_all),
         cmocka_unit_test_teardown(a_byte_changed_anywhere_does_no_harm, end_all),
         cmocka_unit_test_teardown(new_keys_without_end_are_bounded, end_all),
