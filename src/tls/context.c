@@ -161,8 +161,9 @@ int nf_tls_context(net_cipher_settings *settings, net_cipher_failure *failure)
     int code;
 
     settings->context = SSL_CTX_new_ex(nf_tls_library(), NULL, TLS_method());
-    if (settings->context == NULL) {
-        return nf_tls_no_memory(failure);
+    if (settings->context == NULL) { /* as when openssl.cnf leaves it without a provider */
+        return nf_tls_fail(failure, NET_UNSUPPORTED, "OpenSSL makes no TLS: %s",
+                           nf_tls_newest_reason());
     }
     code = set_rules(settings->context, newest ? TLS1_3_VERSION : TLS1_2_VERSION, failure);
     code = code != 0 ? code : set_alpn(settings, failure);

@@ -2,8 +2,10 @@
 #include "certificates.h"
 
 #include <dirent.h>
+#include <openssl/bn.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/rand.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
@@ -31,33 +33,33 @@ struct recipe {
 static const char local[] = "DNS:localhost,IP:127.0.0.1,IP:::1";
 
 static const struct recipe recipes[CERTIFICATES] = {
-    [CERTIFICATE_GOOD] = {"good", NULL, local, ROOT, -1, 30, 0, "serverAuth"},
-    [CERTIFICATE_ANOTHER] = {"another", NULL, local, ROOT, -1, 30, 0, "serverAuth"},
-    [CERTIFICATE_RENEWED] = {"renewed", NULL, local, ROOT, -1, 60, 0, "serverAuth"},
-    [CERTIFICATE_RSA] = {"rsa", NULL, local, ROOT, -1, 30, 2048, "serverAuth"},
+    [CERTIFICATE_GOOD] = {"good", NULL, local, ROOT, -1, 90, 0, "serverAuth"},
+    [CERTIFICATE_ANOTHER] = {"another", NULL, local, ROOT, -1, 90, 0, "serverAuth"},
+    [CERTIFICATE_RENEWED] = {"renewed", NULL, local, ROOT, -1, 120, 0, "serverAuth"},
+    [CERTIFICATE_RSA] = {"rsa", NULL, local, ROOT, -1, 90, 2048, "serverAuth"},
     [CERTIFICATE_EXPIRED] = {"expired", NULL, local, ROOT, -30, -1, 0, "serverAuth"},
     [CERTIFICATE_NOT_YET] = {"not-yet", NULL, local, ROOT, 1, 30, 0, "serverAuth"},
-    [CERTIFICATE_SELF_SIGNED] = {"self-signed", NULL, local, ITSELF, -1, 30, 0, "serverAuth"},
-    [CERTIFICATE_OTHER_HOST] = {"other-host", NULL, "DNS:a.example,DNS:b.example", ROOT, -1, 30, 0,
+    [CERTIFICATE_SELF_SIGNED] = {"self-signed", NULL, local, ITSELF, -1, 90, 0, "serverAuth"},
+    [CERTIFICATE_OTHER_HOST] = {"other-host", NULL, "DNS:a.example,DNS:b.example", ROOT, -1, 90, 0,
                                 "serverAuth"},
-    [CERTIFICATE_NO_NAMES] = {"no-names", "localhost", NULL, ROOT, -1, 30, 0, "serverAuth"},
+    [CERTIFICATE_NO_NAMES] = {"no-names", "localhost", NULL, ROOT, -1, 90, 0, "serverAuth"},
     [CERTIFICATE_NO_ADDRESS] = {"no-address", "127.0.0.1", "DNS:localhost,DNS:127.0.0.1", ROOT, -1,
-                                30, 0, "serverAuth"},
-    [CERTIFICATE_WILDCARD] = {"wildcard", NULL, "DNS:*.example.test", ROOT, -1, 30, 0,
+                                90, 0, "serverAuth"},
+    [CERTIFICATE_WILDCARD] = {"wildcard", NULL, "DNS:*.example.test", ROOT, -1, 90, 0,
                               "serverAuth"},
-    [CERTIFICATE_PARTIAL_WILDCARD] = {"partial", NULL, "DNS:w*.example.test", ROOT, -1, 30, 0,
+    [CERTIFICATE_PARTIAL_WILDCARD] = {"partial", NULL, "DNS:w*.example.test", ROOT, -1, 90, 0,
                                       "serverAuth"},
-    [CERTIFICATE_WEAK] = {"weak", NULL, local, ROOT, -1, 30, 1024, "serverAuth"},
-    [CERTIFICATE_WITH_CHAIN] = {"with-chain", NULL, local, INTERMEDIATE, -1, 30, 0, "serverAuth"},
-    [CERTIFICATE_NO_CHAIN] = {"no-chain", NULL, local, INTERMEDIATE, -1, 30, 0, "serverAuth"},
-    [CERTIFICATE_ODD_KEY] = {"odd-key", NULL, local, ROOT, -1, 30, 0, "serverAuth"},
-    [CERTIFICATE_LOCKED_KEY] = {"locked-key", NULL, local, ROOT, -1, 30, 0, "serverAuth"},
-    [CERTIFICATE_CONSTRAINED] = {"constrained", NULL, local, BOUNDED, -1, 30, 0, "serverAuth"},
-    [CERTIFICATE_NO_AUTHORITY] = {"no-authority", NULL, local, NO_CA, -1, 30, 0, "serverAuth"},
-    [CERTIFICATE_CLIENT] = {"client", "somebody", NULL, ROOT, -1, 30, 0, "clientAuth"},
+    [CERTIFICATE_WEAK] = {"weak", NULL, local, ROOT, -1, 90, 1024, "serverAuth"},
+    [CERTIFICATE_WITH_CHAIN] = {"with-chain", NULL, local, INTERMEDIATE, -1, 90, 0, "serverAuth"},
+    [CERTIFICATE_NO_CHAIN] = {"no-chain", NULL, local, INTERMEDIATE, -1, 90, 0, "serverAuth"},
+    [CERTIFICATE_ODD_KEY] = {"odd-key", NULL, local, ROOT, -1, 90, 0, "serverAuth"},
+    [CERTIFICATE_LOCKED_KEY] = {"locked-key", NULL, local, ROOT, -1, 90, 0, "serverAuth"},
+    [CERTIFICATE_CONSTRAINED] = {"constrained", NULL, local, BOUNDED, -1, 90, 0, "serverAuth"},
+    [CERTIFICATE_NO_AUTHORITY] = {"no-authority", NULL, local, NO_CA, -1, 90, 0, "serverAuth"},
+    [CERTIFICATE_CLIENT] = {"client", "somebody", NULL, ROOT, -1, 90, 0, "clientAuth"},
     [CERTIFICATE_CLIENT_EXPIRED] = {"client-expired", "somebody", NULL, ROOT, -30, -1, 0,
                                     "clientAuth"},
-    [CERTIFICATE_STRANGER] = {"stranger", "stranger", NULL, ITSELF, -1, 30, 0, "clientAuth"},
+    [CERTIFICATE_STRANGER] = {"stranger", "stranger", NULL, ITSELF, -1, 90, 0, "clientAuth"},
 };
 
 static struct {
@@ -95,18 +97,22 @@ static void add_extension(X509 *certificate, X509 *issuer, int kind, const char 
 /* A certificate without extensions and signature. */
 static X509 *begin(const char *subject, EVP_PKEY *key, int first_day, int last_day)
 {
-    static long serial;
+    unsigned char serial[9] = {1}; /* 64 bits that nobody can guess, as scanners want them */
+    BIGNUM *number = RAND_bytes(serial + 1, sizeof serial - 1) == 1
+                         ? BN_bin2bn(serial, sizeof serial, NULL)
+                         : NULL;
     X509 *certificate = X509_new();
     X509_NAME *name = certificate != NULL ? X509_get_subject_name(certificate) : NULL;
 
-    must(name != NULL && X509_set_version(certificate, X509_VERSION_3) == 1 &&
-             ASN1_INTEGER_set(X509_get_serialNumber(certificate), ++serial) == 1 &&
+    must(name != NULL && number != NULL && X509_set_version(certificate, X509_VERSION_3) == 1 &&
+             BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate)) != NULL &&
              X509_gmtime_adj(X509_getm_notBefore(certificate), (long)first_day * DAY) != NULL &&
              X509_gmtime_adj(X509_getm_notAfter(certificate), (long)last_day * DAY) != NULL &&
              X509_set_pubkey(certificate, key) == 1 &&
              X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)subject,
                                         -1, -1, 0) == 1,
          "X509_new");
+    BN_free(number);
     return certificate;
 }
 
