@@ -134,13 +134,13 @@ static int answer_hello(net_cipher_session *session, net_cipher_failure *failure
     if (code != 0) {
         return code;
     }
+    if (is_refused(session, 2)) {
+        return refuse(session, failure);
+    }
     bool said = is_client || say_hello(session);
 
     session->is_sealed[OURS] = true;
     session->is_sealed[PEER] = true;
-    if (is_refused(session, 2)) {
-        return refuse(session, failure);
-    }
     said = said && (!is_client || toy_write_record(session, TOY_DONE, NULL, 0));
     session->state = is_client ? TOY_READY : TOY_WAITS_FOR_DONE;
     return said ? 0 : toy_fail(session, failure, NET_LIMIT, "no memory");

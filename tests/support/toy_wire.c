@@ -57,7 +57,7 @@ int try_to_shake(net_socket *client, net_socket *server)
         }
         sched_yield();
     }
-    return one != 0 ? one : other;
+    return one != 0 && (one != NET_TIMEOUT || other == 0) ? one : other;
 }
 
 void meet_toys(const char *address, const char *listen_options, const char *dial_options,
@@ -114,6 +114,16 @@ void toy_hears_pattern(net_socket *socket, size_t size, size_t offset)
         assert_true(n > 0 && is_pattern(bytes, (size_t)n, offset + got));
         got += (size_t)n;
     }
+}
+
+void toy_hears_nothing_else(net_socket *socket, const char *words)
+{
+    char bytes[100];
+    size_t size = strlen(words);
+
+    assert_count(net_recv_all(socket, bytes, size, soon()), size);
+    assert_memory_equal(bytes, words, size);
+    assert_code(net_recv(socket, bytes, 1, NET_NOW), NET_TIMEOUT);
 }
 
 size_t fill_with_pattern(net_socket *socket, size_t offset)
@@ -181,8 +191,8 @@ static void open_hand(struct hand *hand, int side, const char *faults)
     hand->code = NET_CIPHER_HUNGRY;
 }
 
-/* Without layers: "toy+chaos+mem://x" is over "mem://x", "toy://x" over "tcp://x". */
-static void plain_address(const char *address, char plain[ADDRESS_MAX])
+/* "toy+chaos+mem://x" is over "mem://x", "toy://x" over "tcp://x". */
+void toy_plain_address(const char *address, char plain[ADDRESS_MAX])
 {
     const char *place = strstr(address, "://");
 
@@ -194,8 +204,7 @@ static void plain_address(const char *address, char plain[ADDRESS_MAX])
     snprintf(plain, ADDRESS_MAX, "%s%.*s", scheme, (int)strcspn(place, "?"), place);
 }
 
-/* The same scheme and options at the place of a plain socket. */
-static void toy_address(const char *template, const char *plain, char address[ADDRESS_MAX])
+void toy_address_at(const char *template, const char *plain, char address[ADDRESS_MAX])
 {
     const char *query = strchr(template, '?');
     int n = snprintf(address, ADDRESS_MAX, "%.*s%s%s", (int)strcspn(template, ":"), template,
@@ -213,7 +222,7 @@ void hand_dials(const char *address, const char *options, const char *faults, st
     with_options(whole, address, options);
     hand->listener = assert_socket(net_listen(whole));
     dial_address(hand->listener, whole);
-    plain_address(whole, plain);
+    toy_plain_address(whole, plain);
     hand->plain = assert_socket(net_connect(plain, soon()));
     hand->toy = assert_socket(net_accept(hand->listener, soon()));
     open_hand(hand, NET_CIPHER_CLIENT, faults);
@@ -225,12 +234,12 @@ void hand_accepts(const char *address, const char *options, const char *faults, 
     char plain[ADDRESS_MAX];
 
     *hand = (struct hand){0};
-    plain_address(address, plain);
+    toy_plain_address(address, plain);
     hand->listener = assert_socket(net_listen(plain));
     dial_address(hand->listener, plain);
     char dialed[ADDRESS_MAX];
 
-    toy_address(address, plain, whole);
+    toy_address_at(address, plain, whole);
     with_options(dialed, whole, options);
     hand->toy = assert_socket(net_connect(dialed, NET_NOW));
     hand->plain = assert_socket(net_accept(hand->listener, soon()));

@@ -36,6 +36,8 @@ void assert_no_toys_left(void);
 /* One end has sent the pattern from this offset on; the other receives so much of it. */
 void toy_hears_pattern(net_socket *socket, size_t size, size_t offset);
 void toy_says_pattern(net_socket *socket, size_t size, size_t offset);
+/* Receives these words, and nothing more is there. */
+void toy_hears_nothing_else(net_socket *socket, const char *words);
 /* Sends the pattern from this offset on with NET_NOW until nothing more is taken. Returns the
  * offset after it. */
 size_t fill_with_pattern(net_socket *socket, size_t offset);
@@ -68,6 +70,11 @@ struct hand {
     int code; /* what its session said last: 0, NET_CIPHER_HUNGRY or a code */
     net_cipher_failure failure;
 };
+
+/* The address of the stream below a template, without options; and what the template is at the
+ * place of such a stream. */
+void toy_plain_address(const char *template, char plain[ADDRESS_MAX]);
+void toy_address_at(const char *template, const char *plain, char address[ADDRESS_MAX]);
 
 /* The peer dials plainly, and our side accepts with these options. */
 void hand_dials(const char *address, const char *options, const char *faults, struct hand *hand);
