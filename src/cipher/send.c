@@ -3,6 +3,7 @@
 #include "socket/counter.h"
 #include "socket/socket.h"
 #include "os/transfer.h"
+#include "wait/deadline.h"
 
 #include <string.h>
 
@@ -10,7 +11,8 @@ enum {
     RECORD = 16 * 1024,   /* bytes of a record of TLS (RFC 8446, 5.1); slices are joined to it */
     AT_ONCE = 4 * RECORD, /* bytes that are encrypted before they are sent */
     OVERHEAD_SHARE = 64,  /* one byte in so many for what is around records, */
-    OVERHEAD_LEAST = 128  /* and so many at least */
+    OVERHEAD_LEAST = 128, /* and so many at least */
+    FINISH_SLICE = 5      /* ms of one wait to send the end, beside a receive */
 };
 
 /* How far a send has come. */
@@ -131,6 +133,24 @@ static ssize_t send_slices(struct nf_cipher *self, struct cursor *at, net_deadli
     return at->taken > 0 ? (ssize_t)at->taken : code;
 }
 
+/* What says that this side has finished needs room below. If there is none it is left to the next
+ * call. But a receive that blocks already sends nothing, and the peer may wait for the end before
+ * it answers: then send it here. */
+static void finish_beside_receiver(struct nf_cipher *self, net_deadline deadline)
+{
+    int code = NET_TIMEOUT;
+
+    while (code == NET_TIMEOUT && atomic_load(&self->layer.has_rest) &&
+           !nf_deadline_passed(deadline)) {
+        if (nf_turn_try(&self->layer.in)) {
+            nf_turn_leave(&self->layer.in);
+            return;
+        }
+        code =
+            nf_cipher_flush(self, nf_earlier(deadline, nf_deadline_after(nf_now(), FINISH_SLICE)));
+    }
+}
+
 ssize_t nf_cipher_send(net_socket *socket, const net_slice *slices, int count,
                        net_deadline deadline)
 {
@@ -155,6 +175,9 @@ ssize_t nf_cipher_send(net_socket *socket, const net_slice *slices, int count,
     }
     nf_cipher_leave_out(self);
     nf_cipher_push(self);
+    if (at.count == 0 && atomic_load(&self->finish) != NF_FINISH_NOT_ASKED) {
+        finish_beside_receiver(self, deadline); /* asked for meanwhile */
+    }
     return n;
 }
 
@@ -173,5 +196,6 @@ int nf_cipher_shutdown(net_socket *socket)
     }
     atomic_compare_exchange_strong(&self->finish, &asked, NF_FINISH_ASKED);
     nf_cipher_push(self);
+    finish_beside_receiver(self, NET_FOREVER);
     return 0;
 }
