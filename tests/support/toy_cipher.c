@@ -203,10 +203,12 @@ static ssize_t receive(net_cipher_session *session, void *buffer, size_t size, e
         toy_violation(call_names[call], "no place for a byte");
     }
     const size_t *fault = session->settings->fault;
-    size_t calls = session->calls[TOY_DECRYPT] + session->calls[TOY_PEEK];
-    ssize_t n = calls == fault[TOY_BREAK_DECRYPT]
-                    ? toy_fail(session, failure, NET_RESET, "decrypt breaks by order")
-                    : fill_plain(session, failure);
+    ssize_t n = fill_plain(session, failure);
+
+    session->handed_out += n == 0 && call == TOY_DECRYPT ? 1 : 0;
+    if (n == 0 && call == TOY_DECRYPT && session->handed_out == fault[TOY_BREAK_DECRYPT]) {
+        n = toy_fail(session, failure, NET_RESET, "decrypt breaks by order");
+    }
 
     if (n == 0) {
         size = fault[TOY_GIVE] > 0 && fault[TOY_GIVE] < size ? fault[TOY_GIVE] : size;

@@ -31,7 +31,7 @@
  *     chatter         the handshake never ends while it is fed; it answers each record
  *     unfinished      finish says nothing
  *     silent          a failure says nothing to the peer
- *     break-encrypt:N break-decrypt:N   the Nth call fails with NET_RESET
+ *     break-encrypt:N break-decrypt:N   the Nth that moves bytes fails with NET_RESET
  *     memory:N        there is no memory for the Nth allocation of a session
  *     refuse:STEP:CODE:TEXT   greet fails: 1 at once, 2 after the peer's hello, 3 after its DONE
  *     configure:CODE:TEXT  open:CODE:TEXT  text:CODE:TEXT   this function fails

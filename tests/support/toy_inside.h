@@ -85,6 +85,7 @@ struct net_cipher_session {
     uint32_t number[2]; /* of the next record */
     size_t calls[TOY_CALLS];
     size_t allocations;
+    size_t handed_out; /* decrypts that handed something out */
     char host[TOY_WORDS];
     char port[16];
     char asked_host[TOY_WORDS];

@@ -175,6 +175,11 @@ static void it_goes_when_a_receive_begins(void **state)
 
 /* ---- When the connection ends ---- */
 
+static long long call_shutdown(struct caller *caller)
+{
+    return net_shutdown(caller->socket);
+}
+
 static void a_close_with_a_deadline_sends_it(void **state)
 {
     for (size_t i = 0; i < COUNT(kinds); i++) {
@@ -262,6 +267,56 @@ static void the_half_close_comes_after_it(void **state)
     }
 }
 
+/* ---- The end without room for it ---- */
+
+/* How many bytes a plain socket of this wire takes that nobody reads. */
+static size_t room_of(const char *plain)
+{
+    struct pair pair;
+
+    dial_pair(plain, &pair);
+    size_t room = fill(pair.client);
+
+    close_pair(&pair);
+    return room;
+}
+
+/* The buffers below are full to the last byte with records that were sent whole, so there is no
+ * rest, and a receive blocks that began before the half-close. The peer answers when it has heard
+ * the end. */
+static void a_half_close_beside_a_receive_comes_when_there_is_room(void **state)
+{
+    enum { AROUND = 8 /* the bytes of a record that are not data */, PIECE = 50000 };
+    struct pattern_reader reader;
+    struct caller receiver;
+    struct caller ends;
+    struct pair pair;
+    size_t room = room_of("mem://");
+    size_t size = 0;
+
+    (void)state;
+    meet_toys("toy+mem://", "faults=record:1000000", "faults=record:1000000", &pair);
+    while (room > 0) {
+        size_t piece = room < PIECE ? room - AROUND : PIECE - AROUND;
+
+        assert_true(room > AROUND);
+        toy_says_pattern(pair.client, piece, size);
+        room -= piece + AROUND;
+        size += piece;
+    }
+    assert_false(has_rest(pair.client));
+    caller_start(&receiver, call_recv, pair.client, soon());
+    caller_start(&ends, call_shutdown, pair.client, soon());
+    pattern_reader_start(&reader, pair.server, 0, SIZE_MAX);
+    pattern_reader_join(&reader, size, NET_EOF);
+    say(pair.server, "heard it");
+    caller_join(&ends);
+    caller_join(&receiver);
+    assert_int_equal(ends.result, 0);
+    assert_int_equal(receiver.result, 8);
+    close_toys(&pair);
+}
+
 int main(void)
 {
     static const struct test tests[] = {
@@ -276,6 +331,8 @@ int main(void)
         TEST(a_close_at_once_cuts_it),
         TEST(the_half_close_comes_after_it),
     };
+    static const struct test full[] = {
+        TEST(a_half_close_beside_a_receive_comes_when_there_is_room)};
     static const char *const templates[] = {"toy://127.0.0.1:0",
                                             "toy+unix://@",
                                             "toy+mem://",
@@ -283,5 +340,5 @@ int main(void)
                                             "toy+chaos+mem://?chunk=310",
                                             NULL};
 
-    return run_toys(templates, tests);
+    return run_toys(templates, tests) + run_toys(NULL, full);
 }
