@@ -44,9 +44,10 @@ struct nf_cipher {
     const struct nf_backend *accepted_kind; /* table of what a listener accepts; else NULL */
     net_cipher_failure *failure;            /* why it is broken; NULL: no memory for it */
     char *dialed; /* the address of a dial that no call waits for, until it is won; or NULL */
-    struct nf_kept *sealed;   /* received, and not read by the session yet */
-    struct nf_turn turn;      /* of the session */
-    _Atomic uint32_t answers; /* receives that made output, since it last went out */
+    struct nf_kept *sealed;     /* received, and not read by the session yet */
+    struct nf_turn turn;        /* of the session */
+    _Atomic uint32_t answers;   /* receives that made output, since it last went out */
+    _Atomic bool has_long_rest; /* they count more then */
     _Atomic uint8_t state;
     _Atomic uint8_t finish;
     _Atomic bool has_output; /* the session may have bytes for the peer */
@@ -106,6 +107,7 @@ void nf_cipher_push(struct nf_cipher *self);
 /* The same for answers to the peer, which go nowhere once sending is over. 0; or a code, if so many
  * wait that they have to go out first and cannot. */
 int nf_cipher_send_answers(struct nf_cipher *self, net_deadline deadline);
+bool nf_cipher_owes_answers(const struct nf_cipher *self); /* so many wait */
 
 /* For the close: let the rest end with what the session says last. Takes no turn. */
 void nf_cipher_say_last(struct nf_cipher *self);

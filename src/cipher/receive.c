@@ -11,7 +11,10 @@ enum {
     SMALL = 17 * 1024, /* bytes received at once: a record of TLS, and what is around it; */
     LARGE = 68 * 1024, /* or four of them, */
     MANY = 16 * 1024,  /* for a caller that asks for so many bytes */
-    FILL_LEAST = 512   /* bytes that a receive below counts as: each takes time */
+    FILL_LEAST = 512,  /* bytes that a receive below counts as: each takes time */
+    MUCH = 16,         /* as many receives counts one that answers to a peer that takes nothing */
+    BARREN = 256       /* times as many count what brings the caller nothing: it may be many
+                          small records, each of which takes as long as a large one */
 };
 
 /* ---- Records ---- */
@@ -62,7 +65,7 @@ static ssize_t open_records(struct nf_cipher *self, void *buffer, size_t size, i
 
     nf_cipher_take_back(self);
     if ((cipher->waiting(self->session) & NET_CIPHER_SEALED) != 0) {
-        atomic_fetch_add(&self->answers, 1);
+        atomic_fetch_add(&self->answers, atomic_load(&self->has_long_rest) ? MUCH : 1);
         atomic_store(&self->has_output, true);
     }
     nf_turn_leave(&self->turn);
@@ -101,14 +104,15 @@ static ssize_t take(net_socket *socket, void *buffer, size_t size, int how, net_
         if (n < 0 && n != NET_CIPHER_HUNGRY) {
             return end_inside(self, (int)n, &failure);
         }
-        int code = atomic_load(&self->has_output) ? nf_cipher_send_answers(self, deadline) : 0;
+        bool answers = atomic_load(&self->has_output) || atomic_load(&self->answers) > 0;
+        int code = answers ? nf_cipher_send_answers(self, deadline) : 0;
         size_t left = nf_kept_count(self->sealed);
 
         if (n > 0 || code < 0) {
             return n > 0 ? n : code;
         }
         if (before > 0) {
-            code = nf_socket_go_on(socket, &pace, before - left, deadline);
+            code = nf_socket_go_on(socket, &pace, (before - left) * BARREN, deadline);
         }
         if (code == 0 && (left == 0 || left == before)) {
             code = nf_cipher_fill(self, size < MANY ? SMALL : LARGE, deadline);

@@ -6,8 +6,9 @@
 #include <stdlib.h>
 
 enum {
-    YIELD = 4096,     /* bytes of room for a yield */
-    ANSWERS_MOST = 64 /* receives that make output before that has to go out */
+    YIELD = 4096,         /* bytes of room for a yield */
+    ANSWERS_MOST = 64,    /* receives that make output before that has to go out */
+    LONG_REST = 96 * 1024 /* bytes, more than a send leaves, after which few more may make some */
 };
 
 /* A dial that is lost says so in each call, as any other dial. */
@@ -66,6 +67,7 @@ int nf_cipher_send_out(struct nf_cipher *self, net_deadline deadline)
     }
     int sent = nf_layer_send_rest(socket, deadline);
 
+    atomic_store(&self->has_long_rest, nf_kept_count(self->layer.rest) > LONG_REST);
     if (code == 0 && sent == 0) {
         atomic_store(&self->answers, 0);
     }
@@ -103,8 +105,10 @@ void nf_cipher_leave_out(struct nf_cipher *self)
     if (is_finish_due(self)) {
         say_finish(self);
     }
+    bool had_rest = atomic_load(&self->layer.has_rest); /* a poller has heard of it */
+
     nf_layer_leave_out(socket);
-    if (atomic_load(&self->layer.has_rest)) {
+    if (!had_rest && atomic_load(&self->layer.has_rest)) {
         nf_socket_notify(socket); /* so that a poller sends it */
     }
 }
@@ -133,12 +137,17 @@ void nf_cipher_push(struct nf_cipher *self)
     }
 }
 
+bool nf_cipher_owes_answers(const struct nf_cipher *self)
+{
+    return atomic_load(&self->answers) >= ANSWERS_MOST;
+}
+
 int nf_cipher_send_answers(struct nf_cipher *self, net_deadline deadline)
 {
     int code = 0;
 
     nf_cipher_push(self);
-    if (atomic_load(&self->answers) < ANSWERS_MOST) {
+    if (!nf_cipher_owes_answers(self)) {
         return 0;
     }
     code = nf_layer_enter(&self->layer.head, &self->layer.out, deadline);

@@ -339,7 +339,10 @@ int nf_cipher_property(net_socket *socket, enum nf_property property, struct nf_
 
 static void look(net_socket *socket, struct nf_layer_held *held)
 {
-    held->is_ready = nf_cipher_pull((struct nf_cipher *)socket);
+    struct nf_cipher *self = (struct nf_cipher *)socket;
+
+    held->is_ready = nf_cipher_pull(self);
+    held->is_full = !held->is_ready && nf_cipher_owes_answers(self);
 }
 
 /* The handshake waits for the peer, or to send, or for the dial below. What became ready there
