@@ -23,7 +23,7 @@ static void *serve(void *argument)
     char byte;
     net_socket *accepted = net_accept(server->listener, soon());
 
-    server->result = accepted == NULL  ? (ssize_t)net_error()
+    server->result = accepted == NULL ? (ssize_t)net_error()
                      : server->speaks ? net_send(accepted, "welcome", 7, soon())
                                       : net_recv(accepted, &byte, 1, soon());
     if (server->result > 0 && server->speaks) { /* TLS 1.3: the server speaks before the client */
@@ -37,8 +37,8 @@ static void *serve(void *argument)
 
 static void server_start(struct server *server, enum certificate which, bool speaks)
 {
-    *server = (struct server){.listener = tls_listen("tls://127.0.0.1:0", which, NULL),
-                              .speaks = speaks};
+    *server =
+        (struct server){.listener = tls_listen("tls://127.0.0.1:0", which, NULL), .speaks = speaks};
     assert_int_equal(pthread_create(&server->thread, NULL, serve, server), 0);
 }
 

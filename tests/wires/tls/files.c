@@ -224,12 +224,9 @@ static void options_that_do_not_fit_are_told(void **state)
 int main(void)
 {
     static const struct test tests[] = {
-        TEST(a_pair_that_cannot_be_used_is_told_at_once),
-        TEST(a_file_that_is_no_pem_is_told),
-        TEST(a_fault_behind_the_certificate_is_told),
-        TEST(a_fifo_holds_nobody_up),
-        TEST(a_key_that_may_not_be_read_is_told),
-        TEST(a_store_that_cannot_be_used_is_told),
+        TEST(a_pair_that_cannot_be_used_is_told_at_once), TEST(a_file_that_is_no_pem_is_told),
+        TEST(a_fault_behind_the_certificate_is_told),     TEST(a_fifo_holds_nobody_up),
+        TEST(a_key_that_may_not_be_read_is_told),         TEST(a_store_that_cannot_be_used_is_told),
         TEST(options_that_do_not_fit_are_told),
     };
 
