@@ -1,6 +1,6 @@
 /* Certificates of callers: verify=peer refuses whoever has none or a bad one, and the listener
  * knows who called. */
-#include "tls_raw.h"
+#include "openssl_peer.h"
 
 #include <ctype.h>
 #include <openssl/pem.h>
@@ -178,10 +178,10 @@ static void in_1_2_the_dial_itself_is_denied(void **state)
 
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        struct tls_raw raw;
+        struct openssl_peer raw;
         struct said said;
 
-        raw_client(&raw, raw_open(listener));
+        peer_client(&raw, peer_open(listener));
         SSL_set_max_proto_version(raw.ssl, TLS1_2_VERSION);
         if (i == 1) {
             SSL_use_certificate_file(raw.ssl, certificate_file(CERTIFICATE_STRANGER),
@@ -191,11 +191,11 @@ static void in_1_2_the_dial_itself_is_denied(void **state)
         }
         net_socket *server = assert_socket(net_accept(listener, soon()));
 
-        assert_int_equal(raw_settle(&raw, server, &said), SSL_ERROR_SSL);
+        assert_int_equal(peer_settle(&raw, server, &said), SSL_ERROR_SSL);
         assert_int_equal(said.code, NET_DENIED);
         assert_non_null(strstr(said.text, i == 0 ? "no certificate" : "CN=stranger"));
         net_close(server, NET_NOW);
-        raw_close(&raw);
+        peer_close(&raw);
     }
     net_close(listener, NET_NOW);
 }

@@ -1,7 +1,7 @@
 /* driven: skip, it has pollers of its own */
 /* Certificates of servers that a dial refuses: with the reason and the subject in the sentence, on
  * both sides, and before anything of the caller's is sent. */
-#include "tls_raw.h"
+#include "openssl_peer.h"
 #include "watching.h"
 
 #include <stdio.h>
@@ -216,8 +216,8 @@ static void without_a_host_a_name_is_asked_for(void **state)
 
 static void a_weak_key_is_denied(void **state)
 {
-    net_socket *listener = raw_listen();
-    struct tls_raw raw;
+    net_socket *listener = peer_listen();
+    struct openssl_peer raw;
     struct said said;
     char address[TLS_ADDRESS_MAX];
 
@@ -226,14 +226,14 @@ static void a_weak_key_is_denied(void **state)
              certificate_ca());
     net_socket *client = assert_socket(net_connect(address, NET_NOW));
 
-    raw_server_weak(&raw, raw_accept(listener), CERTIFICATE_WEAK);
-    assert_int_equal(raw_settle(&raw, client, &said), SSL_ERROR_SSL);
+    peer_server_weak(&raw, peer_accept(listener), CERTIFICATE_WEAK);
+    assert_int_equal(peer_settle(&raw, client, &said), SSL_ERROR_SSL);
     assert_int_equal(said.code, NET_DENIED);
     assert_non_null(strstr(said.text, "key is too weak"));
     assert_non_null(strstr(said.text, "CN=weak"));
     assert_code(net_send(client, "secret", 6, NET_NOW), NET_DENIED);
     net_close(client, NET_NOW);
-    raw_close(&raw);
+    peer_close(&raw);
     net_close(listener, NET_NOW);
 }
 

@@ -1,6 +1,6 @@
 /* Peers whose records are not as they should be: made by hand, and by OpenSSL. The connection ends
  * with a sentence, and what was not said in order is not received. */
-#include "tls_raw.h"
+#include "openssl_peer.h"
 #include "tls_server.h"
 #include "watching.h"
 
@@ -17,131 +17,131 @@ enum { RECORD_MOST = 1 << 14 };
 static const char here[] = "tls://127.0.0.1:0";
 
 /* OpenSSL dials us. */
-static net_socket *meet(net_socket **listener, struct tls_raw *raw)
+static net_socket *meet(net_socket **listener, struct openssl_peer *raw)
 {
     *listener = tls_listen(here, CERTIFICATE_GOOD, NULL);
-    raw_client(raw, raw_open(*listener));
+    peer_client(raw, peer_open(*listener));
     net_socket *server = assert_socket(net_accept(*listener, soon()));
 
-    raw_meet(raw, server);
+    peer_meet(raw, server);
     return server;
 }
 
-static void part(net_socket *listener, struct tls_raw *raw, net_socket *server)
+static void part(net_socket *listener, struct openssl_peer *raw, net_socket *server)
 {
     net_close(server, NET_NOW);
     net_close(listener, NET_NOW);
-    raw_close(raw);
+    peer_close(raw);
 }
 
 /* ---- One record ---- */
 
-static void too_long(struct tls_raw *raw)
+static void too_long(struct openssl_peer *raw)
 {
     static char bytes[RECORD_MOST + 300] = {23, 3, 3, 0x41, 1}; /* 2^14 + 257 */
 
-    raw_sends_bytes(raw->fd, bytes, sizeof bytes);
+    peer_sends_bytes(raw->fd, bytes, sizeof bytes);
 }
 
 /* The record is as long as one may be; what is in it is a byte too long (RFC 8446, 5.4). */
-static void too_long_inside(struct tls_raw *raw)
+static void too_long_inside(struct openssl_peer *raw)
 {
     static char bytes[RECORD_MOST + 1];
 
-    raw_sends_record(raw, RECORD_DATA, bytes, sizeof bytes);
+    peer_sends_record(raw, RECORD_DATA, bytes, sizeof bytes);
 }
 
-static void in_the_clear(struct tls_raw *raw)
+static void in_the_clear(struct openssl_peer *raw)
 {
-    raw_sends_bytes(raw->fd, "\27\3\3\0\5hello", 10);
+    peer_sends_bytes(raw->fd, "\27\3\3\0\5hello", 10);
 }
 
-static void changed_on_its_way(struct tls_raw *raw)
+static void changed_on_its_way(struct openssl_peer *raw)
 {
     unsigned char record[64];
-    size_t size = raw_record(raw, RECORD_DATA, "hello", 5, record);
+    size_t size = peer_record(raw, RECORD_DATA, "hello", 5, record);
 
     record[7] ^= 1;
-    raw_sends_bytes(raw->fd, record, size);
+    peer_sends_bytes(raw->fd, record, size);
 }
 
-static void out_of_order(struct tls_raw *raw)
+static void out_of_order(struct openssl_peer *raw)
 {
     raw->number = 2;
-    raw_sends_record(raw, RECORD_DATA, "hello", 5);
+    peer_sends_record(raw, RECORD_DATA, "hello", 5);
 }
 
-static void twice(struct tls_raw *raw)
+static void twice(struct openssl_peer *raw)
 {
-    raw_sends_record(raw, RECORD_DATA, "", 0);
+    peer_sends_record(raw, RECORD_DATA, "", 0);
     raw->number--;
-    raw_sends_record(raw, RECORD_DATA, "hello", 5);
+    peer_sends_record(raw, RECORD_DATA, "hello", 5);
 }
 
-static void of_no_type(struct tls_raw *raw)
+static void of_no_type(struct openssl_peer *raw)
 {
-    raw_sends_record(raw, 99, "hello", 5);
+    peer_sends_record(raw, 99, "hello", 5);
 }
 
-static void all_padding(struct tls_raw *raw)
+static void all_padding(struct openssl_peer *raw)
 {
-    raw_sends_record(raw, 0, "\0\0\0\0\0", 5);
+    peer_sends_record(raw, 0, "\0\0\0\0\0", 5);
 }
 
-static void fatal_alert(struct tls_raw *raw)
+static void fatal_alert(struct openssl_peer *raw)
 {
-    raw_sends_record(raw, RECORD_ALERT, "\2\120", 2); /* internal_error */
+    peer_sends_record(raw, RECORD_ALERT, "\2\120", 2); /* internal_error */
 }
 
-static void alert_of_one_byte(struct tls_raw *raw)
+static void alert_of_one_byte(struct openssl_peer *raw)
 {
-    raw_sends_record(raw, RECORD_ALERT, "\2", 1);
+    peer_sends_record(raw, RECORD_ALERT, "\2", 1);
 }
 
-static void alert_in_the_clear(struct tls_raw *raw)
+static void alert_in_the_clear(struct openssl_peer *raw)
 {
-    raw_sends_bytes(raw->fd, "\25\3\3\0\2\1\0", 7); /* close_notify, of an attacker */
+    peer_sends_bytes(raw->fd, "\25\3\3\0\2\1\0", 7); /* close_notify, of an attacker */
 }
 
-static void late_hello(struct tls_raw *raw)
+static void late_hello(struct openssl_peer *raw)
 {
-    raw_sends_record(raw, RECORD_HANDSHAKE, "\1\0\0\1x", 5);
+    peer_sends_record(raw, RECORD_HANDSHAKE, "\1\0\0\1x", 5);
 }
 
-static void long_key_update(struct tls_raw *raw)
+static void long_key_update(struct openssl_peer *raw)
 {
-    raw_sends_record(raw, RECORD_HANDSHAKE, "\30\0\0\2\0\0", 6);
+    peer_sends_record(raw, RECORD_HANDSHAKE, "\30\0\0\2\0\0", 6);
 }
 
-static void huge_message(struct tls_raw *raw)
+static void huge_message(struct openssl_peer *raw)
 {
-    raw_sends_record(raw, RECORD_HANDSHAKE, "\30\377\377\377\0", 5);
+    peer_sends_record(raw, RECORD_HANDSHAKE, "\30\377\377\377\0", 5);
 }
 
-static void change_of_cipher(struct tls_raw *raw)
+static void change_of_cipher(struct openssl_peer *raw)
 {
-    raw_sends_bytes(raw->fd, "\24\3\3\0\1\1", 6);
+    peer_sends_bytes(raw->fd, "\24\3\3\0\1\1", 6);
 }
 
-static void half_a_record(struct tls_raw *raw)
+static void half_a_record(struct openssl_peer *raw)
 {
-    raw_sends_bytes(raw->fd, "\27\3\3\1\0half", 9);
+    peer_sends_bytes(raw->fd, "\27\3\3\1\0half", 9);
     shutdown(raw->fd, SHUT_WR);
 }
 
-static void half_a_head(struct tls_raw *raw)
+static void half_a_head(struct openssl_peer *raw)
 {
-    raw_sends_bytes(raw->fd, "\27\3", 2);
+    peer_sends_bytes(raw->fd, "\27\3", 2);
     shutdown(raw->fd, SHUT_WR);
 }
 
-static void no_more(struct tls_raw *raw)
+static void no_more(struct openssl_peer *raw)
 {
     shutdown(raw->fd, SHUT_WR);
 }
 
 static const struct {
-    void (*send)(struct tls_raw *raw);
+    void (*send)(struct openssl_peer *raw);
     const char *reason;
 } bad[] = {
     {too_long, "the peer's records are not good"},
@@ -168,12 +168,12 @@ static void a_bad_record_ends_the_connection(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT(bad); i++) {
-        struct tls_raw raw;
+        struct openssl_peer raw;
         net_socket *listener;
         net_socket *server = meet(&listener, &raw);
         char bytes[64];
 
-        raw_sends_record(&raw, RECORD_DATA, "good", 4);
+        peer_sends_record(&raw, RECORD_DATA, "good", 4);
         tls_expect(server, "good");
         bad[i].send(&raw);
         ssize_t n = net_recv(server, bytes, sizeof bytes, soon());
@@ -192,41 +192,41 @@ static void a_bad_record_ends_the_connection(void **state)
 /* Nothing that comes after it is received, also where it came in one segment with it. */
 static void what_follows_close_notify_is_not_received(void **state)
 {
-    struct tls_raw raw;
+    struct openssl_peer raw;
     net_socket *listener;
     net_socket *server = meet(&listener, &raw);
     unsigned char records[256];
     char bytes[64];
-    size_t size = raw_record(&raw, RECORD_DATA, "good", 4, records);
+    size_t size = peer_record(&raw, RECORD_DATA, "good", 4, records);
 
     (void)state;
-    size += raw_record(&raw, RECORD_ALERT, "\1\0", 2, records + size);
-    size += raw_record(&raw, RECORD_DATA, "late", 4, records + size);
-    raw_sends_bytes(raw.fd, records, size);
+    size += peer_record(&raw, RECORD_ALERT, "\1\0", 2, records + size);
+    size += peer_record(&raw, RECORD_DATA, "late", 4, records + size);
+    peer_sends_bytes(raw.fd, records, size);
     assert_count(net_recv(server, bytes, sizeof bytes, soon()), 4);
     assert_code(net_recv(server, bytes, sizeof bytes, soon()), NET_EOF);
-    raw_sends_record(&raw, RECORD_DATA, "later", 5);
-    raw_sends_bytes(raw.fd, "and in the clear", 16);
+    peer_sends_record(&raw, RECORD_DATA, "later", 5);
+    peer_sends_bytes(raw.fd, "and in the clear", 16);
     assert_code(net_recv(server, bytes, sizeof bytes, soon()), NET_EOF);
     assert_code(net_recv_until(server, bytes, sizeof bytes, '\n', soon()), NET_EOF);
     assert_count(net_send(server, "answer", 6, soon()), 6);
-    raw_expects(&raw, "answer");
+    peer_expects(&raw, "answer");
     part(listener, &raw, server);
 }
 
 /* A warning that no end follows from (RFC 8446, 6.1). */
 static void user_canceled_is_passed_over(void **state)
 {
-    struct tls_raw raw;
+    struct openssl_peer raw;
     net_socket *listener;
     net_socket *server = meet(&listener, &raw);
     char byte;
 
     (void)state;
-    raw_sends_record(&raw, RECORD_ALERT, "\1\132", 2);
-    raw_sends_record(&raw, RECORD_DATA, "still here", 10);
+    peer_sends_record(&raw, RECORD_ALERT, "\1\132", 2);
+    peer_sends_record(&raw, RECORD_DATA, "still here", 10);
     tls_expect(server, "still here");
-    raw_sends_record(&raw, RECORD_ALERT, "\1\0", 2);
+    peer_sends_record(&raw, RECORD_ALERT, "\1\0", 2);
     assert_code(net_recv(server, &byte, 1, soon()), NET_EOF);
     part(listener, &raw, server);
 }
@@ -266,8 +266,8 @@ static size_t allocated(void)
 #endif
 }
 
-static size_t wait_and_count(net_socket *server, struct tls_raw *raw, int type, const char *content,
-                             size_t size, int *code)
+static size_t wait_and_count(net_socket *server, struct openssl_peer *raw, int type,
+                             const char *content, size_t size, int *code)
 {
     size_t sent = 0;
     char byte;
@@ -275,7 +275,7 @@ static size_t wait_and_count(net_socket *server, struct tls_raw *raw, int type, 
     *code = NET_TIMEOUT;
     while (*code == NET_TIMEOUT && sent < 5000) {
         unsigned char record[64];
-        size_t length = raw_record(raw, type, content, size, record);
+        size_t length = peer_record(raw, type, content, size, record);
 
         if (send(raw->fd, record, length, MSG_NOSIGNAL) < 0) {
             break;
@@ -289,16 +289,16 @@ static size_t wait_and_count(net_socket *server, struct tls_raw *raw, int type, 
 /* A bounded number in a row; some may be used as padding. */
 static void endless_empty_records_end_it(void **state)
 {
-    struct tls_raw raw;
+    struct openssl_peer raw;
     net_socket *listener;
     net_socket *server = meet(&listener, &raw);
     int code;
 
     (void)state;
     for (int i = 0; i < 10; i++) {
-        raw_sends_record(&raw, RECORD_DATA, "", 0);
+        peer_sends_record(&raw, RECORD_DATA, "", 0);
     }
-    raw_sends_record(&raw, RECORD_DATA, "x", 1);
+    peer_sends_record(&raw, RECORD_DATA, "x", 1);
     tls_expect(server, "x");
     assert_in_range(wait_and_count(server, &raw, RECORD_DATA, "", 0, &code), 10, 100);
     assert_int_equal(code, NET_RESET);
@@ -310,25 +310,25 @@ static void endless_key_updates_cost_no_memory(void **state)
 {
     enum { AT_ONCE = 300, ROUNDS = 300, MOST = 400 * 1024 };
     static unsigned char records[AT_ONCE * 64];
-    struct tls_raw raw;
+    struct openssl_peer raw;
     net_socket *listener = tls_listen("tls://127.0.0.1:0", CERTIFICATE_GOOD, "sndbuf=4KiB");
     int small = 1024;
-    int fd = raw_open(listener);
+    int fd = peer_open(listener);
     net_socket *server;
     char byte;
 
     (void)state;
     setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
-    raw_client(&raw, fd);
+    peer_client(&raw, fd);
     server = assert_socket(net_accept(listener, soon()));
-    raw_meet(&raw, server);
+    peer_meet(&raw, server);
     size_t before = allocated();
 
     for (int i = 0; i < ROUNDS; i++) {
         size_t size = 0;
 
         for (int j = 0; j < AT_ONCE; j++) {
-            size += raw_record(&raw, RECORD_HANDSHAKE, "\30\0\0\1\1", 5, records + size);
+            size += peer_record(&raw, RECORD_HANDSHAKE, "\30\0\0\1\1", 5, records + size);
         }
         if (send(raw.fd, records, size, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)size) {
             break; /* nobody receives them any more */
@@ -347,24 +347,24 @@ static void endless_key_updates_cost_no_memory(void **state)
 /* Whoever takes them goes on. */
 static void key_updates_are_answered(void **state)
 {
-    struct tls_raw raw;
+    struct openssl_peer raw;
     net_socket *listener;
     net_socket *server = meet(&listener, &raw);
 
     (void)state;
     for (int i = 0; i < 200; i++) {
         assert_int_equal(SSL_key_update(raw.ssl, SSL_KEY_UPDATE_REQUESTED), 1);
-        raw_says(&raw, "hello");
+        peer_says(&raw, "hello");
         tls_expect(server, "hello");
         assert_count(net_send(server, "good day", 8, soon()), 8);
-        raw_expects(&raw, "good day");
+        peer_expects(&raw, "good day");
     }
     part(listener, &raw, server);
 }
 
 /* A caller that sends nothing else for as long as it can delays nobody. */
 struct flood {
-    struct tls_raw raw;
+    struct openssl_peer raw;
     int type;
     const char *content;
     size_t size;
@@ -384,7 +384,7 @@ static void *flood(void *argument)
         size_t size = 0;
 
         for (int i = 0; i < AT_ONCE; i++) {
-            size += raw_record(&self->raw, self->type, self->content, self->size, records + size);
+            size += peer_record(&self->raw, self->type, self->content, self->size, records + size);
         }
         goes_on = send(self->raw.fd, records, size, MSG_NOSIGNAL) == (ssize_t)size;
         self->begun = true;
@@ -426,7 +426,7 @@ static void a_flood_of_records_delays_nobody(void **state)
         tls_address(listener, "ca={ca}", address);
         net_socket *client = assert_socket(net_connect(address, soon()));
 
-        raw_client(&caller.raw, raw_open(listener));
+        peer_client(&caller.raw, peer_open(listener));
         assert_int_equal(SSL_do_handshake(caller.raw.ssl), 1);
         assert_int_equal(pthread_create(&caller.thread, NULL, flood, &caller), 0);
         while (!caller.begun) {
@@ -444,7 +444,7 @@ static void a_flood_of_records_delays_nobody(void **state)
         pthread_join(caller.thread, NULL);
         net_close(client, NET_NOW);
         tls_server_stop(&server);
-        raw_close(&caller.raw);
+        peer_close(&caller.raw);
         print_message("kind %zu: worst %.1f ms\n", i, worst);
         in_time(worst < LATE * slowness());
     }

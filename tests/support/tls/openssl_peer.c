@@ -1,5 +1,5 @@
 /* Peers of tls:// that do not use this library. */
-#include "tls_raw.h"
+#include "openssl_peer.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -18,7 +18,7 @@ enum { PATIENCE = 20 /* seconds */ };
 
 /* ---- Descriptors ---- */
 
-int raw_open(net_socket *listener)
+int peer_open(net_socket *listener)
 {
     struct sockaddr_in to = {.sin_family = AF_INET};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -31,17 +31,17 @@ int raw_open(net_socket *listener)
     return fd;
 }
 
-net_socket *raw_listen(void)
+net_socket *peer_listen(void)
 {
     return assert_socket(net_listen("tcp://127.0.0.1:0"));
 }
 
-int raw_accept(net_socket *listener)
+int peer_accept(net_socket *listener)
 {
     return (int)assert_ok(net_release(assert_socket((net_accept)(listener, soon()))));
 }
 
-void raw_sends_bytes(int fd, const void *bytes, size_t size)
+void peer_sends_bytes(int fd, const void *bytes, size_t size)
 {
     assert_int_equal(send(fd, bytes, size, MSG_NOSIGNAL), (ssize_t)size);
 }
@@ -51,14 +51,14 @@ void raw_sends_bytes(int fd, const void *bytes, size_t size)
 /* "CLIENT_TRAFFIC_SECRET_0 random secret", in hex. */
 static void keep_secret(const SSL *ssl, const char *line)
 {
-    struct tls_raw *raw = SSL_get_app_data(ssl);
+    struct openssl_peer *raw = SSL_get_app_data(ssl);
     const char *label = raw->is_server ? "SERVER_TRAFFIC_SECRET_0 " : "CLIENT_TRAFFIC_SECRET_0 ";
     const char *hex = strrchr(line, ' ') + 1;
 
-    if (strncmp(line, label, strlen(label)) != 0 || strlen(hex) != (size_t)2 * RAW_SECRET_SIZE) {
+    if (strncmp(line, label, strlen(label)) != 0 || strlen(hex) != (size_t)2 * PEER_SECRET_SIZE) {
         return;
     }
-    for (size_t i = 0; i < RAW_SECRET_SIZE; i++) {
+    for (size_t i = 0; i < PEER_SECRET_SIZE; i++) {
         unsigned byte = 0;
 
         sscanf(hex + 2 * i, "%2x", &byte);
@@ -67,30 +67,30 @@ static void keep_secret(const SSL *ssl, const char *line)
     raw->has_secret = true;
 }
 
-static void begin(struct tls_raw *raw, int fd, const SSL_METHOD *method)
+static void begin(struct openssl_peer *raw, int fd, const SSL_METHOD *method)
 {
-    *raw = (struct tls_raw){.fd = fd, .context = SSL_CTX_new(method)};
+    *raw = (struct openssl_peer){.fd = fd, .context = SSL_CTX_new(method)};
     assert_non_null(raw->context);
     SSL_CTX_set_keylog_callback(raw->context, keep_secret);
     SSL_CTX_set_ciphersuites(raw->context, "TLS_AES_128_GCM_SHA256");
     SSL_CTX_set_num_tickets(raw->context, 0); /* so that records begin with number 0 */
 }
 
-static void make(struct tls_raw *raw)
+static void make(struct openssl_peer *raw)
 {
     raw->ssl = SSL_new(raw->context);
     SSL_set_app_data(raw->ssl, raw);
     assert_int_equal(SSL_set_fd(raw->ssl, raw->fd), 1);
 }
 
-void raw_client(struct tls_raw *raw, int fd)
+void peer_client(struct openssl_peer *raw, int fd)
 {
     begin(raw, fd, TLS_client_method());
     make(raw);
     SSL_set_connect_state(raw->ssl);
 }
 
-static void serve_at_level(struct tls_raw *raw, int fd, enum certificate which, int level)
+static void serve_at_level(struct openssl_peer *raw, int fd, enum certificate which, int level)
 {
     begin(raw, fd, TLS_server_method());
     SSL_CTX_set_security_level(raw->context, level);
@@ -101,17 +101,17 @@ static void serve_at_level(struct tls_raw *raw, int fd, enum certificate which, 
     SSL_set_accept_state(raw->ssl);
 }
 
-void raw_server(struct tls_raw *raw, int fd, enum certificate which)
+void peer_server(struct openssl_peer *raw, int fd, enum certificate which)
 {
     serve_at_level(raw, fd, which, 1);
 }
 
-void raw_server_weak(struct tls_raw *raw, int fd, enum certificate which)
+void peer_server_weak(struct openssl_peer *raw, int fd, enum certificate which)
 {
     serve_at_level(raw, fd, which, 0);
 }
 
-void raw_close(struct tls_raw *raw)
+void peer_close(struct openssl_peer *raw)
 {
     SSL_free(raw->ssl);
     SSL_CTX_free(raw->context);
@@ -131,7 +131,7 @@ static void set_blocking(int fd, bool blocks)
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
 }
 
-int raw_settle(struct tls_raw *raw, net_socket *ours, struct said *said)
+int peer_settle(struct openssl_peer *raw, net_socket *ours, struct said *said)
 {
     double since = now_ms();
     int error = SSL_ERROR_WANT_READ;
@@ -152,24 +152,24 @@ int raw_settle(struct tls_raw *raw, net_socket *ours, struct said *said)
     return error;
 }
 
-void raw_meet(struct tls_raw *raw, net_socket *ours)
+void peer_meet(struct openssl_peer *raw, net_socket *ours)
 {
     struct said said;
-    int error = raw_settle(raw, ours, &said);
+    int error = peer_settle(raw, ours, &said);
 
     if (error != 0 || said.code != 0) {
         fail_msg("OpenSSL: %d; ours: %s", error, said.text);
     }
 }
 
-void raw_says(struct tls_raw *raw, const char *words)
+void peer_says(struct openssl_peer *raw, const char *words)
 {
     int size = (int)strlen(words);
 
     assert_int_equal(SSL_write(raw->ssl, words, size), size);
 }
 
-void raw_expects(struct tls_raw *raw, const char *words)
+void peer_expects(struct openssl_peer *raw, const char *words)
 {
     char got[256];
     int size = (int)strlen(words);
@@ -194,7 +194,7 @@ static void expand(const unsigned char *secret, const char *label, unsigned char
     OSSL_PARAM params[] = {
         OSSL_PARAM_construct_int("mode", &mode),
         OSSL_PARAM_construct_utf8_string("digest", digest, 0),
-        OSSL_PARAM_construct_octet_string("key", (void *)(uintptr_t)secret, RAW_SECRET_SIZE),
+        OSSL_PARAM_construct_octet_string("key", (void *)(uintptr_t)secret, PEER_SECRET_SIZE),
         OSSL_PARAM_construct_octet_string("info", info, 10 + strlen(label)),
         OSSL_PARAM_construct_end(),
     };
@@ -204,11 +204,11 @@ static void expand(const unsigned char *secret, const char *label, unsigned char
     EVP_KDF_free(kdf);
 }
 
-size_t raw_record(struct tls_raw *raw, int type, const void *content, size_t size,
-                  unsigned char *record)
+size_t peer_record(struct openssl_peer *raw, int type, const void *content, size_t size,
+                   unsigned char *record)
 {
-    unsigned char key[RAW_KEY_SIZE];
-    unsigned char nonce[RAW_NONCE_SIZE];
+    unsigned char key[PEER_KEY_SIZE];
+    unsigned char nonce[PEER_NONCE_SIZE];
     unsigned char last = (unsigned char)type;
     EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
     size_t length = size + 1 + 16; /* the type, and the tag */
@@ -218,7 +218,7 @@ size_t raw_record(struct tls_raw *raw, int type, const void *content, size_t siz
     expand(raw->secret, "key", key, sizeof key);
     expand(raw->secret, "iv", nonce, sizeof nonce);
     for (size_t i = 0; i < 8; i++) {
-        nonce[RAW_NONCE_SIZE - 1 - i] ^= (unsigned char)(raw->number >> (8 * i));
+        nonce[PEER_NONCE_SIZE - 1 - i] ^= (unsigned char)(raw->number >> (8 * i));
     }
     memcpy(record, (unsigned char[]){23, 3, 3, (unsigned char)(length >> 8), (unsigned char)length},
            5);
@@ -231,7 +231,7 @@ size_t raw_record(struct tls_raw *raw, int type, const void *content, size_t siz
     EVP_CIPHER_CTX_free(context);
     raw->number++;
     if (type == RECORD_HANDSHAKE && size > 0 && *(const unsigned char *)content == 24) {
-        unsigned char next[RAW_SECRET_SIZE]; /* a key update (RFC 8446, 7.2) */
+        unsigned char next[PEER_SECRET_SIZE]; /* a key update (RFC 8446, 7.2) */
 
         expand(raw->secret, "traffic upd", next, sizeof next);
         memcpy(raw->secret, next, sizeof next);
@@ -240,9 +240,9 @@ size_t raw_record(struct tls_raw *raw, int type, const void *content, size_t siz
     return 5 + length;
 }
 
-void raw_sends_record(struct tls_raw *raw, int type, const void *content, size_t size)
+void peer_sends_record(struct openssl_peer *raw, int type, const void *content, size_t size)
 {
     unsigned char record[(1 << 14) + 1024];
 
-    raw_sends_bytes(raw->fd, record, raw_record(raw, type, content, size, record));
+    peer_sends_bytes(raw->fd, record, peer_record(raw, type, content, size, record));
 }
