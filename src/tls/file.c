@@ -17,6 +17,12 @@ enum { MOST_BYTES = 4 << 20 }; /* a store of all authorities has about 200 KiB *
 
 static int unreadable(net_cipher_failure *failure, const char *option, const char *path)
 {
+    if (errno == EMFILE || errno == ENFILE) {
+        return nf_tls_fail(failure, NET_LIMIT, "no descriptor to read %s=%s", option, path);
+    }
+    if (errno == ENOMEM) {
+        return nf_tls_no_memory(failure);
+    }
     /* strerror's buffer is per thread in glibc and musl. */
     /* NOLINTNEXTLINE(concurrency-mt-unsafe) */
     return nf_tls_fail(failure, NET_ADDRESS, "%s=%s: %s", option, path, strerror(errno));
@@ -90,9 +96,7 @@ int nf_tls_file_read(struct nf_tls_file *file, const char *option, const char *p
         descriptor = above(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
     } while (descriptor < 0 && errno == EINTR);
     if (descriptor < 0) {
-        return errno == EMFILE || errno == ENFILE
-                   ? nf_tls_fail(failure, NET_LIMIT, "no descriptor to read %s=%s", option, path)
-                   : unreadable(failure, option, path);
+        return unreadable(failure, option, path);
     }
     code = read_all(descriptor, file, option, path, failure);
     close(descriptor);
