@@ -34,7 +34,7 @@ enum { NET_CIPHER_CLIENT, NET_CIPHER_SERVER };
 
 /* What a session has ready, of `waiting`. */
 enum {
-    NET_CIPHER_PLAIN = 1, /* bytes of the peer, which decrypt hands out without being fed */
+    NET_CIPHER_PLAIN = 1, /* bytes of the peer, or its end, which decrypt hands out unfed */
     NET_CIPHER_SEALED = 2 /* bytes for the peer, which yield hands out */
 };
 
@@ -43,7 +43,7 @@ enum {
     NET_CIPHER_OPTION = 1,   /* an address may give it */
     NET_CIPHER_SETTABLE = 2, /* net_set changes it on a listener, for the sessions that come */
     NET_CIPHER_LINES = 4,    /* its text may have line feeds, and is safe to print as it is */
-    NET_CIPHER_SECRET = 8    /* it can be given or set, and never read */
+    NET_CIPHER_SECRET = 8    /* net_get refuses it; a sentence quotes the address that has it */
 };
 
 /* An option, or a property that can only be read. An option's value is text: any that is not empty,

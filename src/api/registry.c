@@ -122,8 +122,8 @@ static bool has_word(const char *part, size_t length, const char *word)
     return at + size <= length;
 }
 
-/* Whether a part of a scheme, which are joined by `+`, promises encryption: it has such a word in
- * it, or is nearest to one, or is the last and ends in s, as https does. */
+/* Whether a part of a scheme, which are joined by `+`, promises encryption: it is a cipher's, has
+ * such a word in it, is nearest to one, or is the last and ends in s, as https does. */
 static bool promises_encryption(const char *part, size_t length)
 {
     const char *nearest = nf_nearest(part, length, scheme_or_encrypted, NULL);
@@ -133,7 +133,8 @@ static bool promises_encryption(const char *part, size_t length)
             return true;
         }
     }
-    return part[length] == '\0' && length > 2 && (part[length - 1] | 0x20) == 's';
+    return nf_cipher_wires_has(part, length) ||
+           (part[length] == '\0' && length > 2 && (part[length - 1] | 0x20) == 's');
 }
 
 /* A plaintext scheme is never the nearest to a name that promises encryption. */

@@ -14,7 +14,7 @@
  * Who may touch what:
  *   turn `in` of the layer    `sealed`, and the handshake; held while a call waits for the peer
  *   turn `out` of the layer   `rest` of the layer; held while a call waits to send
- *   turn `session`            the session, `settings` of a listener; never held while waiting
+ *   `session_turn`            the session; never held while waiting
  * They are taken in this order. Receiving makes records, too: answers to the peer. They stay in the
  * session (`has_output`) until somebody has the turn `out`: the receiver itself if it is free, else
  * the sender that has it.
@@ -31,6 +31,11 @@
 #include "socket/layer.h"
 #include "os/process.h"
 
+enum {
+    NF_CIPHER_PIECE = 17 * 1024, /* bytes received at once: a record of TLS, what is around it */
+    NF_CIPHER_FILL_LEAST = 512   /* bytes that a receive below counts as: each takes time */
+};
+
 /* How far it has come. */
 enum { NF_GREETING, NF_TALKING, NF_BROKEN };
 
@@ -44,8 +49,8 @@ struct nf_cipher {
     const struct nf_backend *accepted_kind; /* table of what a listener accepts; else NULL */
     net_cipher_failure *failure;            /* why it is broken; NULL: no memory for it */
     char *dialed; /* the address of a dial that no call waits for, until it is won; or NULL */
-    struct nf_kept *sealed;     /* received, and not read by the session yet */
-    struct nf_turn turn;        /* of the session */
+    struct nf_kept *sealed; /* received, and not read by the session yet */
+    struct nf_turn session_turn;
     _Atomic uint32_t answers;   /* receives that made output, since it last went out */
     _Atomic bool has_long_rest; /* they count more then */
     _Atomic uint8_t state;
@@ -53,6 +58,7 @@ struct nf_cipher {
     _Atomic bool has_output; /* the session may have bytes for the peer */
     uint8_t side;            /* NET_CIPHER_CLIENT or NET_CIPHER_SERVER */
     bool is_dialed;
+    _Atomic bool has_talked; /* the handshake is done, whatever came then */
     int8_t broken_code;
     _Atomic int64_t bytes_in; /* of the caller, not of the records */
     _Atomic int64_t bytes_out;
@@ -84,12 +90,16 @@ void nf_cipher_settings_drop(struct nf_cipher_settings *settings); /* NULL is al
 
 /* ---- Session ---- */
 
-/* The session is broken: record it, for every later call. Returns the code. */
+/* With the session's turn: a call of the session has failed for good. No other one may come. */
+void nf_cipher_note_broken(struct nf_cipher *self, const net_cipher_failure *failure);
+
+/* The same without the turn. Returns the code. */
 int nf_cipher_break(struct nf_cipher *self, const net_cipher_failure *failure);
 int nf_cipher_fail_broken(struct nf_cipher *self);
 
-/* With the turns `out` and `session`: move what the session has for the peer to the rest, `room`
- * bytes at a time; a rest that begins has room for `least`. 0; or NET_LIMIT, and it stays. */
+/* With the turns `out` and `session_turn`: move what the session has for the peer to the rest,
+ * `room` bytes at a time; a rest that begins has room for `least`. 0; or NET_LIMIT, and it stays.
+ */
 int nf_cipher_collect(struct nf_cipher *self, size_t least, size_t room);
 
 /* With the turn `out`: collect, and send the rest. 0 or a code. */
@@ -101,13 +111,14 @@ void nf_cipher_leave_out(struct nf_cipher *self);
 /* The same with taking and leaving the turn. */
 int nf_cipher_flush(struct nf_cipher *self, net_deadline deadline);
 
-/* The session has made output. Sends what the socket below takes now, unless a sender does it. */
+/* Send what there is to send, as far as the socket below takes it now. If a sender has the turn, it
+ * does it. */
 void nf_cipher_push(struct nf_cipher *self);
 
-/* The same for answers to the peer, which go nowhere once sending is over. 0; or a code, if so many
- * wait that they have to go out first and cannot. */
+/* Whether so many answers to the peer wait that they have to go out before more are made; and
+ * sending them, which is nothing once sending is over. 0 or a code. */
+bool nf_cipher_owes_answers(const struct nf_cipher *self);
 int nf_cipher_send_answers(struct nf_cipher *self, net_deadline deadline);
-bool nf_cipher_owes_answers(const struct nf_cipher *self); /* so many wait */
 
 /* For the close: let the rest end with what the session says last. Takes no turn. */
 void nf_cipher_say_last(struct nf_cipher *self);
@@ -128,7 +139,7 @@ static inline int nf_cipher_talk(struct nf_cipher *self, net_deadline deadline)
  * code. */
 int nf_cipher_fill(struct nf_cipher *self, size_t most, net_deadline deadline);
 
-/* With the turns `in` and `session`: lend the session what has come, and end that. */
+/* With the turns `in` and `session_turn`: lend the session what has come, and end that. */
 void nf_cipher_lend(struct nf_cipher *self);
 void nf_cipher_take_back(struct nf_cipher *self);
 

@@ -9,11 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum {
-    PIECE = 17 * 1024, /* bytes taken at once: a record of TLS and what is around it */
-    FILL_LEAST = 512   /* bytes that a receive below counts as: each takes time */
-};
-
 /* A connection that was accepted and has not shaken hands belongs to the process that begins to. */
 static int open_session(struct nf_cipher *self)
 {
@@ -50,13 +45,13 @@ static int check(struct nf_cipher *self)
 /* One step in memory: 0, NET_CIPHER_HUNGRY, or a code with `failure` filled. */
 static int step(struct nf_cipher *self, net_cipher_failure *failure)
 {
-    nf_turn_take(&self->turn, NET_FOREVER);
+    nf_turn_take(&self->session_turn, NET_FOREVER);
     nf_cipher_lend(self);
     int code = nf_cipher_of(self)->greet(self->session, failure);
 
     nf_cipher_take_back(self);
     atomic_store(&self->has_output, true);
-    nf_turn_leave(&self->turn);
+    nf_turn_leave(&self->session_turn);
     return code;
 }
 
@@ -101,7 +96,7 @@ static int send_step(struct nf_cipher *self, bool is_done, net_deadline deadline
 
 static int shake(struct nf_cipher *self, net_deadline deadline)
 {
-    struct nf_pace pace = {.least = FILL_LEAST};
+    struct nf_pace pace = {.least = NF_CIPHER_FILL_LEAST};
     net_cipher_failure failure = {0};
     int code = NET_CIPHER_HUNGRY;
 
@@ -121,7 +116,7 @@ static int shake(struct nf_cipher *self, net_deadline deadline)
             code = nf_socket_go_on(&self->layer.head, &pace, before - left, deadline);
         }
         if (code == 0 && (left == 0 || left == before)) {
-            code = nf_cipher_fill(self, PIECE, deadline);
+            code = nf_cipher_fill(self, NF_CIPHER_PIECE, deadline);
         }
         if (code < 0) {
             return fail_below(self, code);
@@ -151,6 +146,7 @@ int nf_cipher_greet(struct nf_cipher *self, net_deadline deadline)
     if (known == 0 && code == 0) {
         free(self->dialed);
         self->dialed = NULL;
+        atomic_store(&self->has_talked, true);
         atomic_store(&self->state, NF_TALKING);
     }
     nf_turn_leave(&self->layer.in);

@@ -8,22 +8,46 @@
 #include "os/transfer.h"
 
 enum {
-    SMALL = 17 * 1024, /* bytes received at once: a record of TLS, and what is around it; */
-    LARGE = 68 * 1024, /* or four of them, */
-    MANY = 16 * 1024,  /* for a caller that asks for so many bytes */
-    FILL_LEAST = 512,  /* bytes that a receive below counts as: each takes time */
-    MUCH = 16,         /* as many receives counts one that answers to a peer that takes nothing */
-    BARREN = 256       /* times as many count what brings the caller nothing: it may be many
-                          small records, each of which takes as long as a large one */
+    LARGE = 4 * NF_CIPHER_PIECE, /* bytes received at once */
+    MANY = 16 * 1024,            /* for a caller that asks for so many */
+    MUCH = 16,   /* as many receives counts one that answers to a peer that takes nothing */
+    BARREN = 256 /* times as many count what brings the caller nothing: it may be many
+                    small records, each of which takes as long as a large one */
+};
+
+/* ms of one wait for the peer */
+enum {
+    REST_SLICE = 5,   /* while there is something to send; */
+    SLICE_LEAST = 16, /* else the first one, and each next one is twice as long: another thread */
+    SLICE_MOST = 1024 /* may leave something that has to go out, as a half-close does */
 };
 
 /* ---- Records ---- */
 
+static ssize_t receive(struct nf_cipher *self, char *space, size_t most, net_deadline deadline)
+{
+    net_socket *lower = self->layer.lower;
+    int64_t slice = SLICE_LEAST;
+    net_deadline until = NET_NOW;
+    ssize_t n = NET_TIMEOUT;
+
+    do {
+        nf_cipher_push(self);
+        if (deadline != NET_NOW) {
+            bool rests = atomic_load(&self->layer.has_rest);
+
+            until = nf_earlier(deadline, nf_deadline_after(nf_now(), rests ? REST_SLICE : slice));
+            slice = slice < SLICE_MOST ? 2 * slice : slice;
+        }
+        n = nf_backend_of(lower)->recv(lower, space, most, NF_SOME, until);
+    } while (n == NET_TIMEOUT && until != deadline);
+    return n;
+}
+
 int nf_cipher_fill(struct nf_cipher *self, size_t most, net_deadline deadline)
 {
     char *space = nf_kept_space(&self->sealed, most, most);
-    ssize_t n = space != NULL ? nf_layer_recv(&self->layer.head, space, most, deadline)
-                              : (ssize_t)NET_LIMIT;
+    ssize_t n = space != NULL ? receive(self, space, most, deadline) : (ssize_t)NET_LIMIT;
 
     if (n > 0) {
         self->sealed->count += (size_t)n;
@@ -58,7 +82,11 @@ static ssize_t open_records(struct nf_cipher *self, void *buffer, size_t size, i
 {
     const net_cipher *cipher = nf_cipher_of(self);
 
-    nf_turn_take(&self->turn, NET_FOREVER);
+    nf_turn_take(&self->session_turn, NET_FOREVER);
+    if (atomic_load(&self->state) == NF_BROKEN) {
+        nf_turn_leave(&self->session_turn);
+        return self->broken_code;
+    }
     nf_cipher_lend(self);
     ssize_t n = (how & NF_PEEK) != 0 ? cipher->peek(self->session, buffer, size, failure)
                                      : cipher->decrypt(self->session, buffer, size, failure);
@@ -68,7 +96,10 @@ static ssize_t open_records(struct nf_cipher *self, void *buffer, size_t size, i
         atomic_fetch_add(&self->answers, atomic_load(&self->has_long_rest) ? MUCH : 1);
         atomic_store(&self->has_output, true);
     }
-    nf_turn_leave(&self->turn);
+    if (n < 0 && n != NET_CIPHER_HUNGRY && n != NET_EOF) {
+        nf_cipher_note_broken(self, failure);
+    }
+    nf_turn_leave(&self->session_turn);
     return n;
 }
 
@@ -81,41 +112,46 @@ static int end_below(int code)
                            : code;
 }
 
-static ssize_t end_inside(struct nf_cipher *self, int code, const net_cipher_failure *failure)
+static ssize_t end_inside(struct nf_cipher *self, int code)
 {
     if (code == NET_EOF) {
         return nf_fail(code);
     }
     nf_cipher_push(self); /* an alert */
-    return nf_cipher_break(self, failure);
+    nf_socket_notify(&self->layer.head);
+    return nf_cipher_fail_broken(self);
 }
 
 /* With the turn `in`. An nf_take. */
 static ssize_t take(net_socket *socket, void *buffer, size_t size, int how, net_deadline deadline)
 {
     struct nf_cipher *self = (struct nf_cipher *)socket;
-    struct nf_pace pace = {.least = FILL_LEAST};
+    struct nf_pace pace = {.least = NF_CIPHER_FILL_LEAST};
 
     for (;;) {
         net_cipher_failure failure = {0};
         size_t before = nf_kept_count(self->sealed);
         ssize_t n = open_records(self, buffer, size, how, &failure);
+        size_t left = nf_kept_count(self->sealed);
+        int code = 0;
 
         if (n < 0 && n != NET_CIPHER_HUNGRY) {
-            return end_inside(self, (int)n, &failure);
+            return end_inside(self, (int)n);
         }
-        bool answers = atomic_load(&self->has_output) || atomic_load(&self->answers) > 0;
-        int code = answers ? nf_cipher_send_answers(self, deadline) : 0;
-        size_t left = nf_kept_count(self->sealed);
-
-        if (n > 0 || code < 0) {
-            return n > 0 ? n : code;
+        if (atomic_load(&self->has_output)) {
+            nf_cipher_push(self);
         }
-        if (before > 0) {
+        if (n > 0) {
+            return n;
+        }
+        if (nf_cipher_owes_answers(self)) {
+            code = nf_cipher_send_answers(self, deadline);
+        }
+        if (before > 0 && code == 0) {
             code = nf_socket_go_on(socket, &pace, (before - left) * BARREN, deadline);
         }
         if (code == 0 && (left == 0 || left == before)) {
-            code = nf_cipher_fill(self, size < MANY ? SMALL : LARGE, deadline);
+            code = nf_cipher_fill(self, size < MANY ? NF_CIPHER_PIECE : LARGE, deadline);
         }
         if (code < 0) {
             return end_below(code);
@@ -126,10 +162,10 @@ static ssize_t take(net_socket *socket, void *buffer, size_t size, int how, net_
 /* With the turn `in`: whether bytes wait inside, which no descriptor shows. */
 static bool holds_bytes(struct nf_cipher *self)
 {
-    nf_turn_take(&self->turn, NET_FOREVER);
+    nf_turn_take(&self->session_turn, NET_FOREVER);
     unsigned has = nf_cipher_of(self)->waiting(self->session);
 
-    nf_turn_leave(&self->turn);
+    nf_turn_leave(&self->session_turn);
     return self->sealed != NULL || (has & NET_CIPHER_PLAIN) != 0;
 }
 
@@ -137,18 +173,15 @@ ssize_t nf_cipher_recv(net_socket *socket, void *buffer, size_t size, int until,
                        net_deadline deadline)
 {
     struct nf_cipher *self = (struct nf_cipher *)socket;
-    int code = nf_cipher_talk(self, deadline);
+    bool greets = atomic_load(&self->state) == NF_GREETING || !nf_cipher_is_ours(self);
+    int code = greets ? nf_cipher_greet(self, deadline) : 0;
 
-    if (code < 0 || (size == 0 && until < 0)) {
-        return code;
-    }
-    code = nf_layer_enter(socket, &self->layer.in, deadline);
+    code = code == 0 ? nf_layer_enter(socket, &self->layer.in, deadline) : code;
     if (code < 0) {
         return code;
     }
-    ssize_t n = atomic_load(&self->state) == NF_BROKEN
-                    ? nf_cipher_fail_broken(self)
-                    : nf_receive(socket, take, buffer, size, until, deadline);
+    ssize_t n =
+        size == 0 && until < 0 ? 0 : nf_receive(socket, take, buffer, size, until, deadline);
 
     if (n > 0 && until != NF_LOOK) {
         nf_count(&self->bytes_in, n);

@@ -3,7 +3,6 @@
 #include "socket/counter.h"
 #include "socket/socket.h"
 #include "os/transfer.h"
-#include "wait/deadline.h"
 
 #include <string.h>
 
@@ -11,8 +10,7 @@ enum {
     RECORD = 16 * 1024,   /* bytes of a record of TLS (RFC 8446, 5.1); slices are joined to it */
     AT_ONCE = 4 * RECORD, /* bytes that are encrypted before they are sent */
     OVERHEAD_SHARE = 64,  /* one byte in so many for what is around records, */
-    OVERHEAD_LEAST = 128, /* and so many at least */
-    FINISH_SLICE = 5      /* ms of one wait to send the end, beside a receive */
+    OVERHEAD_LEAST = 128  /* and so many at least */
 };
 
 /* How far a send has come. */
@@ -67,16 +65,21 @@ static int seal(struct nf_cipher *self, struct cursor *at, const char *data, siz
 {
     net_cipher_failure failure = {0};
 
-    nf_turn_take(&self->turn, NET_FOREVER);
-    ssize_t n = nf_cipher_of(self)->encrypt(self->session, data, size, &failure);
+    nf_turn_take(&self->session_turn, NET_FOREVER);
+    bool talks = atomic_load(&self->state) == NF_TALKING;
+    ssize_t n =
+        talks ? nf_cipher_of(self)->encrypt(self->session, data, size, &failure) : NET_RESET;
 
+    if (n < 0 && talks && failure.code != NET_LIMIT) {
+        nf_cipher_note_broken(self, &failure);
+    }
     if (n < 0 || nf_cipher_collect(self, room_for(ahead), room_for(size)) < 0) {
         atomic_store(&self->has_output, true);
     }
-    nf_turn_leave(&self->turn);
+    nf_turn_leave(&self->session_turn);
     if (n < 0) {
         return failure.code == NET_LIMIT ? nf_fail_because(NET_LIMIT, "%s", failure.text)
-                                         : nf_cipher_break(self, &failure);
+                                         : nf_cipher_fail_broken(self);
     }
     advance(at, (size_t)n);
     return 0;
@@ -124,6 +127,7 @@ static ssize_t send_slices(struct nf_cipher *self, struct cursor *at, net_deadli
             int out = nf_cipher_send_out(self, deadline);
 
             code = code < 0 ? code : out;
+            at->taken = self->layer.is_cut ? before : at->taken; /* the peer cannot open it */
         }
         if (code == 0 && at->count > 0) {
             code = nf_socket_go_on(&self->layer.head, &pace, at->taken - before, deadline);
@@ -133,51 +137,29 @@ static ssize_t send_slices(struct nf_cipher *self, struct cursor *at, net_deadli
     return at->taken > 0 ? (ssize_t)at->taken : code;
 }
 
-/* What says that this side has finished needs room below. If there is none it is left to the next
- * call. But a receive that blocks already sends nothing, and the peer may wait for the end before
- * it answers: then send it here. */
-static void finish_beside_receiver(struct nf_cipher *self, net_deadline deadline)
-{
-    int code = NET_TIMEOUT;
-
-    while (code == NET_TIMEOUT && atomic_load(&self->layer.has_rest) &&
-           !nf_deadline_passed(deadline)) {
-        if (nf_turn_try(&self->layer.in)) {
-            nf_turn_leave(&self->layer.in);
-            return;
-        }
-        code =
-            nf_cipher_flush(self, nf_earlier(deadline, nf_deadline_after(nf_now(), FINISH_SLICE)));
-    }
-}
-
 ssize_t nf_cipher_send(net_socket *socket, const net_slice *slices, int count,
                        net_deadline deadline)
 {
     struct nf_cipher *self = (struct nf_cipher *)socket;
     struct cursor at = {.slices = slices, .count = count};
-    ssize_t n = nf_cipher_talk(self, deadline);
+    bool is_over = atomic_load(&self->finish) != NF_FINISH_NOT_ASKED;
+    ssize_t n = is_over ? nf_fail_ended(NET_MISUSE) : nf_cipher_talk(self, deadline);
 
     advance(&at, 0);
-    if (n < 0 || at.count == 0) {
-        return n;
+    if (n == 0 && at.count == 0) {
+        return nf_is_canceled(socket) ? nf_fail(NET_CANCELED) : 0;
     }
-    n = nf_layer_enter(socket, &self->layer.out, deadline);
+    n = n == 0 ? nf_layer_enter(socket, &self->layer.out, deadline) : n;
     if (n < 0) {
         return n;
     }
     if (atomic_load(&self->finish) != NF_FINISH_NOT_ASKED) {
         n = nf_fail_ended(NET_MISUSE);
-    } else if (atomic_load(&self->state) == NF_BROKEN) {
-        n = nf_cipher_fail_broken(self);
     } else {
         n = send_slices(self, &at, deadline);
     }
     nf_cipher_leave_out(self);
     nf_cipher_push(self);
-    if (at.count == 0 && atomic_load(&self->finish) != NF_FINISH_NOT_ASKED) {
-        finish_beside_receiver(self, deadline); /* asked for meanwhile */
-    }
     return n;
 }
 
@@ -186,16 +168,18 @@ int nf_cipher_shutdown(net_socket *socket)
 {
     struct nf_cipher *self = (struct nf_cipher *)socket;
     uint8_t asked = NF_FINISH_NOT_ASKED;
-    int code = nf_cipher_talk(self, NET_NOW);
+    int code = nf_is_canceled(socket) ? nf_fail(NET_CANCELED) : nf_cipher_talk(self, NET_NOW);
 
     if (code < 0 && (code != NET_TIMEOUT || self->is_dialed)) {
         return code;
     }
-    if (self->layer.is_cut) {
+    if (atomic_load(&self->finish) != NF_FINISH_NOT_ASKED) {
+        return 0;
+    }
+    if (atomic_load(&self->layer.is_cut)) {
         return nf_fail(NET_RESET);
     }
     atomic_compare_exchange_strong(&self->finish, &asked, NF_FINISH_ASKED);
     nf_cipher_push(self);
-    finish_beside_receiver(self, NET_FOREVER);
     return 0;
 }

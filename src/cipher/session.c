@@ -24,9 +24,8 @@ int nf_cipher_fail_broken(struct nf_cipher *self)
 }
 
 /* The first failure stays. */
-int nf_cipher_break(struct nf_cipher *self, const net_cipher_failure *failure)
+void nf_cipher_note_broken(struct nf_cipher *self, const net_cipher_failure *failure)
 {
-    nf_turn_take(&self->turn, NET_FOREVER);
     if (atomic_load(&self->state) != NF_BROKEN) {
         self->failure = malloc(sizeof *self->failure);
         if (self->failure != NULL) {
@@ -35,7 +34,13 @@ int nf_cipher_break(struct nf_cipher *self, const net_cipher_failure *failure)
         self->broken_code = (int8_t)failure->code;
         atomic_store(&self->state, NF_BROKEN);
     }
-    nf_turn_leave(&self->turn);
+}
+
+int nf_cipher_break(struct nf_cipher *self, const net_cipher_failure *failure)
+{
+    nf_turn_take(&self->session_turn, NET_FOREVER);
+    nf_cipher_note_broken(self, failure);
+    nf_turn_leave(&self->session_turn);
     return nf_cipher_fail_broken(self);
 }
 
@@ -61,9 +66,9 @@ int nf_cipher_send_out(struct nf_cipher *self, net_deadline deadline)
     int code = 0;
 
     if (atomic_load(&self->has_output)) {
-        nf_turn_take(&self->turn, NET_FOREVER);
+        nf_turn_take(&self->session_turn, NET_FOREVER);
         code = nf_cipher_collect(self, YIELD, YIELD);
-        nf_turn_leave(&self->turn);
+        nf_turn_leave(&self->session_turn);
     }
     int sent = nf_layer_send_rest(socket, deadline);
 
@@ -79,11 +84,13 @@ int nf_cipher_send_out(struct nf_cipher *self, net_deadline deadline)
 static void say_finish(struct nf_cipher *self)
 {
     if (atomic_load(&self->finish) == NF_FINISH_ASKED) {
-        nf_turn_take(&self->turn, NET_FOREVER);
-        nf_cipher_of(self)->finish(self->session);
-        atomic_store(&self->has_output, true);
+        nf_turn_take(&self->session_turn, NET_FOREVER);
+        if (atomic_load(&self->state) == NF_TALKING) {
+            nf_cipher_of(self)->finish(self->session);
+            atomic_store(&self->has_output, true);
+        }
         atomic_store(&self->finish, NF_FINISH_SAID);
-        nf_turn_leave(&self->turn);
+        nf_turn_leave(&self->session_turn);
     }
     nf_cipher_send_out(self, NET_NOW);
     if (!atomic_load(&self->has_output)) {
@@ -120,6 +127,7 @@ int nf_cipher_flush(struct nf_cipher *self, net_deadline deadline)
     if (code == 0) {
         code = nf_cipher_send_out(self, deadline);
         nf_cipher_leave_out(self);
+        nf_cipher_push(self);
     }
     return code;
 }
@@ -128,12 +136,14 @@ int nf_cipher_flush(struct nf_cipher *self, net_deadline deadline)
  * turn is free: it then relies on this one. Without memory the output stays for the next call. */
 void nf_cipher_push(struct nf_cipher *self)
 {
+    bool is_due = atomic_load(&self->layer.has_rest);
     int code = 0;
 
-    while (code != NET_LIMIT && (atomic_load(&self->has_output) || is_finish_due(self)) &&
+    while (code != NET_LIMIT && (is_due || atomic_load(&self->has_output) || is_finish_due(self)) &&
            nf_turn_try(&self->layer.out)) {
         code = nf_cipher_send_out(self, NET_NOW);
         nf_cipher_leave_out(self);
+        is_due = false;
     }
 }
 
@@ -144,23 +154,19 @@ bool nf_cipher_owes_answers(const struct nf_cipher *self)
 
 int nf_cipher_send_answers(struct nf_cipher *self, net_deadline deadline)
 {
-    int code = 0;
+    int code = nf_layer_enter(&self->layer.head, &self->layer.out, deadline);
 
-    nf_cipher_push(self);
-    if (!nf_cipher_owes_answers(self)) {
-        return 0;
-    }
-    code = nf_layer_enter(&self->layer.head, &self->layer.out, deadline);
     if (code < 0) {
         return code;
     }
     code = nf_cipher_send_out(self, deadline);
-    if (self->layer.is_cut) {
+    if (atomic_load(&self->layer.is_cut)) {
         nf_kept_take(&self->layer.rest, NULL, SIZE_MAX);
         atomic_store(&self->answers, 0);
         code = 0;
     }
     nf_cipher_leave_out(self);
+    nf_cipher_push(self);
     return code;
 }
 

@@ -5,6 +5,7 @@
 #include "name/endpoint.h"
 #include "name/path.h"
 #include "open/inet.h"
+#include "os/forkmutex.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,13 +90,16 @@ static int prepare(struct nf_cipher *self, const struct nf_target *target)
     return self->session != NULL ? 0 : nf_fail_because(failure.code, "%s", failure.text);
 }
 
-/* Free what is not the layer's own. */
+/* Free what is not the layer's own. In another process the session stays as it is, with the
+ * settings. */
 static void dispose(struct nf_cipher *self)
 {
-    if (self->session != NULL) {
+    bool is_ours = nf_cipher_is_ours(self);
+
+    if (is_ours && self->session != NULL) {
         nf_cipher_of(self)->close(self->session);
     }
-    nf_cipher_settings_drop(self->settings);
+    nf_cipher_settings_drop(is_ours ? self->settings : NULL);
     free(self->sealed);
     free(self->failure);
     free(self->dialed);
@@ -164,13 +168,29 @@ int nf_cipher_listen(net_socket *socket, const struct nf_target *target, net_dea
     return code;
 }
 
+/* Processes may share a listener: a child must not wait for a thread of its parent. */
+static struct nf_fork_mutex settings_lock;
+
 static struct nf_cipher_settings *current_settings(struct nf_cipher *listener)
 {
-    nf_turn_take(&listener->turn, NET_FOREVER);
+    nf_fork_mutex_lock(&settings_lock);
     struct nf_cipher_settings *settings = nf_cipher_settings_share(listener->settings);
 
-    nf_turn_leave(&listener->turn);
+    nf_fork_mutex_unlock(&settings_lock);
     return settings;
+}
+
+/* False: another thread has changed them since `old`. */
+static bool replace_settings(struct nf_cipher *listener, struct nf_cipher_settings *old,
+                             struct nf_cipher_settings *settings)
+{
+    nf_fork_mutex_lock(&settings_lock);
+    bool is_old = listener->settings == old;
+
+    listener->settings = is_old ? settings : listener->settings;
+    nf_fork_mutex_unlock(&settings_lock);
+    nf_cipher_settings_drop(is_old ? old : settings);
+    return is_old;
 }
 
 net_socket *nf_cipher_accept(net_socket *socket, net_deadline deadline)
@@ -199,21 +219,17 @@ void nf_cipher_cancel(net_socket *socket)
     nf_socket_cancel(nf_layer_lower(socket));
 }
 
-/* Only the process that shook hands says that it has finished. In another one the session stays as
- * it is, with the settings. */
+/* Only the process that shook hands says that it has finished. */
 int nf_cipher_close(net_socket *socket, net_deadline deadline)
 {
     struct nf_cipher *self = (struct nf_cipher *)socket;
-    bool is_ours = nf_cipher_is_ours(self);
 
-    if (is_ours && self->session != NULL) {
+    if (nf_cipher_is_ours(self) && self->session != NULL) {
         nf_cipher_say_last(self);
     }
     int code = nf_layer_close(socket, deadline);
 
-    if (is_ours) {
-        dispose(self);
-    }
+    dispose(self);
     return code;
 }
 
@@ -230,11 +246,12 @@ static void print_text(const net_cipher_property *named, const char *text, struc
     }
 }
 
-/* With the turn of the session. The first call asks for the length. */
-static int print_named(struct nf_cipher *self, net_cipher_session *session, struct nf_value *value)
+/* With the turn of the session, if there is one. The first call asks for the length. */
+static int print_named(struct nf_cipher *self, const struct nf_cipher_settings *shared,
+                       net_cipher_session *session, struct nf_value *value)
 {
     const net_cipher *cipher = nf_cipher_of(self);
-    const net_cipher_settings *settings = nf_cipher_settings_inside(self->settings);
+    const net_cipher_settings *settings = nf_cipher_settings_inside(shared);
     const char *name = value->named->name;
     net_cipher_failure failure = {0};
     int length = cipher->text(settings, session, name, NULL, 0, &failure);
@@ -252,36 +269,49 @@ static int print_named(struct nf_cipher *self, net_cipher_session *session, stru
 
 /* Options are those of the settings, of a connection that talks with what was agreed on. What only
  * a session can tell waits for the handshake. */
+static int read_of_listener(struct nf_cipher *self, struct nf_value *value)
+{
+    struct nf_cipher_settings *settings = current_settings(self);
+    int code = print_named(self, settings, NULL, value);
+
+    nf_cipher_settings_drop(settings);
+    return code;
+}
+
 static int read_named(struct nf_cipher *self, struct nf_value *value)
 {
     bool is_option = (value->named->flags & NET_CIPHER_OPTION) != 0;
-    bool is_listener = self->accepted_kind != NULL;
-    int code = is_listener ? 0 : nf_cipher_talk(self, NET_NOW);
 
-    if (code < 0 && !is_option) {
+    if (self->accepted_kind != NULL) {
+        return read_of_listener(self, value);
+    }
+    int code = nf_cipher_talk(self, NET_NOW);
+    bool has_talked = atomic_load(&self->has_talked) && nf_cipher_is_ours(self);
+
+    if (!has_talked && !is_option) {
         return code == NET_TIMEOUT ? nf_fail_because(code, "the handshake is not done") : code;
     }
-    nf_turn_take(&self->turn, NET_FOREVER);
-    code = print_named(self, code == 0 ? self->session : NULL, value);
-    nf_turn_leave(&self->turn);
+    nf_turn_take(&self->session_turn, NET_FOREVER);
+    code = print_named(self, self->settings, has_talked ? self->session : NULL, value);
+    nf_turn_leave(&self->session_turn);
     return code;
 }
 
 static int write_named(struct nf_cipher *self, const struct nf_value *value)
 {
+    struct nf_cipher_settings *settings = NULL;
+    bool is_done = false;
+
     if (self->accepted_kind == NULL) {
         return nf_fail_because(NET_MISUSE, "%s can only be set on a listener", value->named->name);
     }
-    struct nf_cipher_settings *old = current_settings(self);
-    struct nf_cipher_settings *settings = nf_cipher_settings_with(old, nf_cipher_of(self), value);
+    while (!is_done) {
+        struct nf_cipher_settings *old = current_settings(self);
 
-    if (settings != NULL) {
-        nf_turn_take(&self->turn, NET_FOREVER);
-        nf_cipher_settings_drop(self->settings);
-        self->settings = settings;
-        nf_turn_leave(&self->turn);
+        settings = nf_cipher_settings_with(old, nf_cipher_of(self), value);
+        is_done = settings == NULL || replace_settings(self, old, settings);
+        nf_cipher_settings_drop(old);
     }
-    nf_cipher_settings_drop(old);
     return settings != NULL ? 0 : nf_cause_pending()->code;
 }
 
@@ -307,7 +337,8 @@ int nf_cipher_property(net_socket *socket, enum nf_property property, struct nf_
     if (property >= NF_NAMED) {
         return write ? write_named(self, value) : read_named(self, value);
     }
-    if (tells_of_dial && self->is_dialed && !nf_is_canceled(socket)) {
+    if (tells_of_dial && self->is_dialed && !atomic_load(&self->has_talked) &&
+        !nf_is_canceled(socket)) {
         int code = nf_cipher_talk(self, NET_NOW);
 
         if (code < 0) {
@@ -353,7 +384,7 @@ static void await_handshake(struct nf_cipher *self, struct nf_readiness *out)
     net_socket *socket = &self->layer.head;
     net_socket *lower = self->layer.lower;
     bool is_dialing = nf_backend_of(lower) != lower->kind;
-    unsigned want = NF_IN | (is_dialing || atomic_load(&self->layer.has_rest) ? NF_OUT : 0u);
+    unsigned want = is_dialing || atomic_load(&self->layer.has_rest) ? NF_OUT : NF_IN;
 
     nf_layer_ready(socket, want, out);
     out->again = (out->ready & want) != 0 ? nf_now() : out->again;
@@ -374,6 +405,7 @@ void nf_cipher_ready(net_socket *socket, unsigned interest, struct nf_readiness 
     }
     if (code == 0) {
         nf_layer_held_ready(socket, interest, look, out);
+        nf_cipher_push(self); /* another thread may have relied on the layer's push */
     } else if (code == NET_TIMEOUT) {
         await_handshake(self, out);
     } else {

@@ -138,7 +138,7 @@ struct nf_layer {
     struct nf_turn settling;    /* held while the won dial below is noted here */
     struct nf_turn in;          /* its holder alone receives, and uses `kept` of the head */
     struct nf_turn out;         /* the same for sending, and `rest` */
-    bool is_cut;                /* sending below has failed for good: the rest cannot go */
+    _Atomic bool is_cut;        /* sending below has failed for good: the rest cannot go */
     _Atomic bool has_rest;      /* there is a rest that can go; for who does not have the turn */
     _Atomic uint8_t half_close; /* of NF_HALF_CLOSE_OFF and so on, below */
 };

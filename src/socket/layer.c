@@ -153,7 +153,9 @@ int nf_layer_shutdown(net_socket *socket)
         return nf_fail(NET_CANCELED);
     }
     if (!nf_turn_try(&self->out)) {
-        if (nf_backend_of(lower) != lower->kind) {
+        struct nf_value outcome = {0};
+
+        if (nf_backend_of(lower)->property(lower, NF_PEER, &outcome, false) == NET_TIMEOUT) {
             return nf_fail(NET_TIMEOUT);
         }
         atomic_store(&self->half_close, NF_HALF_CLOSE_DUE);

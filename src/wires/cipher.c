@@ -112,6 +112,11 @@ static struct wires *of_scheme(const char *scheme, size_t length)
     return each;
 }
 
+bool nf_cipher_wires_has(const char *word, size_t length)
+{
+    return of_scheme(word, length) != NULL;
+}
+
 /* With the lock. */
 static int add(const net_cipher *cipher)
 {

@@ -11,6 +11,9 @@ int nf_cipher_wires_make(const net_cipher *cipher);
 /* The backend of a scheme; NULL: no cipher has it. */
 const struct nf_backend *nf_cipher_wires_find(const char *scheme);
 
+/* Whether a cipher's own scheme is this word. */
+bool nf_cipher_wires_has(const char *word, size_t length);
+
 /* The cipher whose own scheme begins `scheme`, with a `+` behind it, and what follows; or NULL. */
 const net_cipher *nf_cipher_wires_begins(const char *scheme, const char **rest);
 
