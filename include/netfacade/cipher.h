@@ -98,8 +98,9 @@ typedef struct net_cipher {
      * NET_DENIED if a certificate is refused, by us or by the peer; else NET_RESET. */
     int (*greet)(net_cipher_session *session, net_cipher_failure *failure);
 
-    /* Take at most `size` bytes, above 0, for the peer; how many; at least 1, or a code. The
-     * records are yielded. */
+    /* Take at most `size` bytes, above 0, for the peer; how many, at least 1; or a code. The
+     * records are yielded. NET_CIPHER_HUNGRY: a message of the peer has begun, and decrypt or peek
+     * has to read the rest of it first. */
     ssize_t (*encrypt)(net_cipher_session *session, const void *data, size_t size,
                        net_cipher_failure *failure);
 

@@ -12,7 +12,9 @@
  * drives it, within its own deadline. All calls begin with nf_cipher_talk, which does that.
  *
  * Who may touch what:
- *   turn `in` of the layer    `sealed`, and the handshake; held while a call waits for the peer
+ *   `greet_turn`              the handshake, and until it is done what `in` guards; held while a
+ *                             call waits for the peer. Who waits for the handshake waits for this
+ *   turn `in` of the layer    `sealed`; held while a call waits for the peer
  *   turn `out` of the layer   `rest` of the layer; held while a call waits to send
  *   `session_turn`            the session; never held while waiting
  * They are taken in this order. Receiving makes records, too: answers to the peer. They stay in the
@@ -50,9 +52,9 @@ struct nf_cipher {
     net_cipher_failure *failure;            /* why it is broken; NULL: no memory for it */
     char *dialed; /* the address of a dial that no call waits for, until it is won; or NULL */
     struct nf_kept *sealed; /* received, and not read by the session yet */
+    struct nf_turn greet_turn;
     struct nf_turn session_turn;
-    _Atomic uint32_t answers;   /* receives that made output, since it last went out */
-    _Atomic bool has_long_rest; /* they count more then */
+    _Atomic uint32_t answers; /* bytes that receiving has made for the peer and that wait */
     _Atomic uint8_t state;
     _Atomic uint8_t finish;
     _Atomic bool has_output; /* the session may have bytes for the peer */
@@ -135,16 +137,16 @@ static inline int nf_cipher_talk(struct nf_cipher *self, net_deadline deadline)
     return talks && nf_cipher_is_ours(self) ? 0 : nf_cipher_greet(self, deadline);
 }
 
-/* With the turn `in`: receive at most `most` bytes from below, for the session to read. 0 or a
- * code. */
+/* With the turn `in`, or before it: receive at most `most` bytes from below, for the session to
+ * read. 0 or a code. */
 int nf_cipher_fill(struct nf_cipher *self, size_t most, net_deadline deadline);
 
 /* With the turns `in` and `session_turn`: lend the session what has come, and end that. */
 void nf_cipher_lend(struct nf_cipher *self);
 void nf_cipher_take_back(struct nf_cipher *self);
 
-/* With the turn `in`: whether a receive would not wait. Takes from below what there is. */
-bool nf_cipher_pull(struct nf_cipher *self);
+/* With the turn `in`: whether a receive by then would not wait. Takes from below what there is. */
+bool nf_cipher_pull(struct nf_cipher *self, net_deadline deadline);
 
 /* ---- Slots ---- */
 

@@ -1,4 +1,4 @@
-/* The handshake. Who has the turn `in` drives it, within the deadline of its call. */
+/* The handshake. Who has its turn drives it, within the deadline of its call. */
 #include "cipher/cipher.h"
 #include "socket/kept.h"
 #include "socket/socket.h"
@@ -25,7 +25,7 @@ static int refuse_process(void)
     return nf_fail_because(NET_MISUSE, "the session belongs to the process that shook hands");
 }
 
-/* With the turn `in`: what state the handshake is in: 1: done; 0: go on; or a code. */
+/* With the turn: what state the handshake is in: 1: done; 0: go on; or a code. */
 static int check(struct nf_cipher *self)
 {
     int state = atomic_load(&self->state);
@@ -135,7 +135,7 @@ int nf_cipher_greet(struct nf_cipher *self, net_deadline deadline)
     if (state != NF_GREETING) {
         return nf_cipher_is_ours(self) ? nf_cipher_fail_broken(self) : refuse_process();
     }
-    int code = nf_layer_enter(socket, &self->layer.in, deadline);
+    int code = nf_layer_enter(socket, &self->greet_turn, deadline);
 
     if (code < 0) {
         return code;
@@ -149,7 +149,7 @@ int nf_cipher_greet(struct nf_cipher *self, net_deadline deadline)
         atomic_store(&self->has_talked, true);
         atomic_store(&self->state, NF_TALKING);
     }
-    nf_turn_leave(&self->layer.in);
+    nf_turn_leave(&self->greet_turn);
     if (known == 0 && atomic_load(&self->state) != NF_GREETING) {
         nf_cipher_push(self); /* a half-close may have waited for this */
         nf_socket_notify(socket);

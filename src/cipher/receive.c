@@ -10,9 +10,9 @@
 enum {
     LARGE = 4 * NF_CIPHER_PIECE, /* bytes received at once */
     MANY = 16 * 1024,            /* for a caller that asks for so many */
-    MUCH = 16,   /* as many receives counts one that answers to a peer that takes nothing */
-    BARREN = 256 /* times as many count what brings the caller nothing: it may be many
-                    small records, each of which takes as long as a large one */
+    ANSWER = 512, /* bytes that a receive which made answers counts as, until they are seen */
+    BARREN = 256  /* times as many count what brings the caller nothing: it may be many
+                     small records, each of which takes as long as a large one */
 };
 
 /* ms of one wait for the peer */
@@ -93,7 +93,7 @@ static ssize_t open_records(struct nf_cipher *self, void *buffer, size_t size, i
 
     nf_cipher_take_back(self);
     if ((cipher->waiting(self->session) & NET_CIPHER_SEALED) != 0) {
-        atomic_fetch_add(&self->answers, atomic_load(&self->has_long_rest) ? MUCH : 1);
+        atomic_fetch_add(&self->answers, ANSWER);
         atomic_store(&self->has_output, true);
     }
     if (n < 0 && n != NET_CIPHER_HUNGRY && n != NET_EOF) {
@@ -195,10 +195,9 @@ ssize_t nf_cipher_recv(net_socket *socket, void *buffer, size_t size, int until,
     return n;
 }
 
-bool nf_cipher_pull(struct nf_cipher *self)
+bool nf_cipher_pull(struct nf_cipher *self, net_deadline deadline)
 {
     char byte = 0;
 
-    return atomic_load(&self->state) == NF_BROKEN ||
-           take(&self->layer.head, &byte, 1, NF_PEEK, NET_NOW) != NET_TIMEOUT;
+    return take(&self->layer.head, &byte, 1, NF_PEEK, deadline) != NET_TIMEOUT;
 }

@@ -3,6 +3,7 @@
 #include "socket/counter.h"
 #include "socket/socket.h"
 #include "os/transfer.h"
+#include "wait/wait.h"
 
 #include <string.h>
 
@@ -10,7 +11,8 @@ enum {
     RECORD = 16 * 1024,   /* bytes of a record of TLS (RFC 8446, 5.1); slices are joined to it */
     AT_ONCE = 4 * RECORD, /* bytes that are encrypted before they are sent */
     OVERHEAD_SHARE = 64,  /* one byte in so many for what is around records, */
-    OVERHEAD_LEAST = 128  /* and so many at least */
+    OVERHEAD_LEAST = 128, /* and so many at least */
+    READ_SLICE = 5        /* ms of one wait to read what has to be read first */
 };
 
 /* How far a send has come. */
@@ -58,8 +60,8 @@ static size_t room_for(size_t size)
 }
 
 /* With the turn `out`: encrypt, and move the records to the rest, which gets room for those of
- * `ahead` bytes. 0 or a code. Want of memory breaks nothing: records that found no room stay in the
- * session. */
+ * `ahead` bytes. 0, NET_CIPHER_HUNGRY, or a code. Want of memory breaks nothing: records that found
+ * no room stay in the session. */
 static int seal(struct nf_cipher *self, struct cursor *at, const char *data, size_t size,
                 size_t ahead)
 {
@@ -70,13 +72,16 @@ static int seal(struct nf_cipher *self, struct cursor *at, const char *data, siz
     ssize_t n =
         talks ? nf_cipher_of(self)->encrypt(self->session, data, size, &failure) : NET_RESET;
 
-    if (n < 0 && talks && failure.code != NET_LIMIT) {
+    if (n < 0 && n != NET_CIPHER_HUNGRY && talks && failure.code != NET_LIMIT) {
         nf_cipher_note_broken(self, &failure);
     }
     if (n < 0 || nf_cipher_collect(self, room_for(ahead), room_for(size)) < 0) {
         atomic_store(&self->has_output, true);
     }
     nf_turn_leave(&self->session_turn);
+    if (n == NET_CIPHER_HUNGRY) {
+        return NET_CIPHER_HUNGRY;
+    }
     if (n < 0) {
         return failure.code == NET_LIMIT ? nf_fail_because(NET_LIMIT, "%s", failure.text)
                                          : nf_cipher_fail_broken(self);
@@ -113,6 +118,26 @@ static int seal_some(struct nf_cipher *self, struct cursor *at, net_deadline dea
     return code;
 }
 
+/* With the turn `out`: a message of the peer has begun that the session must read first. A receiver
+ * reads it; without one, this call does. 0 to try again, or a code. */
+static int read_first(struct nf_cipher *self, net_deadline deadline)
+{
+    net_deadline slice = nf_earlier(deadline, nf_deadline_after(nf_now(), READ_SLICE));
+
+    if (nf_is_canceled(&self->layer.head)) {
+        return nf_fail(NET_CANCELED);
+    }
+    if (nf_deadline_passed(deadline)) {
+        return nf_fail(NET_TIMEOUT);
+    }
+    if (!nf_turn_try(&self->layer.in)) {
+        return nf_pause(NULL, READ_SLICE, deadline);
+    }
+    nf_cipher_pull(self, slice);
+    nf_turn_leave(&self->layer.in);
+    return 0;
+}
+
 /* With the turn `out`. What is encrypted counts as sent: its records cannot be taken back. */
 static ssize_t send_slices(struct nf_cipher *self, struct cursor *at, net_deadline deadline)
 {
@@ -123,6 +148,7 @@ static ssize_t send_slices(struct nf_cipher *self, struct cursor *at, net_deadli
         size_t before = at->taken;
 
         code = seal_some(self, at, deadline);
+        code = code == NET_CIPHER_HUNGRY ? read_first(self, deadline) : code;
         if (at->taken > before) {
             int out = nf_cipher_send_out(self, deadline);
 
@@ -142,10 +168,11 @@ ssize_t nf_cipher_send(net_socket *socket, const net_slice *slices, int count,
 {
     struct nf_cipher *self = (struct nf_cipher *)socket;
     struct cursor at = {.slices = slices, .count = count};
-    bool is_over = atomic_load(&self->finish) != NF_FINISH_NOT_ASKED;
-    ssize_t n = is_over ? nf_fail_ended(NET_MISUSE) : nf_cipher_talk(self, deadline);
 
     advance(&at, 0);
+    bool is_over = at.count > 0 && atomic_load(&self->finish) != NF_FINISH_NOT_ASKED;
+    ssize_t n = is_over ? nf_fail_ended(NET_MISUSE) : nf_cipher_talk(self, deadline);
+
     if (n == 0 && at.count == 0) {
         return nf_is_canceled(socket) ? nf_fail(NET_CANCELED) : 0;
     }

@@ -6,9 +6,8 @@
 #include <stdlib.h>
 
 enum {
-    YIELD = 4096,         /* bytes of room for a yield */
-    ANSWERS_MOST = 64,    /* receives that make output before that has to go out */
-    LONG_REST = 96 * 1024 /* bytes, more than a send leaves, after which few more may make some */
+    YIELD = 4096,            /* bytes of room for a yield */
+    ANSWERS_MOST = 64 * 1024 /* bytes of answers before they have to go out */
 };
 
 /* A dial that is lost says so in each call, as any other dial. */
@@ -60,19 +59,21 @@ int nf_cipher_collect(struct nf_cipher *self, size_t least, size_t room)
     return 0;
 }
 
+/* What is collected here is no data of a caller's, nearly always: it counts as answers. */
 int nf_cipher_send_out(struct nf_cipher *self, net_deadline deadline)
 {
     net_socket *socket = &self->layer.head;
+    size_t before = nf_kept_count(self->layer.rest);
     int code = 0;
 
     if (atomic_load(&self->has_output)) {
         nf_turn_take(&self->session_turn, NET_FOREVER);
         code = nf_cipher_collect(self, YIELD, YIELD);
         nf_turn_leave(&self->session_turn);
+        atomic_fetch_add(&self->answers, (uint32_t)(nf_kept_count(self->layer.rest) - before));
     }
     int sent = nf_layer_send_rest(socket, deadline);
 
-    atomic_store(&self->has_long_rest, nf_kept_count(self->layer.rest) > LONG_REST);
     if (code == 0 && sent == 0) {
         atomic_store(&self->answers, 0);
     }

@@ -372,7 +372,7 @@ static void look(net_socket *socket, struct nf_layer_held *held)
 {
     struct nf_cipher *self = (struct nf_cipher *)socket;
 
-    held->is_ready = nf_cipher_pull(self);
+    held->is_ready = nf_cipher_pull(self, NET_NOW);
     held->is_full = !held->is_ready && nf_cipher_owes_answers(self);
 }
 

@@ -286,7 +286,7 @@ static size_t room_of(const char *plain)
  * the end. */
 static void a_half_close_beside_a_receive_comes_when_there_is_room(void **state)
 {
-    enum { AROUND = 8 /* the bytes of a record that are not data */, PIECE = 50000 };
+    enum { AROUND = 8 /* the bytes of a record that are not data */, PIECE = 16000 };
     struct pattern_reader reader;
     struct caller receiver;
     struct caller ends;
