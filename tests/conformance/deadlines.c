@@ -88,7 +88,9 @@ static void what_is_there_is_handed_out_after_the_deadline(void **state)
         dial_address(pair.listener, target);
         net_socket *client = assert_socket(net_connect(target, soon()));
 
-        assert_count(net_send(client, "x", 1, soon()), 1);
+        if (!is_encrypted(target)) {
+            assert_count(net_send(client, "x", 1, soon()), 1);
+        }
         await_ready(pair.listener, POLLIN);
         net_socket *server = assert_socket(net_accept(pair.listener, passed[i]));
 

@@ -26,9 +26,16 @@ static void a_dial_that_succeeds_is_a_connection_like_others(void **state)
     dial_address(listener, address);
     net_socket *call = assert_socket(net_connect(address, NET_NOW));
 
-    assert_count(net_send(call, "hello", 5, soon()), 5);
+    bool is_late = is_encrypted(address); /* only when it is accepted it can send */
+
+    if (!is_late) {
+        assert_count(net_send(call, "hello", 5, soon()), 5);
+    }
     net_socket *answered = assert_socket(net_accept(listener, soon()));
 
+    if (is_late) {
+        assert_count(net_send(call, "hello", 5, soon()), 5);
+    }
     assert_count(net_recv(answered, buffer, sizeof buffer, soon()), 5);
     assert_count(net_send(answered, buffer, 5, soon()), 5);
     assert_count(net_recv(call, buffer, sizeof buffer, soon()), 5);

@@ -18,9 +18,16 @@ static void a_call_goes_from_dial_to_hang_up(void **state)
     dial_address(listener, target);
     net_socket *client = assert_socket(net_connect(target, soon()));
 
-    assert_count(net_send(client, "hello", 5, soon()), 5);
+    bool is_late = is_encrypted(target); /* only when it is accepted it can send */
+
+    if (!is_late) {
+        assert_count(net_send(client, "hello", 5, soon()), 5);
+    }
     net_socket *server = assert_socket(net_accept(listener, soon()));
 
+    if (is_late) {
+        assert_count(net_send(client, "hello", 5, soon()), 5);
+    }
     assert_count(net_recv(server, buffer, sizeof buffer, soon()), 5);
     assert_memory_equal(buffer, "hello", 5);
     assert_count(net_send(server, "yes", 3, soon()), 3);

@@ -29,10 +29,10 @@ static bool is_one_of(const char *name, const char *const *list, size_t count)
 /* Addresses, hosts, names and shares. */
 static bool is_text(const char *name)
 {
-    static const char *const texts[] = {"source",  "device",    "congestion",  "interface",
-                                        "family",  "peer",      "peer-host",   "group-source",
-                                        "scheme",  "local",     "local-host",  "loss",
-                                        "reorder", "duplicate", "accept-fail", "frame"};
+    static const char *const texts[] = {
+        "source",    "device",       "congestion",  "interface", "family",     "peer",
+        "peer-host", "group-source", "scheme",      "local",     "local-host", "loss",
+        "reorder",   "duplicate",    "accept-fail", "frame",     "side"};
 
     return is_one_of(name, texts, COUNT(texts));
 }

@@ -67,7 +67,7 @@ static const struct {
 
 static const char *const schemes[] = {"tcp", "udp", "unix", "unixgram", "mem", "memgram"};
 
-/* Returns the address without layers. */
+/* Returns the address without layers. A cipher without a wire is over tcp. */
 static const char *wire_of(const char *address)
 {
     const char *end = strchr(address, ':');
@@ -76,7 +76,7 @@ static const char *wire_of(const char *address)
     while (wire > address && wire[-1] != '+') {
         wire--;
     }
-    return wire;
+    return is_encrypted(wire) ? "tcp:" : wire;
 }
 
 static bool is_of(int wires, const char *address)

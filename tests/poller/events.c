@@ -96,8 +96,10 @@ static void what_has_room_is_told_writable_again_and_again(void **state)
     close_pair(&pair);
 }
 
+/* The last bytes of an encrypted one go while the poller waits. */
 static void a_full_stream_is_not_writable_until_the_peer_reads(void **state)
 {
+    bool rests = is_encrypted(template_of(state));
     struct pair pair;
     size_t left;
     net_poller *poller = open_poller();
@@ -107,7 +109,12 @@ static void a_full_stream_is_not_writable_until_the_peer_reads(void **state)
     watch(poller, pair.client, NET_WRITABLE);
     expect_quiet(poller, 20);
     while (left > 0) {
-        left -= (size_t)assert_ok(net_recv(pair.server, in, sizeof in, soon()));
+        ssize_t n = net_recv(pair.server, in, sizeof in, rests ? net_after(50) : soon());
+
+        if (n == NET_TIMEOUT && rests) {
+            break;
+        }
+        left -= (size_t)assert_ok(n);
     }
     expect_event(poller, pair.client, NET_WRITABLE);
     say(pair.client, "x");

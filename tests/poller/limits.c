@@ -233,6 +233,9 @@ static int watch_without_descriptors(void *argument)
     dial_address(listener, address);
     net_socket *call = net_connect(address, NET_NOW);
 
+    if (is_encrypted(address) && net_accept(listener, soon()) == NULL) { /* that needs one */
+        return 1;
+    }
     if (!use_up_descriptors(0)) {
         return NO_LIMIT_HERE;
     }

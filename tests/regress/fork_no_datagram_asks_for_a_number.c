@@ -27,6 +27,9 @@ static void nobody_asks(void **state)
 
     asked = 0;
     dial_pair(template_of(state), &pair);
+    if (is_encrypted(template_of(state))) {
+        asked = 0; /* the library of a cipher may ask when it is used first */
+    }
     assert_non_null(poller);
     assert_ok(net_poller_watch(poller, pair.server, NET_READABLE, NULL, NET_FOREVER));
     for (int i = 0; i < ROUNDS; i++) {

@@ -35,7 +35,7 @@ void feed_open(struct feed *feed, const char *address, const char *options)
     }
     with_options(whole, address, options);
     feed->listener = assert_socket(net_listen(whole));
-    if (net_fd(feed->listener) >= 0) {
+    if (net_fd(feed->listener) >= 0 && !is_encrypted(address)) {
         feed->fd = raw_dial(feed->listener);
     } else {
         dial_address(feed->listener, whole);

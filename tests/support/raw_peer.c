@@ -1,8 +1,10 @@
-/* Raw peers of a stream, on any wire: they talk and end in any way. */
+/* Raw peers of a stream, on any wire: they talk and end in any way. And waiting for what they did.
+ */
 #include "support.h"
 
 #include <errno.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,7 +20,7 @@ net_socket *meet_raw_peer(net_socket *listener, struct raw_peer *peer)
 
     *peer = (struct raw_peer){.fd = -1};
     dial_address(listener, address);
-    if (net_fd(listener) >= 0) {
+    if (net_fd(listener) >= 0 && !is_encrypted(address)) {
         peer->fd = raw_dial(listener);
     } else {
         peer->socket = assert_socket(net_connect(address, soon()));
@@ -75,6 +77,11 @@ void raw_peer_breaks_off(struct raw_peer *peer)
         raw_reset(peer->fd);
         return;
     }
+    if (is_socket_encrypted(peer->socket)) {
+        assert_ok(net_set(peer->socket, "reset", "on"));
+        net_close(peer->socket, NET_NOW);
+        return;
+    }
     assert_int_equal(nf_backend_of(peer->socket)->property(peer->socket, NF_ABORT, &value, true),
                      0);
     net_close(peer->socket, NET_NOW);
@@ -103,7 +110,9 @@ void await_ready(net_socket *socket, short events)
 {
     double since = now_ms();
 
-    if (net_fd(socket) >= 0) {
+    bool has_descriptor = net_fd(socket) >= 0;
+
+    if (has_descriptor && !(is_socket_encrypted(socket) && events == POLLIN)) {
         await_events(net_fd(socket), events);
         return;
     }
@@ -111,4 +120,22 @@ void await_ready(net_socket *socket, short events)
         nap(1);
     }
     assert_true(is_ready(socket, events));
+}
+
+void await_bytes(net_socket *socket, int count)
+{
+    double since = now_ms();
+    int fd = net_fd(socket);
+    int there = fd >= 0 ? 0 : count;
+
+    if (is_socket_encrypted(socket)) {
+        await_ready(socket, POLLIN);
+        return;
+    }
+
+    while (there < count && elapsed_ms(since) < 20000.0 * slowness()) {
+        nap(0);
+        assert_int_equal(ioctl(fd, FIONREAD, &there), 0);
+    }
+    assert_int_equal(there, count);
 }

@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-#include "netfacade.h"
+#include "encrypted.h"
 
 /* ---- The network ---- */
 
@@ -217,6 +217,11 @@ void caller_launch(struct caller *caller, caller_call *call, net_socket *socket,
                    net_deadline deadline);
 void caller_join(struct caller *caller);
 
+/* Around the wait for a dial (NET_NOW) to be won: if it is encrypted, a thread accepts meanwhile,
+ * for the dial includes the handshake. Returns what is accepted. */
+void answer_begin(struct caller *answering, const char *address, net_socket *listener);
+net_socket *answer_end(struct caller *answering, const char *address, net_socket *listener);
+
 /* ---- A thread that sends another a signal each millisecond, handled without SA_RESTART ---- */
 
 struct storm {
@@ -238,8 +243,8 @@ int running_threads(void);
 void await_events(int fd, short events);
 /* The same for the readiness of a socket, which may have no descriptor. */
 void await_ready(net_socket *socket, short events);
-/* Waits until the system holds this many bytes for a stream. On a wire without the system, bytes
- * are there once they are sent. */
+/* Waits until the system holds this many bytes for a stream, or any, if they are encrypted. On a
+ * wire without the system, bytes are there once they are sent. */
 void await_bytes(net_socket *socket, int count);
 /* A signal handler: it sets errno to 4711, cancels `to_cancel`, and keeps what errno is then. */
 void cancel_in_handler(int number);
@@ -270,7 +275,8 @@ void fail_otherwise(void);
 /* Closes it so that the peer sees a reset. */
 void raw_reset(int fd);
 
-/* A peer that talks and ends in any way: a plain descriptor if the wire has one, else a socket. */
+/* A peer that talks and ends in any way: a plain descriptor if the wire has one and is not
+ * encrypted, else a socket. */
 struct raw_peer {
     int fd; /* -1: the peer is `socket` */
     net_socket *socket;

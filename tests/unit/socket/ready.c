@@ -231,9 +231,14 @@ static void a_dial_becomes_ready_once_it_is_decided(void **state)
 
     dial_address(listener, address);
     net_socket *call = assert_socket(net_connect(address, NET_NOW));
+    struct caller answering;
 
+    answer_begin(&answering, address, listener);
     assert_true(becomes_ready(call, NF_OUT, 20000));
     assert_count(net_send(call, "x", 1, NET_NOW), 1);
+    if (is_encrypted(address)) {
+        net_close(answer_end(&answering, address, listener), NET_NOW);
+    }
     net_close(call, NET_NOW);
     net_close(listener, NET_NOW);
     call = assert_socket(net_connect(address, NET_NOW));
