@@ -85,6 +85,13 @@ bool is_encrypted(const char *address)
     return cipher_of(address) != NULL;
 }
 
+int cost_of_dialing(const char *address)
+{
+    enum { HANDSHAKE = 20 };
+
+    return is_encrypted(address) ? HANDSHAKE : 1;
+}
+
 static const struct cipher_words *cipher_of_socket(net_socket *socket)
 {
     char scheme[64] = "";

@@ -21,6 +21,9 @@ int greeting_close(net_socket *socket, net_deadline deadline);
 bool is_encrypted(const char *address);
 bool is_socket_encrypted(net_socket *socket);
 
+/* How many times longer a dial takes than over tcp. Tests of many dials make so many fewer. */
+int cost_of_dialing(const char *address);
+
 #if !defined ENCRYPTED_IS_INSIDE && !defined DRIVEN_IS_THE_DRIVER
 #undef net_listen
 #undef net_connect
