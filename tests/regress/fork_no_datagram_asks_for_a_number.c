@@ -23,8 +23,12 @@ static void nobody_asks(void **state)
     struct pair pair;
     char word[8];
     net_event event;
-    net_poller *poller = net_poller_open();
+    net_poller *poller;
 
+    if (is_toy(template_of(state))) {
+        skip();
+    }
+    poller = net_poller_open();
     asked = 0;
     dial_pair(template_of(state), &pair);
     if (is_encrypted(template_of(state))) {

@@ -85,6 +85,11 @@ bool is_encrypted(const char *address)
     return cipher_of(address) != NULL;
 }
 
+bool is_toy(const char *address)
+{
+    return has_word(address, toy_cipher.scheme);
+}
+
 int cost_of_dialing(const char *address)
 {
     enum { HANDSHAKE = 20 };

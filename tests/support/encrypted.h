@@ -21,6 +21,10 @@ int greeting_close(net_socket *socket, net_deadline deadline);
 bool is_encrypted(const char *address);
 bool is_socket_encrypted(net_socket *socket);
 
+/* Whether the cipher is that of support/toy_cipher.h, whose calls of malloc and getpid are among
+ * those that a test replaces. */
+bool is_toy(const char *address);
+
 /* How many times longer a dial takes than over tcp. Tests of many dials make so many fewer. */
 int cost_of_dialing(const char *address);
 
