@@ -111,9 +111,13 @@ bool is_socket_encrypted(net_socket *socket)
 
 /* ---- Dials of this process that have not shaken hands ---- */
 
+struct dial {
+    net_socket *socket;
+};
+
 static struct {
     pthread_mutex_t lock;
-    net_socket **dial;
+    struct dial *dial;
     size_t count;
     size_t room;
     int coming; /* calls that dial, and have not added theirs */
@@ -139,7 +143,7 @@ static void append(net_socket *socket)
             abort();
         }
     }
-    begun.dial[begun.count++] = socket;
+    begun.dial[begun.count++].socket = socket;
 }
 
 static void begin_in_the_child(void)
@@ -176,7 +180,7 @@ static void forget(const net_socket *socket)
 {
     lock();
     for (size_t i = 0; i < begun.count; i++) {
-        if (begun.dial[i] == socket) {
+        if (begun.dial[i].socket == socket) {
             begun.dial[i] = begun.dial[--begun.count];
             break;
         }
@@ -191,7 +195,7 @@ static bool go_on_with_dials(void)
     bool left = begun.coming > 0;
 
     for (size_t i = begun.count; i-- > 0;) {
-        if (net_get(begun.dial[i], "peer", NULL, 0) != NET_TIMEOUT) {
+        if (net_get(begun.dial[i].socket, "peer", NULL, 0) != NET_TIMEOUT) {
             begun.dial[i] = begun.dial[--begun.count];
         } else {
             left = true;

@@ -42,10 +42,11 @@ static const char encrypted_tcp[] = CIPHER "://127.0.0.1:0";
 static const char encrypted_unix[] = CIPHER "+unix://@";
 static const char encrypted_mem[] = CIPHER "+mem://";
 static const char encrypted_chaos[] = "chaos+" CIPHER "://127.0.0.1:0";
+static const char toy[] = "toy+mem://";
 static const char encrypted_framed[] = "framed+" CIPHER "://127.0.0.1:0";
 
 #define FRAMED    "framed+tcp://127.0.0.1:0", "framed+mem://", framed_unix, framed_chaos
-#define ENCRYPTED encrypted_tcp, encrypted_unix, encrypted_mem, encrypted_chaos, "toy+mem://"
+#define ENCRYPTED encrypted_tcp, encrypted_unix, encrypted_mem, encrypted_chaos, toy
 
 const char *const stream_templates[] = {STREAMS, ENCRYPTED, NULL};
 const char *const datagram_templates[] = {DATAGRAMS, FRAMED, encrypted_framed, NULL};
