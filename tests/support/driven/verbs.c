@@ -56,15 +56,25 @@ static int late(const char *verb, net_socket *socket)
     return nf_failed(nf_fail(NET_TIMEOUT), verb, socket);
 }
 
-/* A message that was cut counts as sent, and a poller sends its rest. A call that blocks does not
- * return before all of it is out. */
+/* In any of its layers. */
+static bool has_rest(net_socket *socket)
+{
+    bool found = false;
+
+    while (socket != NULL && socket->kind->lower != NULL) {
+        struct nf_layer *layer = (struct nf_layer *)socket;
+
+        found = found || atomic_load(&layer->has_rest);
+        socket = layer->lower;
+    }
+    return found;
+}
+
+/* A message or a record that was cut counts as sent, and a poller sends its rest. A call that
+ * blocks does not return before all of it is out. */
 static void send_what_is_left(struct step *step)
 {
-    net_socket *socket = step->socket;
-    bool has_rest = socket != NULL && socket->kind->lower != NULL &&
-                    atomic_load(&((struct nf_layer *)socket)->has_rest);
-
-    if (has_rest) {
+    if (has_rest(step->socket)) {
         sleep_until_ready(step, NET_WRITABLE);
     }
 }
