@@ -1,5 +1,5 @@
 /* Handshakes for tests that know nothing of them. */
-#define ENCRYPTED_IS_INSIDE
+#define ENCRYPTED_BY_HAND
 #include "encrypted.h"
 #include "certificates.h"
 #include "support.h"
@@ -31,25 +31,27 @@ static const struct cipher_words ciphers[] = {
     {"tls", tls_listens, tls_dials, "tls-version"},
 };
 
-__attribute__((constructor)) static void use_ciphers(void)
-{
-    bool known = net_use_cipher(&toy_cipher) == 0;
+/* Not before a test asks: some are about a program that knows no cipher. */
+static pthread_once_t toy_is_known = PTHREAD_ONCE_INIT;
+static pthread_once_t tls_is_known = PTHREAD_ONCE_INIT;
 
-#ifdef NETFACADE_TEST_TLS
-    known = known && net_use_cipher(net_tls()) == 0;
-#endif
-    if (!known) {
+static void use_toy(void)
+{
+    if (net_use_cipher(&toy_cipher) != 0) {
         abort();
     }
 }
 
-static pthread_once_t certificates_are_made = PTHREAD_ONCE_INIT;
-
-static void make_certificates(void)
+static void use_tls(void)
 {
+#ifdef NETFACADE_TEST_TLS
+    if (net_use_cipher(net_tls()) != 0) {
+        abort();
+    }
     snprintf(tls_listens, sizeof tls_listens, "cert=%s&key=%s", certificate_file(CERTIFICATE_GOOD),
              certificate_key(CERTIFICATE_GOOD));
     snprintf(tls_dials, sizeof tls_dials, "ca=%s&name=localhost", certificate_ca());
+#endif
 }
 
 /* ---- Addresses ---- */
@@ -74,8 +76,10 @@ static const struct cipher_words *cipher_of(const char *address)
     for (size_t i = 0; address != NULL && i < COUNT(ciphers); i++) {
         found = has_word(address, ciphers[i].scheme) ? &ciphers[i] : found;
     }
-    if (found != NULL && found->listens == tls_listens) {
-        pthread_once(&certificates_are_made, make_certificates);
+    if (found != NULL) {
+        bool is_tls = found->listens == tls_listens;
+
+        pthread_once(is_tls ? &tls_is_known : &toy_is_known, is_tls ? use_tls : use_toy);
     }
     return found;
 }
@@ -279,6 +283,22 @@ net_socket *greeting_connect(const char *address, net_deadline deadline)
         socket = await_dial(socket, deadline);
     }
     add_dial(socket);
+    return socket;
+}
+
+net_socket *whole_connect(const char *address, net_deadline deadline)
+{
+    const struct cipher_words *cipher = cipher_of(address);
+    char whole[WHOLE_MAX];
+
+    if (cipher == NULL) {
+        return net_connect(address, deadline);
+    }
+    add_options(whole, address, strstr(address, "ca=") == NULL ? cipher->dials : NULL);
+    expect_a_dial();
+    net_socket *socket = net_connect(whole, deadline);
+
+    add_dial(NULL);
     return socket;
 }
 

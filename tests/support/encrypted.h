@@ -4,7 +4,8 @@
  * hands for both ends, if this process has dialed the other one. The addresses get what they need:
  * a listener its certificate, a dial the name in it. Other addresses are left alone.
  *
- * A name in parentheses, (net_connect)(...), is the library's own. */
+ * A test of handshakes itself is compiled with ENCRYPTED_BY_HAND, and a name in parentheses,
+ * (net_connect)(...), is the library's own. */
 #ifndef ENCRYPTED_H
 #define ENCRYPTED_H
 
@@ -17,6 +18,9 @@ net_socket *greeting_connect(const char *address, net_deadline deadline);
 net_socket *greeting_accept(net_socket *listener, net_deadline deadline);
 int greeting_close(net_socket *socket, net_deadline deadline);
 
+/* A dial with its handshake, for a thread of its own. */
+net_socket *whole_connect(const char *address, net_deadline deadline);
+
 /* Whether a cipher is in the address. */
 bool is_encrypted(const char *address);
 bool is_socket_encrypted(net_socket *socket);
@@ -28,7 +32,7 @@ bool is_toy(const char *address);
 /* How many times longer a dial takes than over tcp. Tests of many dials make so many fewer. */
 int cost_of_dialing(const char *address);
 
-#if !defined ENCRYPTED_IS_INSIDE && !defined DRIVEN_IS_THE_DRIVER
+#if !defined ENCRYPTED_BY_HAND && !defined DRIVEN_IS_THE_DRIVER
 #undef net_listen
 #undef net_connect
 #undef net_accept

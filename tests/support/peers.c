@@ -224,7 +224,7 @@ long long call_accept(struct caller *caller)
 
 long long call_connect(struct caller *caller)
 {
-    caller->made = net_connect(caller->address, caller->deadline);
+    caller->made = whole_connect(caller->address, caller->deadline);
     return caller->made != NULL ? 0 : net_error();
 }
 
