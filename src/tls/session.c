@@ -165,6 +165,12 @@ static int outcome(net_cipher_session *session, int result, net_cipher_failure *
     }
 }
 
+/* Whether OpenSSL could only ask for bytes. It would make a buffer of 16 KiB to find that out. */
+static bool is_hungry(const net_cipher_session *session)
+{
+    return session->lent == 0 && !session->ended && SSL_has_pending(session->ssl) == 0;
+}
+
 static int shake_hands(net_cipher_session *session, net_cipher_failure *failure)
 {
     int result = SSL_do_handshake(session->ssl);
@@ -191,6 +197,9 @@ int nf_tls_greet(net_cipher_session *session, net_cipher_failure *failure)
 
     if (session->code != 0) {
         return nf_tls_explain(session, failure);
+    }
+    if (is_hungry(session) && (SSL_is_server(session->ssl) || !SSL_in_before(session->ssl))) {
+        return NET_CIPHER_HUNGRY;
     }
     nf_tls_errors_begin(&errors);
     code = shake_hands(session, failure);
@@ -220,13 +229,6 @@ ssize_t nf_tls_encrypt(net_cipher_session *session, const void *data, size_t siz
     }
     nf_tls_errors_end(&errors);
     return result == 1 ? (ssize_t)written : result;
-}
-
-/* Whether decrypt and peek could only ask for bytes. OpenSSL would make a buffer to find that out.
- */
-static bool is_hungry(const net_cipher_session *session)
-{
-    return session->lent == 0 && !session->ended && SSL_has_pending(session->ssl) == 0;
 }
 
 /* As much as can be had without being fed: the rest of a record, and the records that are lent. */
