@@ -77,6 +77,9 @@ echo "libnetfacade.so, stripped: $(stat -c %s "$work/stripped.so") bytes"
 
 "$bin/bench_wires" "${1:-40}"
 "$bin/bench_framed" "${1:-40}"
+if [ -x "$bin/bench_tls" ]; then # it was built where OpenSSL is
+    "$bin/bench_tls" "${1:-40}"
+fi
 "$bin/bench_servers" "${1:-40}"
 sh "$(dirname "$0")/httpd.sh" "${1:-10}"
 "$bin/bench_datagrams" "${1:-40}"

@@ -11,7 +11,6 @@
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -272,7 +271,5 @@ int main(int argc, char **argv)
                                         {"ping-pong", run_ping_pong},
                                         {"memory", run_memory}};
 
-    certificate_make();
-    atexit(certificate_remove);
     return report_parts(argc, argv, parts, sizeof parts / sizeof parts[0], 0.2, "tls, in short");
 }

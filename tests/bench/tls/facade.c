@@ -1,4 +1,5 @@
 /* tls:// as a program uses it, with a deadline for each call. */
+#include "certificates.h"
 #include "contest.h"
 #include "stack.h"
 
@@ -17,12 +18,13 @@ static void start(bool resumes)
     int64_t port = 0;
 
     snprintf(text, sizeof text, "tls://127.0.0.1:0?cert=%s&key=%s&min-version=1.3&tickets=%s",
-             certificate.chain, certificate.key, resumes ? "on" : "off");
+             certificate_file(CERTIFICATE_GOOD), certificate_key(CERTIFICATE_GOOD),
+             resumes ? "on" : "off");
     listener = net_listen(text);
     need(listener != NULL, "net_listen");
     need(net_get_number(listener, "port", &port) == 0, "the port");
-    snprintf(address, sizeof address, "tls://127.0.0.1:%d?ca=%s&min-version=1.3&tickets=%s", (int)port,
-             certificate.authority, resumes ? "on" : "off");
+    snprintf(address, sizeof address, "tls://127.0.0.1:%d?ca=%s&min-version=1.3&tickets=%s",
+             (int)port, certificate_ca(), resumes ? "on" : "off");
 }
 
 static void stop(void)
@@ -74,5 +76,5 @@ static const char *cipher(void *connection, char *buffer, size_t size)
     return net_get(connection, "tls-cipher", buffer, size) > 0 ? buffer : "";
 }
 
-const struct stack stack_facade = {start,   stop,    interrupt_accept, dial,   accept_one,
+const struct stack stack_facade = {start,    stop,    interrupt_accept, dial,  accept_one,
                                    send_all, receive, hang_up,          cipher};

@@ -1,5 +1,6 @@
 /* OpenSSL on raw sockets, as a careful program does it: blocking sockets without Nagle's delay,
  * contexts that are used again, and buffers that an idle connection gives back. */
+#include "certificates.h"
 #include "contest.h"
 #include "stack.h"
 
@@ -62,14 +63,14 @@ static void start(bool resumes)
 {
     server = make_context(resumes);
     client = make_context(resumes);
-    need(SSL_CTX_use_certificate_chain_file(server, certificate.chain) == 1 &&
-             SSL_CTX_use_PrivateKey_file(server, certificate.key, SSL_FILETYPE_PEM) == 1 &&
-             SSL_CTX_load_verify_file(client, certificate.authority) == 1,
+    need(SSL_CTX_use_certificate_chain_file(server, certificate_file(CERTIFICATE_GOOD)) == 1 &&
+             SSL_CTX_use_PrivateKey_file(server, certificate_key(CERTIFICATE_GOOD),
+                                         SSL_FILETYPE_PEM) == 1 &&
+             SSL_CTX_load_verify_file(client, certificate_ca()) == 1,
          "the certificates");
     SSL_CTX_set_verify(client, SSL_VERIFY_PEER, NULL);
     if (resumes) {
-        SSL_CTX_set_session_cache_mode(client,
-                                       SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+        SSL_CTX_set_session_cache_mode(client, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
         SSL_CTX_sess_set_new_cb(client, remember);
         SSL_CTX_set_session_cache_mode(server, SSL_SESS_CACHE_OFF); /* tickets hold all */
     }
@@ -157,5 +158,5 @@ static const char *cipher(void *connection, char *buffer, size_t size)
     return SSL_get_cipher_name(((struct connection *)connection)->ssl);
 }
 
-const struct stack stack_raw = {start,   stop,    interrupt_accept, dial,   accept_one,
+const struct stack stack_raw = {start,    stop,    interrupt_accept, dial,  accept_one,
                                 send_all, receive, hang_up,          cipher};

@@ -29,15 +29,4 @@ struct stack {
 extern const struct stack stack_raw;
 extern const struct stack stack_facade;
 
-/* Paths of PEM files, made for this run. */
-struct certificate {
-    char authority[256];
-    char chain[256];
-    char key[256];
-};
-
-void certificate_make(void);
-void certificate_remove(void);
-extern struct certificate certificate;
-
 #endif
