@@ -15,11 +15,11 @@ enum {
                      small records, each of which takes as long as a large one */
 };
 
-/* ms of one wait for the peer */
+/* ms of one wait for the peer. The longer one is long enough to be one system call, as the socket's
+ * timeout serves it, and always the same one, as it is set once. */
 enum {
-    REST_SLICE = 5,   /* while there is something to send; */
-    SLICE_LEAST = 16, /* else the first one, and each next one is twice as long: another thread */
-    SLICE_MOST = 1024 /* may leave something that has to go out, as a half-close does */
+    REST_SLICE = 5, /* while there is something to send; */
+    SLICE = 1024    /* else another thread may leave something to send, as a half-close does */
 };
 
 /* ---- Records ---- */
@@ -27,17 +27,15 @@ enum {
 static ssize_t receive(struct nf_cipher *self, char *space, size_t most, net_deadline deadline)
 {
     net_socket *lower = self->layer.lower;
-    int64_t slice = SLICE_LEAST;
     net_deadline until = NET_NOW;
     ssize_t n = NET_TIMEOUT;
 
     do {
         nf_cipher_push(self);
         if (deadline != NET_NOW) {
-            bool rests = atomic_load(&self->layer.has_rest);
+            int64_t slice = atomic_load(&self->layer.has_rest) ? REST_SLICE : SLICE;
 
-            until = nf_earlier(deadline, nf_deadline_after(nf_now(), rests ? REST_SLICE : slice));
-            slice = slice < SLICE_MOST ? 2 * slice : slice;
+            until = nf_earlier(deadline, nf_deadline_after(nf_now(), slice));
         }
         n = nf_backend_of(lower)->recv(lower, space, most, NF_SOME, until);
     } while (n == NET_TIMEOUT && until != deadline);
