@@ -11,16 +11,10 @@ enum { SCHEME_MAX = 8, PROPERTIES_MAX = NF_NAMED_MAX };
 
 static bool is_scheme(const char *text)
 {
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
-    static const char digits[] = "0123456789";
-    size_t length = strlen(text);
-    size_t at = 0;
+    size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789");
 
-    while (at < length &&
-           (strchr(letters, text[at]) != NULL || (at > 0 && strchr(digits, text[at]) != NULL))) {
-        at++;
-    }
-    return length > 0 && length <= SCHEME_MAX && at == length;
+    return length > 0 && length <= SCHEME_MAX && text[length] == '\0' &&
+           (text[0] < '0' || text[0] > '9');
 }
 
 static bool has_all_functions(const net_cipher *cipher)
