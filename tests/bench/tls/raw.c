@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -153,9 +154,10 @@ static void hang_up(void *connection)
 
 static const char *cipher(void *connection, char *buffer, size_t size)
 {
-    (void)buffer;
-    (void)size;
-    return SSL_get_cipher_name(((struct connection *)connection)->ssl);
+    const struct connection *self = connection;
+
+    snprintf(buffer, size, "%s", SSL_get_cipher_name(self->ssl));
+    return buffer;
 }
 
 const struct stack stack_raw = {start,    stop,    interrupt_accept, dial,  accept_one,
