@@ -6,7 +6,7 @@
  *
  *     scheme://target[?option=value[&option=value]...]
  *
- *     tcp://db.example:5432   udp://:7000?idle=30s   unix:///run/service   mem://test
+ *     tcp://db.example:5432   tls://example.org:443   udp://:7000?idle=30s   unix:///run/me
  *
  * netfacade(7) lists the schemes, the options of each, and the rules of threads and fork.
  *
@@ -16,8 +16,8 @@
  * success leaves them as they were. When a send or net_recv_all returns a smaller count than you
  * asked for, that is no success: they tell why it ended there.
  *  - A call waits until its deadline and no longer, restarts by itself after a signal, and never
- * raises SIGPIPE. A deadline limits waiting, not work: a call hands out what is there already even
- * when the deadline has passed.
+ * raises SIGPIPE. A deadline limits waiting, not work: after it, a call still hands out what is
+ * there.
  *  - NET_MISUSE is the answer to a NULL or a wrong kind of socket, to a deadline that net_after did
  * not make and to a size over SSIZE_MAX. NET_CANCELED is the answer of every call that talks or
  * waits on a cancelled socket.
@@ -52,8 +52,7 @@ typedef int64_t net_deadline;         /* a moment, not a duration: see net_after
 #define NET_NOW     0                  /* do not wait */
 #define NET_FOREVER 0x7fffffffffffffff /* wait without limit */
 
-/* Why a call failed. All are negative, and none is -1. Later versions may add codes: treat an
- * unknown one as NET_SYSTEM. */
+/* Why a call failed. All are negative, none is -1. Treat one that is added later as NET_SYSTEM. */
 enum net_code {
     NET_EOF = -2,      /* the peer has finished sending; there is nothing more to receive */
     NET_TIMEOUT = -3,  /* the deadline passed first; nothing is pending, call again to go on */
@@ -64,7 +63,7 @@ enum net_code {
     NET_NAME = -8,         /* host or service name unknown */
     NET_ADDRESS = -9,      /* malformed; unknown scheme, option or property; a value out of range */
     NET_INUSE = -10,       /* another socket has that address */
-    NET_DENIED = -11,      /* the system's rules forbid it */
+    NET_DENIED = -11,      /* the system's rules forbid it, or a certificate was refused */
     NET_TOOBIG = -12,      /* a datagram, a message or a line does not fit */
     NET_MISUSE = -13,      /* this call does not fit this socket or argument */
     NET_LIMIT = -14,       /* descriptors, memory, ports or a configured bound are used up */
@@ -99,8 +98,7 @@ typedef struct net_message {
 
 /* What you ask a poller for, and what it reports. */
 enum {
-    NET_READABLE =
-        1, /* a receive or an accept would not wait: something is there, perhaps a failure */
+    NET_READABLE = 1, /* a receive or accept would not wait: something is there, or a failure */
     NET_WRITABLE = 2, /* a send would not wait; on a dialing socket: the dial is decided */
     NET_EXPIRED = 4   /* never asked for: the deadline given to net_poller_watch has passed */
 };
@@ -167,38 +165,39 @@ net_deadline net_after(int64_t milliseconds);
 
 /* Wait for calls at `address`: a literal, `localhost`, or the wildcard (an empty host or `*`: every
  * interface, IPv4 and IPv6). Port 0 asks for any free port; net_get(socket, "port") tells which.
- * Never blocks, resolves no name. Returns a listener; you close it.
+ * Never blocks (tls reads its files), resolves no name. Returns a listener; you close it.
  *
  * NULL: NET_ADDRESS (also a host name, or an address that no interface has), NET_NAME (service
- * unknown), NET_INUSE, NET_DENIED, NET_LIMIT, NET_UNSUPPORTED (no such address family here),
- * NET_SYSTEM, NET_MISUSE. bind(2), listen(2) */
+ * unknown), NET_INUSE, NET_DENIED, NET_LIMIT, NET_UNSUPPORTED (no such address family, or no tls,
+ * here), NET_SYSTEM, NET_MISUSE. bind(2), listen(2) */
 NET_USE_RESULT net_socket *net_listen(const char *address);
 
 /* Pick up the next connection. On datagrams, pick up the next peer: it gets a socket of its own,
  * with its first datagram waiting in it; an admitted peer (see net_set) comes before all others,
  * with or without a datagram. The new socket has the options of the listener, and outlives it.
- * Blocks until `deadline`. You close the new socket.
+ * Blocks until `deadline`, but never for a handshake of tls: the first call on the new socket does
+ * that, or a poller. You close it.
  *
  * NULL: NET_TIMEOUT, NET_CANCELED, NET_LIMIT (no descriptor within 100 ms, no memory, or `peers`
  * used up: the peer stays with the listener), NET_DENIED, NET_SYSTEM, NET_MISUSE. accept(2) */
 NET_USE_RESULT net_socket *net_accept(net_socket *listener, net_deadline deadline);
 
 /* Dial. Both address families are resolved at once and raced as RFC 8305 says; the sentence of a
- * failure names every attempt. Blocks until `deadline`. With NET_NOW it returns at once, with a
- * socket that is still dialing: calls on it wait for the dial within their deadlines, and
- * net_cancel and net_close end the dial. You close the socket.
+ * failure names every attempt. Over tls the dial includes the handshake, which verifies the peer.
+ * Blocks until `deadline`. With NET_NOW it returns at once, with a socket still dialing: calls on
+ * it wait for the dial within their deadlines, and net_cancel and net_close end it. You close it.
  *
  * NULL: NET_ADDRESS (also a wildcard or port 0), NET_NAME, NET_REFUSED, NET_UNREACHABLE,
- * NET_TIMEOUT, NET_RESET, NET_DENIED, NET_INUSE (the source address, or the same connection again),
- * NET_LIMIT, NET_UNSUPPORTED, NET_SYSTEM, NET_MISUSE; with NET_NOW only NET_ADDRESS, NET_LIMIT and
- * NET_MISUSE. connect(2) */
+ * NET_TIMEOUT, NET_RESET, NET_DENIED (also a certificate), NET_INUSE (the source address, or the
+ * same connection again), NET_LIMIT, NET_UNSUPPORTED, NET_SYSTEM, NET_MISUSE; with NET_NOW only
+ * NET_ADDRESS, NET_LIMIT, NET_UNSUPPORTED and NET_MISUSE. connect(2) */
 NET_USE_RESULT net_socket *net_connect(const char *address, net_deadline deadline);
 
 /* Talk. On a stream, sends all `size` bytes; on datagrams, sends exactly one. Sends of several
  * threads never mix. Blocks until the system has taken all, or until `deadline`. Returns `size` (on
- * framed+ once a byte is out: the rest goes first later), or on a stream the smaller number of
- * bytes taken when a deadline, a cancel or a failure stopped it part way: net_error() says which,
- * and the next call says it again if the cause lasts. So
+ * framed+ once a byte is out, on tls once it is encrypted: the rest goes first later), or on a
+ * stream the smaller number of bytes taken when a deadline, a cancel or a failure stopped it part
+ * way: net_error() says which, and the next call says it again if the cause lasts. So
  * `if ((size_t)net_send(...) != size) puts(net_error_text());` is always right.
  *
  * NET_TIMEOUT, NET_CANCELED, NET_RESET (and nothing more can be sent), NET_REFUSED (datagrams: an
@@ -207,15 +206,14 @@ NET_USE_RESULT net_socket *net_connect(const char *address, net_deadline deadlin
  * net_shutdown). send(2) */
 ssize_t net_send(net_socket *socket, const void *data, size_t size, net_deadline deadline);
 
-/* Listen. On a stream, receives what is there, at least one byte and at most `size`; on datagrams,
- * exactly one, and 0 is an empty one. Blocks until there is something, or until `deadline`. Returns
- * the number of bytes.
+/* Listen. On a stream, receives what is there, 1 to `size` bytes; on datagrams, exactly one, and 0
+ * is an empty one. Blocks until something is there, or until `deadline`. Returns how many bytes.
  *
  * NET_EOF (and again NET_EOF; on datagrams, an accepted peer was silent for `idle`), NET_TIMEOUT,
- * NET_CANCELED, NET_RESET (never NET_EOF after a broken connection, or inside a message),
- * NET_TOOBIG (one over `size`: dropped, its length in the sentence), NET_REFUSED (datagrams: one
- * sent earlier was refused; reported once), NET_UNREACHABLE, NET_LIMIT, NET_SYSTEM, NET_MISUSE
- * (also a listener). recv(2) */
+ * NET_CANCELED, NET_RESET (never NET_EOF after a broken connection, inside a message, or where tls
+ * was cut), NET_DENIED (tls: a certificate), NET_TOOBIG (one over `size`: dropped, its length in
+ * the sentence), NET_REFUSED (datagrams: one sent earlier was refused; reported once),
+ * NET_UNREACHABLE, NET_LIMIT, NET_SYSTEM, NET_MISUSE (also a listener). recv(2) */
 NET_USE_RESULT ssize_t net_recv(net_socket *socket, void *buffer, size_t size,
                                 net_deadline deadline);
 
@@ -240,8 +238,9 @@ NET_USE_RESULT ssize_t net_recv_all(net_socket *socket, void *buffer, size_t siz
                                     net_deadline deadline);
 
 /* Receive up to and including the byte `delimiter` (0 to 255); adds no NUL, and takes nothing
- * beyond the delimiter from the system. Blocks until it is there, or until `deadline`. Returns the
- * number of bytes with the delimiter; the last bytes before the end may come without one.
+ * beyond the delimiter from the system (over tls: from the stream). Blocks until it is there, or
+ * until `deadline`. Returns the number of bytes with the delimiter; the last bytes before the end
+ * may come without one.
  *
  * NET_TIMEOUT: no delimiter yet. NET_TOOBIG: none in the first `size` bytes. Either way nothing is
  * lost: the socket keeps what came, and the next receive of any kind hands it out first. After
@@ -262,10 +261,10 @@ ssize_t net_send_vector(net_socket *socket, const net_slice *slices, int count,
 int net_shutdown(net_socket *socket);
 
 /* Make every call in progress on `socket`, and every later one but get, set, fd, watch and close,
- * return NET_CANCELED, within 100 ms. A connection's peer sees an end; a listener's descriptor goes
- * on serving other processes that share it. The last caller to get NET_CANCELED may close the
- * socket at once: net_close waits until net_cancel is over. From any thread or signal handler;
- * keeps errno; NULL is allowed; a second call does nothing. */
+ * return NET_CANCELED, within 100 ms. A connection's peer sees an end (over tls a reset); a
+ * listener's descriptor goes on serving other processes that share it. The last caller to get
+ * NET_CANCELED may close the socket at once: net_close waits until net_cancel is over. From any
+ * thread or signal handler; keeps errno; NULL is allowed; a second call does nothing. */
 void net_cancel(net_socket *socket);
 
 /* ---- Datagrams, to and from anyone; messages of framed+, to and from the peer ---- */
@@ -310,14 +309,15 @@ int net_endpoint_text(const net_endpoint *endpoint, char *buffer, size_t size);
  * the last. tcp and udp: port, local-host, peer-host, peer-port, mtu. tcp: rtt, retransmits.
  * Streams: reset. udp: dropped-kernel. unix: peer-pid, peer-uid, peer-gid. All but unix, mem and
  * fd: messages-sent, messages-received, dropped-queue, dropped-strangers, truncated, which on tcp
- * are 0. framed+: messages-sent, messages-received, truncated. The manual has the whole table.
- * Once a dial of NET_NOW is writable, `peer` tells how it ended: it fails as the dial did, or the
- * dial was won. Works on a cancelled socket. Never blocks. Writes at most `size` bytes, always
+ * are 0. framed+: messages-sent, messages-received, truncated. tls: tls-version, tls-cipher, alpn,
+ * server-name, peer-name, peer-fingerprint, peer-certificate. The manual has the whole table. Once
+ * a dial of NET_NOW is writable, `peer` tells how it ended: it fails as the dial did, or the dial
+ * was won. Works on a cancelled socket. Never blocks. Writes at most `size` bytes, always
  * terminated when `size` > 0, and returns the length that the whole text needs, as snprintf does.
  *
  * NET_ADDRESS: the scheme has no such property. NET_MISUSE: this kind of socket has none (a
- * listener no peer), or it can only be set. NET_TIMEOUT: still dialing. The code of a dial that
- * failed. NET_SYSTEM. */
+ * listener no peer), or it can only be set. NET_TIMEOUT: still dialing, or shaking hands. The code
+ * of a dial that failed. NET_SYSTEM. */
 int net_get(net_socket *socket, const char *name, char *buffer, size_t size);
 
 /* Read a property that is a number: durations in nanoseconds (rtt, too), sizes in bytes, counts, a
@@ -330,7 +330,8 @@ int net_get_number(net_socket *socket, const char *name, int64_t *value);
 /* Change an option of the address while the socket lives. `reset` makes the close of a stream a
  * reset, which the peer sees instead of an end (see net_close). On a udp or unixgram listener,
  * `admit` admits the peer whose net_endpoint_text you give: the next net_accept takes it before all
- * that were not admitted. Works on a cancelled socket. Never blocks. Returns 0.
+ * that were not admitted. On a tls listener, `cert` with the value CERT,KEY reads both files for
+ * the callers to come. Works on a cancelled socket. Never blocks. Returns 0.
  *
  * NET_ADDRESS: no such option, or a value that does not fit it. NET_MISUSE: it can only be read, or
  * only be given in the address, or only be set on a listener. NET_TIMEOUT: still dialing, or
@@ -340,9 +341,9 @@ int net_set(net_socket *socket, const char *name, const char *value);
 
 /* The descriptor to watch in a foreign event loop; when it is ready, call with NET_NOW until
  * NET_TIMEOUT. It stays the socket's own: never read or close it; setsockopt(2) is allowed, but not
- * O_NONBLOCK, SO_RCVTIMEO and SO_SNDTIMEO. Returns -1 where there is none: a socket still dialing;
- * an accepted peer of udp or unixgram, which shares its listener's; mem and memgram; chaos with
- * delay or reorder; a connection of framed+.
+ * O_NONBLOCK, SO_RCVTIMEO and SO_SNDTIMEO. Returns -1 where there is none: a socket still dialing,
+ * or shaking hands; an accepted peer of udp or unixgram, which shares its listener's; mem and
+ * memgram; chaos with delay or reorder; a connection of framed+.
  *
  * NET_MISUSE: NULL. */
 int net_fd(net_socket *socket);
@@ -396,8 +397,7 @@ int net_poller_watch(net_poller *poller, net_socket *socket, unsigned interest, 
  * events, no socket twice. What did not fit stays inside for the next call. A cancelled socket is
  * readable and writable. Several waits on one poller take turns. Returns how many events, or 0
  * after a net_poller_wake. With a count of 1 no event can name a socket that is closed already;
- * with more, a later event of the array may name a socket that you closed for an earlier one:
- * check.
+ * with more, a later event may name a socket that you closed for an earlier one: check.
  *
  * NET_TIMEOUT; NET_MISUSE: also a count below 1. */
 int net_poller_wait(net_poller *poller, net_event *events, int count, net_deadline deadline);

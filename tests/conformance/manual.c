@@ -1,99 +1,28 @@
 /* The tables of the manual pages say what each socket answers. The sockets answer so, and the
  * header names every property. */
 #include "name/property.h"
+#include "netfacade/cipher.h"
+#include "manual_table.h"
 #include "support.h"
+#ifdef NETFACADE_TEST_TLS
+#include "certificates.h"
+#endif
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { COLUMNS_MOST = 6, ROWS_MOST = 96, CELL_MAX = 16, NAME_ROOM = 32, LINE_ROOM = 512, ENDS = 3 };
-
-struct row {
-    char name[NAME_ROOM];
-    char cell[COLUMNS_MOST][CELL_MAX]; /* empty: no such property */
-};
-
-struct table {
-    struct row row[ROWS_MOST];
-    int rows;
-};
+enum { ENDS = 3 };
 
 static struct table properties; /* netfacade(7): a column for each scheme */
 static struct table faults;     /* netfacade-chaos(7): streams and datagrams */
 static struct table framed;     /* netfacade-framed(7): what the layer has instead, or more */
+static struct table encrypted;  /* netfacade-tls(7): the same */
 
 static const char *const schemes[] = {"tcp", "udp", "unix", "unixgram", "mem", "memgram"};
 static const char *const kinds[] = {"stream", "datagram"};
 static const char *const layers[] = {"framed"};
-
-/* ---- Reading a page ---- */
-
-static void read_cell(const char *text, size_t length, char cell[CELL_MAX])
-{
-    while (length > 0 && *text == ' ') {
-        text++;
-        length--;
-    }
-    while (length > 0 && (text[length - 1] == ' ' || text[length - 1] == '\n')) {
-        length--;
-    }
-    assert_in_range(length, 0, CELL_MAX - 1);
-    snprintf(cell, CELL_MAX, "%.*s", (int)length, text);
-}
-
-/* `.It Li name Ta cell Ta cell`, with the macro of the name left out. */
-static void read_row(const char *line, int columns, struct table *table)
-{
-    struct row *row = &table->row[table->rows++];
-    const char *next = strstr(line, " Ta");
-    int column = 0;
-
-    assert_in_range(table->rows, 1, ROWS_MOST);
-    assert_int_equal(sscanf(line, ".It %*s %31s", row->name), 1);
-    for (; next != NULL; column++) {
-        const char *text = next + strlen(" Ta");
-
-        next = strstr(text, " Ta");
-        assert_in_range(column, 0, columns - 1);
-        read_cell(text, next != NULL ? (size_t)(next - text) : strlen(text), row->cell[column]);
-    }
-    assert_int_equal(column, columns);
-}
-
-static void assert_head(const char *line, const char *const *names, int columns)
-{
-    for (int i = 0; i < columns; i++) {
-        char cell[NAME_ROOM];
-
-        snprintf(cell, sizeof cell, " Ta Sy %s", names[i]);
-        line = strstr(line, cell);
-        assert_non_null(line);
-        line += strlen(cell);
-    }
-}
-
-/* Finds the table whose head begins with this text. */
-static void read_table(const char *page, const char *head, const char *const *names, int columns,
-                       struct table *table)
-{
-    FILE *file = fopen(page, "r");
-    char line[LINE_ROOM] = "";
-    bool inside = false;
-
-    assert_non_null(file);
-    table->rows = 0;
-    while (fgets(line, sizeof line, file) != NULL && !(inside && strncmp(line, ".El", 3) == 0)) {
-        if (inside) {
-            read_row(line, columns, table);
-        } else if (strncmp(line, head, strlen(head)) == 0) {
-            assert_head(line, names, columns);
-            inside = true;
-        }
-    }
-    fclose(file);
-    assert_true(inside && table->rows > 0);
-}
+static const char *const ciphers[] = {"tls"};
 
 static void read_tables(void)
 {
@@ -103,20 +32,8 @@ static void read_tables(void)
                &faults);
     read_table(NETFACADE_DOCS "/netfacade-framed.7", ".It Sy property Ta", layers, COUNT(layers),
                &framed);
-}
-
-/* Returns how often the table has a row of this name. */
-static int rows_of(const struct table *table, const char *name, const struct row **found)
-{
-    int count = 0;
-
-    for (int i = 0; i < table->rows; i++) {
-        if (strcmp(table->row[i].name, name) == 0) {
-            *found = &table->row[i];
-            count++;
-        }
-    }
-    return count;
+    read_table(NETFACADE_DOCS "/netfacade-tls.7", ".It Sy property Ta", ciphers, COUNT(ciphers),
+               &encrypted);
 }
 
 /* ---- Asking the sockets ---- */
@@ -145,10 +62,20 @@ static bool is_fault(int word)
     return word >= NF_SEED && word <= NF_ACCEPT_FAIL;
 }
 
-/* Options that only the layer has are in the table of its own page alone. */
+/* Options that only a layer has are in the table of its own page alone. */
 static bool is_of_frames(int word)
 {
     return word == NF_FRAME || word == NF_MAX;
+}
+
+static bool is_of_ciphers(int word)
+{
+    return word == NF_SIDE;
+}
+
+static bool is_encrypted(const char *template)
+{
+    return strstr(template, "tls") != NULL;
 }
 
 /* Returns what the manual says of a property of a template: `name` is that of `word`. */
@@ -160,7 +87,10 @@ static const char *cell_of(const char *name, int word, const char *template, int
     if (is_framed(template) && rows_of(&framed, name, &row) > 0) {
         return row->cell[0];
     }
-    if (is_of_frames(word)) {
+    if (is_encrypted(template) && rows_of(&encrypted, name, &row) > 0) {
+        return row->cell[0];
+    }
+    if (is_of_frames(word) || is_of_ciphers(word)) {
         return "";
     }
     assert_int_equal(rows_of(is_fault(word) ? &faults : &properties, name, &row), 1);
@@ -168,6 +98,19 @@ static const char *cell_of(const char *name, int word, const char *template, int
         return row->cell[column];
     }
     return has_faults ? row->cell[column % 2] : ""; /* streams and datagrams take turns */
+}
+
+/* What a cipher has, which no list of ours names. */
+static void check_rows_of_ciphers(net_socket *socket, char letter, const char *template)
+{
+    for (int i = 0; i < encrypted.rows; i++) {
+        const struct row *row = &encrypted.row[i];
+
+        if (strcmp(row->name, "net_fd") != 0) {
+            check_cell(socket, row->name, is_encrypted(template) ? row->cell[0] : "", letter,
+                       template);
+        }
+    }
 }
 
 static void check_sockets(struct pair *pair, const char *template, int column)
@@ -186,6 +129,7 @@ static void check_sockets(struct pair *pair, const char *template, int column)
                            template);
             }
         }
+        check_rows_of_ciphers(ends[i], letters[i], template);
         bool has_fd = strchr(fd, letters[i]) != NULL && strchr(below, letters[i]) != NULL;
 
         if ((net_fd(ends[i]) >= 0) != has_fd) {
@@ -214,6 +158,90 @@ static void every_socket_answers_as_the_manual_says(void **state)
     }
 }
 
+#ifdef NETFACADE_TEST_TLS
+/* Each question goes on with the handshake, as far as it can without waiting. */
+static bool has_shaken_hands(net_socket *socket)
+{
+    int length = net_get(socket, "tls-version", NULL, 0);
+
+    assert_true(length > 0 || net_error() == NET_TIMEOUT);
+    return length > 0;
+}
+
+static void shake_hands(struct pair *pair)
+{
+    net_deadline deadline = soon();
+    bool client = false;
+    bool server = false;
+
+    while (!client || !server) {
+        client = has_shaken_hands(pair->client);
+        server = has_shaken_hands(pair->server);
+        assert_true(net_after(0) < deadline);
+    }
+}
+
+static void dial_encrypted(const char *template, struct pair *pair)
+{
+    char local[ADDRESS_MAX];
+    char address[ADDRESS_MAX * 2];
+
+    snprintf(address, sizeof address, "%s?cert=%s&key=%s", template,
+             certificate_file(CERTIFICATE_GOOD), certificate_key(CERTIFICATE_GOOD));
+    pair->listener = assert_socket(net_listen(address));
+    assert_true(net_get(pair->listener, "local", local, sizeof local) > 0);
+    snprintf(address, sizeof address, "%s?ca=%s&name=localhost", local, certificate_ca());
+    pair->client = assert_socket(net_connect(address, NET_NOW));
+    pair->server = assert_socket(net_accept(pair->listener, soon()));
+    shake_hands(pair);
+}
+
+static void every_encrypted_socket_answers_as_the_manual_says(void **state)
+{
+    static const struct {
+        const char *template;
+        int column; /* the scheme below, in `schemes` */
+    } rows[] = {{"tls://127.0.0.1:0", 0},
+                {"tls+unix://@", 2},
+                {"tls+mem://", 4},
+                {"tls+chaos+tcp://127.0.0.1:0", 0},
+                {"tls+chaos+mem://", 4},
+                {"chaos+tls://127.0.0.1:0", 0},
+                {"chaos+tls+unix://@", 2},
+                {"chaos+tls+mem://", 4},
+                {"framed+tls://127.0.0.1:0", 0},
+                {"framed+tls+unix://@", 2},
+                {"framed+tls+mem://", 4}};
+
+    (void)state;
+    read_tables();
+    assert_int_equal(net_use_cipher(net_tls()), 0);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct pair pair;
+
+        dial_encrypted(rows[i].template, &pair);
+        check_sockets(&pair, rows[i].template, rows[i].column);
+        close_pair(&pair);
+    }
+}
+
+static void every_property_of_the_cipher_has_a_row(void **state)
+{
+    const net_cipher_property *named = net_tls()->properties;
+    const struct row *row = NULL;
+    int count = 0;
+
+    (void)state;
+    read_tables();
+    for (; named[count].name != NULL; count++) {
+        if (rows_of(&encrypted, named[count].name, &row) != 1) {
+            fail_msg("the manual has no row of %s", named[count].name);
+        }
+    }
+    assert_int_equal(encrypted.rows, count + 2); /* and net_fd and side */
+}
+#endif
+
 /* A misspelt row is asked of no socket. So the number of rows is compared too. */
 static void every_row_is_a_property(void **state)
 {
@@ -224,8 +252,11 @@ static void every_row_is_a_property(void **state)
     (void)state;
     read_tables();
     for (int word = 0; word < NF_PROPERTIES; word++) {
-        named += nf_rules[word].name[0] != '\0' && !is_of_frames(word);
+        named += nf_rules[word].name[0] != '\0' && !is_of_frames(word) && !is_of_ciphers(word);
         of_frames += is_of_frames(word);
+        if (is_of_ciphers(word)) {
+            assert_int_equal(rows_of(&encrypted, nf_rules[word].name, &row), 1);
+        }
     }
     assert_int_equal(properties.rows + faults.rows, named);
     for (int i = 0; i < framed.rows; i++) {
@@ -385,14 +416,45 @@ static void the_header_says_what_framed_sockets_have(void **state)
     }
 }
 
+/* What the header says only tls has, and the options of an address, are all that a cipher has. */
+static void the_header_says_what_encrypted_sockets_have(void **state)
+{
+    static char comment[HEADER_MOST];
+
+    (void)state;
+    read_tables();
+    read_comment(comment);
+    const char *names = strstr(comment, ". tls: ");
+
+    assert_non_null(names);
+    names += 1;
+    const char *end = names + strcspn(names, ".;");
+    bool is_option = true; /* the rows are in the order of the page: options first */
+
+    for (int i = 0; i < encrypted.rows; i++) {
+        const char *name = encrypted.row[i].name;
+
+        is_option = is_option && strcmp(name, "tls-version") != 0;
+        if (!is_option && !tells_of(names, end, name)) {
+            fail_msg("the header says nothing of %s", name);
+        }
+    }
+    assert_false(is_option);
+}
+
 int main(void)
 {
     const struct test tests[] = {TEST(every_socket_answers_as_the_manual_says),
+#ifdef NETFACADE_TEST_TLS
+                                 TEST(every_encrypted_socket_answers_as_the_manual_says),
+                                 TEST(every_property_of_the_cipher_has_a_row),
+#endif
                                  TEST(every_row_is_a_property),
                                  TEST(a_dialing_socket_has_no_descriptor),
                                  TEST(the_header_tells_of_every_property),
                                  TEST(the_header_says_who_has_a_property),
-                                 TEST(the_header_says_what_framed_sockets_have)};
+                                 TEST(the_header_says_what_framed_sockets_have),
+                                 TEST(the_header_says_what_encrypted_sockets_have)};
 
     return run_once(tests);
 }
