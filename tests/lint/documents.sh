@@ -26,7 +26,7 @@ exists() {
 named() {
     awk '/^```/ { code = !code; next } !code' "$1" | grep -oE '`[^`]+`' | tr -d '`' |
         sed 's/^struct //; s/()$//' |
-        grep -E '^(nf_|net_|NF_|NET_)[A-Za-z0-9_]+$|^(src|tests|docs|examples|include|api|wires|hub|chaos|framed|datagram|stream|open|memory|socket|name|wait|os)/[A-Za-z0-9_./]*$|^[a-z_]+\.(c|h|sh|md|map)$' || :
+        grep -E '^(nf_|net_|NF_|NET_)[A-Za-z0-9_]+$|^(src|tests|docs|examples|include|api|wires|hub|chaos|framed|cipher|tls|datagram|stream|open|memory|socket|name|wait|os)/[A-Za-z0-9_./]*$|^[a-z_]+\.(c|h|sh|md|map)$' || :
 }
 
 # missing DOCUMENT: one line for each name that does not exist.
