@@ -2,6 +2,7 @@
  *
  *     netcat -l tcp://:7000 > file         wait for one call and keep what it says
  *     netcat tcp://there:7000 < file       make that call
+ *     netcat tls://there:7000 < file       the same, encrypted, if the certificate is good
  *     netcat unix:///run/there < file      the same call within this machine
  *     echo | netcat udp://[::1]:7037       ask, and listen until it is quiet for a second
  *
@@ -35,6 +36,7 @@ static volatile sig_atomic_t caught;
 static net_socket *call;
 static bool has_messages;
 static bool has_end;    /* datagrams have none */
+static bool holds_back; /* what is sent may be inside the socket until it is writable again */
 static bool is_typed;   /* standard input is a terminal */
 static bool is_watched; /* standard error, which shows the progress, is one */
 static bool ended;      /* the peer says no more */
@@ -79,8 +81,7 @@ static void finish(void)
 }
 
 /* Send as much of the input as the socket takes now. If the socket is broken, what the peer sent
- * before is still received. A socket that frames messages may hold the rest of one, and is writable
- * when that is out. */
+ * before is still received. */
 static void say(void)
 {
     ssize_t sent = net_send(call, words + said, size - said, NET_NOW);
@@ -88,7 +89,7 @@ static void say(void)
     if (sent >= 0) {
         said += (size_t)sent;
         carried += sent;
-        waiting = said < size || (has_messages && has_end);
+        waiting = said < size || holds_back;
     } else if (sent != NET_TIMEOUT) {
         fail(net_error_text());
         end_input();
@@ -264,6 +265,7 @@ int main(int argc, char **argv)
     }
     has_messages = wire_has_messages(call);
     has_end = wire_has_end(call);
+    holds_back = wire_holds_back(call);
     is_typed = isatty(STDIN_FILENO) == 1;
     is_watched = isatty(STDERR_FILENO) == 1;
     setvbuf(stdout, NULL, _IONBF, 0); /* what is received is written at once */

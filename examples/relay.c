@@ -1,18 +1,17 @@
 /* relay [-i SECONDS] [-n CALLS] LISTEN TARGET [SECONDS] - joins each caller of LISTEN to TARGET.
  *
- *     relay tcp://:7000 tcp://db.example:5432      a door in front of a server
- *     relay udp://127.0.0.1:53 udp://9.9.9.9:53    datagrams stay as they are
- *     relay tcp://:6379 unix:///run/redis.sock     a local server for the network
- *     relay unixgram://@log udp://192.0.2.7:514    any wire to any other
+ *     relay tcp://:7000 tcp://db.example:5432                a door in front of a server
+ *     relay 'tls://:443?cert=C&key=K' tcp://127.0.0.1:80     TLS for a server without it
+ *     relay udp://127.0.0.1:53 udp://9.9.9.9:53              datagrams stay as they are
+ *     relay unixgram://@log udp://192.0.2.7:514              any wire to any other
  *
- * One thread serves all, and waits only in net_poller_wait: every other call has NET_NOW. What one
- * end says goes through a buffer of fixed size. While that is full, the relay receives nothing from
- * that end, so the system makes it wait. A half-close passes through as a half-close, a reset as a
- * reset: what was cut off on one side never looks whole on the other, so a message over 64 KiB of
- * framed+ cuts its call off. So does silence for -i SECONDS (600). While there are CALLS (1000),
- * other callers wait in the system. SECONDS (10) limits a dial, a hang-up, and all after SIGTERM,
- * SIGINT or SIGHUP, which takes no more calls and ends the relay after the last one; a second
- * SIGINT ends it at once. SIGUSR1 prints the counters. */
+ * One thread serves all, and waits only in net_poller_wait: every other call has NET_NOW. While the
+ * buffer for what one end says is full, the relay receives nothing from it, so the system makes it
+ * wait. A half-close passes through as a half-close, a reset as a reset: what was cut off on one
+ * side never looks whole on the other, so a message over 64 KiB of framed+ cuts its call off. So
+ * does silence for -i SECONDS (600). While there are CALLS (1000), others wait in the system.
+ * SECONDS (10) limits a dial, a hang-up, and all after SIGTERM, SIGINT or SIGHUP, which takes no
+ * more calls, and ends it after the last; a second SIGINT does at once. SIGUSR1 prints counters. */
 #define _POSIX_C_SOURCE 200809L
 
 #include <netfacade.h>
@@ -47,7 +46,8 @@ struct end {
     bool is_broken;    /* what it said has no proper end, as after a reset */
     bool is_unheard;   /* the other end takes no more, so what it says is dropped */
     bool is_done;      /* it is silent, and all it said and its end were sent on */
-    bool is_taking;    /* framed+: its socket may hold the rest of a message until writable */
+    bool holds_back;   /* framed+, tls: its socket may hold a rest, until it is writable */
+    bool is_taking;    /* it may hold one now */
     size_t start;      /* of what is left in the buffer */
     size_t size;
     char buffer[BUFFER_SIZE];
@@ -161,7 +161,7 @@ static void pass_on(struct end *end)
             end->start += (size_t)sent;
             end->size -= (size_t)sent;
             end->is_waiting = end->size > 0;
-            to->is_taking = !to->is_stream && !to->is_datagrams;
+            to->is_taking = to->holds_back;
             end->call->silence_deadline = after(silence_s);
             if (end->call->deadline != NET_FOREVER) { /* see is_leaving(): progress puts it off */
                 end->call->deadline = after(patience_s);
@@ -250,6 +250,7 @@ static void dial(struct call *call)
     } else {
         call->target.is_stream = !wire_has_messages(call->target.socket);
         call->target.is_datagrams = !wire_has_end(call->target.socket);
+        call->target.holds_back = wire_holds_back(call->target.socket);
     }
 }
 
@@ -349,6 +350,7 @@ static void begin(net_socket *caller)
     call->caller.socket = caller;
     call->caller.is_stream = !wire_has_messages(caller);
     call->caller.is_datagrams = !wire_has_end(caller);
+    call->caller.holds_back = wire_holds_back(caller);
     call->caller.is_open = true;
     call->caller.call = call;
     call->target.call = call;
@@ -470,9 +472,7 @@ int main(int argc, char **argv)
     }
     argc -= optind;
     argv += optind;
-    if (argc != 2) {
-        patience_s = number(argc == 3 ? argv[2] : NULL);
-    }
+    patience_s = argc == 2 ? patience_s : number(argc == 3 ? argv[2] : NULL);
     target_address = argv[1];
     poller = net_poller_open();
     listener = net_listen(argv[0]);

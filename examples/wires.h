@@ -21,6 +21,14 @@ static inline bool wire_has_end(net_socket *socket)
     return !wire_has_messages(socket) || net_get(socket, "frame", NULL, 0) >= 0;
 }
 
+/* The socket may hold back a part of what a send took: the rest of a message over a stream, or of
+ * an encrypted record. It is out when the socket is writable again, and a close with NET_NOW before
+ * that would lose it. Encrypted sockets have the option `min-version`. */
+static inline bool wire_holds_back(net_socket *socket)
+{
+    return net_get(socket, "frame", NULL, 0) >= 0 || net_get(socket, "min-version", NULL, 0) >= 0;
+}
+
 /* What a counter of the socket says: 0 if there is no socket. */
 static inline long long wire_count(net_socket *socket, const char *counter)
 {

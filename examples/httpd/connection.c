@@ -8,6 +8,7 @@
 #include "answer.h"
 #include "live.h"
 #include "request.h"
+#include "../wires.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,7 @@ enum state {
     STREAMING, /* lines for the page /live, for VISIT_MS. The peer has to keep up */
     LINGERING, /* the last answer is sent: wait for the peer's end. A close with unread bytes from
                 * the peer would reset the connection, and could destroy the answer */
+    LEAVING,   /* the peer's end is there, and the socket may hold back a part of the answer */
     ENDED      /* to be freed */
 };
 
@@ -187,7 +189,9 @@ static void ignore(struct connection *c)
     static char ignored[CHUNK];
     ssize_t got = net_recv(c->socket, ignored, sizeof ignored, NET_NOW);
 
-    if (got < 0 && got != NET_TIMEOUT) {
+    if (got == NET_EOF && wire_holds_back(c->socket)) {
+        c->state = LEAVING;
+    } else if (got < 0 && got != NET_TIMEOUT) {
         c->state = ENDED;
     }
 }
@@ -226,7 +230,8 @@ static void dispose(struct connection *c)
 /* Ask the poller for what the state waits for. To ask for the same again costs no system call. */
 static void settle(struct connection *c)
 {
-    unsigned interest = c->state == SENDING ? NET_WRITABLE : NET_READABLE;
+    bool sends = c->state == SENDING || c->state == LEAVING;
+    unsigned interest = sends ? NET_WRITABLE : NET_READABLE;
 
     if (c->state == ENDED ||
         net_poller_watch(server.poller, c->socket, interest, c, c->deadline) < 0) {
@@ -265,6 +270,8 @@ void connection_event(struct connection *c, unsigned ready)
         serve(c);
     } else if (c->state == READING && (ready & NET_READABLE) != 0) {
         receive(c);
+    } else if (c->state == LEAVING && (ready & NET_WRITABLE) != 0) {
+        c->state = ENDED;
     } else if ((ready & NET_READABLE) != 0) {
         ignore(c);
     }
