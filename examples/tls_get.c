@@ -30,7 +30,8 @@ static int receive(net_socket *call)
     ssize_t got = net_recv_until(call, buffer, sizeof buffer - 1, '\n', net_after(PATIENCE_MS));
 
     if (got > 0) {
-        buffer[text_clean(buffer, (size_t)got - 1)] = '\0';
+        buffer[got] = '\0';
+        buffer[text_clean(buffer, strcspn(buffer, "\r\n"))] = '\0';
         if (strncmp(buffer, "HTTP/1.", 7) != 0 || strncmp(buffer + 8, " 200", 4) != 0) {
             return fail(buffer);
         }
