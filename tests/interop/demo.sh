@@ -36,6 +36,8 @@ stub head "shift 2; exec '$real_head' -c 1000000 \"\$@\""
 
 # LeakSanitizer does not work where another tool traces.
 export ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0"
+# The sanitizer calls dlopen for us, and has another RUNPATH.
+[ -z "${NETFACADE_SANITIZE:-}" ] || export LD_LIBRARY_PATH="$bin/.."
 status=0
 PATH=$work/path:$PATH strace -f -qq -o "$work/trace" -P "$work/demo/echo_tcp" \
     -P "$work/demo/echo_udp" -P "$work/demo/echo_tls" -P "$work/demo/received" -e trace=openat \
