@@ -1,5 +1,6 @@
-/* A program of a user, in C99: dials the address that it gets, and prints the version of TLS, or why
- * not. With AT_SECURE it says first that it is privileged. With USE_CIPHER it brings the cipher. */
+/* A program of a user, in C99: dials the address that it gets, and prints the version of TLS, or
+ * why not. With AT_SECURE it says first that it is privileged. With USE_CIPHER it brings the
+ * cipher. */
 #include <netfacade.h>
 #ifdef USE_CIPHER
 #include <netfacade/cipher.h>
