@@ -38,7 +38,11 @@ net_socket *peer_listen(void)
 
 int peer_accept(net_socket *listener)
 {
-    return (int)assert_ok(net_release(assert_socket((net_accept)(listener, soon()))));
+    int yes = 1;
+    int fd = (int)assert_ok(net_release(assert_socket((net_accept)(listener, soon()))));
+
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+    return fd;
 }
 
 void peer_sends_bytes(int fd, const void *bytes, size_t size)
@@ -111,8 +115,18 @@ void peer_server_weak(struct openssl_peer *raw, int fd, enum certificate which)
     serve_at_level(raw, fd, which, 0);
 }
 
+void peer_server_of(struct openssl_peer *raw, int fd, SSL_CTX *context)
+{
+    *raw = (struct openssl_peer){.fd = fd, .context = context, .is_server = true};
+    SSL_CTX_up_ref(context);
+    make(raw);
+    SSL_set_accept_state(raw->ssl);
+}
+
 void peer_close(struct openssl_peer *raw)
 {
+    /* Else its session counts as one that may not be resumed. */
+    SSL_set_shutdown(raw->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(raw->ssl);
     SSL_CTX_free(raw->context);
     if (raw->fd >= 0) {

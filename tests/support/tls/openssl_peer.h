@@ -29,6 +29,8 @@ int peer_accept(net_socket *listener);
 /* OpenSSL on this descriptor, which it owns. A client verifies nothing and shows no certificate. */
 void peer_client(struct openssl_peer *raw, int fd);
 void peer_server(struct openssl_peer *raw, int fd, enum certificate which);
+/* With a context that several have in common. */
+void peer_server_of(struct openssl_peer *raw, int fd, SSL_CTX *context);
 /* One that does not mind a weak key. */
 void peer_server_weak(struct openssl_peer *raw, int fd, enum certificate which);
 void peer_close(struct openssl_peer *raw);
