@@ -7,11 +7,9 @@
 
 static const char options[] = "ca={ca}&name=localhost";
 
-/* A body for in_child. */
-static int serve_one(void *argument)
+static int serve(net_socket *socket)
 {
     char byte = 0;
-    net_socket *socket = argument;
 
     if (net_recv(socket, &byte, 1, soon()) != 1 || byte != 'a') {
         return 1;
@@ -20,6 +18,16 @@ static int serve_one(void *argument)
         return 2;
     }
     return net_close(socket, soon()) == 0 ? 0 : 3;
+}
+
+/* A body for in_child, which has a copy of the caller, too. */
+static int serve_one(void *argument)
+{
+    struct pair *pair = argument;
+
+    net_close(pair->client, NET_NOW);
+    net_close(pair->listener, NET_NOW);
+    return serve(pair->server);
 }
 
 struct child {
@@ -61,7 +69,7 @@ static void a_child_serves_what_its_parent_accepted(void **state)
 
     pair.client = tls_dial(pair.listener, options);
     pair.server = assert_socket(net_accept(pair.listener, soon()));
-    child_start(&child, serve_one, pair.server);
+    child_start(&child, serve_one, &pair);
     assert_count(net_send(pair.client, "a", 1, soon()), 1);
     assert_count(net_recv(pair.client, &byte, 1, soon()), 1);
     assert_int_equal(byte, 'b');
@@ -74,9 +82,13 @@ static void a_child_serves_what_its_parent_accepted(void **state)
 
 static int accept_one(void *argument)
 {
-    net_socket *socket = net_accept(argument, soon());
+    struct pair *pair = argument;
 
-    return socket != NULL ? serve_one(socket) : 9;
+    net_close(pair->client, NET_NOW);
+    net_socket *socket = net_accept(pair->listener, soon());
+
+    net_close(pair->listener, NET_NOW);
+    return socket != NULL ? serve(socket) : 9;
 }
 
 static void a_child_accepts_of_its_parents_listener(void **state)
@@ -86,7 +98,7 @@ static void a_child_accepts_of_its_parents_listener(void **state)
     char byte;
 
     pair.client = tls_dial(pair.listener, options);
-    child_start(&child, accept_one, pair.listener);
+    child_start(&child, accept_one, &pair);
     assert_count(net_send(pair.client, "a", 1, soon()), 1);
     assert_count(net_recv(pair.client, &byte, 1, soon()), 1);
     assert_code(net_recv(pair.client, &byte, 1, soon()), NET_EOF);
