@@ -228,9 +228,9 @@ static void blocks_go_both_ways_at_once(void **state)
                          {.socket = pair.server}};
 
     for (size_t i = 0; i < COUNT(ways); i++) {
-        assert_int_equal(pthread_create(&ways[i].thread, NULL, i < 2 ? send_blocks : receive_blocks,
-                                        &ways[i]),
-                         0);
+        assert_int_equal(
+            pthread_create(&ways[i].thread, NULL, i < 2 ? send_blocks : receive_blocks, &ways[i]),
+            0);
     }
     for (size_t i = 0; i < COUNT(ways); i++) {
         pthread_join(ways[i].thread, NULL);
@@ -259,7 +259,8 @@ static void what_a_slow_reader_got_is_what_was_sent(void **state)
         double since = now_ms();
 
         write_pattern(block, sizeof block, sent);
-        ssize_t n = net_send(pair.client, block, sizeof block, i % 2 == 0 ? net_after(MS) : NET_NOW);
+        ssize_t n =
+            net_send(pair.client, block, sizeof block, i % 2 == 0 ? net_after(MS) : NET_NOW);
 
         in_time(elapsed_ms(since) < (MS + LATE) * slowness());
         assert_true(n > 0 || n == NET_TIMEOUT);
