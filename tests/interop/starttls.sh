@@ -114,7 +114,7 @@ ok "commands in the clear behind STARTTLS are not obeyed"
 openssl s_server -accept 127.0.0.1:0 -cert "$work/cert.pem" -key "$work/key.pem" -www \
     >"$work/server.out" 2>"$work/server.err" &
 running="$running $!"
-until_true grep -q '^ACCEPT ' "$work/server.out"
+until_true grep -qs '^ACCEPT ' "$work/server.out"
 server=$(sed -n 's/^ACCEPT //p' "$work/server.out" | head -n 1)
 start proxy python3 "$here/connect_proxy.py"
 within "$bin/tls_by_proxy" "tcp://127.0.0.1:$port" "$server" "$work/cert.pem" localhost \
