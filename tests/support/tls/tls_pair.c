@@ -139,8 +139,8 @@ void tls_expect(net_socket *socket, const char *words)
 
 void tls_talk(net_socket *one, net_socket *other)
 {
-    assert_count((net_send)(one, "to and", 6, soon()), 6);
-    tls_expect(other, "to and");
-    assert_count((net_send)(other, "fro", 3, soon()), 3);
-    tls_expect(one, "fro");
+    assert_count((net_send)(one, "there", 5, soon()), 5);
+    tls_expect(other, "there");
+    assert_count((net_send)(other, "back", 4, soon()), 4);
+    tls_expect(one, "back");
 }
