@@ -266,7 +266,7 @@ static ssize_t encrypt(net_cipher_session *session, const void *data, size_t siz
         n = toy_fail(session, failure, NET_RESET, "encrypt breaks by order");
     } else {
         n = write_data(session, data, size) ? (ssize_t)size
-                                            : toy_fail(session, failure, NET_LIMIT, "no memory");
+                                            : toy_fails(failure, NET_LIMIT, "no memory");
     }
     leave(session);
     return n;
