@@ -69,8 +69,14 @@ static void whole_sends_never_mix(void **state)
         pthread_join(senders[i].thread, NULL);
         assert_false(senders[i].failed);
     }
+    struct caller last; /* it sends the last answers, too */
+
     assert_ok(net_shutdown(pair.server));
+    caller_launch(&last, call_recv, pair.server, soon());
     pattern_reader_join(&answers, 0, NET_EOF);
+    assert_ok(net_shutdown(pair.client));
+    caller_join(&last);
+    assert_int_equal(last.result, NET_EOF);
     assert_int_equal(n, BLOCK);
     assert_false(mixed);
     close_toys(&pair);
@@ -220,6 +226,7 @@ static void a_send_that_breaks_ends_all(void **state)
             n = net_recv(pair.server, bytes, sizeof bytes, soon());
         }
         pthread_join(sends.thread, NULL);
+        net_cancel(pair.server); /* nobody may be reading what it sends */
         pthread_join(echoes.thread, NULL);
         assert_ok(net_close(pair.server, NET_NOW));
         pair.server = NULL;
@@ -227,7 +234,7 @@ static void a_send_that_breaks_ends_all(void **state)
         assert_int_equal(n, NET_RESET);
         assert_int_equal(sends.code, NET_RESET);
         assert_int_equal(receives.code, NET_RESET);
-        assert_int_equal(echoes.code, NET_RESET);
+        assert_true(echoes.code == NET_RESET || echoes.code == NET_CANCELED);
         close_toys(&pair);
     }
 }
