@@ -26,7 +26,7 @@ int toy_fail(net_cipher_session *session, net_cipher_failure *failure, int code,
 int toy_fail_by_alert(net_cipher_session *session, net_cipher_failure *failure)
 {
     const struct toy_buffer *body = &session->body;
-    const char *text = (const char *)body->bytes + body->at;
+    const char *text = body->count > 0 ? (const char *)body->bytes + body->at : NULL;
     int code =
         body->count > 0 && (text[0] == -NET_DENIED || text[0] == -NET_LIMIT) ? -text[0] : NET_RESET;
     int length = body->count > 1 ? (int)body->count - 1 : 0;

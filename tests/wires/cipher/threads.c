@@ -118,7 +118,7 @@ struct talker {
     net_socket *socket;
     _Atomic long done;
     _Atomic bool begun;
-    long long code;
+    _Atomic long long code;
     pthread_t thread;
 };
 
