@@ -32,5 +32,5 @@ if(tls_libraries) # an export of its own: who does not ask for the component nee
     install(EXPORT netfacadeTlsTargets NAMESPACE netfacade:: DESTINATION ${cmake_dir})
 endif()
 install(FILES LICENSE CHANGELOG.md TYPE DOC OPTIONAL)
-install(FILES docs/netfacade.7 docs/netfacade-chaos.7 docs/netfacade-framed.7
+install(FILES docs/netfacade.7 docs/netfacade-chaos.7 docs/netfacade-framed.7 docs/netfacade-tls.7
         DESTINATION ${CMAKE_INSTALL_MANDIR}/man7 OPTIONAL)

@@ -1,4 +1,5 @@
-/* The session of a connection: how it breaks, and how what it has for the peer goes out. */
+/* The session of a connection: how it breaks, how what it has for the peer goes out, and how what
+ * comes of the peer gets in. */
 #include "cipher/cipher.h"
 #include "socket/kept.h"
 #include "socket/socket.h"
@@ -8,6 +9,13 @@
 enum {
     YIELD = 4096,            /* bytes of room for a yield */
     ANSWERS_MOST = 64 * 1024 /* bytes of answers before they have to go out */
+};
+
+/* ms of one wait for the peer. The longer one is long enough to be one system call, as the socket's
+ * timeout serves it, and always the same one, as it is set once. */
+enum {
+    REST_SLICE = 5, /* while there is something to send; */
+    SLICE = 1024    /* else another thread may leave something to send, as a half-close does */
 };
 
 /* A dial that is lost says so in each call, as any other dial. */
@@ -186,4 +194,54 @@ void nf_cipher_say_last(struct nf_cipher *self)
         nf_cipher_of(self)->finish(self->session);
     }
     nf_cipher_collect(self, YIELD, YIELD);
+}
+
+/* ---- What comes in ---- */
+
+static ssize_t receive(struct nf_cipher *self, char *space, size_t most, net_deadline deadline)
+{
+    net_socket *lower = self->layer.lower;
+    net_deadline until = NET_NOW;
+    ssize_t n = NET_TIMEOUT;
+
+    do {
+        nf_cipher_push(self);
+        if (deadline != NET_NOW) {
+            int64_t slice = atomic_load(&self->layer.has_rest) ? REST_SLICE : SLICE;
+
+            until = nf_earlier(deadline, nf_deadline_after(nf_now(), slice));
+        }
+        n = nf_backend_of(lower)->recv(lower, space, most, NF_SOME, until);
+    } while (n == NET_TIMEOUT && until != deadline);
+    return n;
+}
+
+int nf_cipher_fill(struct nf_cipher *self, size_t most, net_deadline deadline)
+{
+    char *space = nf_kept_space(&self->sealed, most, most);
+    ssize_t n = space != NULL ? receive(self, space, most, deadline) : (ssize_t)NET_LIMIT;
+
+    if (n > 0) {
+        self->sealed->count += (size_t)n;
+    } else {
+        nf_kept_fit(&self->sealed);
+    }
+    return n < 0 ? (int)n : 0;
+}
+
+void nf_cipher_lend(struct nf_cipher *self)
+{
+    size_t count = nf_kept_count(self->sealed);
+
+    nf_cipher_of(self)->feed(self->session, count > 0 ? nf_kept_start(self->sealed) : NULL, count);
+}
+
+void nf_cipher_take_back(struct nf_cipher *self)
+{
+    size_t left = nf_cipher_of(self)->feed(self->session, NULL, 0);
+    size_t count = nf_kept_count(self->sealed);
+
+    if (count > left) {
+        nf_kept_take(&self->sealed, NULL, count - left);
+    }
 }

@@ -73,11 +73,6 @@ static bool is_of_ciphers(int word)
     return word == NF_SIDE;
 }
 
-static bool is_encrypted(const char *template)
-{
-    return strstr(template, "tls") != NULL;
-}
-
 /* Returns what the manual says of a property of a template: `name` is that of `word`. */
 static const char *cell_of(const char *name, int word, const char *template, int column)
 {
@@ -188,11 +183,11 @@ static void dial_encrypted(const char *template, struct pair *pair)
 
     snprintf(address, sizeof address, "%s?cert=%s&key=%s", template,
              certificate_file(CERTIFICATE_GOOD), certificate_key(CERTIFICATE_GOOD));
-    pair->listener = assert_socket(net_listen(address));
+    pair->listener = assert_socket((net_listen)(address));
     assert_true(net_get(pair->listener, "local", local, sizeof local) > 0);
     snprintf(address, sizeof address, "%s?ca=%s&name=localhost", local, certificate_ca());
-    pair->client = assert_socket(net_connect(address, NET_NOW));
-    pair->server = assert_socket(net_accept(pair->listener, soon()));
+    pair->client = assert_socket((net_connect)(address, NET_NOW));
+    pair->server = assert_socket((net_accept)(pair->listener, soon()));
     shake_hands(pair);
 }
 

@@ -10,7 +10,7 @@ set -eu
 # From the top down. Rooms on one line are side by side and do not know each other.
 rooms='api
 wires
-hub chaos framed
+hub chaos framed cipher
 datagram stream
 open memory
 socket

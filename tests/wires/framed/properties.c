@@ -204,7 +204,7 @@ static void names_and_values_that_are_wrong_are_told(void **state)
                  {"framed+framed+tcp://127.0.0.1:0", "framed+framed+tcp"},
                  {"chaos+framed+tcp://127.0.0.1:0", "chaos+framed+tcp"},
                  {"framed+fd://0", "framed+fd"},
-                 {"framed+tls://127.0.0.1:0", "no encryption"}};
+                 {"framed+https://127.0.0.1:0", "begins with tls://"}};
 
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
