@@ -135,9 +135,14 @@ static int greet(net_cipher_session *session, net_cipher_failure *failure)
 
 /* ---- Receiving ---- */
 
+/* After the end that this side has said, nothing is. */
 static int answer(net_cipher_session *session, net_cipher_failure *failure)
 {
     uint32_t size = 0;
+
+    if (session->has_finished) {
+        return 0;
+    }
 
     toy_buffer_take(&session->body, &size, sizeof size, false);
     size = size < TOY_BODY_MOST ? size : 0;

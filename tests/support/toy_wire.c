@@ -42,16 +42,40 @@ void dial_toys(const char *address, const char *listen_options, const char *dial
     pair->server = assert_socket(net_accept(pair->listener, soon()));
 }
 
-/* A send of nothing waits for the handshake, and does no more. */
+/* A question that waits for the handshake, and does no more. Over frames a send of nothing would be
+ * a message. */
+static int drive(net_socket *socket)
+{
+    net_poller *poller = net_poller_open();
+    net_event event;
+    int code = NET_LIMIT;
+
+    if (poller != NULL && net_poller_watch(poller, socket, NET_WRITABLE, NULL, NET_FOREVER) == 0) {
+        code = net_poller_wait(poller, &event, 1, NET_NOW);
+        code = code == 1 ? net_get(socket, "peer-motto", NULL, 0) : code;
+    }
+    net_poller_close(poller);
+    return code > 0 ? 0 : code;
+}
+
+static int drive_stream(net_socket *socket)
+{
+    return (int)net_send(socket, "", 0, NET_NOW);
+}
+
 int try_to_shake(net_socket *client, net_socket *server)
 {
+    char scheme[32] = "";
     net_deadline limit = soon();
+
+    assert_ok(net_get(server, "scheme", scheme, sizeof scheme));
+    int (*const greet)(net_socket *) = is_framed(scheme) ? drive : drive_stream;
     int one = NET_TIMEOUT;
     int other = NET_TIMEOUT;
 
     while ((one == NET_TIMEOUT || other == NET_TIMEOUT) && net_after(0) < limit) {
-        one = (int)net_send(client, "", 0, NET_NOW);
-        other = (int)net_send(server, "", 0, NET_NOW);
+        one = greet(client);
+        other = greet(server);
         if ((one < 0 && one != NET_TIMEOUT) || (other < 0 && other != NET_TIMEOUT)) {
             break;
         }
