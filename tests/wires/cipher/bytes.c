@@ -82,7 +82,7 @@ static void exchange(const char *address, const char *options, const char *other
 static void they_go_both_ways_at_once(void **state)
 {
     static const char *const options[] = {NULL, "faults=record:200000", "faults=record:100",
-                                          "faults=ask:50", "faults=empty:2,tickets:5,ask:1"};
+                                          "faults=ask:50", "faults=empty:2,tickets:5"};
     bool is_slow = strstr(template_of(state), "chunk") != NULL || slowness() > 1;
 
     for (size_t i = 0; i < COUNT(options); i++) {
