@@ -1,4 +1,5 @@
 /* driven: skip, it drives both sides by itself */
+/* valgrind: skip, its children end with what is still their parent's */
 /* Processes: a session belongs to the one that shook hands. Only that one says the end, and the
  * other says nothing and breaks nothing. A connection that was accepted may be handed to a child
  * before it has shaken hands. */
