@@ -69,8 +69,8 @@ typedef struct net_cipher_session net_cipher_session;
 
 /* Every member has to be set. Functions that can fail fill `failure`, and return NULL or its code
  * if not said otherwise. After a failure of greet, encrypt, decrypt or peek a session is only asked
- * to yield, which hands out an alert, to text, and closed; NET_LIMIT of encrypt, which has then
- * taken nothing, is no such failure. */
+ * to yield, which hands out an alert, what it has waiting, for text, to end a loan, and closed;
+ * NET_LIMIT of encrypt, which has then taken nothing, is no such failure. */
 typedef struct net_cipher {
     int version;        /* NET_CIPHER_VERSION; members that come later count only above it */
     const char *scheme; /* at most 8 small letters and digits, a letter first; no wire's name */

@@ -16,10 +16,10 @@
  *                             call waits for the peer. Who waits for the handshake waits for this
  *   turn `in` of the layer    `sealed`; held while a call waits for the peer
  *   turn `out` of the layer   `rest` of the layer; held while a call waits to send
- *   `session_turn`            the session; never held while waiting
- * They are taken in this order. Receiving makes records, too: answers to the peer. They stay in the
- * session (`has_output`) until somebody has the turn `out`: the receiver itself if it is free, else
- * the sender that has it.
+ *   `session_turn`            the session and `answered`; never held while waiting
+ * They are taken in this order. Receiving makes records, too: answers to the peer. They wait
+ * in `answered` (`has_output`) until somebody has the turn `out`: the receiver itself if it is
+ * free, else the sender that has it.
  *
  * A record that is made cannot be taken back. So what a send could not send before its deadline
  * counts as sent, and is the `rest` of the layer, which goes first later (socket/layer.h).
@@ -51,7 +51,8 @@ struct nf_cipher {
     const struct nf_backend *accepted_kind; /* table of what a listener accepts; else NULL */
     net_cipher_failure *failure;            /* why it is broken; NULL: no memory for it */
     char *dialed; /* the address of a dial that no call waits for, until it is won; or NULL */
-    struct nf_kept *sealed; /* received, and not read by the session yet */
+    struct nf_kept *sealed;   /* received, and not read by the session yet */
+    struct nf_kept *answered; /* answers to the peer that are not in the rest yet */
     struct nf_turn greet_turn;
     struct nf_turn session_turn;
     _Atomic uint32_t answers; /* bytes that receiving has made for the peer and that wait */
@@ -103,6 +104,10 @@ int nf_cipher_fail_broken(struct nf_cipher *self);
  * `room` bytes at a time; a rest that begins has room for `least`. 0; or NET_LIMIT, and it stays.
  */
 int nf_cipher_collect(struct nf_cipher *self, size_t least, size_t room);
+
+/* With the turns `in` and `session_turn`: take answers that receiving has made out of the session,
+ * to know how many bytes they are. */
+void nf_cipher_take_answers(struct nf_cipher *self);
 
 /* With the turn `out`: collect, and send the rest. 0 or a code. */
 int nf_cipher_send_out(struct nf_cipher *self, net_deadline deadline);

@@ -10,9 +10,8 @@
 enum {
     LARGE = 4 * NF_CIPHER_PIECE, /* bytes received at once */
     MANY = 16 * 1024,            /* for a caller that asks for so many */
-    ANSWER = 512, /* bytes that a receive which made answers counts as, until they are seen */
-    BARREN = 256  /* times as many count what brings the caller nothing: it may be many
-                     small records, each of which takes as long as a large one */
+    BARREN = 256 /* times as many count what brings the caller nothing: it may be many
+                    small records, each of which takes as long as a large one */
 };
 
 /* In memory: at least one byte, NET_CIPHER_HUNGRY, or a code. */
@@ -32,8 +31,7 @@ static ssize_t open_records(struct nf_cipher *self, void *buffer, size_t size, i
 
     nf_cipher_take_back(self);
     if ((cipher->waiting(self->session) & NET_CIPHER_SEALED) != 0) {
-        atomic_fetch_add(&self->answers, ANSWER);
-        atomic_store(&self->has_output, true);
+        nf_cipher_take_answers(self);
     }
     if (n < 0 && n != NET_CIPHER_HUNGRY && n != NET_EOF) {
         nf_cipher_note_broken(self, failure);

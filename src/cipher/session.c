@@ -8,6 +8,7 @@
 
 enum {
     YIELD = 4096,            /* bytes of room for a yield */
+    ANSWER = 128,            /* the same for answers to the peer */
     ANSWERS_MOST = 64 * 1024 /* bytes of answers before they have to go out */
 };
 
@@ -51,34 +52,60 @@ int nf_cipher_break(struct nf_cipher *self, const net_cipher_failure *failure)
     return nf_cipher_fail_broken(self);
 }
 
-int nf_cipher_collect(struct nf_cipher *self, size_t least, size_t room)
+/* Move what the session has for the peer to a store. */
+static int yield_into(struct nf_cipher *self, struct nf_kept **store, size_t least, size_t room)
 {
     const net_cipher *cipher = nf_cipher_of(self);
 
     while ((cipher->waiting(self->session) & NET_CIPHER_SEALED) != 0) {
-        char *space = nf_kept_space(&self->layer.rest, least, room);
+        char *space = nf_kept_space(store, least, room);
 
         if (space == NULL) {
             return NET_LIMIT;
         }
-        self->layer.rest->count += cipher->yield(self->session, space, room);
+        (*store)->count += cipher->yield(self->session, space, room);
+    }
+    return 0;
+}
+
+void nf_cipher_take_answers(struct nf_cipher *self)
+{
+    size_t before = nf_kept_count(self->answered);
+
+    yield_into(self, &self->answered, ANSWER, ANSWER);
+    atomic_fetch_add(&self->answers, (uint32_t)(nf_kept_count(self->answered) - before));
+    nf_kept_fit(&self->answered);
+    atomic_store(&self->has_output, true);
+}
+
+/* Answers were made before all that is in the session. */
+int nf_cipher_collect(struct nf_cipher *self, size_t least, size_t room)
+{
+    size_t answered = nf_kept_count(self->answered);
+    char *space = answered > 0 ? nf_kept_space(&self->layer.rest, answered, answered) : NULL;
+
+    if (answered > 0 && space == NULL) {
+        return NET_LIMIT;
+    }
+    if (answered > 0) {
+        self->layer.rest->count += nf_kept_take(&self->answered, space, answered);
+    }
+    if (yield_into(self, &self->layer.rest, least, room) < 0) {
+        return NET_LIMIT;
     }
     atomic_store(&self->has_output, false);
     return 0;
 }
 
-/* What is collected here is no data of a caller's, nearly always: it counts as answers. */
 int nf_cipher_send_out(struct nf_cipher *self, net_deadline deadline)
 {
     net_socket *socket = &self->layer.head;
-    size_t before = nf_kept_count(self->layer.rest);
     int code = 0;
 
     if (atomic_load(&self->has_output)) {
         nf_turn_take(&self->session_turn, NET_FOREVER);
         code = nf_cipher_collect(self, YIELD, YIELD);
         nf_turn_leave(&self->session_turn);
-        atomic_fetch_add(&self->answers, (uint32_t)(nf_kept_count(self->layer.rest) - before));
     }
     int sent = nf_layer_send_rest(socket, deadline);
 

@@ -101,6 +101,7 @@ static void dispose(struct nf_cipher *self)
     }
     nf_cipher_settings_drop(is_ours ? self->settings : NULL);
     free(self->sealed);
+    free(self->answered);
     free(self->failure);
     free(self->dialed);
 }
