@@ -7,6 +7,7 @@
  * names one wire, or one way to be hostile, to try alone. */
 #define _GNU_SOURCE
 #include "neighbour/contest.h"
+#include "certificates.h"
 #include "foreign.h"
 
 #include <errno.h>
@@ -19,7 +20,7 @@
 
 enum { CONTESTS_MOST = 512, TRIES = 3, AT_ONCE = 2 };
 
-static const char *const wires[] = {ATTACKED_WIRES, RECVERR_WIRE};
+static const char *const wires[] = {ATTACKED_WIRES, ENCRYPTED_WIRE, RECVERR_WIRE};
 
 static struct {
     struct contest contests[CONTESTS_MOST];
@@ -100,7 +101,9 @@ static bool is_wanted(const struct hostile *hostile, size_t wire)
 {
     const char *only = getenv("NETFACADE_ATTACK");
 
-    return hostile->suits(wires[wire]) && (slowness() == 1 || is_plain(wire)) &&
+    bool can_encrypt = !is_encrypted(wires[wire]) || certificates_here();
+
+    return can_encrypt && hostile->suits(wires[wire]) && (slowness() == 1 || is_plain(wire)) &&
            (only == NULL || strstr(hostile->name, only) != NULL || strcmp(wires[wire], only) == 0);
 }
 
@@ -114,7 +117,8 @@ static bool serves(const struct hostile *hostile, size_t wire, enum way way)
         (is_over_stream(wires[wire]) || (has_one_share && hostile->lets_lie))) {
         return false;
     }
-    return way == BY_POLLER || is_plain(wire) || is_adopted(wires[wire]) || is_framed(wires[wire]);
+    return way == BY_POLLER || is_plain(wire) || is_adopted(wires[wire]) ||
+           is_framed(wires[wire]) || is_encrypted(wires[wire]);
 }
 
 static void add(const char *wire, const struct hostile *hostile, enum way way)
@@ -139,7 +143,8 @@ static void begin(void)
     all.count = 0;
     all.rows = rows_open(CONTESTS_MOST);
     for (size_t i = 0; i < hostile_count; i++) {
-        if (!hostiles[i].suits("udp://127.0.0.1:0") && !hostiles[i].suits("framed+tcp://")) {
+        if (!hostiles[i].suits("udp://127.0.0.1:0") && !hostiles[i].suits("framed+tcp://") &&
+            !hostiles[i].suits(ENCRYPTED_WIRE)) {
             print_message("%s: skipped: not permitted here (CAP_NET_RAW)\n", hostiles[i].name);
         }
         for (size_t j = 0; j < COUNT(wires); j++) {

@@ -12,6 +12,9 @@ enum { PLAIN_WIRES = 6 };
         "chaos+udp://127.0.0.1:0", "chaos+unixgram://@", "chaos+memgram://",                       \
         "framed+tcp://127.0.0.1:0", "framed+unix://@"
 
+/* Beside them, for who can talk to it. */
+#define ENCRYPTED_WIRE "tls://127.0.0.1:0"
+
 /* Whether its bytes go over a stream, with frames or without. */
 static inline bool is_over_stream(const char *wire)
 {

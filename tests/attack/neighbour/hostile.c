@@ -80,6 +80,47 @@ static void announces(struct contest *contest)
     contest->taken += n > 0 ? 1 : 0;
 }
 
+/* By plain sockets where the wire has them. It dials, and asks on datagrams. */
+static int dials(struct contest *contest)
+{
+    struct sockaddr any = {.sa_family = AF_UNIX};
+    struct sockaddr_storage name;
+    socklen_t length = sizeof name;
+    int type = is_over_stream(contest->address) ? SOCK_STREAM : SOCK_DGRAM;
+
+    getpeername(contest->fd, (struct sockaddr *)&name, &length);
+    int fd = socket(name.ss_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    if (type == SOCK_DGRAM && name.ss_family == AF_UNIX) {
+        bind(fd, &any, sizeof any.sa_family);
+    }
+    bool is_taken = connect(fd, (struct sockaddr *)&name, length) == 0 || errno == EINPROGRESS;
+
+    if (type == SOCK_DGRAM) {
+        is_taken = send(fd, zeros, QUESTION, MSG_DONTWAIT) == QUESTION;
+    }
+    contest->taken += is_taken ? 1 : 0;
+    return fd;
+}
+
+/* Callers that begin a handshake, go on byte by byte, and never end it; one more at each step. */
+static void stalls(struct contest *contest)
+{
+    static const char head[] = {0x16, 3, 1, 0x40, 0, 1, 0, 0x3f, (char)0xfc, 3, 3};
+    static int held[HELD_MOST];
+    static int said[HELD_MOST];
+    int i = contest->steps % HELD_MOST;
+
+    if (held[i] == 0) {
+        held[i] = dials(contest);
+    }
+    const char *byte = &head[said[i] < (int)sizeof head ? said[i] : (int)sizeof head - 1];
+    ssize_t n = send(held[i], byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+    said[i] += n > 0 ? 1 : 0;
+    contest->taken += n > 0 ? 1 : 0;
+}
+
 static void spoofs(struct contest *contest)
 {
     crowd_flood(contest->fd, (unsigned)contest->steps * CROWD_MOST, CROWD_MOST, zeros, QUESTION);
@@ -104,29 +145,6 @@ static void sends_from_port_0(struct contest *contest)
         sendto(raw, &packet, sizeof packet, MSG_DONTWAIT, (struct sockaddr *)&to, sizeof to);
 
     contest->taken += n > 0 ? 1 : 0;
-}
-
-/* By plain sockets where the wire has them. It dials, and asks on datagrams. */
-static int dials(struct contest *contest)
-{
-    struct sockaddr any = {.sa_family = AF_UNIX};
-    struct sockaddr_storage name;
-    socklen_t length = sizeof name;
-    int type = is_over_stream(contest->address) ? SOCK_STREAM : SOCK_DGRAM;
-
-    getpeername(contest->fd, (struct sockaddr *)&name, &length);
-    int fd = socket(name.ss_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-    if (type == SOCK_DGRAM && name.ss_family == AF_UNIX) {
-        bind(fd, &any, sizeof any.sa_family);
-    }
-    bool is_taken = connect(fd, (struct sockaddr *)&name, length) == 0 || errno == EINPROGRESS;
-
-    if (type == SOCK_DGRAM) {
-        is_taken = send(fd, zeros, QUESTION, MSG_DONTWAIT) == QUESTION;
-    }
-    contest->taken += is_taken ? 1 : 0;
-    return fd;
 }
 
 static void comes_and_goes_in_memory(struct contest *contest)
@@ -190,6 +208,11 @@ static bool raw_udp(const char *wire)
     return may_send_raw(AF_INET) && udp(wire) && strstr(wire, "127.0.0.1") != NULL;
 }
 
+static bool encrypted(const char *wire)
+{
+    return is_encrypted(wire);
+}
+
 static bool every_wire(const char *wire)
 {
     return wire != NULL;
@@ -199,6 +222,7 @@ const struct hostile hostiles[] = {
     {"never reads", never_reads, 1, any_wire, true},
     {"floods", floods, 0, any_wire, true},
     {"announces", announces, 1, is_framed, false},
+    {"stalls", stalls, 1, encrypted, false},
     {"oversize", sends_too_much, 1, datagrams, false},
     {"spoofs", spoofs, 1, udp, false},
     {"sends from port 0", sends_from_port_0, 1, raw_udp, false},
@@ -216,7 +240,8 @@ void hostile_open(struct contest *contest)
         contest->fd = net_fd(contest->other);
     } else if (contest->hostile->step == spoofs) {
         contest->fd = crowd_dial(contest->listener);
-    } else if (net_fd(contest->listener) >= 0) {
+    } else if (net_fd(contest->listener) >= 0 &&
+               (!is_encrypted(contest->address) || contest->hostile->step == stalls)) {
         contest->fd = foreign_dial(contest->listener);
     } else {
         contest->other = assert_socket(net_connect(contest->address, soon()));

@@ -73,7 +73,8 @@ static void *serve_by_threads(void *argument)
     pthread_attr_init(&detached);
     pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
     while (!contest->row->done) {
-        net_socket *peer = peers < PEERS_MOST ? net_accept(contest->listener, net_after(50)) : NULL;
+        net_socket *peer =
+            peers < PEERS_MOST ? (net_accept)(contest->listener, net_after(50)) : NULL;
         pthread_t thread;
 
         if (peer != NULL) {
@@ -95,7 +96,7 @@ static void *serve_by_threads(void *argument)
 
 static void greet(struct contest *contest, net_poller *poller)
 {
-    net_socket *peer = peers < PEERS_MOST ? net_accept(contest->listener, NET_NOW) : NULL;
+    net_socket *peer = peers < PEERS_MOST ? (net_accept)(contest->listener, NET_NOW) : NULL;
 
     if (peer != NULL) {
         peers++;
