@@ -20,6 +20,7 @@ enum {
 struct caller {
     net_socket *call;
     bool owed;   /* `words` holds something that is not yet all said back */
+    bool ended;  /* it says no more; an encrypted socket is writable once its last record is out */
     size_t size; /* bytes in `words` */
     size_t said; /* how many of them are said back */
     char words[BUFFER_SIZE];
@@ -30,6 +31,9 @@ static ssize_t step(struct caller *who)
 {
     ssize_t done;
 
+    if (who->ended) {
+        return NET_EOF;
+    }
     if (!who->owed) {
         done = net_recv(who->call, who->words, sizeof who->words, NET_NOW);
         if (done < 0) {
@@ -55,6 +59,7 @@ static struct caller *answer(net_socket *door)
     if (who != NULL) {
         who->call = call;
         who->owed = false;
+        who->ended = false;
     } else {
         net_close(call, NET_NOW);
     }
@@ -70,10 +75,13 @@ static void serve(net_poller *poller, net_socket *door)
     if (who == NULL) {
         return;
     }
-    ssize_t done = event.ready == NET_EXPIRED ? NET_EOF : step(who);
-    if ((done < 0 && done != NET_TIMEOUT) ||
-        net_poller_watch(poller, who->call, who->owed ? NET_WRITABLE : NET_READABLE, who,
-                         net_after(PATIENCE_MS)) < 0) {
+    bool was_ended = who->ended;
+    ssize_t done = event.ready == NET_EXPIRED ? NET_RESET : step(who);
+    bool waits = done >= 0 || done == NET_TIMEOUT || (done == NET_EOF && !was_ended);
+    who->ended = done == NET_EOF;
+    if (!waits ||
+        net_poller_watch(poller, who->call, who->owed || who->ended ? NET_WRITABLE : NET_READABLE,
+                         who, net_after(PATIENCE_MS)) < 0) {
         net_close(who->call, NET_NOW);
         free(who);
     }
