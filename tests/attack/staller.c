@@ -75,7 +75,7 @@ static const struct attack attacks[] = {
     {"setsockopt ENOSYS", FILTERED, {SYS_setsockopt, 0}, ENOSYS},
 };
 
-static const char *const wires[] = {ATTACKED_WIRES, "pipe"};
+static const char *const wires[] = {ATTACKED_WIRES, ENCRYPTED_WIRE, "pipe"};
 
 static struct {
     struct trial trials[TRIALS_MOST];
@@ -111,7 +111,7 @@ static bool suits_wire(const char *wire, enum role role, enum kind kind)
 {
     bool memory = is_like(wire, "mem:") || is_like(wire, "memgram:");
 
-    if (is_framed(wire) && (kind == PASSED || kind == URGENT)) {
+    if ((is_framed(wire) || is_encrypted(wire)) && (kind == PASSED || kind == URGENT)) {
         return false; /* as on the wire below */
     }
     switch (kind) {
@@ -124,7 +124,7 @@ static bool suits_wire(const char *wire, enum role role, enum kind kind)
     case FILTERED:
         return is_plain(wire) && !memory;
     case FLOOD:
-        return is_plain(wire) || is_framed(wire);
+        return is_plain(wire) || is_framed(wire) || is_encrypted(wire);
     case SIGNALS:
     case TABLE_FULL:
     case NO_TABLE:

@@ -81,14 +81,30 @@ static void dial_unframed(struct trial *trial)
     }
 }
 
-/* Returns the socket that the attacker's end belongs to. */
+/* The attacker begins a handshake, and what it trickles goes on with it. */
+static void dial_unencrypted(struct trial *trial)
+{
+    static const char head[] = {0x16, 3, 1, 0x40, 0, 1, 0, 0x3f, (char)0xfc, 3, 3};
+
+    trial->fd = foreign_dial(trial->listener);
+    assert_int_equal(send(trial->fd, head, sizeof head, MSG_NOSIGNAL), sizeof head);
+}
+
+/* Returns the socket that the attacker's end belongs to. Only with the library's help can it talk
+ * where bytes are encrypted. */
 static net_socket *accept_attacker(struct trial *trial)
 {
+    bool is_encrypted_wire = is_encrypted(trial->wire);
+
     if (is_framed(trial->wire)) {
         dial_unframed(trial);
         return accept_one(trial);
     }
-    if (net_fd(trial->listener) < 0) {
+    if (is_encrypted_wire && trial->attack->kind == TRICKLE) {
+        dial_unencrypted(trial);
+        return accept_one(trial);
+    }
+    if (is_encrypted_wire || net_fd(trial->listener) < 0) {
         trial->other = dial(trial);
         return accept_one(trial);
     }
@@ -170,6 +186,9 @@ static void open_dialing(struct trial *trial)
     } else if (is_ip(trial->wire)) {
         open_black_hole(strstr(trial->wire, "[::1]") != NULL ? "::1" : "127.0.0.1", 0, &hole);
         snprintf(trial->address, sizeof trial->address, "%.8s%.200s", layer, hole.address);
+        if (is_encrypted(trial->wire)) {
+            memcpy(trial->address, "tls", strlen("tcp"));
+        }
     } else {
         open_full_unix(trial, layer);
     }
