@@ -8,6 +8,7 @@
  * smaller company, and the last try counts: the machine may stall, and the rows of a batch share
  * it. NETFACADE_ATTACK names one attack, or one wire, to try alone. */
 #define _GNU_SOURCE
+#include "certificates.h"
 #include "staller/trial.h"
 
 #include <errno.h>
@@ -204,7 +205,9 @@ static bool is_wanted(const struct attack *attack, const char *wire)
 {
     const char *only = getenv("NETFACADE_ATTACK");
 
-    return is_quick(attack, wire) &&
+    bool can_encrypt = !is_encrypted(wire) || certificates_here();
+
+    return can_encrypt && is_quick(attack, wire) &&
            (only == NULL || strstr(attack->name, only) != NULL || strcmp(wire, only) == 0);
 }
 
