@@ -46,7 +46,9 @@ names() {
     { nm -D --defined-only "$work/$1/libnetfacade.so" && nm --defined-only "$work/$1/libnetfacade.a"; } |
         awk '$3 ~ /^net_/ { count++ } END { print count + 0 }'
 }
-count=$(grep -c '^#pragma redefine_extname' "$source_dir/include/netfacade.h")
+# net_tls, of the second header, is in a library of its own.
+count=$(cat "$source_dir/include/netfacade.h" "$source_dir/include/netfacade/cipher.h" |
+    grep '^#pragma redefine_extname' | grep -cv ' net_tls ')
 echo "plain names: $(names ON) by default, $(names OFF) where they are left out"
 if [ "$(names ON)" != $((2 * count)) ] || [ "$(names OFF)" != 0 ]; then
     echo "... of $count functions in two libraries"
