@@ -11,6 +11,10 @@ here=$(dirname "$0")/tls
 . "$(dirname "$0")/../support/interop.sh"
 need openssl python3 timeout
 [ -x "$bin/tls_mail" ] || { echo "skipped: no tls:// here" && exit 77; }
+# A sanitizer's dlopen does not look beside libnetfacade.so.
+if [ -n "${NETFACADE_SANITIZE:-}" ]; then
+    export LD_LIBRARY_PATH="${bin%/tests}"
+fi
 
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
     -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout "$work/key.pem" \
