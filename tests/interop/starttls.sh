@@ -25,6 +25,7 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -su
 start() {
     name=$1
     shift
+    : >"$work/$name.out" # of one that ran before
     "$@" >"$work/$name.out" 2>"$work/$name.err" &
     pid=$!
     running="$running $pid"
