@@ -74,6 +74,7 @@ same() {
 # s_client receives only while it has nothing to send.
 openssl_dials() { # VERSION
     : >"$work/listener.out"
+    : >"$work/listener.err"
     then_print "$work/listener.out" $size "$work/there" |
         timeout 60 "$bin/netcat" -l "tls://127.0.0.1:0?$pair" >"$work/listener.out" \
             2>"$work/listener.err" &
