@@ -7,7 +7,7 @@ log=$(mktemp) || exit 1
 trap 'rm -f "$log"' EXIT
 
 valgrind --tool=memcheck --leak-check=full --track-fds=yes --error-exitcode=99 \
-    --child-silent-after-fork=yes --log-file="$log" "$1"
+    --suppressions="$(dirname "$0")/memcheck.supp" --child-silent-after-fork=yes --log-file="$log" "$1"
 status=$?
 
 # "FILE DESCRIPTORS: 3 open (3 std) at exit.": valgrind counts open descriptors, but does not report
