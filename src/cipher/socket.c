@@ -90,20 +90,30 @@ static int prepare(struct nf_cipher *self, const struct nf_target *target)
     return self->session != NULL ? 0 : nf_fail_because(failure.code, "%s", failure.text);
 }
 
-/* Free what is not the layer's own. In another process the session stays as it is, with the
- * settings. */
+/* Free what is not the layer's own. */
 static void dispose(struct nf_cipher *self)
 {
-    bool is_ours = nf_cipher_is_ours(self);
-
-    if (is_ours && self->session != NULL) {
+    if (self->session != NULL) {
         nf_cipher_of(self)->close(self->session);
     }
-    nf_cipher_settings_drop(is_ours ? self->settings : NULL);
+    nf_cipher_settings_drop(self->settings);
     free(self->sealed);
     free(self->answered);
     free(self->failure);
     free(self->dialed);
+}
+
+/* In another process the session and the settings stay as they are, in the reach of who looks for
+ * leaks. They are linked by what was the socket below. */
+static int leave_behind(struct nf_cipher *self)
+{
+    static _Atomic(net_socket *) left;
+    net_socket *first = atomic_load(&left);
+
+    do {
+        self->layer.lower = first;
+    } while (!atomic_compare_exchange_weak(&left, &first, &self->layer.head));
+    return NF_STAYS;
 }
 
 /* For the sentence of a dial that is lost later. */
@@ -230,6 +240,9 @@ int nf_cipher_close(net_socket *socket, net_deadline deadline)
     }
     int code = nf_layer_close(socket, deadline);
 
+    if (!nf_cipher_is_ours(self)) {
+        return leave_behind(self);
+    }
     dispose(self);
     return code;
 }

@@ -1,5 +1,6 @@
 /* The cipher of tls:// has a context of OpenSSL's to itself, which honours the system's
  * openssl.cnf. */
+/* valgrind: skip, its children leave their settings behind */
 #include "certificates.h"
 #include "sealed.h"
 #include "support.h"
