@@ -139,6 +139,9 @@ static void a_fork_in_the_middle_of_a_call_does_not_hang(void **state)
     struct pair pair;
     struct busy busy = {.pair = &pair};
 
+    if (is_toy(template_of(state)) && slowness() > 1) {
+        return; /* its many handshakes take minutes there */
+    }
     dial_pair(template_of(state), &pair);
     assert_int_equal(pthread_create(&busy.thread, NULL, talk, &busy), 0);
     for (int i = 0; i < 40 / slowness() + 5; i++) {
@@ -306,6 +309,9 @@ static void a_stop_outlasting_the_deadline_ends_in_a_timeout(void **state)
     struct pair pair;
     int status = 0;
 
+    if (is_toy(template_of(state))) {
+        return; /* its child needs names of mem: its parent's are lost then, for valgrind */
+    }
     dial_pair(template_of(state), &pair);
     pid_t child = fork();
 
