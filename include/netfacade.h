@@ -367,8 +367,8 @@ NET_USE_RESULT int net_release(net_socket *socket);
  * options. Looks nothing up. Never blocks. Writes at most `size` bytes, always terminated when
  * `size` > 0, and returns the length that the whole text needs, as snprintf does.
  *
- * NET_ADDRESS: no address says this, or it would mean something else; an unknown scheme, a port
- * that is missing or not allowed; the text is empty then. NET_MISUSE: NULL. */
+ * A failure leaves the text empty. NET_ADDRESS: no address says this, or it means another thing; an
+ * unknown scheme; a port that is missing or not allowed. NET_UNSUPPORTED (no tls), NET_MISUSE. */
 int net_address(char *buffer, size_t size, const char *scheme, const char *host, const char *port);
 
 /* ---- Many sockets, one thread ---- */
