@@ -41,13 +41,10 @@ static bool is_taken(const char *scheme)
 {
     static const char *const words[] = {"tcp", "udp",     "unix",  "unixgram",
                                         "mem", "memgram", "chaos", "framed"};
-    bool taken = false;
+    bool taken = nf_adopt_is_scheme(scheme);
 
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         taken = taken || strcmp(scheme, words[i]) == 0;
-    }
-    for (int i = 0; nf_adopt_scheme(i) != NULL; i++) {
-        taken = taken || strcmp(scheme, nf_adopt_scheme(i)) == 0;
     }
     return taken;
 }
@@ -117,17 +114,9 @@ const struct nf_backend *nf_cipher_backend(const char *scheme, int *code)
     return *code == 0 ? nf_cipher_wires_find(scheme) : NULL;
 }
 
-const net_cipher *nf_cipher_that_adopts(const char *scheme, const char **adopts, int *code)
+const net_cipher *nf_cipher_that_adopts(const char *scheme, const char **adopts)
 {
-    *code = load_for(scheme);
     const net_cipher *cipher = nf_cipher_wires_begins(scheme, adopts);
-    int i = 0;
 
-    if (*code < 0 || cipher == NULL) {
-        return NULL;
-    }
-    while (nf_adopt_scheme(i) != NULL && strcmp(nf_adopt_scheme(i), *adopts) != 0) {
-        i++;
-    }
-    return nf_adopt_scheme(i) != NULL ? cipher : NULL;
+    return cipher != NULL && nf_adopt_is_scheme(*adopts) ? cipher : NULL;
 }

@@ -9,7 +9,8 @@
  * recorded. */
 const struct nf_backend *nf_cipher_backend(const char *scheme, int *code);
 
-/* The same for SCHEME+fd and SCHEME+systemd: the cipher, and what follows its `+`. */
-const net_cipher *nf_cipher_that_adopts(const char *scheme, const char **adopts, int *code);
+/* The cipher of SCHEME+fd and SCHEME+systemd, and what follows the `+`; NULL: it is no such scheme.
+ * Ask for the backend first, which may load the cipher. */
+const net_cipher *nf_cipher_that_adopts(const char *scheme, const char **adopts);
 
 #endif

@@ -84,16 +84,15 @@ static const struct nf_backend *adopt_below(struct nf_target *target, const net_
     return over;
 }
 
-enum { ADOPTING = 2 /* how many schemes adopt */ };
-
 static const char *scheme_of(int i, const void *none)
 {
     (void)none;
     if (i < BACKENDS) {
         return backends[i]->scheme;
     }
-    return i < BACKENDS + ADOPTING ? nf_adopt_scheme(i - BACKENDS)
-                                   : nf_cipher_wires_scheme(i - BACKENDS - ADOPTING);
+    return i < BACKENDS + NF_ADOPT_SCHEMES
+               ? nf_adopt_scheme(i - BACKENDS)
+               : nf_cipher_wires_scheme(i - BACKENDS - NF_ADOPT_SCHEMES);
 }
 
 /* Words that promise encryption. The first may be misspelled. */
@@ -104,10 +103,10 @@ enum { MISSPELLED = 3, ENCRYPTED = sizeof encrypted / sizeof encrypted[0] };
 /* The schemes without encryption, and words that promise it. */
 static const char *scheme_or_encrypted(int i, const void *none)
 {
-    if (i < BACKENDS + ADOPTING) {
+    if (i < BACKENDS + NF_ADOPT_SCHEMES) {
         return scheme_of(i, none);
     }
-    i -= BACKENDS + ADOPTING;
+    i -= BACKENDS + NF_ADOPT_SCHEMES;
     return i < MISSPELLED ? encrypted[i] : NULL;
 }
 
@@ -170,33 +169,23 @@ static const struct nf_backend *find_listed(const char *scheme)
     return i < BACKENDS ? backends[i] : NULL;
 }
 
-static bool adopts(const char *scheme)
-{
-    int i = 0;
-
-    while (i < ADOPTING && strcmp(nf_adopt_scheme(i), scheme) != 0) {
-        i++;
-    }
-    return i < ADOPTING;
-}
-
 /* The backend of a scheme that a cipher serves. NULL: the cause is recorded. */
 static const struct nf_backend *find_encrypted(struct nf_target *target)
 {
     const char *inner = NULL;
     int code = 0;
     const struct nf_backend *found = nf_cipher_backend(target->url.scheme, &code);
-    const net_cipher *cipher = found == NULL && code == 0
-                                   ? nf_cipher_that_adopts(target->url.scheme, &inner, &code)
-                                   : NULL;
+
+    if (found != NULL || code < 0) {
+        return found;
+    }
+    const net_cipher *cipher = nf_cipher_that_adopts(target->url.scheme, &inner);
 
     if (cipher != NULL) {
         return adopt_below(target, cipher, inner);
     }
-    if (found == NULL && code == 0) {
-        refuse_scheme(target->url.scheme);
-    }
-    return found;
+    refuse_scheme(target->url.scheme);
+    return NULL;
 }
 
 /* Returns the backend of a target. NULL: the cause is recorded. */
@@ -207,22 +196,23 @@ static const struct nf_backend *find(struct nf_target *target)
     if (listed != NULL) {
         return listed;
     }
-    return adopts(target->url.scheme) ? adopt(target) : find_encrypted(target);
+    return nf_adopt_is_scheme(target->url.scheme) ? adopt(target) : find_encrypted(target);
 }
 
 const struct nf_backend *nf_registry_scheme(const char *scheme)
 {
-    const char *inner = scheme;
+    bool is_adopting = nf_adopt_is_scheme(scheme);
+    const char *inner = NULL;
     int code = 0;
     const struct nf_backend *found = find_listed(scheme);
 
-    if (found == NULL && !adopts(scheme)) {
+    if (found == NULL && !is_adopting) {
         found = nf_cipher_backend(scheme, &code);
     }
     if (found != NULL || code < 0) {
         return found;
     }
-    if (adopts(scheme) || nf_cipher_that_adopts(scheme, &inner, &code) != NULL) {
+    if (is_adopting || nf_cipher_that_adopts(scheme, &inner) != NULL) {
         nf_fail_because(NET_ADDRESS, "%s:// names a descriptor, and no host", scheme);
     } else {
         refuse_scheme(scheme);

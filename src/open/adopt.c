@@ -29,6 +29,16 @@ const char *nf_adopt_scheme(int i)
     return i == 0 ? by_number : i == 1 ? by_name : NULL;
 }
 
+bool nf_adopt_is_scheme(const char *scheme)
+{
+    int i = 0;
+
+    while (i < NF_ADOPT_SCHEMES && strcmp(nf_adopt_scheme(i), scheme) != 0) {
+        i++;
+    }
+    return i < NF_ADOPT_SCHEMES;
+}
+
 static bool parse_number(const char *text, size_t length, int *number)
 {
     int64_t value = 0;

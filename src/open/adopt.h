@@ -11,6 +11,10 @@
 /* The scheme with index `i`, from 0; NULL after the last. */
 const char *nf_adopt_scheme(int i);
 
+enum { NF_ADOPT_SCHEMES = 2 /* how many there are */ };
+
+bool nf_adopt_is_scheme(const char *scheme);
+
 /* Find the descriptor that an address of these schemes names, and what it is. Returns it, or
  * NET_ADDRESS, NET_INUSE (a passed one that was adopted before), NET_MISUSE (a file that is open
  * for writing only) or NET_LIMIT. */
