@@ -5,8 +5,6 @@
 #include "os/transfer.h"
 #include "wait/wait.h"
 
-#include <string.h>
-
 enum {
     RECORD = 16 * 1024,   /* bytes of a record of TLS (RFC 8446, 5.1); slices are joined to it */
     AT_ONCE = 4 * RECORD, /* bytes that are encrypted before they are sent */
@@ -32,25 +30,6 @@ static void advance(struct cursor *at, size_t size)
         at->slices++;
         at->count--;
     }
-}
-
-/* Copy what comes next, at most RECORD bytes, so that small slices share a record. */
-static size_t join(const struct cursor *at, char *copy)
-{
-    size_t size = 0;
-    size_t skip = at->skip;
-
-    for (int i = 0; i < at->count && size < RECORD; i++) {
-        size_t left = at->slices[i].size - skip;
-        size_t piece = left < RECORD - size ? left : RECORD - size;
-
-        if (piece > 0) {
-            memcpy(copy + size, (const char *)at->slices[i].data + skip, piece);
-        }
-        size += piece;
-        skip = 0;
-    }
-    return size;
 }
 
 /* Room for the records of so many bytes. */
@@ -90,10 +69,11 @@ static int seal(struct nf_cipher *self, struct cursor *at, const char *data, siz
     return 0;
 }
 
+/* Small slices share a record. */
 static __attribute__((noinline)) int seal_joined(struct nf_cipher *self, struct cursor *at)
 {
     char copy[RECORD];
-    size_t size = join(at, copy);
+    size_t size = nf_slices_copy(copy, at->slices, at->count, at->skip, sizeof copy);
 
     return seal(self, at, copy, size, size);
 }

@@ -41,7 +41,7 @@ static void *join(const net_slice *slices, int count, net_slice *joined)
         nf_fail_because(NET_LIMIT, "no memory");
         return NULL;
     }
-    nf_slices_copy(bytes, slices, count, 0);
+    nf_slices_copy(bytes, slices, count, 0, SIZE_MAX);
     *joined = (net_slice){.data = bytes, .size = size};
     return bytes;
 }

@@ -74,7 +74,7 @@ static int append(struct nf_framed *self, const net_slice *slices, int count, si
     }
     memcpy(to, head, frame->head);
     to += frame->head;
-    to += nf_slices_copy(to, slices, count, 0);
+    to += nf_slices_copy(to, slices, count, 0, SIZE_MAX);
     memcpy(to, tail, frame->tail);
     self->layer.rest->count += whole;
     return 0;
@@ -140,7 +140,7 @@ static int send_in_place(struct nf_framed *self, const net_slice *slices, int co
     ssize_t n = nf_backend_of(lower)->send(lower, all, count + ENDS, deadline);
 
     if (n > 0 && (size_t)n < nf_frame_whole(&frame)) {
-        self->layer.rest->count = nf_slices_copy(room, all, count + ENDS, (size_t)n);
+        self->layer.rest->count = nf_slices_copy(room, all, count + ENDS, (size_t)n, SIZE_MAX);
     }
     nf_kept_fit(&self->layer.rest);
     return n < 0 ? (int)n : 0;

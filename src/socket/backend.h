@@ -204,7 +204,8 @@ static inline size_t nf_slices_size(const net_slice *slices, int count)
     return size;
 }
 
-/* Copy the slices behind each other, without their first `skip` bytes. Returns how many bytes. */
-size_t nf_slices_copy(char *to, const net_slice *slices, int count, size_t skip);
+/* Copy the slices behind each other, without their first `skip` bytes, and at most `most` bytes.
+ * Returns how many bytes. */
+size_t nf_slices_copy(char *to, const net_slice *slices, int count, size_t skip, size_t most);
 
 #endif

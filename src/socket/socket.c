@@ -102,17 +102,19 @@ void nf_socket_forget_notice(net_socket *socket)
     }
 }
 
-size_t nf_slices_copy(char *to, const net_slice *slices, int count, size_t skip)
+size_t nf_slices_copy(char *to, const net_slice *slices, int count, size_t skip, size_t most)
 {
     size_t copied = 0;
 
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count && copied < most; i++) {
         size_t from = skip < slices[i].size ? skip : slices[i].size;
+        size_t left = slices[i].size - from;
+        size_t piece = left < most - copied ? left : most - copied;
 
-        if (from < slices[i].size) {
-            memcpy(to + copied, (const char *)slices[i].data + from, slices[i].size - from);
+        if (piece > 0) {
+            memcpy(to + copied, (const char *)slices[i].data + from, piece);
         }
-        copied += slices[i].size - from;
+        copied += piece;
         skip -= from;
     }
     return copied;

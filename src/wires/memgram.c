@@ -53,14 +53,7 @@ static struct nf_packet *write_packet(const net_slice *slices, int count)
         nf_fail_because(NET_LIMIT, "no memory");
         return NULL;
     }
-    unsigned char *at = packet->data;
-
-    for (int i = 0; i < count; i++) {
-        if (slices[i].size > 0) {
-            memcpy(at, slices[i].data, slices[i].size);
-            at += slices[i].size;
-        }
-    }
+    nf_slices_copy((char *)packet->data, slices, count, 0, SIZE_MAX);
     return packet;
 }
 
