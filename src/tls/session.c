@@ -251,13 +251,22 @@ static ssize_t read_records(net_cipher_session *session, unsigned char *buffer, 
     return (ssize_t)total;
 }
 
-ssize_t nf_tls_decrypt(net_cipher_session *session, void *buffer, size_t size,
+/* It stays in the session. */
+static ssize_t peek_record(net_cipher_session *session, unsigned char *buffer, size_t size,
+                           net_cipher_failure *failure)
+{
+    size_t got = 0;
+    int result = SSL_peek_ex(session->ssl, buffer, size, &got);
+
+    return result == 1 ? (ssize_t)got : outcome(session, result, failure);
+}
+
+static ssize_t receive(net_cipher_session *session, void *buffer, size_t size, bool peeks,
                        net_cipher_failure *failure)
 {
     struct nf_tls_errors errors;
     ssize_t got;
 
-    session->news = false;
     if (session->code != 0) {
         return nf_tls_explain(session, failure);
     }
@@ -266,34 +275,24 @@ ssize_t nf_tls_decrypt(net_cipher_session *session, void *buffer, size_t size,
     }
     nf_tls_errors_begin(&errors);
     session->reading = true;
-    got = read_records(session, buffer, size, failure);
+    got = peeks ? peek_record(session, buffer, size, failure)
+                : read_records(session, buffer, size, failure);
     session->reading = false;
     nf_tls_errors_end(&errors);
     return got;
 }
 
+ssize_t nf_tls_decrypt(net_cipher_session *session, void *buffer, size_t size,
+                       net_cipher_failure *failure)
+{
+    session->news = false;
+    return receive(session, buffer, size, false, failure);
+}
+
 ssize_t nf_tls_peek(net_cipher_session *session, void *buffer, size_t size,
                     net_cipher_failure *failure)
 {
-    struct nf_tls_errors errors;
-    size_t got = 0;
-    int result;
-
-    if (session->code != 0) {
-        return nf_tls_explain(session, failure);
-    }
-    if (is_hungry(session)) {
-        return NET_CIPHER_HUNGRY;
-    }
-    nf_tls_errors_begin(&errors);
-    session->reading = true;
-    result = SSL_peek_ex(session->ssl, buffer, size, &got);
-    if (result != 1) {
-        result = outcome(session, result, failure);
-    }
-    session->reading = false;
-    nf_tls_errors_end(&errors);
-    return result == 1 ? (ssize_t)got : result;
+    return receive(session, buffer, size, true, failure);
 }
 
 void nf_tls_finish(net_cipher_session *session)
