@@ -30,14 +30,14 @@ static bool has_hosts(const struct nf_target *target)
 
 static int read_host(const struct nf_target *target, struct dialed *dialed)
 {
-    struct nf_target wire = *target;
-    struct nf_host host;
-    struct nf_text text;
-
     dialed->has_host = has_hosts(target);
     if (!dialed->has_host) {
         return 0;
     }
+    struct nf_target wire = *target;
+    struct nf_host host;
+    struct nf_text text;
+
     while (wire.backend->lower != NULL) {
         wire.backend = wire.backend->lower;
     }
@@ -281,8 +281,6 @@ static int print_named(struct nf_cipher *self, const struct nf_cipher_settings *
     return 0;
 }
 
-/* Options are those of the settings, of a connection that talks with what was agreed on. What only
- * a session can tell waits for the handshake. */
 static int read_of_listener(struct nf_cipher *self, struct nf_value *value)
 {
     struct nf_cipher_settings *settings = current_settings(self);
@@ -292,6 +290,8 @@ static int read_of_listener(struct nf_cipher *self, struct nf_value *value)
     return code;
 }
 
+/* Options are those of the settings, of a connection that talks with what was agreed on. What only
+ * a session can tell waits for the handshake. */
 static int read_named(struct nf_cipher *self, struct nf_value *value)
 {
     bool is_option = (value->named->flags & NET_CIPHER_OPTION) != 0;
