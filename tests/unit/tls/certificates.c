@@ -10,8 +10,6 @@
 #include <unistd.h>
 #include <sys/stat.h>
 
-#define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
-
 static struct sealed client;
 static struct sealed server;
 
@@ -116,7 +114,7 @@ static void bad_ones_are_refused_with_the_reason(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         assert_denied(cases[i].which, cases[i].host, "", cases[i].words);
         if (cases[i].which != CERTIFICATE_CLIENT) {
             assert_taken(cases[i].which, cases[i].host, "verify=off");
@@ -141,7 +139,7 @@ static void a_verified_dial_needs_a_name(void **state)
     static const char *const bad[] = {NULL, ".localhost", "a..b", "a b", "*", "ex\xc3\xa4mple"};
 
     (void)state;
-    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+    for (size_t i = 0; i < COUNT(bad); i++) {
         assert_false(open_client(bad[i], ""));
         assert_int_equal(client.failure.code, NET_ADDRESS);
         assert_non_null(strstr(client.failure.text, "name= is missing"));
@@ -270,7 +268,7 @@ static void bad_callers_are_refused(void **state)
 
     (void)state;
     snprintf(ca, sizeof ca, "verify=peer ca=%s", certificate_ca());
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         if (cases[i].which >= 0) {
             snprintf(mine, sizeof mine, "cert=%s key=%s",
                      certificate_file((enum certificate)cases[i].which),

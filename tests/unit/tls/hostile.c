@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
-
 /* The byte of a record's head that nobody looks at in a hello, as RFC 8446 wants it. */
 enum { MINOR_VERSION = 2 };
 
@@ -99,7 +97,7 @@ static void old_ciphers_are_off(void **state)
                                           "DHE-RSA-AES128-GCM-SHA256"};
 
     (void)state;
-    for (size_t i = 0; i < COUNT_OF(ciphers); i++) {
+    for (size_t i = 0; i < COUNT(ciphers); i++) {
         open_server("");
         raw_client(TLS1_2_VERSION);
         assert_int_equal(SSL_set_cipher_list(raw, ciphers[i]), 1);
@@ -139,7 +137,7 @@ static void who_does_not_speak_tls_is_told_apart(void **state)
                                           "* OK IMAP4rev1 ready\r\n", "+OK POP3 ready\r\n"};
 
     (void)state;
-    for (size_t i = 0; i < COUNT_OF(callers); i++) {
+    for (size_t i = 0; i < COUNT(callers); i++) {
         open_server("");
         sealed_give(&server, callers[i], strlen(callers[i]));
         assert_int_equal(sealed_greet(&server, SIZE_MAX), NET_RESET);

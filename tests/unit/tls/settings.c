@@ -11,8 +11,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
-
 static struct sealed client;
 static struct sealed server;
 static SSL *raw;
@@ -76,7 +74,7 @@ static void options_are_checked(void **state)
     char alpn[400] = "alpn=";
 
     (void)state;
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+    for (size_t i = 0; i < COUNT(cases); i++) {
         assert_null(sealed_settings(net_tls(), NULL, cases[i].side, cases[i].options, &failure));
         if (failure.code != NET_ADDRESS || strstr(failure.text, cases[i].words) == NULL) {
             fail_msg("%s: %d: %s", cases[i].options, failure.code, failure.text);
@@ -248,7 +246,7 @@ static void sessions_are_resumed_by_the_same_dial_only(void **state)
     static char plain[1024];
 
     (void)state;
-    for (size_t v = 0; v < COUNT_OF(versions); v++) {
+    for (size_t v = 0; v < COUNT(versions); v++) {
         SSL_CTX *context = raw_context(NET_CIPHER_SERVER, certificate_file(CERTIFICATE_GOOD),
                                        certificate_key(CERTIFICATE_GOOD), versions[v]);
         const char *port = v == 0 ? "12" : "13";
