@@ -3,86 +3,29 @@
 /* driven: skip, it counts the system calls of calls that block */
 /* What messages over a stream of the kernel's cost: as many system calls as its bytes do by
  * themselves, and far fewer where messages are small and many. */
+#include "counted_calls.h"
 #include "watching.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 enum { SMALL = 64, BATCH = 64 };
 
-enum call { SEND, RECEIVE, WAIT, OTHER, ALLOCATE, CALLS };
-
-static __thread bool counting;
-static __thread int counts[CALLS];
-
-static void count(enum call call)
-{
-    counts[call] += counting ? 1 : 0;
-}
-
-static void start_counting(void)
-{
-    memset(counts, 0, sizeof counts);
-    counting = true;
-}
-
-#define WRAP(call, result, name, parameters, arguments)                                            \
-    result __real_##name parameters;                                                               \
-    result __wrap_##name parameters;                                                               \
-    result __wrap_##name parameters                                                                \
-    {                                                                                              \
-        count(call);                                                                               \
-        return __real_##name arguments;                                                            \
-    }
-
-WRAP(SEND, ssize_t, send, (int fd, const void *data, size_t size, int flags),
-     (fd, data, size, flags))
-WRAP(SEND, ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags),
-     (fd, message, flags))
-WRAP(RECEIVE, ssize_t, recv, (int fd, void *data, size_t size, int flags), (fd, data, size, flags))
-WRAP(RECEIVE, ssize_t, recvmsg, (int fd, struct msghdr *message, int flags), (fd, message, flags))
-WRAP(WAIT, int, poll, (struct pollfd * set, nfds_t n, int timeout), (set, n, timeout))
-WRAP(WAIT, int, ppoll,
-     (struct pollfd * set, nfds_t n, const struct timespec *timeout, const sigset_t *mask),
-     (set, n, timeout, mask))
-WRAP(WAIT, int, __ppoll_chk,
-     (struct pollfd * set, nfds_t n, const struct timespec *timeout, const sigset_t *mask,
-      size_t size),
-     (set, n, timeout, mask, size))
-WRAP(WAIT, int, epoll_wait, (int fd, struct epoll_event *events, int n, int timeout),
-     (fd, events, n, timeout))
-WRAP(OTHER, int, epoll_ctl, (int fd, int operation, int other, struct epoll_event *event),
-     (fd, operation, other, event))
-WRAP(OTHER, int, setsockopt, (int fd, int level, int option, const void *value, socklen_t size),
-     (fd, level, option, value, size))
-WRAP(OTHER, ssize_t, read, (int fd, void *data, size_t size), (fd, data, size))
-WRAP(OTHER, ssize_t, write, (int fd, const void *data, size_t size), (fd, data, size))
-WRAP(ALLOCATE, void *, malloc, (size_t size), (size))
-WRAP(ALLOCATE, void *, calloc, (size_t n, size_t size), (n, size))
-WRAP(ALLOCATE, void *, realloc, (void *old, size_t size), (old, size))
+COUNTED_CALL(WAIT, int, epoll_wait, (int fd, struct epoll_event *events, int n, int timeout),
+             (fd, events, n, timeout))
+COUNTED_CALL(OTHER, int, epoll_ctl, (int fd, int operation, int other, struct epoll_event *event),
+             (fd, operation, other, event))
+COUNTED_CALL(OTHER, ssize_t, read, (int fd, void *data, size_t size), (fd, data, size))
+COUNTED_CALL(OTHER, ssize_t, write, (int fd, const void *data, size_t size), (fd, data, size))
+COUNTED_CALL(ALLOCATE, void *, malloc, (size_t size), (size))
+COUNTED_CALL(ALLOCATE, void *, calloc, (size_t n, size_t size), (n, size))
+COUNTED_CALL(ALLOCATE, void *, realloc, (void *old, size_t size), (old, size))
 
 static const char *const templates[] = {"framed+tcp://127.0.0.1:0", "framed+unix://@", NULL};
 
 /* ---- One at a time ---- */
-
-/* The peer answers late, so that the receiver has to block. Its calls are not counted. */
-static void *answer_slowly(void *argument)
-{
-    net_socket *socket = argument;
-    char buffer[SMALL];
-    ssize_t n = net_recv(socket, buffer, sizeof buffer, soon());
-
-    while (n > 0) {
-        nap(1);
-        net_send(socket, buffer, (size_t)n, soon());
-        n = net_recv(socket, buffer, sizeof buffer, soon());
-    }
-    return NULL;
-}
 
 static bool there_and_back(net_socket *socket, net_deadline deadline)
 {
