@@ -2,94 +2,12 @@
 /* A conversation over an encrypted wire, with one fault: an allocation fails, of the library's or
  * of the cipher's, or a call of the system fails. A call that failed is repeated. What counts as
  * sent arrives once and in order, or the connection is reset; and nothing is left of it. */
-#include "allocations.h"
+#include "one_fault.h"
 #include "toy_wire.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-
-enum victim_id { ALLOCATION, SEND, RECV, POLL };
-
-/* Which call fails now. */
-static struct {
-    bool is_armed;
-    enum victim_id id;
-    int error;
-    int which;     /* the number of the first that fails, from 1 */
-    bool for_good; /* all after it fail too, until some calls have failed */
-    int seen;
-} plan;
-
-static bool fails(enum victim_id id)
-{
-    if (!plan.is_armed || plan.id != id) {
-        return false;
-    }
-    plan.seen++;
-    bool does = plan.seen == plan.which || (plan.for_good && plan.seen > plan.which);
-
-    errno = does ? plan.error : errno;
-    return does;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails(ALLOCATION) ? NULL : count_in(__real_malloc(size));
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails(ALLOCATION) ? NULL : count_in(__real_calloc(count, size));
-}
-
-void *__wrap_realloc(void *memory, size_t size)
-{
-    if (fails(ALLOCATION)) {
-        return NULL;
-    }
-    return memory != NULL ? __real_realloc(memory, size) : count_in(__real_malloc(size));
-}
-
-void __wrap_free(void *memory)
-{
-    __real_free(count_out(memory));
-}
-
-ssize_t __real_send(int fd, const void *data, size_t size, int flags);
-ssize_t __wrap_send(int fd, const void *data, size_t size, int flags);
-ssize_t __real_sendmsg(int fd, const struct msghdr *message, int flags);
-ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags);
-ssize_t __real_recv(int fd, void *buffer, size_t size, int flags);
-ssize_t __wrap_recv(int fd, void *buffer, size_t size, int flags);
-int __real_ppoll(struct pollfd *polls, nfds_t count, const struct timespec *left,
-                 const sigset_t *mask);
-int __wrap_ppoll(struct pollfd *polls, nfds_t count, const struct timespec *left,
-                 const sigset_t *mask);
-
-ssize_t __wrap_send(int fd, const void *data, size_t size, int flags)
-{
-    return fails(SEND) ? -1 : __real_send(fd, data, size, flags);
-}
-
-ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags)
-{
-    return fails(SEND) ? -1 : __real_sendmsg(fd, message, flags);
-}
-
-ssize_t __wrap_recv(int fd, void *buffer, size_t size, int flags)
-{
-    return fails(RECV) ? -1 : __real_recv(fd, buffer, size, flags);
-}
-
-int __wrap_ppoll(struct pollfd *polls, nfds_t count, const struct timespec *left,
-                 const sigset_t *mask)
-{
-    return fails(POLL) ? -1 : __real_ppoll(polls, count, left, mask);
-}
 
 /* ---- The conversation ---- */
 
@@ -278,17 +196,10 @@ static void an_allocation_fails(void **state)
 
 static void a_call_of_the_system_fails(void **state)
 {
-    static const struct {
-        enum victim_id id;
-        int errors[8];
-    } victims[] = {{SEND, {EAGAIN, EINTR, ENOBUFS, ENOMEM, EPERM, ECONNRESET, EPIPE}},
-                   {RECV, {EAGAIN, EINTR, ENOMEM, ECONNRESET, ETIMEDOUT}},
-                   {POLL, {EINTR, ENOMEM}}};
-
-    for (size_t i = 0; i < COUNT(victims); i++) {
-        plan.id = victims[i].id;
-        for (int j = 0; victims[i].errors[j] != 0; j++) {
-            plan.error = victims[i].errors[j];
+    for (size_t i = 0; i < COUNT(victim_calls); i++) {
+        plan.id = victim_calls[i].id;
+        for (int j = 0; victim_calls[i].errors[j] != 0; j++) {
+            plan.error = victim_calls[i].errors[j];
             plan.for_good = false;
             torture(state);
             plan.for_good = true;

@@ -2,120 +2,14 @@
 /* A conversation of messages over streams, with one fault: an allocation fails, a call of the
  * system fails, or it takes only a part and fails then. A call that failed is repeated. What counts
  * as sent arrives once and in order, and nothing else does. */
-#include "allocations.h"
+#include "one_fault.h"
 #include "plain_peer.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "socket/backend.h"
-
-enum victim_id { ALLOCATION, SEND, RECV, POLL };
-
-/* Which call fails now. */
-static struct {
-    bool is_armed;
-    enum victim_id id;
-    int error;
-    int which;     /* the number of the first that fails, from 1 */
-    bool for_good; /* all after it fail too */
-    bool is_short; /* it takes a part, and the next one fails */
-    int seen;
-    bool fails_next;
-} plan;
-
-static bool fails(enum victim_id id)
-{
-    if (!plan.is_armed || plan.id != id) {
-        return false;
-    }
-    plan.seen++;
-    bool is_after = plan.is_short && !plan.fails_next;
-    bool does = plan.is_short ? plan.fails_next : plan.seen == plan.which;
-
-    does = does || (plan.for_good && plan.seen > plan.which);
-    plan.fails_next = is_after && plan.seen == plan.which;
-    errno = does ? plan.error : errno;
-    return does;
-}
-
-/* How much of it a call that does not fail takes. */
-static size_t part_of(size_t size)
-{
-    return plan.is_armed && plan.fails_next && size > 1 ? size / 2 : size;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails(ALLOCATION) ? NULL : count_in(__real_malloc(size));
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails(ALLOCATION) ? NULL : count_in(__real_calloc(count, size));
-}
-
-void *__wrap_realloc(void *memory, size_t size)
-{
-    if (fails(ALLOCATION)) {
-        return NULL;
-    }
-    return memory != NULL ? __real_realloc(memory, size) : count_in(__real_malloc(size));
-}
-
-void __wrap_free(void *memory)
-{
-    __real_free(count_out(memory));
-}
-
-ssize_t __real_send(int fd, const void *data, size_t size, int flags);
-ssize_t __wrap_send(int fd, const void *data, size_t size, int flags);
-ssize_t __real_sendmsg(int fd, const struct msghdr *message, int flags);
-ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags);
-ssize_t __real_recv(int fd, void *buffer, size_t size, int flags);
-ssize_t __wrap_recv(int fd, void *buffer, size_t size, int flags);
-int __real_ppoll(struct pollfd *polls, nfds_t count, const struct timespec *left,
-                 const sigset_t *mask);
-int __wrap_ppoll(struct pollfd *polls, nfds_t count, const struct timespec *left,
-                 const sigset_t *mask);
-
-ssize_t __wrap_send(int fd, const void *data, size_t size, int flags)
-{
-    return fails(SEND) ? -1 : __real_send(fd, data, part_of(size), flags);
-}
-
-ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags)
-{
-    struct msghdr first = *message;
-    struct iovec part[2];
-
-    if (fails(SEND)) {
-        return -1;
-    }
-    if (plan.is_armed && plan.fails_next && message->msg_iovlen > 1) {
-        part[0] = message->msg_iov[0];
-        part[1] = message->msg_iov[1];
-        part[1].iov_len = part_of(part[1].iov_len);
-        first.msg_iov = part;
-        first.msg_iovlen = 2;
-    }
-    return __real_sendmsg(fd, &first, flags);
-}
-
-ssize_t __wrap_recv(int fd, void *buffer, size_t size, int flags)
-{
-    return fails(RECV) ? -1 : __real_recv(fd, buffer, part_of(size), flags);
-}
-
-int __wrap_ppoll(struct pollfd *polls, nfds_t count, const struct timespec *left,
-                 const sigset_t *mask)
-{
-    return fails(POLL) ? -1 : __real_ppoll(polls, count, left, mask);
-}
 
 /* ---- The conversation ---- */
 
@@ -381,21 +275,14 @@ static void an_allocation_fails_when_it_opens(void **state)
     }
 }
 
-static const struct {
-    enum victim_id id;
-    int errors[8];
-} victims[] = {{SEND, {EAGAIN, EINTR, ENOBUFS, ENOMEM, EPERM, ECONNRESET, EPIPE}},
-               {RECV, {EAGAIN, EINTR, ENOMEM, ECONNRESET, ETIMEDOUT}},
-               {POLL, {EINTR, ENOMEM}}};
-
 static void torture_calls(const char *address, bool for_good, bool is_short)
 {
     plan.for_good = for_good;
     plan.is_short = is_short;
-    for (size_t i = 0; i < COUNT(victims); i++) {
-        plan.id = victims[i].id;
-        for (int j = 0; victims[i].errors[j] != 0; j++) {
-            plan.error = victims[i].errors[j];
+    for (size_t i = 0; i < COUNT(victim_calls); i++) {
+        plan.id = victim_calls[i].id;
+        for (int j = 0; victim_calls[i].errors[j] != 0; j++) {
+            plan.error = victim_calls[i].errors[j];
             torture(address, kinds[j % 2]);
         }
     }

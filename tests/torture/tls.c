@@ -2,81 +2,21 @@
 /* A conversation over tls:// from the listener to the close, with one fault: an allocation of ours
  * fails, or a call of the system, once or from then on. A call that can be repeated is. What is
  * received is what was sent, from its beginning, and everything is freed. */
-#include "allocations.h"
+#include "one_fault.h"
 #include "tls_pair.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
-
-enum victim_id { ALLOCATION, SEND, RECV, POLL, OPEN, READ };
-
-/* Which call fails now. */
-static struct {
-    bool is_armed;
-    enum victim_id id;
-    int error;
-    int which;     /* the number of the first that fails, from 1 */
-    bool for_good; /* all after it fail too */
-    int seen;
-} plan;
-
-static bool fails(enum victim_id id)
-{
-    if (!plan.is_armed || plan.id != id) {
-        return false;
-    }
-    plan.seen++;
-    bool does = plan.seen == plan.which || (plan.for_good && plan.seen > plan.which);
-
-    errno = does ? plan.error : errno;
-    return does;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return fails(ALLOCATION) ? NULL : count_in(__real_malloc(size));
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return fails(ALLOCATION) ? NULL : count_in(__real_calloc(count, size));
-}
-
-void *__wrap_realloc(void *memory, size_t size)
-{
-    if (fails(ALLOCATION)) {
-        return NULL;
-    }
-    return memory != NULL ? __real_realloc(memory, size) : count_in(__real_malloc(size));
-}
-
-void __wrap_free(void *memory)
-{
-    __real_free(count_out(memory));
-}
 
 char *__real_strdup(const char *text);
 char *__wrap_strdup(const char *text);
 char *__real_strndup(const char *text, size_t size);
 char *__wrap_strndup(const char *text, size_t size);
-ssize_t __real_send(int fd, const void *data, size_t size, int flags);
-ssize_t __wrap_send(int fd, const void *data, size_t size, int flags);
-ssize_t __real_sendmsg(int fd, const struct msghdr *message, int flags);
-ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags);
-ssize_t __real_recv(int fd, void *buffer, size_t size, int flags);
-ssize_t __wrap_recv(int fd, void *buffer, size_t size, int flags);
-int __real_ppoll(struct pollfd *polls, nfds_t count, const struct timespec *left,
-                 const sigset_t *mask);
-int __wrap_ppoll(struct pollfd *polls, nfds_t count, const struct timespec *left,
-                 const sigset_t *mask);
 int __real_open(const char *path, int flags, ...);
 int __wrap_open(const char *path, int flags, ...);
 ssize_t __real_read(int fd, void *buffer, size_t size);
@@ -110,27 +50,6 @@ static bool fails_of(enum victim_id id, int fd)
         errno = error;
     }
     return does;
-}
-
-ssize_t __wrap_send(int fd, const void *data, size_t size, int flags)
-{
-    return fails_of(SEND, fd) ? -1 : __real_send(fd, data, size, flags);
-}
-
-ssize_t __wrap_sendmsg(int fd, const struct msghdr *message, int flags)
-{
-    return fails_of(SEND, fd) ? -1 : __real_sendmsg(fd, message, flags);
-}
-
-ssize_t __wrap_recv(int fd, void *buffer, size_t size, int flags)
-{
-    return fails_of(RECV, fd) ? -1 : __real_recv(fd, buffer, size, flags);
-}
-
-int __wrap_ppoll(struct pollfd *polls, nfds_t count, const struct timespec *left,
-                 const sigset_t *mask)
-{
-    return fails(POLL) ? -1 : __real_ppoll(polls, count, left, mask);
 }
 
 int __wrap_open(const char *path, int flags, ...)
@@ -405,18 +324,9 @@ static void torture(const char *address)
     }
 }
 
-static const struct {
-    enum victim_id id;
-    int errors[8];
-} victims[] = {{SEND, {EAGAIN, EINTR, ENOBUFS, ENOMEM, EPERM, ECONNRESET, EPIPE}},
-               {RECV, {EAGAIN, EINTR, ENOMEM, ECONNRESET, ETIMEDOUT}},
-               {POLL, {EINTR, ENOMEM}},
-               {OPEN, {EINTR, EMFILE, ENFILE, EACCES, ENOMEM}},
-               {READ, {EINTR, EIO}}};
-
-static void torture_calls(const char *address)
+static void torture_victims(const char *address, const struct victim_call *victims, size_t count)
 {
-    for (size_t i = 0; i < COUNT(victims); i++) {
+    for (size_t i = 0; i < count; i++) {
         plan.id = victims[i].id;
         for (int j = 0; victims[i].errors[j] != 0; j++) {
             plan.error = victims[i].errors[j];
@@ -426,6 +336,15 @@ static void torture_calls(const char *address)
             torture(address);
         }
     }
+}
+
+static void torture_calls(const char *address)
+{
+    static const struct victim_call of_files[] = {{OPEN, {EINTR, EMFILE, ENFILE, EACCES, ENOMEM}},
+                                                  {READ, {EINTR, EIO}}};
+
+    torture_victims(address, victim_calls, COUNT(victim_calls));
+    torture_victims(address, of_files, COUNT(of_files));
 }
 
 static void an_allocation_fails(void **state)
@@ -469,6 +388,7 @@ int main(void)
         TEST(a_call_fails_from_some_moment_on),
     };
 
+    fails_on = fails_of;
     tls_begin();
     return run_over(wires, memory) + run_over(kernel, calls);
 }
