@@ -105,11 +105,15 @@ static void *say_noise(void *argument)
     static const char noise[] = {TOY_NOISE, 0, 0, 4, 'n', 'o', 'i', 's'};
     struct flood *flood = argument;
     char bytes[512 * sizeof noise];
+    size_t next = 0; /* a send may stop in the middle of a record */
 
     for (size_t i = 0; i < sizeof bytes; i++) {
         bytes[i] = noise[i % sizeof noise];
     }
-    while (!flood->stop && net_send(flood->socket, bytes, sizeof bytes, net_after(50)) != 0) {
+    while (!flood->stop) {
+        ssize_t n = net_send(flood->socket, bytes + next, sizeof bytes - next, net_after(50));
+
+        next = (next + (n > 0 ? (size_t)n : 0)) % sizeof noise;
     }
     return NULL;
 }
