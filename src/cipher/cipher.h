@@ -93,6 +93,9 @@ void nf_cipher_settings_drop(struct nf_cipher_settings *settings); /* NULL is al
 
 /* ---- Session ---- */
 
+/* Begin the session with its settings; of a dial, to this host and port, or NULL. 0 or a code. */
+int nf_cipher_open(struct nf_cipher *self, const char *host, const char *port);
+
 /* With the session's turn: a call of the session has failed for good. No other one may come. */
 void nf_cipher_note_broken(struct nf_cipher *self, const net_cipher_failure *failure);
 

@@ -10,14 +10,10 @@
 #include <stdlib.h>
 
 /* A connection that was accepted and has not shaken hands belongs to the process that begins to. */
-static int open_session(struct nf_cipher *self)
+static int begin(struct nf_cipher *self)
 {
-    net_cipher_failure failure = {0};
-
     self->layer.head.process = (uint16_t)nf_process();
-    self->session = nf_cipher_of(self)->open(nf_cipher_settings_inside(self->settings), self->side,
-                                             NULL, NULL, &failure);
-    return self->session != NULL ? 0 : nf_fail_because(failure.code, "%s", failure.text);
+    return nf_cipher_open(self, NULL, NULL);
 }
 
 static int refuse_process(void)
@@ -39,7 +35,7 @@ static int check(struct nf_cipher *self)
     if (state == NF_TALKING) {
         return 1;
     }
-    return self->session != NULL ? 0 : open_session(self);
+    return self->session != NULL ? 0 : begin(self);
 }
 
 /* One step in memory: 0, NET_CIPHER_HUNGRY, or a code with `failure` filled. */

@@ -19,6 +19,15 @@ enum {
     SLICE = 1024    /* else another thread may leave something to send, as a half-close does */
 };
 
+int nf_cipher_open(struct nf_cipher *self, const char *host, const char *port)
+{
+    net_cipher_failure failure = {0};
+
+    self->session = nf_cipher_of(self)->open(nf_cipher_settings_inside(self->settings), self->side,
+                                             host, port, &failure);
+    return self->session != NULL ? 0 : nf_fail_because(failure.code, "%s", failure.text);
+}
+
 /* A dial that is lost says so in each call, as any other dial. */
 int nf_cipher_fail_broken(struct nf_cipher *self)
 {

@@ -72,7 +72,6 @@ static int read_side(struct nf_cipher *self, const struct nf_target *target)
 /* All that can be wrong with the address and its files is told before anything is dialed. */
 static int prepare(struct nf_cipher *self, const struct nf_target *target)
 {
-    net_cipher_failure failure = {0};
     struct dialed dialed = {0};
     int code = read_side(self, target);
 
@@ -84,10 +83,8 @@ static int prepare(struct nf_cipher *self, const struct nf_target *target)
     if (self->settings == NULL) {
         return nf_cause_pending()->code;
     }
-    self->session = nf_cipher_of(self)->open(nf_cipher_settings_inside(self->settings), self->side,
-                                             dialed.has_host ? dialed.host : NULL,
-                                             dialed.has_host ? dialed.port : NULL, &failure);
-    return self->session != NULL ? 0 : nf_fail_because(failure.code, "%s", failure.text);
+    return nf_cipher_open(self, dialed.has_host ? dialed.host : NULL,
+                          dialed.has_host ? dialed.port : NULL);
 }
 
 /* Free what is not the layer's own. */
