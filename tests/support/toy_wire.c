@@ -390,3 +390,31 @@ ssize_t hand_hears(struct hand *hand, void *buffer, size_t size)
         sched_yield();
     }
 }
+
+static void *say_again(void *argument)
+{
+    struct flood *flood = argument;
+    size_t at = 0;
+
+    while (!flood->stop) {
+        ssize_t n = net_send(flood->socket, flood->bytes + at, flood->size - at, net_after(20));
+
+        at = n > 0 ? (at + (size_t)n) % flood->size : at;
+        if (n < 0 && n != NET_TIMEOUT) {
+            return NULL;
+        }
+    }
+    return NULL;
+}
+
+void flood_start(struct flood *flood, net_socket *socket, const char *bytes, size_t size)
+{
+    *flood = (struct flood){.socket = socket, .bytes = bytes, .size = size};
+    assert_int_equal(pthread_create(&flood->thread, NULL, say_again, flood), 0);
+}
+
+void flood_stop(struct flood *flood)
+{
+    flood->stop = true;
+    pthread_join(flood->thread, NULL);
+}

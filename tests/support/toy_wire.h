@@ -96,4 +96,17 @@ void hand_sends(struct hand *hand, const void *data, size_t size);
 ssize_t hand_hears(struct hand *hand, void *buffer, size_t size);
 void part_from_hand(struct hand *hand);
 
+/* A thread that sends the same bytes again and again, until it is stopped or its connection fails.
+ * A send that is short is gone on with: the bytes are whole records, and stay so. */
+struct flood {
+    net_socket *socket;
+    const char *bytes;
+    size_t size;
+    _Atomic bool stop;
+    pthread_t thread;
+};
+
+void flood_start(struct flood *flood, net_socket *socket, const char *bytes, size_t size);
+void flood_stop(struct flood *flood);
+
 #endif

@@ -93,29 +93,14 @@ static void the_deadline_of_the_dial_covers_it(void **state)
     assert_no_toys_left();
 }
 
-struct flood {
-    net_socket *socket;
-    _Atomic bool stop;
-    pthread_t thread;
-};
-
 /* Records of no meaning, which the handshake takes and goes on. */
-static void *say_noise(void *argument)
+static void write_noise(char *bytes, size_t size)
 {
     static const char noise[] = {TOY_NOISE, 0, 0, 4, 'n', 'o', 'i', 's'};
-    struct flood *flood = argument;
-    char bytes[512 * sizeof noise];
-    size_t next = 0; /* a send may stop in the middle of a record */
 
-    for (size_t i = 0; i < sizeof bytes; i++) {
+    for (size_t i = 0; i < size; i++) {
         bytes[i] = noise[i % sizeof noise];
     }
-    while (!flood->stop) {
-        ssize_t n = net_send(flood->socket, bytes + next, sizeof bytes - next, net_after(50));
-
-        next = (next + (n > 0 ? (size_t)n : 0)) % sizeof noise;
-    }
-    return NULL;
 }
 
 /* A peer that says something all the time. The deadline of each call holds, and a poller goes on to
@@ -123,16 +108,17 @@ static void *say_noise(void *argument)
 static void a_handshake_that_never_ends_delays_nobody(void **state)
 {
     net_poller *poller = open_poller();
-    struct flood flood = {0};
+    struct flood flood;
+    char noise[4096];
     struct pair other;
     struct hand hand;
 
     meet_toys(template_of(state), NULL, NULL, &other);
     hand_dials(template_of(state), NULL, NULL, &hand);
-    flood.socket = hand.plain;
+    write_noise(noise, sizeof noise);
     watch(poller, hand.toy, NET_READABLE);
     watch(poller, other.server, NET_READABLE);
-    assert_int_equal(pthread_create(&flood.thread, NULL, say_noise, &flood), 0);
+    flood_start(&flood, hand.plain, noise, sizeof noise);
     for (int i = 0; i < 10; i++) {
         net_event event;
         double since = now_ms();
@@ -152,8 +138,7 @@ static void a_handshake_that_never_ends_delays_nobody(void **state)
         assert_code(net_poller_wait(poller, &event, 1, net_after(10)), NET_TIMEOUT);
         assert_took(elapsed_ms(since), 10, 1000);
     }
-    flood.stop = true;
-    pthread_join(flood.thread, NULL);
+    flood_stop(&flood);
     net_poller_close(poller);
     net_close(other.client, NET_NOW);
     net_close(other.server, NET_NOW);

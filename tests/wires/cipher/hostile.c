@@ -64,31 +64,6 @@ static void begin_memory(void)
 
 /* ---- Floods ---- */
 
-struct flood {
-    net_socket *socket;
-    const char *bytes;
-    size_t size;
-    _Atomic bool stop;
-    pthread_t thread;
-};
-
-/* The same bytes again and again. A piece that is cut ends it: the rest would be no record. */
-static void *say_again(void *argument)
-{
-    struct flood *flood = argument;
-    size_t at = 0;
-
-    while (!flood->stop) {
-        ssize_t n = net_send(flood->socket, flood->bytes + at, flood->size - at, net_after(20));
-
-        at = n > 0 ? (at + (size_t)n) % flood->size : at;
-        if (n < 0 && n != NET_TIMEOUT) {
-            return NULL;
-        }
-    }
-    return NULL;
-}
-
 /* Tickets are the records that say nothing and may come in any number; they are made in advance,
  * since each has its own number. */
 enum { RECORDS = 60000, TICKET = 8 };
@@ -115,7 +90,7 @@ static void records_that_bring_nothing_delay_nobody(void **state)
 
     for (size_t i = 0; i < COUNT(types); i++) {
         net_poller *poller = open_poller();
-        struct flood flood = {.bytes = records, .size = sizeof records};
+        struct flood flood;
         struct pair other;
         struct hand hand;
 
@@ -123,10 +98,9 @@ static void records_that_bring_nothing_delay_nobody(void **state)
         hand_dials(template_of(state), NULL, NULL, &hand);
         hand_shakes(&hand);
         write_records(&hand, types[i]);
-        flood.socket = hand.plain;
         watch(poller, hand.toy, NET_READABLE);
         watch(poller, other.server, NET_READABLE);
-        assert_int_equal(pthread_create(&flood.thread, NULL, say_again, &flood), 0);
+        flood_start(&flood, hand.plain, records, sizeof records);
         for (int round = 0; round < 5; round++) {
             net_event event;
             double since = now_ms();
@@ -141,8 +115,7 @@ static void records_that_bring_nothing_delay_nobody(void **state)
             assert_count(net_recv_all(other.server, in, 6, soon()), 6);
             assert_took(elapsed_ms(since), 0, 1000);
         }
-        flood.stop = true;
-        pthread_join(flood.thread, NULL);
+        flood_stop(&flood);
         net_poller_close(poller);
         close_pair(&other);
         part_from_hand(&hand);
