@@ -71,4 +71,40 @@ static inline void *answer_slowly(void *argument)
     return NULL;
 }
 
+static inline bool there_and_back(net_socket *socket, net_deadline deadline)
+{
+    char buffer[64] = {0};
+
+    return net_send(socket, buffer, sizeof buffer, deadline) == sizeof buffer &&
+           net_recv(socket, buffer, sizeof buffer, deadline) == sizeof buffer;
+}
+
+/* A send is one system call and a receive that blocks another, whatever the deadline: of the
+ * pair's client, while its server answers late. A round allocates at most so many times. Cancels
+ * both. */
+static inline void expect_one_system_call_each(const struct pair *pair, int allocations)
+{
+    enum { ROUNDS = 30 };
+    static const int deadlines[] = {5000, 60000, 5000};
+    pthread_t thread;
+
+    assert_int_equal(pthread_create(&thread, NULL, answer_slowly, pair->server), 0);
+    for (size_t i = 0; i < COUNT(deadlines); i++) {
+        int rounds = there_and_back(pair->client, net_after(deadlines[i])) ? 0 : ROUNDS;
+
+        start_counting();
+        while (rounds < ROUNDS && there_and_back(pair->client, net_after(deadlines[i]))) {
+            rounds++;
+        }
+        counting = false;
+        assert_int_equal(rounds, ROUNDS);
+        assert_in_range(counts[ALLOCATE], 0, allocations * ROUNDS);
+        in_time(counts[SEND] == ROUNDS && counts[RECEIVE] == ROUNDS); /* a stop ends a call, too */
+        in_time(counts[WAIT] == 0 && counts[OTHER] == 0); /* less time left is another timeout */
+    }
+    net_cancel(pair->client);
+    net_cancel(pair->server);
+    pthread_join(thread, NULL);
+}
+
 #endif

@@ -27,40 +27,13 @@ static const char *const templates[] = {"framed+tcp://127.0.0.1:0", "framed+unix
 
 /* ---- One at a time ---- */
 
-static bool there_and_back(net_socket *socket, net_deadline deadline)
-{
-    char buffer[SMALL];
-
-    return net_send(socket, "ping", 4, deadline) == 4 &&
-           net_recv(socket, buffer, sizeof buffer, deadline) == 4;
-}
-
 /* A receive has room for what may come, and gives back what did not. */
 static void a_blocking_call_is_one_system_call(void **state)
 {
-    enum { ROUNDS = 30 };
-    static const int deadlines[] = {5000, 60000, 5000};
     struct pair pair;
-    pthread_t thread;
 
     dial_pair(template_of(state), &pair);
-    assert_int_equal(pthread_create(&thread, NULL, answer_slowly, pair.server), 0);
-    for (size_t i = 0; i < COUNT(deadlines); i++) {
-        int rounds = there_and_back(pair.client, net_after(deadlines[i])) ? 0 : ROUNDS;
-
-        start_counting();
-        while (rounds < ROUNDS && there_and_back(pair.client, net_after(deadlines[i]))) {
-            rounds++;
-        }
-        counting = false;
-        assert_int_equal(rounds, ROUNDS);
-        assert_in_range(counts[ALLOCATE], 0, 2 * ROUNDS);
-        in_time(counts[SEND] == ROUNDS && counts[RECEIVE] == ROUNDS); /* a stop ends a call, too */
-        in_time(counts[WAIT] == 0 && counts[OTHER] == 0); /* less time left is another timeout */
-    }
-    net_cancel(pair.client);
-    net_cancel(pair.server);
-    pthread_join(thread, NULL);
+    expect_one_system_call_each(&pair, 2);
     close_pair(&pair);
 }
 

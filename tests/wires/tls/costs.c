@@ -78,40 +78,14 @@ static const char dialed[] = "ca={ca}&name=localhost";
 
 /* ---- System calls ---- */
 
-static bool there_and_back(net_socket *socket, net_deadline deadline)
-{
-    char buffer[SMALL] = {0};
-
-    return net_send(socket, buffer, SMALL, deadline) == SMALL &&
-           net_recv(socket, buffer, SMALL, deadline) == SMALL;
-}
-
 /* Memory is for the records: two buffers to send, one to receive. */
 static void a_blocking_call_is_one_system_call(void **state)
 {
-    enum { ROUNDS = 30, BUFFERS = 3 };
-    static const int deadlines[] = {5000, 60000, 5000};
+    enum { BUFFERS = 3 };
     struct pair pair;
-    pthread_t thread;
 
     tls_open(template_of(state), NULL, dialed, &pair);
-    assert_int_equal(pthread_create(&thread, NULL, answer_slowly, pair.server), 0);
-    for (size_t i = 0; i < COUNT(deadlines); i++) {
-        int rounds = there_and_back(pair.client, net_after(deadlines[i])) ? 0 : ROUNDS;
-
-        start_counting_all();
-        while (rounds < ROUNDS && there_and_back(pair.client, net_after(deadlines[i]))) {
-            rounds++;
-        }
-        counting = false;
-        assert_int_equal(rounds, ROUNDS);
-        assert_in_range(counts[ALLOCATE], 0, BUFFERS * ROUNDS);
-        in_time(counts[SEND] == ROUNDS && counts[RECEIVE] == ROUNDS); /* a stop ends a call, too */
-        in_time(counts[WAIT] == 0 && counts[OTHER] == 0); /* less time left is another timeout */
-    }
-    net_cancel(pair.client);
-    net_cancel(pair.server);
-    pthread_join(thread, NULL);
+    expect_one_system_call_each(&pair, BUFFERS);
     close_pair(&pair);
 }
 
