@@ -5,6 +5,7 @@
  * checked that each call returns what it may, that bytes come once and in order, and that nothing
  * is left.
  */
+#include "input.h"
 #include "toy_cipher.h"
 
 #include <netfacade.h>
@@ -20,8 +21,6 @@ enum {
     KEPT_MOST = 1 << 20 /* bytes that the peer's answers may be, waiting to be sent */
 };
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 static void check(bool holds, const char *what, int line)
 {
     if (!holds) {
@@ -31,20 +30,6 @@ static void check(bool holds, const char *what, int line)
 }
 
 #define expect(holds) check((holds), #holds, __LINE__)
-
-/* ---- The input ---- */
-
-static const uint8_t *input;
-static size_t input_left;
-
-static unsigned next_byte(void)
-{
-    if (input_left == 0) {
-        return 0;
-    }
-    input_left--;
-    return *input++;
-}
 
 /* ---- The peer ---- */
 

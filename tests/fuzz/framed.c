@@ -3,6 +3,7 @@
  * and ends or breaks off; our side receives, sends, and asks its poller. The model in
  * framed_model.h says what each call must return. */
 #include "framed_model.h"
+#include "input.h"
 #include "socket/kept.h"
 
 #include <netfacade.h>
@@ -21,21 +22,7 @@ enum {
     LAST_STEPS = 4096 /* within which the peer has heard everything */
 };
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 /* ---- The input ---- */
-
-static const uint8_t *input;
-static size_t input_left;
-
-static unsigned next_byte(void)
-{
-    if (input_left == 0) {
-        return 0;
-    }
-    input_left--;
-    return *input++;
-}
 
 /* Some bytes of the input; or many bytes that are all alike, if our side reads far ahead: else that
  * takes too long. Returns how many. */
