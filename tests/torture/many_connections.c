@@ -2,9 +2,9 @@
  * process, and 100,000 over six that share a port. Each gets its answer, the end of each is
  * received, and none is lost. Servers and clients are processes, since the system limits
  * descriptors by process. */
+#include "memory_in_use.h"
 #include "support.h"
 
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,13 +119,6 @@ static void finish(int signal)
     net_poller_wake(poller);
 }
 
-static long heap(void)
-{
-    struct mallinfo2 info = mallinfo2();
-
-    return (long)(info.uordblks + info.hblkhd);
-}
-
 static void watch(net_socket *socket)
 {
     need(net_poller_watch(poller, socket, NET_READABLE, NULL, NET_FOREVER) == 0, "watch");
@@ -161,7 +154,7 @@ static void echo(net_socket *call, struct tally *tally)
 /* Serves until it is told to end and has received the end of each connection. */
 static void serve(net_socket *listener, struct tally *tally)
 {
-    long before = heap();
+    size_t before = memory_in_use();
 
     watch(listener);
     while (is_over == 0 || tally->ended < tally->accepted) {
@@ -175,7 +168,7 @@ static void serve(net_socket *listener, struct tally *tally)
                 continue;
             }
             if (tally->echoed == 0) {
-                tally->heap = heap() - before;
+                tally->heap = (long)(memory_in_use() - before);
             }
             echo(events[i].socket, tally);
         }

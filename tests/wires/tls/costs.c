@@ -5,6 +5,7 @@
 /* What encryption costs besides the cipher: no system call more than the bytes take in the clear,
  * few buffers, and little memory for an idle connection beside what OpenSSL takes. */
 #include "counted_calls.h"
+#include "memory_in_use.h"
 #include "tls_pair.h"
 
 #include <malloc.h>
@@ -122,13 +123,6 @@ static void large_sends_and_receives_are_one_system_call(void **state)
 
 enum { ENDS = 100, MORE_MOST = 3 * 1024 };
 
-static size_t heap(void)
-{
-    struct mallinfo2 info = mallinfo2();
-
-    return info.uordblks + info.hblkhd;
-}
-
 static SSL_CTX *context_of(bool is_server)
 {
     SSL_CTX *context = SSL_CTX_new(TLS_method());
@@ -179,7 +173,7 @@ static long raw_bytes(void)
 {
     SSL_CTX *contexts[] = {context_of(false), context_of(true)};
     SSL *ends[ENDS];
-    size_t before = heap();
+    size_t before = memory_in_use();
 
     for (int i = 0; i < ENDS; i += 2) {
         int fds[2];
@@ -190,7 +184,7 @@ static long raw_bytes(void)
         ends[i + 1] = raw_end(contexts[1], fds[1]);
         raw_meet(ends[i], ends[i + 1]);
     }
-    long bytes = (long)(heap() - before) / ENDS;
+    long bytes = (long)(memory_in_use() - before) / ENDS;
 
     for (int i = 0; i < ENDS; i++) {
         close(SSL_get_fd(ends[i]));
@@ -208,13 +202,13 @@ static long our_bytes(const char *address)
     struct pair first;
 
     tls_meet(listener, dialed, &first); /* what all dials share is there after it */
-    size_t before = heap();
+    size_t before = memory_in_use();
 
     for (int i = 0; i < ENDS / 2; i++) {
         tls_meet(listener, dialed, &pairs[i]);
         tls_talk(pairs[i].client, pairs[i].server);
     }
-    long bytes = (long)(heap() - before) / ENDS;
+    long bytes = (long)(memory_in_use() - before) / ENDS;
 
     for (int i = 0; i < ENDS / 2; i++) {
         net_close(pairs[i].client, NET_NOW);
@@ -231,7 +225,7 @@ static void an_idle_end_takes_little_more_than_openssl(void **state)
     long ours;
     long raw;
 
-    if (heap() == 0) {
+    if (memory_in_use() == 0) {
         skip(); /* a sanitizer's malloc does not say it */
     }
     our_bytes(template_of(state)); /* what OpenSSL makes once is there after it */

@@ -1,13 +1,13 @@
 /* driven: skip, it has a server with a poller of its own */
 /* Callers that stall, break off or flood at each byte of their handshake, beside a good one of the
  * same listener and poller: it is not delayed, and they cost what a handshake costs. */
+#include "memory_in_use.h"
 #include "openssl_peer.h"
 #include "tls_server.h"
 #include "watching.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -136,17 +136,6 @@ static double attack(net_socket *client, struct tls_server *server, SSL_CTX *con
     return worst;
 }
 
-static size_t allocated(void)
-{
-#ifdef __GLIBC__
-    struct mallinfo2 info = mallinfo2();
-
-    return info.uordblks + info.hblkhd;
-#else
-    return 0;
-#endif
-}
-
 static SSL_CTX *callers_context(int newest)
 {
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
@@ -167,7 +156,7 @@ static void at_each_byte(enum way way, int newest)
     tls_address(listener, "ca={ca}", address);
     tls_server_start(&server, listener);
     net_socket *client = assert_socket(net_connect(address, soon()));
-    size_t before = allocated();
+    size_t before = memory_in_use();
     double worst = attack(client, &server, context, way, stalled);
     int open = 0;
 
@@ -182,8 +171,9 @@ static void at_each_byte(enum way way, int newest)
         }
         assert_int_equal(server.open, 1);
     } else if (open > 0) {
-        print_message("%d stall: %zu bytes each\n", open, (allocated() - before) / (size_t)open);
-        assert_in_range((allocated() - before) / (size_t)open, 0, EACH);
+        print_message("%d stall: %zu bytes each\n", open,
+                      (memory_in_use() - before) / (size_t)open);
+        assert_in_range((memory_in_use() - before) / (size_t)open, 0, EACH);
         assert_int_equal(server.open, open + 1);
     }
     net_socket *another = assert_socket(net_connect(address, soon()));

@@ -1,9 +1,9 @@
 /* A million made-up senders. Their memory is bounded, whether the strangers are read or not.
  * Accepted peers go on, and new ones are served. */
 #include "crowd.h"
+#include "memory_in_use.h"
 #include "support.h"
 
-#include <malloc.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
@@ -29,18 +29,6 @@ static unsigned flood_size(void)
 static const char *const options = "strangers=64KiB&rcvbuf=4MiB";
 
 static char in[65536];
-
-/* As far as the C library can tell. */
-static size_t memory_in_use(void)
-{
-#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 33)
-    struct mallinfo2 info = mallinfo2();
-
-    return info.uordblks + info.hblkhd;
-#else
-    return 0;
-#endif
-}
 
 /* ---- Nobody reads strangers ---- */
 
